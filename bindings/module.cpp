@@ -1,0 +1,11 @@
+// The extension module platewatch._core: one register_* function a concept, and nothing else.
+#include <pybind11/pybind11.h>
+
+#include "register.hpp"
+
+PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
+    m.doc() = "The compiled core of platewatch.";
+    m.attr("__version__") = PLATEWATCH_VERSION;
+    platewatch::register_plate(m);
+    platewatch::register_matcher(m);
+}

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace py = pybind11;
+
+namespace platewatch {
+
+void register_plate(py::module_& m);
+void register_matcher(py::module_& m);
+
+}  // namespace platewatch

@@ -1,0 +1,123 @@
+// Canonical plates and the grammar: normalize(), parse(), Plate.
+#include <pybind11/stl.h>
+#include <pybind11/typing.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "platewatch/grammar.hpp"
+#include "register.hpp"
+#include "text.hpp"
+
+namespace platewatch {
+namespace {
+
+// A plate taken apart, as Python sees it.
+struct Plate {
+    std::string text;
+    std::vector<std::string> kinds;
+    std::optional<std::string> vehicle, region, city, code, syllable, serial;
+
+    [[nodiscard]] const std::string& kind() const noexcept { return kinds.front(); }
+    friend bool operator==(const Plate&, const Plate&) = default;
+};
+
+using Text = py::typing::Union<py::str, py::bytes>;
+
+Symbols normalize_or_raise(const Text& text, TextKind kind) {
+    Symbols symbols;
+    const std::optional<TextError> error = normalize_object(text, kind, symbols);
+    if (!error) throw py::type_error("text must be str or bytes");
+    if (*error != TextError::none)
+        raise(make_error("PlatewatchError", reason(*error), py::arg("field") = "text"));
+    return symbols;
+}
+
+Plate parse_text(const Text& text) {
+    const Symbols symbols = normalize_or_raise(text, TextKind::plate);
+    const ParsedPlate parsed = parse(symbols.view());
+    const auto part = [](std::u32string_view piece) {
+        return piece.empty() ? std::nullopt : std::optional(to_utf8(piece));
+    };
+    Plate plate{.text = to_utf8(symbols.view()),
+                .kinds = {parsed.kinds.begin(), parsed.kinds.end()},
+                .vehicle = parsed.vehicle.empty() ? std::nullopt : std::optional<std::string>(parsed.vehicle),
+                .region = part(parsed.parts.region),
+                .city = part(parsed.parts.city),
+                .code = part(parsed.parts.code),
+                .syllable = part(parsed.parts.syllable),
+                .serial = part(parsed.parts.serial)};
+    if (plate.kinds.empty()) plate.kinds.emplace_back("unknown");
+    return plate;
+}
+
+}  // namespace
+
+void register_plate(py::module_& m) {
+    m.def(
+        "normalize",
+        [](const Text& text, bool read) {
+            const Symbols symbols = normalize_or_raise(text, read ? TextKind::read : TextKind::plate);
+            return to_str(to_utf8(symbols.view()));
+        },
+        py::arg("text"), py::kw_only(), py::arg("read") = false,
+        R"(The canonical form of a plate: letters upper-cased, digits ASCII, nothing but letters and digits.
+
+With read=True `?` and U+FFFD stay, as `?`: characters that the recogniser could not read.
+`text` is str or UTF-8 bytes. Raises PlatewatchError if nothing is left, if more than 16 symbols are,
+or if the text is not valid Unicode.)");
+
+    m.def(
+        "unicode_version", [] { return to_str(unicode_version()); },
+        "The version of Unicode that normalisation follows.");
+
+    m.def(
+        "plate_kinds",
+        [] {
+            std::vector<std::string_view> kinds;
+            for (const PlateClass& plate_class : plate_classes()) {
+                if (std::ranges::find(kinds, plate_class.kind) == kinds.end())
+                    kinds.push_back(plate_class.kind);
+            }
+            return kinds;
+        },
+        "Every kind that parse() knows, in the table's order.");
+
+    py::class_<Plate>(m, "Plate", "A canonical plate and, where it fits a class of Korean plates, its parts.")
+        .def_readonly("text", &Plate::text, "The canonical plate.")
+        .def_property_readonly("kind", &Plate::kind, "The first class that fits; \"unknown\" if none does.")
+        .def_property_readonly(
+            "kinds",
+            [](const Plate& p) -> py::typing::Tuple<py::str, py::ellipsis> {
+                return py::tuple(py::cast(p.kinds));
+            },
+            "Every class that fits, in the table's order.")
+        .def_readonly("vehicle", &Plate::vehicle,
+                      "\"car\", \"van\", \"truck\" or \"special\", where the code tells.")
+        .def_readonly("region", &Plate::region, "The region mark, such as 서울.")
+        .def_readonly("city", &Plate::city, "The city's name on an old motorcycle plate.")
+        .def_readonly("code", &Plate::code, "The digits in front of the usage syllable.")
+        .def_readonly("syllable", &Plate::syllable, "The usage syllable; a diplomatic plate's word.")
+        .def_readonly("serial", &Plate::serial, "The last group of digits.")
+        .def("__eq__",
+             [](const Plate& p, const py::object& other) {
+                 return py::isinstance<Plate>(other) && p == other.cast<const Plate&>();
+             })
+        .def("__hash__", [](const Plate& p) { return py::hash(to_str(p.text)); })
+        .def("__repr__", [](const Plate& p) {
+            const auto part = [](const std::optional<std::string>& s) {
+                return s ? py::repr(to_str(*s)) : py::repr(py::none());
+            };
+            return py::str(
+                       "Plate(text={!r}, kind={!r}, kinds={!r}, region={}, code={}, syllable={}, serial={})")
+                .format(p.text, p.kind(), py::tuple(py::cast(p.kinds)), part(p.region), part(p.code),
+                        part(p.syllable), part(p.serial));
+        });
+
+    m.def("parse", &parse_text, py::arg("text"),
+          R"(Take a plate apart by the classes of Korean plates; normalises first.
+
+A plate that fits no class has the kind "unknown" and no parts. Raises what normalize() raises.)");
+}
+
+}  // namespace platewatch

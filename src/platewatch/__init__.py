@@ -1,0 +1,33 @@
+"""platewatch: find wanted vehicles among camera number-plate reads.
+
+import platewatch as pw
+
+matcher = pw.Matcher(pw.Hotlist.from_csv("wanted.csv"), max_edits=1)
+matcher.match("12거3456")
+"""
+
+from platewatch._core import Match, Plate, normalize, parse
+from platewatch._core import __version__ as __version__
+from platewatch.errors import ConfigError, EntryError, PlatewatchError, ReadError
+from platewatch.hotlist import Entry, Hotlist, HotlistDelta
+from platewatch.matcher import MatchBatch, Matcher
+from platewatch.reads import Candidate, Character, Read
+
+__all__ = [
+    "Candidate",
+    "Character",
+    "ConfigError",
+    "Entry",
+    "EntryError",
+    "Hotlist",
+    "HotlistDelta",
+    "Match",
+    "MatchBatch",
+    "Matcher",
+    "Plate",
+    "PlatewatchError",
+    "Read",
+    "ReadError",
+    "normalize",
+    "parse",
+]

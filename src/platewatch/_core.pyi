@@ -1,0 +1,155 @@
+"""
+The compiled core of platewatch.
+"""
+from __future__ import annotations
+import numpy
+import numpy.typing
+import typing
+__all__: list[str] = ['EntryIds', 'Match', 'Matcher', 'Plate', 'normalize', 'parse', 'plate_kinds', 'unicode_version']
+class Plate:
+    """
+    A canonical plate and, where it fits a class of Korean plates, its parts.
+    """
+    def __eq__(self, arg0: typing.Any) -> bool:
+        ...
+    def __hash__(self) -> int:
+        ...
+    def __repr__(self) -> str:
+        ...
+    @property
+    def city(self) -> str | None:
+        """
+        The city's name on an old motorcycle plate.
+        """
+    @property
+    def code(self) -> str | None:
+        """
+        The digits in front of the usage syllable.
+        """
+    @property
+    def kind(self) -> str:
+        """
+        The first class that fits; "unknown" if none does.
+        """
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """
+        Every class that fits, in the table's order.
+        """
+    @property
+    def region(self) -> str | None:
+        """
+        The region mark, such as 서울.
+        """
+    @property
+    def serial(self) -> str | None:
+        """
+        The last group of digits.
+        """
+    @property
+    def syllable(self) -> str | None:
+        """
+        The usage syllable; a diplomatic plate's word.
+        """
+    @property
+    def text(self) -> str:
+        """
+        The canonical plate.
+        """
+    @property
+    def vehicle(self) -> str | None:
+        """
+        "car", "van", "truck" or "special", where the code tells.
+        """
+class Match:
+    """
+    A wanted entry that lies within the allowed edits of a read.
+    """
+    def __eq__(self, arg0: typing.Any) -> bool:
+        ...
+    def __hash__(self) -> int:
+        ...
+    def __repr__(self) -> str:
+        ...
+    @property
+    def edits(self) -> int:
+        """
+        Levenshtein distance between read and entry, 0 to 3.
+        """
+    @property
+    def entry_id(self) -> str:
+        """
+        The entry's id.
+        """
+    @property
+    def plate(self) -> str:
+        """
+        The entry's canonical plate.
+        """
+class EntryIds:
+    """
+    The entries' ids by number, in the order of their code points.
+    """
+    def __getitem__(self, entry: typing.SupportsInt | typing.SupportsIndex) -> str:
+        ...
+    def __len__(self) -> int:
+        ...
+class Matcher:
+    """
+    The index of platewatch.Matcher.
+    """
+    def __init__(self, entries: list[tuple[str, str, int | None, int | None]], max_edits: typing.SupportsInt | typing.SupportsIndex) -> None:
+        """
+        entries: (id, plate, valid_from, valid_until) with times in microseconds since 1970 UTC, or None.
+        """
+    def __len__(self) -> int:
+        ...
+    def _match_batch(self, reads: tuple[typing.Any, ...], max_edits: typing.SupportsInt | typing.SupportsIndex | None, at: typing.Any, times: typing.Annotated[numpy.typing.ArrayLike, numpy.int64] | None, report: bool) -> tuple[numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint8], list[typing.Any]]:
+        """
+        The columns of platewatch.Matcher.match_batch.
+        """
+    def match(self, read: typing.Any, *, max_edits: typing.SupportsInt | typing.SupportsIndex | None = None, at: typing.Any = None) -> list[Match]:
+        """
+        Every valid entry within max_edits of the read, in the order edits, id.
+        
+        `read` is text or a platewatch.Read. `at` is the time for a read that has none; now, if left out.
+        Raises ReadError if the text is empty, over 16 symbols or not valid Unicode.
+        """
+    @property
+    def entry_ids(self) -> EntryIds:
+        """
+        The ids by the number that a batch's `entry` column gives.
+        """
+    @property
+    def max_edits(self) -> int:
+        """
+        The default of the calls' max_edits.
+        """
+    @property
+    def nbytes(self) -> int:
+        """
+        Bytes of the index: keys and tries; ids, plates and validity apart.
+        """
+def normalize(text: str | bytes, *, read: bool = False) -> str:
+    """
+    The canonical form of a plate: letters upper-cased, digits ASCII, nothing but letters and digits.
+    
+    With read=True `?` and U+FFFD stay, as `?`: characters that the recogniser could not read.
+    `text` is str or UTF-8 bytes. Raises PlatewatchError if nothing is left, if more than 16 symbols are,
+    or if the text is not valid Unicode.
+    """
+def parse(text: str | bytes) -> Plate:
+    """
+    Take a plate apart by the classes of Korean plates; normalises first.
+    
+    A plate that fits no class has the kind "unknown" and no parts. Raises what normalize() raises.
+    """
+def plate_kinds() -> list[str]:
+    """
+    Every kind that parse() knows, in the table's order.
+    """
+def unicode_version() -> str:
+    """
+    The version of Unicode that normalisation follows.
+    """
+__version__: str = '0.1.0'

@@ -1,0 +1,43 @@
+"""The errors that platewatch raises: each says which row, which field and why."""
+
+from __future__ import annotations
+
+
+class PlatewatchError(Exception):
+    """Base of every error of this package.
+
+    `row` counts from 1 in a file and from 0 in a Python sequence; it is None where there is no row.
+    `field` names the offending field, None where the whole record is at fault.
+    """
+
+    def __init__(self, reason: str, *, row: int | None = None, field: str | None = None) -> None:
+        self.reason = reason
+        self.row = row
+        self.field = field
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        where = [f"row {self.row}"] if self.row is not None else []
+        if self.field is not None:
+            where.append(self.field)
+        return ": ".join([", ".join(where), self.reason]) if where else self.reason
+
+
+class EntryError(PlatewatchError):
+    """A hotlist entry is not usable. `value` is what stood in the field."""
+
+    def __init__(self, reason: str, *, row: int | None = None, field: str | None = None, value: object = None) -> None:
+        self.value = value
+        super().__init__(reason, row=row, field=field)
+
+    def _message(self) -> str:
+        shown = "" if self.value is None else f" (value: {self.value!r})"
+        return super()._message() + shown
+
+
+class ReadError(PlatewatchError):
+    """A read is not usable. Never carries the read's text: a read that is no hit is nobody's business."""
+
+
+class ConfigError(PlatewatchError):
+    """The service's configuration is not usable; `field` is the dotted name of the setting."""

@@ -1,0 +1,390 @@
+"""The list of wanted vehicles: entries, where they come from, and what is wrong with the rows that are not."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
+from itertools import islice
+from pathlib import Path
+from typing import Any, Self, TypeAlias
+
+import msgspec
+
+from platewatch._core import normalize, parse
+from platewatch.errors import EntryError, PlatewatchError
+
+KOREAN_TIME = timezone(timedelta(hours=9), "KST")
+MAX_DISTINCT_SYMBOLS = 254  # an index codes a symbol in one byte
+
+_PATTERN_CHARACTERS = frozenset("?*[]？＊［］")
+_REPLACEMENT_CHARACTER = "\ufffd"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Row: TypeAlias = "tuple[int, Mapping[str, Any] | EntryError]"  # its number, and what stands there
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One wanted vehicle.
+
+    `valid_from` and `valid_until` bound when the entry holds (valid_from <= t < valid_until); one without an
+    offset is Korean time. `weight` says how often the vehicle passes, relative to an ordinary one.
+    """
+
+    id: str
+    plate: str
+    category: str = ""
+    priority: int | None = None
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    agency: str = ""
+    note: str = ""
+    weight: float = 1.0
+
+
+COLUMNS = Entry.__struct_fields__
+
+
+class HotlistDelta(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of a hotlist: entries to add or replace, ids to remove (an id not listed is no error)."""
+
+    upserts: tuple[Entry, ...] = ()
+    removals: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class LoadReport:
+    """What became of the rows of a source."""
+
+    rows: int = 0
+    duplicates: int = 0  # rows whose id stood in an earlier row: the last wins
+    patterns: int = 0  # rows refused because their plate is a pattern
+    errors: list[EntryError] = field(default_factory=list)
+
+
+class Hotlist:
+    """Wanted entries by id.
+
+    `version` counts the changes. `report` tells what happened to the rows of the source that it was loaded from.
+    """
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self._entries: dict[str, Entry] = {}
+        self._symbols: set[str] = set()
+        self.version = 0
+        self.report = LoadReport()
+        for entry in entries:
+            self.add(entry)
+
+    # ------------------------------------------------------------------ sources
+
+    @classmethod
+    def from_plates(cls, plates: Iterable[str], *, strict: bool = True) -> Self:
+        """Entries with nothing but a plate; their id is the canonical plate, so repeats collapse.
+
+        A bad plate raises EntryError (row from 0), or, unless `strict`, is listed in `report.errors`.
+        """
+        return cls._load(enumerate({"plate": plate} for plate in plates), strict=strict, id_from_plate=True)
+
+    @classmethod
+    def from_records(cls, records: Iterable[Mapping[str, Any]], *, strict: bool = False) -> Self:
+        """Entries from mappings with the fields of Entry; values may be text. Rows count from 0."""
+        return cls._load(enumerate(records), strict=strict)
+
+    @classmethod
+    def from_csv(cls, path: str | Path, *, strict: bool = False, progress: Callable[[int], None] | None = None) -> Self:
+        """Entries from a CSV file in UTF-8 (with or without a byte order mark) or CP949.
+
+        With a header the columns may be in any order, and unknown ones are ignored; a file without one has
+        Entry's fields in their order. Rows count from 1, the header included, as editors show them.
+        `progress` is called with the number of rows read so far, every 10,000 rows.
+        Raises PlatewatchError if the file is in neither encoding or its header lacks `id` or `plate`.
+        """
+        return cls._load(_with_progress(_csv_rows(_decode(Path(path).read_bytes())), progress), strict=strict)
+
+    @classmethod
+    def from_jsonl(
+        cls, path: str | Path, *, strict: bool = False, progress: Callable[[int], None] | None = None
+    ) -> Self:
+        """Entries from a file of one JSON object a line. Rows count from 1."""
+        with Path(path).open("rb") as lines:
+            rows = ((number, _json_row(line)) for number, line in enumerate(lines, 1) if line.strip())
+            return cls._load(_with_progress(rows, progress), strict=strict)
+
+    @classmethod
+    def load(cls, path: str | Path, *, strict: bool = False, progress: Callable[[int], None] | None = None) -> Self:
+        """from_jsonl for *.jsonl and *.ndjson, else from_csv."""
+        read = cls.from_jsonl if Path(path).suffix.lower() in {".jsonl", ".ndjson"} else cls.from_csv
+        return read(path, strict=strict, progress=progress)
+
+    @classmethod
+    def _load(
+        cls,
+        rows: Iterable[Row],
+        *,
+        strict: bool,
+        id_from_plate: bool = False,
+    ) -> Self:
+        hotlist = cls()
+        report = hotlist.report
+        for number, row in rows:
+            report.rows += 1
+            try:
+                if isinstance(row, EntryError):
+                    raise row
+                entry = hotlist._checked(_entry(_with_plate_as_id(row) if id_from_plate else row))
+            except PatternError as error:
+                report.patterns += 1
+                _refuse(error, number, report, strict)
+            except EntryError as error:
+                _refuse(error, number, report, strict)
+            else:
+                report.duplicates += entry.id in hotlist._entries
+                hotlist._entries[entry.id] = entry
+        return hotlist
+
+    # ------------------------------------------------------------------ changes
+
+    def add(self, entry: Entry) -> None:
+        """Add an entry, or replace the one with its id. Raises EntryError."""
+        checked = self._checked(entry)
+        self._entries[checked.id] = checked
+        self.version += 1
+
+    def remove(self, entry_id: str) -> None:
+        """Raises KeyError if the id is not listed."""
+        del self._entries[entry_id]
+        self.version += 1
+
+    def apply(self, delta: HotlistDelta) -> None:
+        """Apply a change as a whole: if one of its entries is bad, EntryError is raised and nothing changes."""
+        changed = [self._checked(entry) for entry in delta.upserts]
+        for entry_id in delta.removals:
+            self._entries.pop(entry_id, None)
+        self._entries.update((entry.id, entry) for entry in changed)
+        self.version += 1
+
+    def _checked(self, entry: Entry) -> Entry:
+        """The entry with its canonical plate; takes note of its symbols."""
+        if not entry.id:
+            raise EntryError("missing", field="id")
+        text = entry.plate
+        if not _PATTERN_CHARACTERS.isdisjoint(text):
+            raise PatternError("patterns are not supported yet", field="plate", value=text)
+        if _REPLACEMENT_CHARACTER in text:
+            raise EntryError("holds U+FFFD: the text was decoded wrongly", field="plate", value=text)
+        plate = _canonical(text)
+        self._note_symbols(plate)
+        return entry if plate == text else msgspec.structs.replace(entry, plate=plate)
+
+    def _note_symbols(self, plate: str) -> None:
+        if self._symbols.issuperset(plate):
+            return
+        if len(self._symbols.union(plate)) > MAX_DISTINCT_SYMBOLS:
+            # Entries that were replaced or removed may have been the last to use a symbol.
+            self._symbols = {symbol for entry in self for symbol in entry.plate}
+        if len(self._symbols.union(plate)) > MAX_DISTINCT_SYMBOLS:
+            raise EntryError(
+                f"its symbols would be more than {MAX_DISTINCT_SYMBOLS} distinct ones in the list",
+                field="plate",
+                value=plate,
+            )
+        self._symbols.update(plate)
+
+    # ------------------------------------------------------------------ contents
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._entries.values())
+
+    def __contains__(self, entry_id: object) -> bool:
+        return entry_id in self._entries
+
+    def __getitem__(self, entry_id: str) -> Entry:
+        return self._entries[entry_id]
+
+    def rows(self) -> list[tuple[str, str, int | None, int | None]]:
+        """(id, plate, valid_from, valid_until) of each entry, times in microseconds since 1970 UTC."""
+        return [(e.id, e.plate, microseconds(e.valid_from), microseconds(e.valid_until)) for e in self]
+
+
+class PatternError(EntryError):
+    """A plate with unknown characters, where only plain plates are taken."""
+
+
+def microseconds(time: datetime | None) -> int | None:
+    """Microseconds since 1970 UTC; a time without an offset is Korean."""
+    if time is None:
+        return None
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=KOREAN_TIME)
+    return (time - _EPOCH) // timedelta(microseconds=1)
+
+
+# ---------------------------------------------------------------------- rows
+
+
+def _refuse(error: EntryError, row: int, report: LoadReport, strict: bool) -> None:
+    located = type(error)(error.reason, row=row, field=error.field, value=error.value)
+    if strict:
+        raise located
+    report.errors.append(located)
+
+
+def _canonical(plate: str) -> str:
+    try:
+        return normalize(plate)
+    except PlatewatchError as error:
+        raise EntryError(error.reason, field="plate", value=plate) from None
+
+
+def _with_plate_as_id(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    plate = record["plate"]
+    if not isinstance(plate, str):
+        raise EntryError("not text", field="plate", value=plate)
+    return {**record, "id": _canonical(plate)}
+
+
+def _entry(record: Mapping[str, Any]) -> Entry:
+    values: dict[str, Any] = {}
+    for name, convert in _CONVERTERS.items():
+        value = record.get(name)
+        if value is None or value == "":
+            continue
+        try:
+            values[name] = convert(value)
+        except (TypeError, ValueError) as error:
+            raise EntryError(str(error), field=name, value=value) from None
+    for name in ("id", "plate"):
+        if name not in values:
+            raise EntryError("missing", field=name)
+    return Entry(**values)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not text")
+    return value.strip()
+
+
+def _identifier(value: object) -> str:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(value)
+
+
+def _priority(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise TypeError("not a whole number")
+    try:
+        return int(value)
+    except ValueError:
+        raise ValueError("not a whole number") from None
+
+
+def _weight(value: object) -> float:
+    try:
+        weight = float(value) if isinstance(value, int | float | str) else None
+    except ValueError:
+        weight = None
+    if weight is None or not 0 < weight < float("inf"):
+        raise ValueError("not a positive number")
+    return weight
+
+
+def _time(value: object) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    try:
+        return datetime.fromisoformat(_text(value))
+    except ValueError:
+        raise ValueError("not a date or time as 2026-11-23 or 2026-11-23T09:00:00+09:00") from None
+
+
+_CONVERTERS: dict[str, Callable[[object], Any]] = {
+    "id": _identifier,
+    "plate": _text,
+    "category": _text,
+    "priority": _priority,
+    "valid_from": _time,
+    "valid_until": _time,
+    "agency": _text,
+    "note": _text,
+    "weight": _weight,
+}
+
+
+# ---------------------------------------------------------------------- files
+
+
+def _decode(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        pass
+    try:
+        return data.decode("cp949")  # what Korean offices export
+    except UnicodeDecodeError as error:
+        row = data.count(b"\n", 0, error.start) + 1
+        raise PlatewatchError("the file is neither UTF-8 nor CP949", row=row) from None
+
+
+def _csv_rows(text: str) -> Iterator[Row]:
+    reader = csv.reader(io.StringIO(text, newline=""))
+    columns: list[str] | None = None
+    while True:
+        row = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield row, EntryError(f"not CSV: {error}")
+            continue
+        if not any(cell.strip() for cell in cells):
+            continue
+        if columns is None:
+            columns = _header(cells)
+            if columns is not None:
+                continue
+            columns = list(COLUMNS)
+        if len(cells) > len(columns):
+            yield row, EntryError(f"{len(cells)} cells for {len(columns)} columns")
+        else:
+            yield row, dict(zip(columns, cells, strict=False))
+
+
+def _header(cells: list[str]) -> list[str] | None:
+    """The column names if the cells are a header, None if they are an entry."""
+    names = [cell.strip().lower() for cell in cells]
+    if not {"id", "plate"} & set(names):
+        return None
+    for required in ("id", "plate"):
+        if names.count(required) != 1:
+            raise PlatewatchError(f"the header needs one column named {required!r}", row=1)
+    return names
+
+
+def _json_row(line: bytes) -> Mapping[str, Any] | EntryError:
+    try:
+        row = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return EntryError(f"not JSON: {error}")
+    return row if isinstance(row, dict) else EntryError("not a JSON object")
+
+
+def _with_progress(rows: Iterable[Row], progress: Callable[[int], None] | None) -> Iterator[Row]:
+    done, source = 0, iter(rows)
+    while chunk := list(islice(source, 10_000)):
+        yield from chunk
+        done += len(chunk)
+        if progress is not None:
+            progress(done)
+
+
+def kinds(hotlist: Hotlist) -> Counter[str]:
+    """How many entries there are of each kind of plate."""
+    return Counter(parse(entry.plate).kind for entry in hotlist)

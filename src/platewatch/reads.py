@@ -1,0 +1,74 @@
+"""What cameras report: reads, and platewatch's own JSON for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+import msgspec
+
+from platewatch.errors import ReadError
+
+
+class Character(msgspec.Struct, frozen=True):
+    """One non-whitespace code point of a read's raw text: the symbol, its probability, and its alternatives."""
+
+    c: str
+    p: float | None = None
+    alts: tuple[tuple[str, float], ...] = ()
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """Another reading of the whole plate, with its probability if the recogniser gives one."""
+
+    text: str
+    p: float | None = None
+
+
+class Read(msgspec.Struct, frozen=True, kw_only=True):
+    """What a camera's recogniser reported of one vehicle in one frame.
+
+    `time` has an offset from UTC. `late` marks a read that the camera sends after an outage.
+    """
+
+    text: str
+    chars: tuple[Character, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
+    engine: str | None = None
+    confidence: float | None = None
+    camera_id: str | None = None
+    time: datetime | None = None
+    pass_id: str | None = None
+    image_url: str | None = None
+    late: bool = False
+
+
+_decoder = msgspec.json.Decoder(Read)
+
+
+def decode(line: bytes, row: int | None = None) -> Read:
+    """A read from its JSON object. Unknown fields are ignored.
+
+    Raises ReadError with the row and the field, and never with what stood there.
+    """
+    try:
+        read = _decoder.decode(line)
+    except msgspec.ValidationError as error:
+        reason, _, path = str(error).partition(" - at `$")
+        raise ReadError(reason, row=row, field=path.strip("`.") or None) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise ReadError("not a JSON object", row=row) from None
+    if read.time is not None and read.time.tzinfo is None:
+        raise ReadError("has no offset from UTC", row=row, field="time")
+    return read
+
+
+def decode_lines(lines: Iterable[bytes]) -> Iterator[tuple[int, Read | ReadError]]:
+    """(row from 1, read or what is wrong with it) of each line that is not blank."""
+    for row, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            yield row, decode(line, row)
+        except ReadError as error:
+            yield row, error
