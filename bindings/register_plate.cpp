@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "platewatch/grammar.hpp"
+#include "platewatch/region.hpp"
 #include "register.hpp"
 #include "text.hpp"
 
@@ -66,6 +67,15 @@ void register_plate(py::module_& m) {
 With read=True `?` and U+FFFD stay, as `?`: characters that the recogniser could not read.
 `text` is str or UTF-8 bytes. Raises PlatewatchError if nothing is left, if more than 16 symbols are,
 or if the text is not valid Unicode.)");
+
+    m.def(
+        "region_mark",
+        [](const Text& plate) {
+            const Symbols symbols = normalize_or_raise(plate, TextKind::read);
+            return to_str(has_region_mark(symbols.view()) ? to_utf8(symbols.view().substr(0, kRegionMarkSize))
+                                                          : "");
+        },
+        py::arg("plate"), "The region mark that matching may leave out of this plate; \"\" if it has none.");
 
     m.def(
         "unicode_version", [] { return to_str(unicode_version()); },

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['EntryIds', 'Match', 'Matcher', 'Plate', 'normalize', 'parse', 'plate_kinds', 'unicode_version']
+__all__: list[str] = ['EntryIds', 'Match', 'Matcher', 'Plate', 'normalize', 'parse', 'plate_kinds', 'region_mark', 'unicode_version']
 class Plate:
     """
     A canonical plate and, where it fits a class of Korean plates, its parts.
@@ -147,6 +147,10 @@ def parse(text: str | bytes) -> Plate:
 def plate_kinds() -> list[str]:
     """
     Every kind that parse() knows, in the table's order.
+    """
+def region_mark(plate: str | bytes) -> str:
+    """
+    The region mark that matching may leave out of this plate; "" if it has none.
     """
 def unicode_version() -> str:
     """

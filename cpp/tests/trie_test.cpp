@@ -1,0 +1,171 @@
+#include "platewatch/trie.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "platewatch/walk.hpp"
+#include "reference/reference.hpp"
+
+namespace platewatch {
+namespace {
+
+std::uint64_t seed() {
+    const char* text = std::getenv("PLATEWATCH_TEST_SEED");
+    return text == nullptr ? 20190901 : std::strtoull(text, nullptr, 0);
+}
+
+using Random = std::mt19937_64;
+
+std::size_t below(Random& random, std::size_t n) { return static_cast<std::size_t>(random() % n); }
+
+std::vector<Code> random_codes(Random& random, std::size_t length, std::size_t alphabet) {
+    std::vector<Code> codes(length);
+    for (Code& code : codes) code = static_cast<Code>(1 + below(random, alphabet));
+    return codes;
+}
+
+template <class Key>
+std::vector<Key> random_keys(Random& random, std::size_t count, std::size_t alphabet) {
+    std::vector<Key> keys;
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::size_t length = 1 + below(random, kKeySymbols<Key>);
+        keys.push_back(pack<Key>(random_codes(random, length, alphabet)));
+    }
+    std::ranges::sort(keys);
+    keys.erase(std::ranges::unique(keys).begin(), keys.end());
+    return keys;
+}
+
+template <class Key>
+std::u32string text_of(Key key) {
+    std::u32string text;
+    for (std::size_t i = 0; i < length(key); ++i) text += char32_t{code_at(key, i)};
+    return text;
+}
+
+bool operator==(KeyRange a, KeyRange b) { return a.begin == b.begin && a.end == b.end; }
+
+// The children of a range as a scan finds them.
+template <class Key>
+std::vector<std::pair<Code, KeyRange>> scan_children(const std::vector<Key>& keys, KeyRange range,
+                                                     std::size_t depth) {
+    std::vector<std::pair<Code, KeyRange>> children;
+    for (std::uint32_t i = range.begin; i < range.end; ++i) {
+        const Code code = code_at(keys[i], depth);
+        if (children.empty() || children.back().first != code) children.push_back({code, {i, i}});
+        children.back().second.end = i + 1;
+    }
+    return children;
+}
+
+template <class Key>
+void expect_as_scan(const Trie<Key>& trie, const std::vector<Key>& keys, const typename Trie<Key>::Node& node,
+                    std::size_t depth) {
+    if (node.is_leaf()) {
+        EXPECT_LE(node.range.size(), Trie<Key>::kLeafKeys);
+        return;
+    }
+    const auto expected = scan_children(keys, node.range, depth);
+    std::vector<std::pair<Code, typename Trie<Key>::Node>> children;
+    trie.for_each_child(node, [&](Code code, const auto& child) { children.emplace_back(code, child); });
+    ASSERT_EQ(children.size(), expected.size());
+
+    std::size_t next = 0;
+    for (unsigned code = 0; code < 256; ++code) {
+        const auto child = trie.child(node, static_cast<Code>(code));
+        if (next == expected.size() || expected[next].first != code) {
+            EXPECT_TRUE(child.is_leaf() && child.range.size() == 0) << "code " << code;
+            continue;
+        }
+        EXPECT_EQ(children[next].first, code);
+        EXPECT_TRUE(children[next].second.range == expected[next].second) << "code " << code;
+        EXPECT_TRUE(child.range == expected[next].second) << "code " << code;
+        EXPECT_EQ(child.branch, children[next].second.branch);
+        expect_as_scan(trie, keys, child, depth + 1);
+        ++next;
+    }
+}
+
+// A walk's ranges are disjoint and miss no key of which a prefix lies within the budget.
+template <class Key>
+void expect_complete_walk(const Trie<Key>& trie, const std::vector<Key>& keys,
+                          const std::vector<Code>& prefix, unsigned budget) {
+    std::vector<int> visits(keys.size());
+    walk(trie, std::span(prefix), budget, [&](KeyRange range) {
+        for (std::uint32_t i = range.begin; i < range.end; ++i) ++visits[i];
+    });
+    const std::u32string wanted(prefix.begin(), prefix.end());
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        const std::u32string text = text_of(keys[i]);
+        bool within = false;
+        for (std::size_t n = 0; n <= text.size() && !within; ++n) {
+            within = reference::levenshtein(wanted, text.substr(0, n)) <= budget;
+        }
+        EXPECT_LE(visits[i], 1);
+        if (within) EXPECT_EQ(visits[i], 1);
+    }
+}
+
+template <class Key>
+class TrieOf : public testing::Test {};
+using KeyTypes = testing::Types<Key8, Key16>;
+TYPED_TEST_SUITE(TrieOf, KeyTypes);
+
+TYPED_TEST(TrieOf, FewKeysAreOneLeaf) {
+    EXPECT_EQ(Trie<TypeParam>().root().range.size(), 0u);
+    std::vector<TypeParam> keys;
+    for (Code code = 1; code <= 16; ++code) keys.push_back(pack<TypeParam>(std::vector<Code>{7, code}));
+    EXPECT_TRUE(Trie<TypeParam>(keys).root().is_leaf());
+    EXPECT_EQ(Trie<TypeParam>(keys).root().range.size(), 16u);
+
+    keys.push_back(pack<TypeParam>(std::vector<Code>{7, 17}));
+    const Trie<TypeParam> trie(keys);
+    ASSERT_FALSE(trie.root().is_leaf());
+    const auto seven = trie.child(trie.root(), 7);
+    ASSERT_FALSE(seven.is_leaf());
+    EXPECT_TRUE(trie.child(seven, 3).range == (KeyRange{2, 3}));
+    EXPECT_EQ(trie.child(seven, 18).range.size(), 0u);
+    EXPECT_EQ(trie.child(trie.root(), 8).range.size(), 0u);
+}
+
+TYPED_TEST(TrieOf, ChildrenAreThoseOfAScan) {
+    SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
+    Random random(seed());
+    for (const std::size_t alphabet : {1, 2, 4, 40, 254}) {
+        for (const std::size_t count : {0, 1, 16, 17, 200, 3000}) {
+            SCOPED_TRACE(testing::Message() << count << " keys of " << alphabet << " symbols");
+            const auto keys = random_keys<TypeParam>(random, count, alphabet);
+            const Trie<TypeParam> trie(keys);
+            EXPECT_TRUE(trie.root().range == (KeyRange{0, static_cast<std::uint32_t>(keys.size())}));
+            expect_as_scan(trie, keys, trie.root(), 0);
+        }
+    }
+}
+
+TYPED_TEST(TrieOf, WalksMissNothing) {
+    SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
+    Random random(seed());
+    for (const std::size_t alphabet : {2, 4, 254}) {
+        for (const std::size_t count : {0, 17, 500}) {
+            const auto keys = random_keys<TypeParam>(random, count, alphabet);
+            const Trie<TypeParam> trie(keys);
+            for (int round = 0; round < 30; ++round) {
+                const auto prefix = random_codes(random, below(random, 6), alphabet);
+                for (unsigned budget = 0; budget <= kMaxEdits; ++budget) {
+                    SCOPED_TRACE(testing::Message() << count << " keys of " << alphabet << " symbols, budget "
+                                                    << budget);
+                    expect_complete_walk(trie, keys, prefix, budget);
+                }
+            }
+        }
+    }
+}
+
+}  // namespace
+}  // namespace platewatch

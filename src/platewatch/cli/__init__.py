@@ -1,0 +1,37 @@
+"""The command `platewatch`: one file a command. The service's libraries are imported by the commands that need them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from platewatch._core import __version__
+from platewatch.cli import demo, hotlist, match, outbox, serve, simulator
+
+app = typer.Typer(
+    help="Find wanted vehicles among camera number-plate reads, and notify the police.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command("match")(match.match)
+app.command("serve")(serve.serve)
+app.command("demo")(demo.demo)
+app.command("wass-simulator")(simulator.wass_simulator)
+app.add_typer(hotlist.app, name="hotlist")
+app.add_typer(outbox.app, name="outbox")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Options of every command."""

@@ -1,0 +1,76 @@
+"""What the commands share: errors, progress, and how a hit is shown to a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+from rich.cells import cell_len
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from platewatch.alignment import columns
+from platewatch.errors import PlatewatchError
+from platewatch.hotlist import Hotlist
+
+stderr = Console(stderr=True)
+
+
+@contextmanager
+def errors_to_exit(path: Path | None = None) -> Iterator[None]:
+    """Print an error of platewatch or of the operating system as one line, and exit with 2."""
+    try:
+        yield
+    except PlatewatchError as error:
+        fail(f"{path}: {error}" if path else str(error))
+    except OSError as error:
+        fail(f"{error.filename or path or 'error'}: {error.strerror or error}")
+
+
+def fail(message: str) -> NoReturn:
+    """Print what went wrong and exit with 2."""
+    stderr.print(message, style="red", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(2)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int], None]]:
+    """A callback that shows how many of something are done; on a terminal only."""
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.completed:,.0f} " + what),
+        TimeElapsedColumn(),
+        console=stderr,
+        transient=True,
+        disable=not stderr.is_terminal,
+    ) as bar:
+        task = bar.add_task(what)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def load_hotlist(path: Path, *, strict: bool) -> Hotlist:
+    """The hotlist of a file; its bad rows are listed on the standard error."""
+    with errors_to_exit(path), progress("entries") as shown:
+        hotlist = Hotlist.load(path, strict=strict, progress=shown)
+    for error in hotlist.report.errors:
+        stderr.print(f"{path}: {error}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    return hotlist
+
+
+def side_by_side(read: str, wanted: str) -> tuple[str, str, str]:
+    """Read, wanted plate, and a line with ^ under each place where they differ; aligned though Hangul is wide."""
+    lines = ["", "", ""]
+    for ours, theirs, differ in columns(read, wanted):
+        cells = (ours or "·", theirs or "·", "^" if differ else "")
+        width = max(map(cell_len, cells))
+        for i, cell in enumerate(cells):
+            lines[i] += cell + " " * (width - cell_len(cell))
+    return lines[0].rstrip(), lines[1].rstrip(), lines[2].rstrip()
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 edit`, `2 edits`, `1,000 reads`."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")

@@ -1,0 +1,188 @@
+"""`platewatch demo`: a small city in half a minute, on bundled reads of real recognisers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from platewatch.cli.common import fail, plural, side_by_side
+from platewatch.errors import PlatewatchError
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from platewatch.notify.simulator import Received, WassSimulator
+
+_SHOWN = 8  # misread hits that are shown symbol by symbol
+_SECONDS_TO_START = 30.0
+_SECONDS_TO_DELIVER = 30.0
+
+console = Console(highlight=False)
+
+
+def demo(
+    rate: Annotated[float, typer.Option(min=1, max=5000, help="Reads a second, of all cameras together.")] = 40.0,
+) -> None:
+    """Replay 450 reads of 30 cameras in Gwangju through the service, and show what reaches the police.
+
+    Everything is real but the police: the service runs as it would in a city, on free ports of this machine, and
+    `platewatch wass-simulator` stands in for WASS. Nothing is left behind.
+    """
+    with as_file(files("platewatch") / "data") as data, tempfile.TemporaryDirectory(prefix="platewatch-") as place:
+        try:
+            asyncio.run(_run(data, Path(place), rate))
+        except PlatewatchError as error:
+            fail(str(error))
+
+
+async def _run(data: Path, place: Path, rate: float) -> None:
+    import aiohttp
+
+    from platewatch.notify.signing import generate_secret
+    from platewatch.notify.simulator import WassSimulator
+
+    reads = [json.loads(line) for line in (data / "reads.jsonl").read_text("utf-8").splitlines()]
+    secret = generate_secret()
+    async with (
+        WassSimulator([secret]).start() as wass,
+        aiohttp.ClientSession() as http,
+        _service(data, place, wass.url, secret) as url,
+    ):
+        entries = (await _get(http, f"{url}/v1/status"))["entries"]
+        cameras = len({read["camera_id"] for read in reads})
+        console.print(
+            f"[bold]A small city[/]: {entries:,} wanted vehicles, {cameras} cameras, "
+            f"{len(reads)} reads at {rate:g} a second."
+        )
+        started = time.perf_counter()
+        await _replay(http, url, reads, rate, wass)
+        status = await _delivered(http, url)
+        _report(status, wass, time.perf_counter() - started)
+
+
+@asynccontextmanager
+async def _service(data: Path, place: Path, wass_url: str, secret: str) -> AsyncIterator[str]:
+    """`platewatch serve` as a process of its own; yields its URL, and ends it."""
+    config = place / "platewatch.toml"
+    config.write_text(
+        f"""
+        hotlist = {json.dumps(str(data / "wanted.csv"))}
+        cameras = {json.dumps(str(data / "cameras.csv"))}
+        source = "urn:platewatch:gwangju-demo"
+        http.port = 0
+        wass.url = "{wass_url}/events"
+        wass.secrets = ["{secret}"]
+        """,
+        "utf-8",
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "platewatch", "serve", "--config", str(config), stderr=asyncio.subprocess.PIPE
+    )
+    assert process.stderr is not None  # noqa: S101 - it is piped
+    draining: asyncio.Task[None] | None = None
+    try:
+        async with asyncio.timeout(_SECONDS_TO_START):
+            url = await _listening(process.stderr)
+        draining = asyncio.create_task(_drain(process.stderr))
+        yield url
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+        if draining is not None:
+            await draining
+
+
+async def _listening(log: asyncio.StreamReader) -> str:
+    lines = []
+    async for line in log:
+        lines.append(line.decode())
+        if line.startswith(b"{") and (event := json.loads(line))["event"] == "listening":
+            return str(event["url"])
+    raise PlatewatchError(f"the service did not start: {''.join(lines)}")
+
+
+async def _drain(log: asyncio.StreamReader) -> None:
+    async for _ in log:
+        pass
+
+
+async def _replay(
+    http: aiohttp.ClientSession, url: str, reads: list[dict[str, Any]], rate: float, wass: WassSimulator
+) -> None:
+    """Send each read at its moment, as its camera would, and show misread hits as they arrive at the far end."""
+    shown: set[str] = set()
+    started = time.perf_counter()
+    async with asyncio.TaskGroup() as cameras:
+        for number, read in enumerate(reads):
+            await asyncio.sleep(max(0.0, started + number / rate - time.perf_counter()))
+            cameras.create_task(_send(http, url, read))
+            for event in wass.received.values():
+                if event.data.edits and event.id not in shown and len(shown) < _SHOWN:
+                    shown.add(event.id)
+                    _show(event)
+
+
+async def _send(http: aiohttp.ClientSession, url: str, read: dict[str, Any]) -> None:
+    sent = {name: value for name, value in read.items() if name != "truth"} | {"time": datetime.now(UTC).isoformat()}
+    async with http.post(f"{url}/v1/reads", json=sent) as response:
+        if response.status not in (200, 422):  # 422: the recogniser read nothing that could be a plate
+            raise PlatewatchError(f"the service answered {response.status}")
+
+
+async def _delivered(http: aiohttp.ClientSession, url: str) -> dict[str, Any]:
+    """The service's status once nothing is left to deliver."""
+    async with asyncio.timeout(_SECONDS_TO_DELIVER):
+        while (status := await _get(http, f"{url}/v1/status"))["outbox"]["pending"]:
+            await asyncio.sleep(0.05)
+    return status
+
+
+async def _get(http: aiohttp.ClientSession, url: str) -> dict[str, Any]:
+    async with http.get(url) as response:
+        response.raise_for_status()
+        answer: dict[str, Any] = await response.json()
+        return answer
+
+
+def _show(event: Received) -> None:
+    data = event.data
+    ours, theirs, marks = side_by_side(data.read_text, data.wanted_plate)
+    console.print(f"\n  [bold red]{data.category}[/]  {data.entry_id}  at {data.camera.name} ({data.camera.id})")
+    console.print(f"    read    {ours}\n    wanted  {theirs}\n            [red]{marks}[/]")
+
+
+def _report(status: dict[str, Any], wass: WassSimulator, seconds: float) -> None:
+    events = list(wass.received.values())
+    grades = Counter(event.data.grade for event in events)
+    delays = sorted((event.received_at - event.data.time).total_seconds() * 1000 for event in events)
+    if not delays:
+        raise PlatewatchError("no notification was delivered")
+    console.print(
+        f"\n[bold]In {seconds:.1f} s[/]: {plural(status['reads'], 'read')} matched"
+        f" ({status['refused']} without a plate), {plural(status['hits'], 'hit')}: {grades['exact']} exact,"
+        f" {grades['fuzzy']} misread."
+    )
+    console.print(
+        f"{plural(len(events), 'notification')} delivered, signatures verified; {status['outbox']['dead']} failed."
+    )
+    console.print(
+        f"From read to notification: p50 {_quantile(delays, 0.50):.1f} ms, p99 {_quantile(delays, 0.99):.1f} ms."
+    )
+
+
+def _quantile(ascending: list[float], q: float) -> float:
+    return ascending[min(len(ascending) - 1, int(q * len(ascending)))]

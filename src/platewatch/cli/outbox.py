@@ -1,0 +1,104 @@
+"""`platewatch outbox`: what waits, what was delivered, what failed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import urllib.error
+import urllib.request
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from platewatch.cli.common import errors_to_exit, fail, plural
+from platewatch.notify.outbox import Outbox, OutboxLockedError, export_events, list_events
+
+app = typer.Typer(help="Look at the queue of notifications, and revive dead letters.", no_args_is_help=True)
+
+File = Annotated[Path, typer.Argument(help="The outbox: an SQLite file.", exists=True, dir_okay=False)]
+
+
+class State(StrEnum):
+    """Where a notification stands."""
+
+    pending = "pending"
+    delivered = "delivered"
+    dead = "dead"
+
+
+OnlyState = Annotated[State | None, typer.Option(help="Only notifications in this state.")]
+
+
+@app.command("list")
+def list_(
+    file: File,
+    state: OnlyState = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 50,
+) -> None:
+    """List notifications without their contents."""
+    table = Table("event id", "state", "attempts", "created", "next attempt", "delivered", "last error", box=None)
+    with errors_to_exit(file):
+        for event in list_events(file, state.value if state else None, limit):
+            table.add_row(
+                event.event_id,
+                event.state,
+                str(event.attempts),
+                _local(event.created_at),
+                _local(event.next_attempt_at) if event.state == "pending" else "",
+                _local(event.delivered_at),
+                event.last_error or "",
+            )
+    Console(highlight=False).print(table)
+
+
+@app.command()
+def export(file: File, state: OnlyState = None) -> None:
+    """Print notifications whole, one JSON event a line, the oldest first. They hold personal data."""
+    with errors_to_exit(file):
+        for body in export_events(file, state.value if state else None):
+            sys.stdout.buffer.write(body + b"\n")
+
+
+@app.command()
+def retry(
+    file: File,
+    event_ids: Annotated[list[str] | None, typer.Argument(help="Dead letters; all of them if left out.")] = None,
+    token: Annotated[str | None, typer.Option(envvar="PLATEWATCH_HTTP__TOKEN", help="The service's token.")] = None,
+) -> None:
+    """Queue dead letters again. While the service is running it is asked to do it: only one process may write."""
+    with errors_to_exit(file):
+        try:
+            retried = asyncio.run(_retry(file, event_ids or None))
+        except OutboxLockedError as error:
+            if error.url is None:
+                raise
+            retried = _ask(error.url, event_ids or None, token)
+    typer.echo(f"{plural(retried, 'dead letter')} queued again")
+
+
+async def _retry(file: Path, event_ids: list[str] | None) -> int:
+    async with await Outbox.open(file) as outbox:
+        return await outbox.retry(event_ids)
+
+
+def _ask(url: str, event_ids: list[str] | None, token: str | None) -> int:
+    request = urllib.request.Request(  # noqa: S310 - the URL is what our own service wrote into its lock file
+        f"{url}/v1/outbox/retry", data=json.dumps({"event_ids": event_ids}).encode(), method="POST"
+    )
+    if token:
+        request.add_header("Authorization", f"Bearer {token}")
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+            return int(json.load(response)["retried"])
+    except urllib.error.HTTPError as error:
+        fail(f"the service at {url} answered {error.code}: {error.read().decode(errors='replace')}")
+
+
+def _local(time: float | None) -> str:
+    return datetime.fromtimestamp(time).astimezone().isoformat(" ", "seconds") if time is not None else ""

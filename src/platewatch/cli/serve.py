@@ -1,0 +1,38 @@
+"""`platewatch serve`: the city's service."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from platewatch.cli.common import errors_to_exit
+
+
+def serve(
+    config: Annotated[Path, typer.Option(help="The settings, a TOML file; see docs/service.md.")],
+) -> None:
+    """Take reads by HTTP, match them, and deliver the hits, until told to stop by SIGTERM or Ctrl-C.
+
+    Settings may be overridden by environment variables, such as PLATEWATCH_HTTP__PORT=9000. Logs are JSON lines on
+    the standard error, or text on a terminal; they never hold a read.
+    """
+    import structlog
+    import uvloop
+
+    from platewatch import service
+    from platewatch.config import load
+
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    with errors_to_exit():
+        uvloop.run(service.serve(load(config)))

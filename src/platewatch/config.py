@@ -1,0 +1,105 @@
+"""The service's settings: a TOML file, and environment variables that override it.
+
+`PLATEWATCH_<SECTION>__<NAME>` (or `PLATEWATCH_<NAME>` at the top) holds one setting as a TOML value; what is not
+TOML is taken as text: `PLATEWATCH_HTTP__PORT=9000`, `PLATEWATCH_WASS__SECRETS='["whsec_..."]'`.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from platewatch.errors import ConfigError
+from platewatch.notify.dispatcher import RetryPolicy
+
+_PREFIX = "PLATEWATCH_"
+
+
+class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where reads come in. With a `token`, requests need the header `Authorization: Bearer <token>`."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8080
+    token: str | None = None
+    max_body_bytes: Annotated[int, Meta(ge=1)] = 16 * 1024 * 1024
+
+
+class OutboxSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The durable queue. Delivered notifications are deleted after `retention_days`."""
+
+    path: Path = Path("outbox.db")
+    retention_days: Annotated[float, Meta(gt=0)] = 30.0
+
+
+class WassSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where notifications go: `url` takes the events, `secrets` sign them (whsec_...), `timeout` is in seconds."""
+
+    url: str
+    secrets: tuple[str, ...]
+    timeout: Annotated[float, Meta(gt=0)] = 10.0
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings of `platewatch serve`. Relative paths are relative to the settings' file.
+
+    `source` is the URI that this service signs its events with; `max_edits` bounds what counts as a hit.
+    """
+
+    hotlist: Path
+    wass: WassSettings
+    cameras: Path | None = None
+    source: str = "urn:platewatch"
+    max_edits: Annotated[int, Meta(ge=0, le=3)] = 1
+    http: HttpSettings = HttpSettings()
+    outbox: OutboxSettings = OutboxSettings()
+    retry: RetryPolicy = RetryPolicy()
+
+
+def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Raises ConfigError that names the setting."""
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from None
+    _override(values, environment)
+    try:
+        settings = msgspec.convert(values, Settings, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        reason, _, place = str(error).partition(" - at `$")
+        raise ConfigError(reason, field=place.strip("`.") or None) from None
+    here = path.resolve().parent
+    return msgspec.structs.replace(
+        settings,
+        hotlist=here / settings.hotlist,
+        cameras=None if settings.cameras is None else here / settings.cameras,
+        outbox=msgspec.structs.replace(settings.outbox, path=here / settings.outbox.path),
+    )
+
+
+def _path(kind: type, value: object) -> Path:
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise ValueError("expected the path of a file")
+
+
+def _override(values: dict[str, Any], environment: Mapping[str, str]) -> None:
+    for variable, text in environment.items():
+        section, _, name = variable.removeprefix(_PREFIX).lower().partition("__")
+        if not variable.startswith(_PREFIX) or section not in Settings.__struct_fields__:
+            continue
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text
+        if name:
+            values.setdefault(section, {})[name] = value
+        else:
+            values[section] = value

@@ -1,0 +1,112 @@
+"""The notification of a hit: a CloudEvents 1.0 event in JSON (structured mode).
+
+Only `data` holds personal data. The attributes around it are what proxies, brokers and logs show, so they hold none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from platewatch.alignment import Difference
+from platewatch.errors import PlatewatchError
+
+CONTENT_TYPE: Final = "application/cloudevents+json"
+EVENT_TYPE: Final = "kr.go.police.wass.hit.v1"
+
+AwareDatetime = Annotated[datetime, Meta(tz=True)]
+
+
+class EventError(PlatewatchError):
+    """Not a usable notification; says which field is at fault."""
+
+
+class Camera(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where the plate was read: WGS 84 degrees; `heading` is clockwise from north, in degrees."""
+
+    id: str
+    name: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    heading: float | None = None
+
+
+class HitData(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the patrol needs to know. Plates are canonical; `time` is when the plate was read."""
+
+    entry_id: str
+    agency: str
+    category: str
+    priority: int | None = None
+    grade: Literal["exact", "fuzzy"]
+    wanted_plate: str
+    read_text: str
+    edits: int
+    differences: tuple[Difference, ...]
+    camera: Camera
+    time: AwareDatetime
+    image_url: str | None = None
+    late: bool  # an old read that its source sent again after an outage
+
+
+class HitEvent(Struct, frozen=True, kw_only=True):
+    """The event; `time` is when the hit was found. Make one with `new_event`.
+
+    `hitid` is the same for all events of one hit, and their `sequence` orders them, compared as text.
+    """
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str
+    source: str
+    type: Literal["kr.go.police.wass.hit.v1"] = EVENT_TYPE
+    time: AwareDatetime
+    datacontenttype: Literal["application/json"] = "application/json"
+    hitid: str
+    sequence: str
+    data: HitData
+
+
+_decoder = msgspec.json.Decoder(HitEvent)
+
+
+def new_event(key: bytes, source: str, time: datetime, data: HitData, sequence: int = 1) -> HitEvent:
+    """The event of a hit; `sequence` counts from 1, for the hit's later updates.
+
+    `key` is the outbox's `hit_key`, `source` the URI of this service. Raises EventError for a time without offset.
+    """
+    hitid = hit_id(key, data.entry_id, data.camera.id, data.time, data.read_text)
+    number = f"{sequence:06d}"
+    return HitEvent(id=f"{hitid}.{number}", source=source, time=_utc(time), hitid=hitid, sequence=number, data=data)
+
+
+def hit_id(key: bytes, entry_id: str, camera_id: str, time: datetime, read_text: str) -> str:
+    """32 hex digits, the same each time that a read is repeated, so that its repeat is recognised.
+
+    Keyed (at most 64 bytes), as there are few enough plates to undo a plain hash by trying them all.
+    Raises EventError for a time without offset.
+    """
+    fields = [entry_id, camera_id, _utc(time).isoformat(timespec="microseconds"), read_text]
+    return hashlib.blake2b(msgspec.json.encode(fields), key=key, digest_size=16).hexdigest()
+
+
+def encode(event: HitEvent) -> bytes:
+    """The event as UTF-8 JSON."""
+    return msgspec.json.encode(event)
+
+
+def decode(body: bytes) -> HitEvent:
+    """The event in `body`; fields that this version does not know are ignored. Raises EventError."""
+    try:
+        return _decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise EventError(f"not a hit event: {error}") from error
+
+
+def _utc(time: datetime) -> datetime:
+    if time.utcoffset() is None:
+        raise EventError("the time has no UTC offset", field="time")
+    return time.astimezone(UTC)

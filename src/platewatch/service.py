@@ -1,0 +1,189 @@
+"""The city's service: reads in by HTTP, matched, hits committed to the outbox, notifications out."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import signal
+import socket
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+import msgspec
+import structlog
+import uvicorn
+from msgspec import Struct
+
+from platewatch import cameras
+from platewatch.asgi import BodyTooLargeError, DisconnectedError, Receive, Scope, Send, header, read_body, send_json
+from platewatch.config import Settings
+from platewatch.errors import ConfigError
+from platewatch.hotlist import Hotlist
+from platewatch.matcher import Matcher
+from platewatch.notify.dispatcher import Dispatcher
+from platewatch.notify.outbox import Outbox, OutboxError
+from platewatch.notify.sender import WassSender
+from platewatch.notify.signing import Signer
+from platewatch.pipeline import Accepted, Pipeline
+from platewatch.reads import Read
+from platewatch.sources.http import ReadsEndpoint
+
+_PRUNE_INTERVAL: Final = 3600.0  # seconds
+_SECONDS_A_DAY: Final = 86400.0
+_MAX_RETRY_REQUEST_BYTES: Final = 1024 * 1024
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
+
+class RetryRequest(Struct, frozen=True):
+    """Which dead letters to deliver again; without `event_ids` all of them."""
+
+    event_ids: tuple[str, ...] | None = None
+
+
+async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda _: None) -> None:
+    """Run until SIGTERM or SIGINT. `on_ready` is called with the service's base URL once it takes reads.
+
+    Raises ConfigError, OutboxError, or what ended the dispatcher.
+    """
+    hotlist = Hotlist.load(settings.hotlist)
+    for error in hotlist.report.errors:
+        # Which row and why, but not what stood there: logs travel further than the list may.
+        _log.warning("hotlist row refused", row=error.row, field=error.field, reason=error.reason)
+    matcher = Matcher(hotlist, max_edits=settings.max_edits)
+    places = cameras.load(settings.cameras) if settings.cameras else {}
+    signer = Signer(settings.wass.secrets)
+
+    with _listen(settings.http.host, settings.http.port) as listener:
+        url = f"http://{settings.http.host}:{listener.getsockname()[1]}"
+        async with (
+            await Outbox.open(settings.outbox.path) as outbox,
+            WassSender(settings.wass.url, signer, timeout=settings.wass.timeout) as sender,
+        ):
+            outbox.publish(url)
+            dispatcher = Dispatcher(outbox, sender, settings.retry)
+            pipeline = Pipeline(hotlist, matcher, places, outbox, source=settings.source, on_queued=dispatcher.wake)
+            app = _App(settings, pipeline, outbox, dispatcher, entries=len(hotlist))
+
+            def ready() -> None:
+                _log.info("listening", url=url, entries=len(hotlist), refused=len(hotlist.report.errors))
+                on_ready(url)
+
+            server = _Server(app, ready)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, server.stop)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(dispatcher.run())
+                pruning = tasks.create_task(_prune(outbox, settings.outbox.retention_days * _SECONDS_A_DAY))
+                await server.serve(sockets=[listener])
+                dispatcher.stop()
+                pruning.cancel()
+    _log.info("stopped")
+
+
+class _App:
+    """The ASGI application: who may ask, and who answers."""
+
+    def __init__(
+        self, settings: Settings, pipeline: Pipeline, outbox: Outbox, dispatcher: Dispatcher, *, entries: int
+    ) -> None:
+        self._authorization = None if settings.http.token is None else f"Bearer {settings.http.token}".encode()
+        self._pipeline = pipeline
+        self._outbox = outbox
+        self._dispatcher = dispatcher
+        self._entries = entries
+        self._reads = self._hits = self._refused = 0
+        self._routes: dict[tuple[str, str], Callable[[Scope, Receive, Send], Awaitable[None]]] = {
+            ("GET", "/healthz"): self._health,
+            ("GET", "/v1/status"): self._status,
+            ("POST", "/v1/outbox/retry"): self._retry,
+            ("POST", "/v1/reads"): ReadsEndpoint(
+                self._accept, max_body_bytes=settings.http.max_body_bytes, unavailable=OutboxError
+            ),
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self._routes.get((scope["method"], scope["path"]))
+        if endpoint is None:
+            known = any(path == scope["path"] for _, path in self._routes)
+            await send_json(send, 405 if known else 404, {"reason": "no such method" if known else "no such path"})
+        elif endpoint != self._health and not self._authorized(scope):
+            await send_json(send, 401, {"reason": "needs the header Authorization: Bearer <token>"})
+        else:
+            await endpoint(scope, receive, send)
+
+    def _authorized(self, scope: Scope) -> bool:
+        given = header(scope, b"authorization").encode("latin-1")
+        return self._authorization is None or hmac.compare_digest(given, self._authorization)
+
+    async def _accept(self, reads: Sequence[Read]) -> Accepted:
+        accepted = await self._pipeline.accept(reads)
+        self._reads += accepted.reads
+        self._hits += accepted.hits
+        self._refused += len(accepted.errors)
+        return accepted
+
+    async def _health(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        await send_json(send, 200, {"status": "ok"})
+
+    async def _status(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        status = {
+            "entries": self._entries,
+            "reads": self._reads,
+            "hits": self._hits,
+            "refused": self._refused,
+            "outbox": await self._outbox.counts(),
+        }
+        await send_json(send, 200, status)
+
+    async def _retry(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            request = msgspec.json.decode(await read_body(receive, _MAX_RETRY_REQUEST_BYTES), type=RetryRequest)
+        except DisconnectedError:
+            return
+        except (BodyTooLargeError, msgspec.DecodeError) as error:
+            await send_json(send, 400, {"reason": str(error) or "the body is too large"})
+            return
+        retried = await self._outbox.retry(request.event_ids)
+        self._dispatcher.wake()
+        await send_json(send, 200, {"retried": retried})
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, but told when to stop by `serve`, which has more to close than the HTTP server."""
+
+    def __init__(self, app: _App, on_ready: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(app, loop="none", http="httptools", lifespan="off", access_log=False, log_config=None)
+        )
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_ready()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self) -> None:
+        self.should_exit = True
+
+
+@contextmanager
+def _listen(host: str, port: int) -> Iterator[socket.socket]:
+    try:
+        listener = socket.create_server((host, port), backlog=2048)
+    except OSError as error:
+        raise ConfigError(f"cannot listen at {host}:{port}: {error.strerror}", field="http") from None
+    with listener:
+        yield listener
+
+
+async def _prune(outbox: Outbox, retention: float) -> None:
+    while True:
+        if pruned := await outbox.prune(time.time() - retention):
+            _log.info("pruned delivered notifications", count=pruned)
+        await asyncio.sleep(_PRUNE_INTERVAL)

@@ -1,0 +1,65 @@
+"""What the tests of the notifier share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from platewatch.alignment import Difference
+from platewatch.notify import Camera, HitData, HitEvent, new_event
+from platewatch.notify.event import encode
+
+SECRET = "whsec_" + "c2VjcmV0" * 4
+OTHER_SECRET = "whsec_" + "b3RoZXIh" * 4
+KEY = bytes(range(32))
+READ_AT = datetime(2026, 11, 23, 9, 30, 15, 250000, UTC)
+
+
+def hit_data(**changes: Any) -> HitData:
+    """A hit on a made-up plate."""
+    fields = {
+        "entry_id": "W-1",
+        "agency": "Gwangju Metropolitan Police",
+        "category": "missing person",
+        "priority": 1,
+        "grade": "fuzzy",
+        "wanted_plate": "12가3456",
+        "read_text": "12거3456",
+        "edits": 1,
+        "differences": (Difference(op="substitute", read_position=2, wanted_position=2, read="거", wanted="가"),),
+        "camera": Camera(id="GJ-0117", name="Station square", latitude=35.1653, longitude=126.9092, heading=270.0),
+        "time": READ_AT,
+        "late": False,
+    }
+    return HitData(**{**fields, **changes})
+
+
+def hit_event(entry_id: str = "W-1", sequence: int = 1) -> HitEvent:
+    """The event of a hit; each entry id gives a hit of its own."""
+    return new_event(KEY, "urn:platewatch:gwangju", READ_AT, hit_data(entry_id=entry_id), sequence)
+
+
+def message(entry_id: str = "W-1") -> tuple[str, bytes]:
+    """An event as the outbox takes it."""
+    event = hit_event(entry_id)
+    return event.id, encode(event)
+
+
+def messages(count: int) -> list[tuple[str, bytes]]:
+    """So many events of different hits."""
+    return [message(f"W-{number}") for number in range(count)]
+
+
+def open_files() -> int:
+    """How many file descriptors this process has."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait for the condition; TimeoutError if it does not come true."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - the condition has no event to wait for
+            await asyncio.sleep(0.005)
