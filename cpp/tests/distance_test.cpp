@@ -95,7 +95,8 @@ TYPED_TEST(BoundedDistance, RandomNeighbours) {
         for (std::size_t edits = below(6); edits > 0; --edits) {
             const std::size_t at = below(read.size() + 1);
             if (at < read.size() && below(2) == 0) read.erase(at, 1);
-            if (read.size() < sizeof(TypeParam)) read.insert(std::min(at, read.size()), 1, U"0123?"[below(5)]);
+            if (read.size() < sizeof(TypeParam))
+                read.insert(std::min(at, read.size()), 1, U"0123?"[below(5)]);
         }
         expect_as_reference<TypeParam>(read, entry);
     }

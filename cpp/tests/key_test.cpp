@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <numeric>
 #include <stdexcept>
@@ -79,7 +80,7 @@ TYPED_TEST(KeyOf, ReversedHasNoPaddingInFront) {
     EXPECT_EQ(reversed(key<TypeParam>({1, 2, 254})), key<TypeParam>({254, 2, 1}));
     std::vector<Code> codes = full_width<TypeParam>();
     const auto whole = pack<TypeParam>(codes);
-    std::ranges::reverse(codes);
+    std::reverse(codes.begin(), codes.end());
     EXPECT_EQ(reversed(whole), pack<TypeParam>(codes));
 }
 

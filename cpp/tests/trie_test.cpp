@@ -108,7 +108,7 @@ void expect_complete_walk(const Trie<Key>& trie, const std::vector<Key>& keys,
             within = reference::levenshtein(wanted, text.substr(0, n)) <= budget;
         }
         EXPECT_LE(visits[i], 1);
-        if (within) EXPECT_EQ(visits[i], 1);
+        EXPECT_GE(visits[i], within ? 1 : 0);
     }
 }
 
@@ -158,8 +158,8 @@ TYPED_TEST(TrieOf, WalksMissNothing) {
             for (int round = 0; round < 30; ++round) {
                 const auto prefix = random_codes(random, below(random, 6), alphabet);
                 for (unsigned budget = 0; budget <= kMaxEdits; ++budget) {
-                    SCOPED_TRACE(testing::Message() << count << " keys of " << alphabet << " symbols, budget "
-                                                    << budget);
+                    SCOPED_TRACE(testing::Message()
+                                 << count << " keys of " << alphabet << " symbols, budget " << budget);
                     expect_complete_walk(trie, keys, prefix, budget);
                 }
             }

@@ -119,7 +119,11 @@ class _App:
         return self._authorization is None or hmac.compare_digest(given, self._authorization)
 
     async def _accept(self, reads: Sequence[Read]) -> Accepted:
-        accepted = await self._pipeline.accept(reads)
+        try:
+            accepted = await self._pipeline.accept(reads)
+        except OutboxError as error:
+            _log.error("reads not accepted", count=len(reads), reason=error.reason)
+            raise
         self._reads += accepted.reads
         self._hits += accepted.hits
         self._refused += len(accepted.errors)

@@ -61,5 +61,5 @@ def open_files() -> int:
 async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
     """Wait for the condition; TimeoutError if it does not come true."""
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - the condition has no event to wait for
+        while not condition():
             await asyncio.sleep(0.005)

@@ -77,7 +77,7 @@ async def all_are(outbox: Outbox, state: str, count: int) -> None:
     """Wait until so many events are in this state, and none in any other."""
     wanted = {"pending": 0, "delivered": 0, "dead": 0, state: count}
     async with asyncio.timeout(10):
-        while await outbox.counts() != wanted:  # noqa: ASYNC110 - the outbox has no event to wait for
+        while await outbox.counts() != wanted:
             await asyncio.sleep(0.005)
 
 

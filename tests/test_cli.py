@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+import platewatch as pw
+
+WANTED = "id,plate,category\nA1,12가3456,stolen\nA2,서울52바3108,\nBAD,12?3456,\n"
+READS = (
+    '{"text": "12 거 3456", "camera_id": "G1", "time": "2026-11-23T09:00:00Z"}\n{"text": 5}\n\n--\n52바3108\n99허9999\n'
+)
+
+
+def run(*arguments: str, given: bytes = b"", status: int = 0) -> tuple[str, str]:
+    """(standard output, standard error) of `platewatch ...`."""
+    done = subprocess.run(
+        [sys.executable, "-m", "platewatch", *arguments], input=given, capture_output=True, check=False, timeout=60
+    )
+    assert done.returncode == status, done.stderr.decode()
+    return done.stdout.decode(), done.stderr.decode()
+
+
+@pytest.fixture
+def wanted(tmp_path: Path) -> str:
+    path = tmp_path / "wanted.csv"
+    path.write_text(WANTED, "utf-8")
+    return str(path)
+
+
+def test_match_text_marks_what_differs(wanted: str) -> None:
+    out, err = run("match", "--hotlist", wanted, given=READS.encode())
+    assert out.splitlines() == [
+        "row 1: fuzzy (1 edit)  A1  stolen  G1  2026-11-23T09:00:00+00:00",
+        "    read    12거3456",
+        "    wanted  12가3456",
+        "              ^",
+        "row 5: exact  A2",
+        "    read    · · 52바3108",  # Hangul is two cells wide
+        "    wanted  서울52바3108",
+        "            ^ ^",
+    ]
+    assert "wanted.csv: row 4, plate: patterns are not supported yet (value: '12?3456')" in err
+    assert "row 2, text: Expected `str`, got `int`\nrow 4, text: no letter or digit\n" in err
+    assert "3 reads, 2 hits," in err
+    assert "reads/s; 2 bad rows" in err
+
+
+def test_match_jsonl_and_csv_say_the_same(wanted: str, tmp_path: Path) -> None:
+    reads = tmp_path / "reads.jsonl"
+    reads.write_text(READS, "utf-8")
+    lines = run("match", "--hotlist", wanted, str(reads), "--format", "jsonl")[0].splitlines()
+    hits = [json.loads(line) for line in lines]
+    assert [(hit["row"], hit["grade"], hit["edits"], hit["entry_id"]) for hit in hits] == [
+        (1, "fuzzy", 1, "A1"),
+        (5, "exact", 0, "A2"),
+    ]
+    assert hits[0]["differences"] == [
+        {"op": "substitute", "read_position": 2, "wanted_position": 2, "read": "거", "wanted": "가"}
+    ]
+    table = list(csv.DictReader(io.StringIO(run("match", "--hotlist", wanted, str(reads), "--format", "csv")[0])))
+    assert [(row["row"], row["read"], row["plate"]) for row in table] == [
+        ("1", "12거3456", "12가3456"),
+        ("5", "52바3108", "서울52바3108"),
+    ]
+
+
+def test_match_max_edits_and_strict(wanted: str) -> None:
+    assert run("match", "--hotlist", wanted, "--max-edits", "0", given="12거3456\n".encode())[0] == ""
+    _, err = run("match", "--hotlist", wanted, "--strict", given=b"", status=2)
+    assert "wanted.csv: row 4, plate: patterns" in err
+    assert "bytes.txt" in run("match", "--hotlist", wanted, "bytes.txt", status=2)[1]
+    assert "row 1, text: not valid UTF-8\n" in run("match", "--hotlist", wanted, given=b"\xff\n", status=2)[1]
+
+
+def test_hotlist_check(wanted: str) -> None:
+    out, err = run("hotlist", "check", wanted, status=1)
+    words = [line.rsplit(maxsplit=1) for line in out.splitlines()]
+    assert {name.strip(): count for name, count in words} == {
+        "rows": "3",
+        "entries": "2",
+        "private": "1",
+        "commercial": "1",
+        "duplicates (the last won)": "0",
+        "patterns (not supported yet)": "1",
+        "errors, patterns included": "1",
+    }
+    assert "row 4, plate" in err
+
+
+def test_every_command_has_help_and_the_version_is_told() -> None:
+    assert run("--version")[0].strip() == pw.__version__
+    for command in (
+        "match",
+        "serve",
+        "demo",
+        "wass-simulator",
+        "hotlist check",
+        "outbox list",
+        "outbox retry",
+        "outbox export",
+    ):
+        out, _ = run(*command.split(), "--help")
+        assert "Usage" in out
+
+
+def test_importing_the_package_loads_no_command_line_or_service() -> None:
+    code = "import platewatch, sys; print([m for m in ('typer', 'rich', 'aiohttp', 'uvicorn') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"[]\n"
+
+
+def test_wass_simulator_prints_where_it_listens() -> None:
+    arguments = [sys.executable, "-u", "-m", "platewatch", "wass-simulator", "--port", "0"]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            url = process.stdout.readline().decode().split()[-1]
+            assert process.stdout.readline().split()[-1].startswith(b"whsec_")
+            with urllib.request.urlopen(url, timeout=10) as response:
+                assert json.load(response)["received"] == 0
+        finally:
+            process.terminate()
+
+
+def test_demo_delivers_misread_plates_twice_over() -> None:
+    for _ in range(2):
+        out, _ = run("demo", "--rate", "1000")
+        assert "450 reads matched" in out
+        hits = int(out.split(" hits: ")[0].split()[-1])
+        assert f"{hits} notifications delivered, signatures verified; 0 failed." in out
+        misread = int(out.split(" misread.")[0].split()[-1])
+        assert misread > 10
+        assert "wanted  " in out
+        assert "p50" in out

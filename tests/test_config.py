@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import platewatch as pw
+from platewatch import cameras
+from platewatch.config import load
+from platewatch.notify import Camera
+
+MINIMAL = 'hotlist = "wanted.csv"\n[wass]\nurl = "http://127.0.0.1:9/events"\nsecrets = ["s"]\n'
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "platewatch.toml"
+    path.write_text(MINIMAL, "utf-8")
+    return path
+
+
+def test_paths_are_relative_to_the_file(config: Path) -> None:
+    settings = load(config, {})
+    assert settings.hotlist == config.parent / "wanted.csv"
+    assert settings.outbox.path == config.parent / "outbox.db"
+    assert (settings.http.port, settings.max_edits, settings.cameras) == (8080, 1, None)
+
+
+def test_environment_overrides(config: Path) -> None:
+    environment = {
+        "PLATEWATCH_MAX_EDITS": "2",
+        "PLATEWATCH_HTTP__PORT": "0",
+        "PLATEWATCH_HTTP__TOKEN": "not TOML",
+        "PLATEWATCH_WASS__SECRETS": '["a", "b"]',
+        "PLATEWATCH_CAMERAS": "/srv/cameras.csv",
+        "PLATEWATCH_KERNEL": "serial",  # not a setting of the service
+    }
+    settings = load(config, environment)
+    assert (settings.max_edits, settings.http.port, settings.http.token) == (2, 0, "not TOML")
+    assert settings.wass.secrets == ("a", "b")
+    assert settings.cameras == Path("/srv/cameras.csv")
+
+
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"PLATEWATCH_HTTP__PORT": "high"}, "http.port: Expected `int`, got `str`"),
+        ({"PLATEWATCH_HTTP__PROT": "1"}, "http: Object contains unknown field `prot`"),
+        ({"PLATEWATCH_RETRY__JITTER": "2.0"}, "retry.jitter: Expected `float` <= 1"),
+        ({"PLATEWATCH_HOTLIST": "5"}, "hotlist: expected the path of a file"),
+    ],
+)
+def test_a_bad_setting_is_named(config: Path, environment: dict[str, str], message: str) -> None:
+    with pytest.raises(pw.ConfigError) as caught:
+        load(config, environment)
+    assert message in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(pw.ConfigError, match=r"nowhere\.toml: No such file"):
+        load(tmp_path / "nowhere.toml")
+
+
+def test_cameras(tmp_path: Path) -> None:
+    path = tmp_path / "cameras.csv"
+    path.write_text("camera_id,name,latitude,longitude,heading\nA,City Hall,35.1,126.8,90\nB,,,,\n", "utf-8")
+    assert cameras.load(path) == {
+        "A": Camera(id="A", name="City Hall", latitude=35.1, longitude=126.8, heading=90),
+        "B": Camera(id="B"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name\nx\n", "needs a header with the column camera_id"),
+        ("camera_id,latitude\nA,north\n", "row 2, latitude: not a number"),
+        ("camera_id,latitude\nA,1\nB,91\n", "row 3, latitude: not in -90 to 90"),
+        ("camera_id,heading\n,1\n", "row 2, camera_id: missing"),
+    ],
+)
+def test_bad_cameras(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "cameras.csv"
+    path.write_text(text, "utf-8")
+    with pytest.raises(pw.ConfigError, match=message):
+        cameras.load(path)

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import platewatch as pw
+from platewatch.hotlist import MAX_DISTINCT_SYMBOLS, kinds
+
+
+def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def errors(hotlist: pw.Hotlist) -> list[tuple[int | None, str | None, str]]:
+    return [(error.row, error.field, error.reason) for error in hotlist.report.errors]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp949"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_csv_with_header(tmp_path: Path, encoding: str, newline: str) -> None:
+    text = newline.join(
+        ["agency,plate,id,colour,priority,weight", "광주경찰,12 가-3456,A1,red,2,0.5", "", ",123가4567,A2,,,"]
+    )
+    hotlist = pw.Hotlist.from_csv(write(tmp_path / "wanted.csv", text, encoding))
+    assert hotlist.report.errors == []
+    assert hotlist["A1"] == pw.Entry(id="A1", plate="12가3456", agency="광주경찰", priority=2, weight=0.5)
+    assert hotlist["A2"] == pw.Entry(id="A2", plate="123가4567")
+
+
+def test_csv_without_header_has_the_fields_in_their_order(tmp_path: Path) -> None:
+    text = "A1,12가3456,stolen,1,2026-01-01,2026-02-01T12:00:00Z,경찰,a note,2\n"
+    hotlist = pw.Hotlist.from_csv(write(tmp_path / "wanted.csv", text, "cp949"))
+    entry = hotlist["A1"]
+    assert (entry.category, entry.priority, entry.agency, entry.note, entry.weight) == (
+        "stolen",
+        1,
+        "경찰",
+        "a note",
+        2,
+    )
+    # A date without a time is Korean time, nine hours ahead of UTC.
+    assert hotlist.rows() == [
+        (
+            "A1",
+            "12가3456",
+            int(datetime(2025, 12, 31, 15, tzinfo=UTC).timestamp()) * 1_000_000,
+            int(datetime(2026, 2, 1, 12, tzinfo=UTC).timestamp()) * 1_000_000,
+        )
+    ]
+
+
+def test_csv_quoting_and_row_numbers(tmp_path: Path) -> None:
+    text = 'id,plate,note\nA1,12가3456,"two\nlines"\nA2,---,\nA3,12가3457,x,too many\n'
+    hotlist = pw.Hotlist.from_csv(write(tmp_path / "wanted.csv", text))
+    assert next(iter(hotlist)).note == "two\nlines"
+    # Rows are the lines that an editor shows.
+    assert errors(hotlist) == [(4, "plate", "no letter or digit"), (5, None, "4 cells for 3 columns")]
+
+
+BAD_FIELDS = [
+    ({"id": "", "plate": "12가3456"}, "id", "missing"),
+    ({"id": "A"}, "plate", "missing"),
+    ({"id": "A", "plate": 5}, "plate", "not text"),
+    ({"id": "A", "plate": "- -"}, "plate", "no letter or digit"),
+    ({"id": "A", "plate": "1" * 17}, "plate", "more than 16 symbols"),
+    ({"id": "A", "plate": "12\ud8003456"}, "plate", "not valid UTF-8"),
+    ({"id": "A", "plate": "12\ufffd3456"}, "plate", "holds U+FFFD: the text was decoded wrongly"),
+    ({"id": "A", "plate": "12?3456"}, "plate", "patterns are not supported yet"),
+    ({"id": "A", "plate": "12[가거]3456"}, "plate", "patterns are not supported yet"),
+    ({"id": "A", "plate": "12가＊"}, "plate", "patterns are not supported yet"),
+    ({"id": "A", "plate": "12가3456", "priority": "high"}, "priority", "not a whole number"),
+    ({"id": "A", "plate": "12가3456", "priority": True}, "priority", "not a whole number"),
+    ({"id": "A", "plate": "12가3456", "weight": "-1"}, "weight", "not a positive number"),
+    ({"id": "A", "plate": "12가3456", "weight": "nan"}, "weight", "not a positive number"),
+    (
+        {"id": "A", "plate": "12가3456", "valid_from": "tomorrow"},
+        "valid_from",
+        "not a date or time as 2026-11-23 or 2026-11-23T09:00:00+09:00",
+    ),
+]
+
+
+@pytest.mark.parametrize(("record", "field", "reason"), BAD_FIELDS)
+def test_a_bad_record_is_reported_and_costs_nothing_else(record: dict[str, Any], field: str, reason: str) -> None:
+    good = {"id": "G", "plate": "11가1111"}
+    hotlist = pw.Hotlist.from_records([good, record, {"id": 7, "plate": "22가2222"}])
+    assert [entry.id for entry in hotlist] == ["G", "7"]
+    assert errors(hotlist) == [(1, field, reason)]
+    with pytest.raises(pw.EntryError) as caught:
+        pw.Hotlist.from_records([good, record], strict=True)
+    assert (caught.value.row, caught.value.field, caught.value.reason) == (1, field, reason)
+
+
+def test_an_error_tells_row_field_reason_and_value() -> None:
+    error = pw.Hotlist.from_records([{"id": "A", "plate": "?"}]).report.errors[0]
+    assert str(error) == "row 0, plate: patterns are not supported yet (value: '?')"
+
+
+def test_duplicates_last_wins(tmp_path: Path) -> None:
+    rows = [{"id": "A", "plate": "11가1111"}, {"id": "B", "plate": "11가1111"}, {"id": "A", "plate": "22가2222"}]
+    path = write(tmp_path / "wanted.jsonl", "\n".join(map(json.dumps, rows)) + "\n\n")
+    hotlist = pw.Hotlist.from_jsonl(path)
+    assert (len(hotlist), hotlist.report.rows, hotlist.report.duplicates) == (2, 3, 1)
+    assert hotlist["A"].plate == "22가2222"
+
+
+def test_jsonl_bad_lines(tmp_path: Path) -> None:
+    path = tmp_path / "wanted.jsonl"
+    path.write_bytes(b'{"id": "A", "plate": "11\xea\xb0\x801111"}\n{oops\n[1]\n{"id": "B", "plate": "\xff"}\n')
+    hotlist = pw.Hotlist.load(path)
+    assert [entry.id for entry in hotlist] == ["A"]
+    assert [row for row, _, _ in errors(hotlist)] == [2, 3, 4]
+    assert errors(hotlist)[1][2] == "not a JSON object"
+
+
+def test_a_file_in_no_known_encoding_says_where(tmp_path: Path) -> None:
+    path = tmp_path / "wanted.csv"
+    path.write_bytes(b"id,plate\nA,11\xff\xff\n")
+    with pytest.raises(pw.PlatewatchError, match="row 2: the file is neither UTF-8 nor CP949"):
+        pw.Hotlist.from_csv(path)
+
+
+def test_a_header_needs_id_and_plate(tmp_path: Path) -> None:
+    with pytest.raises(pw.PlatewatchError, match="one column named 'plate'"):
+        pw.Hotlist.from_csv(write(tmp_path / "wanted.csv", "id,number\nA,11가1111\n"))
+
+
+def test_from_plates_collapses_repeats_and_is_strict() -> None:
+    hotlist = pw.Hotlist.from_plates(["12 가 3456", "12가3456", "ab-12"])
+    assert [(entry.id, entry.plate) for entry in hotlist] == [("12가3456", "12가3456"), ("AB12", "AB12")]
+    with pytest.raises(pw.EntryError, match="row 1, plate: no letter or digit"):
+        pw.Hotlist.from_plates(["12가3456", "--"])
+
+
+def test_no_list_has_more_symbols_than_an_index_can_code() -> None:
+    full = [chr(0x4E00 + i) for i in range(MAX_DISTINCT_SYMBOLS)]
+    hotlist = pw.Hotlist.from_plates(full)
+    with pytest.raises(pw.EntryError, match="more than 254 distinct"):
+        hotlist.add(pw.Entry(id="X", plate="가"))
+    assert len(pw.Matcher(hotlist).match(full[-1])) == MAX_DISTINCT_SYMBOLS  # each is one edit from the others
+    hotlist.remove(full[0])
+    hotlist.add(pw.Entry(id="X", plate="가"))
+    assert [m.entry_id for m in pw.Matcher(hotlist, max_edits=0).match("가")] == ["X"]
+
+
+def test_changes_count_versions_and_apply_as_a_whole() -> None:
+    hotlist = pw.Hotlist.from_plates(["11가1111", "22가2222"])
+    start = hotlist.version
+    hotlist.add(pw.Entry(id="A", plate="33 가 3333"))
+    hotlist.remove("11가1111")
+    assert hotlist.version == start + 2
+    with pytest.raises(KeyError):
+        hotlist.remove("11가1111")
+    bad = pw.HotlistDelta(upserts=(pw.Entry(id="B", plate="44가4444"), pw.Entry(id="C", plate="?")), removals=("A",))
+    with pytest.raises(pw.EntryError):
+        hotlist.apply(bad)
+    assert (hotlist.version, "A" in hotlist, "B" in hotlist) == (start + 2, True, False)
+    hotlist.apply(pw.HotlistDelta(upserts=bad.upserts[:1], removals=("A", "never there")))
+    assert sorted(entry.id for entry in hotlist) == ["22가2222", "B"]
+
+
+def test_kinds_counts_classes() -> None:
+    hotlist = pw.Hotlist.from_plates(["12가3456", "123가4567", "서울52바3108", "AB12CDE"])
+    assert kinds(hotlist) == {"private": 2, "commercial": 1, "unknown": 1}

@@ -1,0 +1,135 @@
+"""The Python face of matching; its results are proven in test_oracle.py."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta, timezone
+
+import numpy as np
+import pytest
+
+import platewatch as pw
+
+NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
+KOREA = timezone(timedelta(hours=9))
+
+
+@pytest.fixture
+def matcher() -> pw.Matcher:
+    return pw.Matcher(pw.Hotlist.from_plates(["12가3456", "12거3456", "서울52바3108"]), max_edits=1)
+
+
+def test_single_match(matcher: pw.Matcher) -> None:
+    matches = matcher.match("12 가 3456")
+    assert [(m.entry_id, m.plate, m.edits) for m in matches] == [
+        ("12가3456", "12가3456", 0),
+        ("12거3456", "12거3456", 1),
+    ]
+    assert matcher.match("12가3456", max_edits=0) == matches[:1]
+    assert matcher.match(pw.Read(text="52바3108"))[0].plate == "서울52바3108"
+    assert matcher.match("99허9999") == []
+
+
+def test_batch_equals_single_calls(matcher: pw.Matcher) -> None:
+    reads: list[str | pw.Read] = ["12가3456", "99허9999", pw.Read(text="12거345"), "52바3108"]
+    batch = matcher.match_batch(reads)
+    assert (batch.read.dtype, batch.entry.dtype, batch.edits.dtype) == (np.uint32, np.uint32, np.uint8)
+    rows = [
+        (int(i), batch.entry_ids[int(e)], int(d)) for i, e, d in zip(batch.read, batch.entry, batch.edits, strict=True)
+    ]
+    assert rows == [(i, m.entry_id, m.edits) for i, read in enumerate(reads) for m in matcher.match(read)]
+    assert len(batch) == len(rows)
+    assert list(batch.entry_ids) == sorted(batch.entry_ids) == ["12가3456", "12거3456", "서울52바3108"]
+    with pytest.raises(IndexError):
+        batch.entry_ids[3]
+
+
+def test_bad_reads_raise_without_their_text(matcher: pw.Matcher) -> None:
+    for text, reason in [
+        ("-", "no letter or digit"),
+        ("1" * 17, "more than 16 symbols"),
+        ("\ud800", "not valid UTF-8"),
+    ]:
+        with pytest.raises(pw.ReadError) as caught:
+            matcher.match(text)
+        assert (caught.value.field, caught.value.reason) == ("text", reason)
+        with pytest.raises(pw.ReadError) as caught:
+            matcher.match_batch(["12가3456", text])
+        assert (caught.value.row, caught.value.field, caught.value.reason) == (1, "text", reason)
+
+
+def test_bad_reads_reported(matcher: pw.Matcher) -> None:
+    batch = matcher.match_batch(["-", "12가3456", 5], errors="report")  # type: ignore[list-item]
+    assert [(e.row, e.field, e.reason) for e in batch.errors] == [
+        (0, "text", "no letter or digit"),
+        (2, "text", "neither text nor a Read"),
+    ]
+    assert batch.read.tolist() == [1, 1]
+
+
+def test_wrong_arguments(matcher: pw.Matcher) -> None:
+    with pytest.raises(ValueError, match="max_edits must be 0, 1, 2 or 3"):
+        matcher.match("12가3456", max_edits=4)
+    with pytest.raises(ValueError, match="max_edits must be 0, 1, 2 or 3"):
+        pw.Matcher(pw.Hotlist(), max_edits=4)
+    with pytest.raises(TypeError, match="not one text"):
+        matcher.match_batch("12가3456")
+    with pytest.raises(ValueError, match="one item a read"):
+        matcher.match_batch(["12가3456"], times=[])
+    with pytest.raises(ValueError, match="offset from UTC"):
+        matcher.match("12가3456", at=datetime(2026, 1, 1))  # noqa: DTZ001
+    with pytest.raises(ValueError, match="offset from UTC"):
+        matcher.match_batch(["12가3456"], times=[datetime(2026, 1, 1)])  # noqa: DTZ001
+
+
+def test_validity_from_is_included_and_until_is_not() -> None:
+    entry = pw.Entry(
+        id="A",
+        plate="12가3456",
+        valid_from=datetime(2026, 1, 15, tzinfo=KOREA),
+        valid_until=datetime(2026, 1, 16),  # noqa: DTZ001
+    )
+    matcher = pw.Matcher(pw.Hotlist([entry]))
+    first, end = datetime(2026, 1, 14, 15, tzinfo=UTC), datetime(2026, 1, 15, 15, tzinfo=UTC)
+    moment = timedelta(microseconds=1)
+    times = [first - moment, first, end - moment, end]
+    found = [bool(matcher.match("12가3456", at=time)) for time in times]
+    assert found == [False, True, True, False]
+    reads = ["12가3456"] * 4
+    assert matcher.match_batch(reads, times=times).read.tolist() == [1, 2]
+    utc = np.array([time.replace(tzinfo=None) for time in times], dtype="datetime64[us]")
+    assert matcher.match_batch(reads, times=utc).read.tolist() == [1, 2]
+    # The read's own time goes before that of the call.
+    assert matcher.match(pw.Read(text="12가3456", time=first), at=end)
+    assert matcher.match_batch([pw.Read(text="12가3456", time=first)], at=end).read.tolist() == [0]
+    assert not matcher.match("12가3456"), "now is long after 2026-01-16 or before it"
+
+
+def test_the_index_does_not_follow_the_hotlist() -> None:
+    hotlist = pw.Hotlist.from_plates(["12가3456"])
+    matcher = pw.Matcher(hotlist)
+    hotlist.remove("12가3456")
+    assert len(matcher.match("12가3456")) == 1
+
+
+def test_empty_hotlist() -> None:
+    matcher = pw.Matcher(pw.Hotlist(), max_edits=3)
+    assert matcher.match("12가3456") == []
+    assert len(matcher.match_batch(["12가3456", "1"])) == 0
+    assert len(matcher.match_batch([])) == 0
+
+
+def test_threads_get_the_same_answers(matcher: pw.Matcher) -> None:
+    reads = ["12가3456", "52바3108", "12거3456"] * 2000
+    want = matcher.match_batch(reads)
+    answers: list[pw.MatchBatch] = []
+    threads = [threading.Thread(target=lambda: answers.append(matcher.match_batch(reads))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == 4
+    for answer in answers:
+        assert np.array_equal(answer.read, want.read)
+        assert np.array_equal(answer.entry, want.entry)
+        assert np.array_equal(answer.edits, want.edits)

@@ -1,0 +1,273 @@
+"""The service end to end: real processes, real HTTP over loopback, real SQLite."""
+
+from __future__ import annotations
+
+import json
+import random
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from platewatch.notify import generate_secret
+from platewatch.notify.simulator import Faults, WassSimulator
+from tests.service import Service, prepare, running
+from tests.simulator import simulating
+
+SECRET = generate_secret()
+START = datetime(2026, 11, 23, 9, tzinfo=UTC)
+EXACT, FUZZY = "12가3456", "12거3456"
+
+
+def read(number: int, text: str = EXACT) -> dict[str, Any]:
+    return {"text": text, "camera_id": "GJ-0001", "time": (START + timedelta(seconds=number)).isoformat()}
+
+
+@pytest.fixture
+def wass() -> Iterator[WassSimulator]:
+    with simulating(SECRET) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def config(tmp_path: Path, wass: WassSimulator) -> Path:
+    return prepare(tmp_path, wass=wass.url, secret=SECRET)
+
+
+@pytest.fixture
+def service(config: Path) -> Iterator[Service]:
+    with running(config) as running_service:
+        yield running_service
+
+
+def test_a_hit_reaches_wass_with_all_it_needs(service: Service, wass: WassSimulator) -> None:
+    line = {**read(0, FUZZY), "image_url": "http://camera/1.jpg", "late": True}
+    assert service.post("/v1/reads", json.dumps(line).encode()) == (200, {"accepted": 1, "hits": 1, "errors": []})
+    service.wait_until_delivered()
+    (event,) = wass.received.values()
+    data = event.data
+    assert (data.entry_id, data.category, data.priority, data.agency) == ("A1", "stolen", 2, "광주경찰")
+    assert (data.grade, data.edits, data.read_text, data.wanted_plate) == ("fuzzy", 1, FUZZY, EXACT)
+    assert [(d.op, d.read_position, d.read, d.wanted) for d in data.differences] == [("substitute", 2, "거", "가")]
+    assert (data.camera.name, data.camera.latitude, data.camera.longitude, data.camera.heading) == (
+        "City Hall",
+        35.16,
+        126.85,
+        90,
+    )
+    assert (data.time, data.image_url, data.late) == (START, "http://camera/1.jpg", True)
+
+
+def test_a_batch_keeps_its_good_reads(service: Service, wass: WassSimulator) -> None:
+    lines = [
+        json.dumps(read(0)),
+        "{oops",
+        "",
+        json.dumps({"text": "--"}),
+        '{"text": 5}',
+        json.dumps(read(1, "52바3108")),
+    ]
+    status, answer = service.post("/v1/reads", "\n".join(lines).encode(), "application/x-ndjson")
+    assert (status, answer["accepted"], answer["hits"]) == (200, 2, 2)
+    assert answer["errors"] == [
+        {"row": 2, "field": None, "reason": "not a JSON object"},
+        {"row": 4, "field": "text", "reason": "no letter or digit"},
+        {"row": 5, "field": "text", "reason": "Expected `str`, got `int`"},
+    ]
+    service.wait_until_delivered()
+    assert sorted(event.data.entry_id for event in wass.received.values()) == ["A1", "A2"]
+    assert {event.data.grade for event in wass.received.values()} == {"exact"}
+
+
+def test_requests_that_cannot_be_served(service: Service) -> None:
+    status, answer = service.post("/v1/reads", b'{"camera_id": "x"}')
+    assert (status, answer["errors"]) == (
+        422,
+        [{"row": 1, "field": None, "reason": "Object missing required field `text`"}],
+    )
+    assert service.post("/v1/nothing", b"{}")[0] == 404
+    assert service.get("/v1/reads")[0] == 405
+    assert service.get("/healthz") == (200, {"status": "ok"})
+    assert service.post("/v1/outbox/retry", b"[]")[0] == 400
+    assert service.send() == (200, {"accepted": 0, "hits": 0, "errors": []})
+
+
+def test_token_and_body_limit(tmp_path: Path, config: Path) -> None:
+    environment = {"PLATEWATCH_HTTP__TOKEN": "secret", "PLATEWATCH_HTTP__MAX_BODY_BYTES": "100"}
+    with running(config, environment) as service:
+        assert service.get("/healthz")[0] == 200
+        assert service.get("/v1/status")[0] == 401
+        assert service.post("/v1/reads", b'{"text": "1"}', Authorization="Bearer wrong")[0] == 401
+        assert service.post("/v1/reads", b'{"text": "1"}', Authorization="Bearer secret")[0] == 200
+        assert service.post("/v1/reads", b" " * 101, Authorization="Bearer secret")[0] == 413
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        Faults(refuse=0.5),
+        Faults(error=0.5),
+        Faults(cut=0.5),
+        Faults(twice=0.5),
+        Faults(delay=0.3, delay_seconds=2.5),  # beyond the service's time-out of 2 s
+    ],
+    ids=["refuse", "error", "cut", "twice", "delay"],
+)
+def test_every_hit_is_delivered_though_wass_misbehaves(service: Service, wass: WassSimulator, faults: Faults) -> None:
+    wass.faults = faults
+    status, answer = service.send(*(read(i, [EXACT, FUZZY][i % 2]) for i in range(20)))
+    assert (status, answer["hits"]) == (200, 20)
+    time.sleep(0.3)
+    wass.faults = Faults()
+    service.wait_until_delivered()
+    assert {event.data.time for event in wass.received.values()} == {START + timedelta(seconds=i) for i in range(20)}
+    assert len(wass.received) == 20, "a hit came under two ids"
+    assert wass.rejected == 0
+
+
+def test_a_read_sent_twice_is_one_hit(service: Service, wass: WassSimulator) -> None:
+    for _ in range(3):
+        assert service.send(read(0))[0] == 200
+    service.wait_until_delivered()
+    assert [event.deliveries for event in wass.received.values()] == [1]
+
+
+def test_kill_9_between_match_and_delivery(config: Path, wass: WassSimulator) -> None:
+    wass.faults = Faults(error=1.0)
+    with running(config) as service:
+        assert service.send(*(read(i) for i in range(50)))[1]["hits"] == 50
+        service.kill()
+    assert not wass.received
+    wass.faults = Faults()
+    with running(config) as service:
+        service.wait_until_delivered()
+        service.send(*(read(i) for i in range(50)))  # the source, unsure, sends them again
+        service.wait_until_delivered()
+    assert len(wass.received) == 50
+    assert {event.data.time for event in wass.received.values()} == {START + timedelta(seconds=i) for i in range(50)}
+
+
+def test_kill_9_at_any_moment_loses_nothing(config: Path, wass: WassSimulator) -> None:
+    """A source sends reads one by one, and again until acknowledged, while the service is killed over and over."""
+    wass.faults = Faults(cut=0.2, error=0.2)
+    rng = random.Random(1)
+    count, number = 300, 0
+    for _ in range(4):
+        with running(config) as service:
+            killer = threading.Timer(rng.uniform(0.1, 0.4), service.kill)
+            killer.start()
+            while number < count:
+                try:
+                    status, _ = service.send(read(number))
+                except OSError:
+                    break  # not acknowledged: the same read goes to the next service
+                assert status == 200
+                number += 1
+            killer.join()
+    assert number > 0
+    wass.faults = Faults()
+    with running(config) as service:
+        for left in range(number, count):
+            assert service.send(read(left))[0] == 200
+        service.wait_until_delivered()
+    ids = defaultdict(set)
+    for event in wass.received.values():
+        ids[event.data.time].add(event.id)
+    assert set(ids) == {START + timedelta(seconds=i) for i in range(count)}, "a hit was lost"
+    assert all(len(one) == 1 for one in ids.values()), "a hit was delivered under two ids"
+
+
+def test_an_outbox_that_fails_acknowledges_nothing(tmp_path: Path, config: Path, wass: WassSimulator) -> None:
+    with running(config) as service:
+        # Another process holds the write lock for longer than the service waits (5 s).
+        blocker = sqlite3.connect(tmp_path / "outbox.db", isolation_level=None)
+        blocker.execute("BEGIN IMMEDIATE")
+        status, answer = service.send(read(0))
+        assert status == 503
+        assert "outbox failed" in answer["reason"]
+        blocker.rollback()
+        blocker.close()
+        assert service.send({"text": "77무7777"})[0] == 200, "reads without hits need no outbox"
+
+
+def test_dead_letters_are_kept_listed_and_revived(tmp_path: Path, config: Path, wass: WassSimulator) -> None:
+    with running(config, {"PLATEWATCH_RETRY__GIVE_UP_AFTER": "0.1"}) as service:
+        wass.faults = Faults(error=1.0)
+        service.send(read(0))
+        service.wait_until_delivered()
+        assert service.get("/v1/status")[1]["outbox"] == {"pending": 0, "delivered": 0, "dead": 1}
+        assert any(event["event"] == "dead letter" and event["level"] == "error" for event in service.log())
+        assert "HTTP 500" in outbox("list", tmp_path, "--state", "dead")
+        wass.faults = Faults()
+        assert "1 dead letter queued again" in outbox("retry", tmp_path)  # asks the service, which owns the file
+        service.wait_until_delivered()
+        assert len(wass.received) == 1
+    assert "0 dead letters queued again" in outbox("retry", tmp_path)  # no service: it opens the file itself
+    (event,) = outbox("export", tmp_path).splitlines()
+    assert json.loads(event)["data"]["entry_id"] == "A1"
+
+
+def outbox(command: str, place: Path, *options: str) -> str:
+    arguments = [sys.executable, "-m", "platewatch", "outbox", command, str(place / "outbox.db"), *options]
+    return subprocess.run(arguments, capture_output=True, text=True, check=True, timeout=30).stdout
+
+
+def test_a_read_without_a_hit_leaves_no_trace(tmp_path: Path, service: Service, wass: WassSimulator) -> None:
+    innocent, broken = "77무7777", "77무7777" * 3
+    service.send(read(0), {"text": innocent, "camera_id": "GJ-0001"}, {"text": broken})
+    _, answer = service.send({"text": broken}, {"text": innocent, "time": innocent})
+    service.wait_until_delivered()
+    service.terminate()
+    traces = [path.read_bytes() for path in tmp_path.iterdir()] + [json.dumps(answer, ensure_ascii=False).encode()]
+    traces += [json.dumps(event.data.read_text, ensure_ascii=False).encode() for event in wass.received.values()]
+    assert any(EXACT.encode() in trace for trace in traces), "the hit is there, so a trace would be found"
+    for trace in traces:
+        for form in (innocent, json.dumps(innocent)[1:-1]):
+            assert form.encode() not in trace
+
+
+def test_it_stops_when_told_and_two_cannot_run(config: Path, service: Service) -> None:
+    second = subprocess.run(
+        [sys.executable, "-m", "platewatch", "serve", "--config", str(config)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert second.returncode == 2
+    assert f"in use by process {service.process.pid} at {service.url}" in second.stderr
+    assert service.terminate() == 0
+    assert service.log()[-1]["event"] == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("max_edit = 2", "Object contains unknown field `max_edit`"),
+        ("max_edits = 9", "max_edits: Expected `int` <= 3"),
+        ("http.host = 5", "http.host: Expected `str`, got `int`"),
+        ("http.host = '256.0.0.1'", "http: cannot listen at 256.0.0.1"),
+        ("[oops", "is not TOML"),
+    ],
+)
+def test_bad_settings_are_named(tmp_path: Path, more: str, message: str) -> None:
+    text = f'hotlist = "wanted.csv"\nwass.url = "http://127.0.0.1:1/"\nwass.secrets = ["{SECRET}"]\n'
+    config = tmp_path / "platewatch.toml"
+    config.write_text(text + more, "utf-8")
+    (tmp_path / "wanted.csv").write_text("id,plate\n", "utf-8")
+    run = subprocess.run(
+        [sys.executable, "-m", "platewatch", "serve", "--config", str(config)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert (run.returncode, message in run.stderr) == (2, True), run.stderr
