@@ -205,7 +205,10 @@ void register_matcher(py::module_& m) {
 
     py::class_<EntryIds>(m, "EntryIds", "The entries' ids by number, in the order of their code points.")
         .def("__len__", [](const EntryIds& ids) { return ids.index->size(); })
-        .def("__getitem__", &EntryIds::at, py::arg("entry"));
+        .def("__getitem__", &EntryIds::at, py::arg("entry"))
+        .def("__iter__", [](const py::object& ids) -> py::typing::Iterator<py::str> {
+            return py::reinterpret_steal<py::iterator>(PySeqIter_New(ids.ptr()));
+        });
 
     py::class_<Matcher>(m, "Matcher", "The index of platewatch.Matcher.")
         .def(py::init<const Rows&, unsigned>(), py::arg("entries"), py::arg("max_edits"),

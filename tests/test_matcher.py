@@ -33,7 +33,7 @@ def test_single_match(matcher: pw.Matcher) -> None:
 def test_batch_equals_single_calls(matcher: pw.Matcher) -> None:
     reads: list[str | pw.Read] = ["12가3456", "99허9999", pw.Read(text="12거345"), "52바3108"]
     batch = matcher.match_batch(reads)
-    assert (batch.read.dtype, batch.entry.dtype, batch.edits.dtype) == (np.uint32, np.uint32, np.uint8)
+    assert [column.dtype.name for column in (batch.read, batch.entry, batch.edits)] == ["uint32", "uint32", "uint8"]
     rows = [
         (int(i), batch.entry_ids[int(e)], int(d)) for i, e, d in zip(batch.read, batch.entry, batch.edits, strict=True)
     ]

@@ -60,7 +60,9 @@ def main() -> None:
 
     decomposed = {cp: decomposition(cp) for cp in scalars() if cp not in HANGUL_SYLLABLES}
     decomposed = {cp: parts for cp, parts in decomposed.items() if parts != [cp]}
-    emit("Decomposition", "kDecompositions", ([cp, *parts, *[0] * (4 - len(parts))] for cp, parts in decomposed.items()))
+    emit(
+        "Decomposition", "kDecompositions", ([cp, *parts, *[0] * (4 - len(parts))] for cp, parts in decomposed.items())
+    )
 
     classes = ((cp, unicodedata.combining(chr(cp))) for cp in scalars())
     emit("Run", "kCombiningClasses", runs((cp, c) for cp, c in classes if c))

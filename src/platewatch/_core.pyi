@@ -2,6 +2,7 @@
 The compiled core of platewatch.
 """
 from __future__ import annotations
+import collections.abc
 import numpy
 import numpy.typing
 import typing
@@ -91,6 +92,8 @@ class EntryIds:
     The entries' ids by number, in the order of their code points.
     """
     def __getitem__(self, entry: typing.SupportsInt | typing.SupportsIndex) -> str:
+        ...
+    def __iter__(self) -> collections.abc.Iterator[str]:
         ...
     def __len__(self) -> int:
         ...
