@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from platewatch.notify.simulator import Faults, WassSimulator
@@ -14,20 +14,23 @@ from platewatch.notify.simulator import Faults, WassSimulator
 def simulating(secret: str, faults: Faults | None = None, port: int = 0) -> Iterator[WassSimulator]:
     """A simulator that serves until the end of the block."""
     simulator = WassSimulator([secret], faults=faults)
-    loop = asyncio.new_event_loop()
-    started, stop = threading.Event(), asyncio.Event()
+    started = threading.Event()
+    ends: list[Callable[[], object]] = []
 
     async def serve() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        ends.append(lambda: loop.call_soon_threadsafe(stop.set))
         async with simulator.start(port=port):
             started.set()
             await stop.wait()
 
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
     try:
         assert started.wait(10)
         yield simulator
     finally:
-        loop.call_soon_threadsafe(stop.set)
+        for end in ends:
+            end()
         thread.join(10)
-        loop.close()

@@ -62,7 +62,7 @@ def test_every_code_point_is_as_in_the_reference_and_idempotent() -> None:
         canonical = pw.normalize(text)
         if canonical != reference(text) or pw.normalize(canonical) != canonical:
             wrong.append(text)
-    assert wrong == []
+    assert wrong[:20] == []
 
 
 PIECES = st.one_of(

@@ -161,6 +161,11 @@ std::u32string region(Random& random) {
            random.text(2 + random.below(2), U"12");
 }
 std::u32string mixed(Random& random) { return random.text(1 + random.below(kMaxSymbols), U"01AB가나서울"); }
+std::u32string wide(Random& random) {  // nearly as many symbols as an index can code
+    std::u32string plate(2 + random.below(3), U'가');
+    for (char32_t& c : plate) c += static_cast<char32_t>(random.below(random.one_in(2) ? 254 : 4));
+    return plate;
+}
 std::u32string shared(Random& random) { return U"1234가" + random.text(2, U"01"); }
 
 struct Kind {
@@ -169,9 +174,9 @@ struct Kind {
     bool expiring = false;
 };
 
-constexpr Kind kKinds[] = {{"korean", korean}, {"latin", latin},         {"tiny", tiny},
-                           {"fleet", fleet},   {"region", region},       {"mixed", mixed},
-                           {"shared", shared}, {"expiring", fleet, true}};
+constexpr Kind kKinds[] = {{"korean", korean}, {"latin", latin},   {"tiny", tiny},
+                           {"fleet", fleet},   {"region", region}, {"mixed", mixed},
+                           {"wide", wide},     {"shared", shared}, {"expiring", fleet, true}};
 
 constexpr Time kTimes = 10;  // windows and reads lie in 0 .. 9
 
