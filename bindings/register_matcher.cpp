@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "platewatch/index.hpp"
+#include "platewatch/kernel.hpp"
 #include "register.hpp"
 #include "text.hpp"
 
@@ -189,6 +190,20 @@ class Matcher {
 }  // namespace
 
 void register_matcher(py::module_& m) {
+    m.def(
+        "cpu_features",
+        [] {
+            std::vector<std::string> usable;
+            for (const Kernel& kernel : kernels()) {
+                if (kernel.supported()) usable.emplace_back(kernel.name);
+            }
+            return py::typing::Dict<py::str, py::object>(
+                py::dict(py::arg("kernel") = active_kernel().name, py::arg("usable") = usable));
+        },
+        R"(The kernel in use, and those that this machine can run, slowest first.
+
+PLATEWATCH_KERNEL forces one; ValueError if this machine cannot run it.)");
+
     py::class_<PyMatch>(m, "Match", "A wanted entry that lies within the allowed edits of a read.")
         .def_readonly("entry_id", &PyMatch::entry_id, "The entry's id.")
         .def_readonly("plate", &PyMatch::plate, "The entry's canonical plate.")

@@ -2,25 +2,28 @@
 
 #include <algorithm>
 #include <stdexcept>
-#include <utility>
 
 namespace platewatch {
 
-Alphabet::Alphabet(std::vector<char32_t> symbols) : symbols_(std::move(symbols)) {
-    std::ranges::sort(symbols_);
-    const auto repeats = std::ranges::unique(symbols_);
-    symbols_.erase(repeats.begin(), repeats.end());
-    if (symbols_.size() > kMaxCode) throw std::length_error("the entries use more than 254 distinct symbols");
-}
+Alphabet::Alphabet(std::vector<char32_t> symbols) {
+    std::ranges::sort(symbols);
+    const auto repeats = std::ranges::unique(symbols);
+    symbols.erase(repeats.begin(), repeats.end());
+    if (symbols.size() > kMaxCode) throw std::length_error("the entries use more than 254 distinct symbols");
 
-Code Alphabet::code(char32_t symbol) const noexcept {
-    const auto it = std::ranges::lower_bound(symbols_, symbol);
-    if (it == symbols_.end() || *it != symbol) return kUnknownCode;
-    return static_cast<Code>(it - symbols_.begin() + 1);
-}
-
-void Alphabet::encode(std::u32string_view text, std::span<Code> codes) const noexcept {
-    for (std::size_t i = 0; i < text.size(); ++i) codes[i] = code(text[i]);
+    Page unknown;
+    unknown.fill(kUnknownCode);
+    pages_.push_back(unknown);
+    size_ = symbols.size();
+    Code next = 1;
+    for (const char32_t symbol : symbols) {
+        std::uint8_t& page = page_of_[symbol >> 8];
+        if (page == 0) {
+            page = static_cast<std::uint8_t>(pages_.size());
+            pages_.push_back(unknown);
+        }
+        pages_[page][symbol & 0xFF] = next++;
+    }
 }
 
 }  // namespace platewatch

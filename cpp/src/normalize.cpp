@@ -175,8 +175,25 @@ class Normalizer {
 
 constexpr bool is_surrogate(char32_t c) noexcept { return c - 0xD800 < 0x800; }
 
+// What almost every text is made of, ASCII and Hangul syllables, taken symbol by symbol; false if anything
+// else turns up, which may change what stands beside it, or if the text is to be refused.
+template <class Unit>
+bool normalize_plain(std::span<const Unit> text, TextKind kind, Symbols& out) noexcept {
+    out.clear();
+    for (char32_t c : text) {
+        if (!is_plain(c)) return false;
+        if (c - U'a' < 26) c -= U'a' - U'A';
+        const bool kept = c - U'0' < 10 || c - U'A' < 26 || c >= 0x80;
+        if (!kept && (c != kUnknownSymbol || kind != TextKind::read)) continue;
+        if (out.full()) return false;
+        out.push_back(c);
+    }
+    return !out.empty();
+}
+
 template <class Unit>
 TextError normalize_units(std::span<const Unit> text, TextKind kind, Symbols& out) noexcept {
+    if (normalize_plain(text, kind, out)) return TextError::none;
     Normalizer normalizer(kind, out);
     for (const char32_t c : text) {
         if (is_surrogate(c)) return TextError::not_utf8;

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <random>
 #include <string>
 #include <string_view>
@@ -12,14 +11,10 @@
 
 #include "platewatch/alphabet.hpp"
 #include "reference/reference.hpp"
+#include "support.hpp"
 
 namespace platewatch {
 namespace {
-
-std::uint64_t seed() {
-    const char* text = std::getenv("PLATEWATCH_TEST_SEED");
-    return text == nullptr ? 20190901 : std::strtoull(text, nullptr, 0);
-}
 
 TEST(Reference, Levenshtein) {
     using reference::levenshtein;

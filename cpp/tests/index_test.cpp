@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <ostream>
 #include <random>
 #include <stdexcept>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "reference/reference.hpp"
+#include "support.hpp"
 
 namespace platewatch {
 
@@ -21,11 +21,6 @@ void PrintTo(const Match& match, std::ostream* out) {
 }
 
 namespace {
-
-std::uint64_t seed() {
-    const char* text = std::getenv("PLATEWATCH_TEST_SEED");
-    return text == nullptr ? 20190901 : std::strtoull(text, nullptr, 0);
-}
 
 std::vector<Match> search(const Index& index, std::u32string_view read, unsigned k, Time at = 0) {
     Index::Workspace workspace;

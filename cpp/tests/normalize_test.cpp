@@ -43,6 +43,7 @@ TEST(Normalize, FoldsAndComposes) {
     EXPECT_EQ(canonical("a\u0323\u0302"), "Ậ");                // two of them
     EXPECT_EQ(canonical("a\u0302\u0323"), "Ậ");                // out of canonical order
     EXPECT_EQ(canonical("a\u0301\u0302"), "Á");                // the second composes with nothing
+    EXPECT_EQ(canonical("a\u0305\u0301"), "A");                // the first keeps the second from composing
     EXPECT_EQ(canonical("abcß"), "ABCß");                      // SS would be two code points
     EXPECT_EQ(canonical("\u212B"), "Å");                       // the Angstrom sign
 }

@@ -6,7 +6,7 @@ matcher = pw.Matcher(pw.Hotlist.from_csv("wanted.csv"), max_edits=1)
 matcher.match("12거3456")
 """
 
-from platewatch._core import Match, Plate, normalize, parse
+from platewatch._core import Match, Plate, cpu_features, normalize, parse
 from platewatch._core import __version__ as __version__
 from platewatch.errors import ConfigError, EntryError, PlatewatchError, ReadError
 from platewatch.hotlist import Entry, Hotlist, HotlistDelta
@@ -28,6 +28,7 @@ __all__ = [
     "PlatewatchError",
     "Read",
     "ReadError",
+    "cpu_features",
     "normalize",
     "parse",
 ]

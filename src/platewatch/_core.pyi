@@ -6,7 +6,7 @@ import collections.abc
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['EntryIds', 'Match', 'Matcher', 'Plate', 'normalize', 'parse', 'plate_kinds', 'region_mark', 'unicode_version']
+__all__: list[str] = ['EntryIds', 'Match', 'Matcher', 'Plate', 'cpu_features', 'normalize', 'parse', 'plate_kinds', 'region_mark', 'unicode_version']
 class Plate:
     """
     A canonical plate and, where it fits a class of Korean plates, its parts.
@@ -133,6 +133,12 @@ class Matcher:
         """
         Bytes of the index: keys and tries; ids, plates and validity apart.
         """
+def cpu_features() -> dict[str, typing.Any]:
+    """
+    The kernel in use, and those that this machine can run, slowest first.
+    
+    PLATEWATCH_KERNEL forces one; ValueError if this machine cannot run it.
+    """
 def normalize(text: str | bytes, *, read: bool = False) -> str:
     """
     The canonical form of a plate: letters upper-cased, digits ASCII, nothing but letters and digits.

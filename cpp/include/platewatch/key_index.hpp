@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "platewatch/distance.hpp"
+#include "platewatch/kernel.hpp"
 #include "platewatch/key.hpp"
 #include "platewatch/trie.hpp"
 
@@ -32,7 +33,7 @@ class KeyIndex {
     // Precondition: keys ascend, without repeats; fewer than 2^31.
     explicit KeyIndex(std::vector<Key> keys);
 
-    [[nodiscard]] std::size_t size() const noexcept { return forward_.size(); }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
     // Replaces `out` by every key within k edits of the read, ascending by place.
     // Precondition: read.size() <= kMaxSymbols, k <= kMaxEdits.
@@ -48,12 +49,18 @@ class KeyIndex {
 
     [[nodiscard]] std::uint32_t place_of(Key key) const noexcept;
 
+    // Calls found(place in `keys`, edits) for each key of the range within k edits of the read.
+    template <class ReadKey, class Found>
+    void scan(const std::vector<Key>& keys, KeyRange range, ReadKey read, unsigned k, Found&& found) const;
+
     template <class ReadKey>
     void search_as(std::span<const Code> read, unsigned k, std::vector<KeyMatch>& out) const;
 
-    std::vector<Key> forward_;   // ascending
+    std::size_t size_ = 0;
+    std::vector<Key> forward_;   // ascending; then, as in backward_, padding for the kernels
     std::vector<Key> backward_;  // each key's symbols reversed, ascending
     Trie<Key> forward_trie_, backward_trie_;
+    const Kernel* kernel_ = nullptr;  // null for an empty index only
 };
 
 extern template class KeyIndex<Key8>;

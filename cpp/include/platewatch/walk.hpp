@@ -1,7 +1,6 @@
-// A walk down a trie that forgives edits.
+// Walks down a trie, with and without an edit forgiven.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <span>
 
@@ -10,44 +9,42 @@
 
 namespace platewatch {
 
-namespace detail {
+// The nodes on the way of a read: [i] is where its first i codes lead. A leaf is not left again, as its range
+// holds whatever goes on from there.
+template <class Key>
+using Path = std::array<typename Trie<Key>::Node, kMaxSymbols + 1>;
 
-// Row of the dynamic programme: cost[i] = edits between the node's path and the first i codes of the prefix.
-using WalkRow = std::array<unsigned, kMaxSymbols + 1>;
-
-template <class Key, class Visit>
-void walk_from(const Trie<Key>& trie, const typename Trie<Key>::Node& node, std::span<const Code> prefix,
-               unsigned budget, const WalkRow& cost, Visit& visit) {
-    const auto row = std::span(cost).first(prefix.size() + 1);
-    // Everything below is in the range: going on would only report it again.
-    if (row.back() <= budget || node.is_leaf()) return visit(node.range);
-    trie.for_each_child(node, [&](Code code, const typename Trie<Key>::Node& child) {
-        if (code == kPadding) return;
-        WalkRow next;
-        next[0] = cost[0] + 1;
-        unsigned least = next[0];
-        for (std::size_t i = 1; i <= prefix.size(); ++i) {
-            next[i] = std::min({cost[i - 1] + (prefix[i - 1] == code ? 0 : 1), cost[i] + 1, next[i - 1] + 1});
-            least = std::min(least, next[i]);
-        }
-        if (least <= budget) walk_from(trie, child, prefix, budget, next, visit);
-    });
+template <class Key>
+[[nodiscard]] Path<Key> descend(const Trie<Key>& trie, std::span<const Code> read) noexcept {
+    Path<Key> path;
+    path[0] = trie.root();
+    for (std::size_t i = 0; i < read.size(); ++i) {
+        path[i + 1] = path[i].is_leaf() ? path[i] : trie.child(path[i], read[i]);
+    }
+    return path;
 }
 
-}  // namespace detail
-
-// Calls visit(range) for disjoint ranges of keys that together hold every key with a prefix within `budget`
-// edits of `prefix`, and, where the trie is not split further, a few others.
+// Calls visit(range) for ranges that together hold every key with a prefix within `budget` edits (0 or 1) of
+// the first `length` codes of the read, and a few others. Ranges may overlap. `path` is the read's.
 template <class Key, class Visit>
-void walk(const Trie<Key>& trie, std::span<const Code> prefix, unsigned budget, Visit&& visit) {
-    if (budget == 0) {
-        auto node = trie.root();
-        for (std::size_t i = 0; i < prefix.size() && !node.is_leaf(); ++i) node = trie.child(node, prefix[i]);
-        return visit(node.range);
+void visit_anchored(const Trie<Key>& trie, const Path<Key>& path, std::span<const Code> read,
+                    std::size_t length, unsigned budget, Visit&& visit) {
+    if (budget == 0 || length == 0) return visit(path[length].range);
+
+    // Whatever happens to the last code, the key goes on from the node in front of it.
+    visit(path[length - 1].range);
+    const auto follow = [&](typename Trie<Key>::Node node, std::size_t from) {
+        for (std::size_t i = from; i < length && !node.is_leaf(); ++i) node = trie.child(node, read[i]);
+        if (node.range.size() != 0) visit(node.range);
+    };
+    for (std::size_t i = 0; i + 1 < length && !path[i].is_leaf(); ++i) {
+        follow(path[i], i + 1);  // the read has a code too many here
+        trie.for_each_child(path[i], [&](Code code, const typename Trie<Key>::Node& child) {
+            if (code == kPadding) return;
+            if (code != read[i]) follow(child, i + 1);  // another code stands in its place
+            follow(child, i);                           // the read lacks a code
+        });
     }
-    detail::WalkRow cost{};
-    for (unsigned i = 0; i <= prefix.size(); ++i) cost[i] = i;
-    detail::walk_from(trie, trie.root(), prefix, budget, cost, visit);
 }
 
 }  // namespace platewatch

@@ -1,0 +1,61 @@
+// Four keys at a time: AVX2.
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#include "kernels.hpp"
+
+PLATEWATCH_TARGET_BEGIN("avx2")
+namespace platewatch::haswell {
+namespace {
+
+struct Vector {
+    static constexpr std::size_t kLanes = 4;
+
+    __m256i lanes;
+
+    static Vector load(const Key8* keys) noexcept {
+        return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(keys))};
+    }
+    static Vector broadcast(Key8 value) noexcept {
+        return {_mm256_set1_epi64x(static_cast<long long>(value))};
+    }
+    [[nodiscard]] Vector shifted(Vector bits) const noexcept {
+        return {_mm256_sllv_epi64(lanes, bits.lanes)};
+    }
+    [[nodiscard]] Vector common_bits() const noexcept {
+        // AVX2 counts no leading zeros. Spread "differs" from each byte to all below it; what is left above
+        // are the equal bytes, each worth 8 bits.
+        const __m256i equal = _mm256_cmpeq_epi8(lanes, _mm256_setzero_si256());
+        __m256i differs = _mm256_andnot_si256(equal, _mm256_set1_epi8(8));
+        differs = _mm256_or_si256(differs, _mm256_srli_epi64(differs, 8));
+        differs = _mm256_or_si256(differs, _mm256_srli_epi64(differs, 16));
+        differs = _mm256_or_si256(differs, _mm256_srli_epi64(differs, 32));
+        const __m256i bits_below = _mm256_sad_epu8(differs, _mm256_setzero_si256());
+        return {_mm256_sub_epi64(_mm256_set1_epi64x(64), bits_below)};
+    }
+};
+
+inline Vector operator^(Vector a, Vector b) noexcept { return {_mm256_xor_si256(a.lanes, b.lanes)}; }
+inline Vector operator+(Vector a, Vector b) noexcept { return {_mm256_add_epi64(a.lanes, b.lanes)}; }
+// Lanes are counts of bits, below 2^31: as 32-bit numbers they have a maximum of their own.
+inline Vector max(Vector a, Vector b) noexcept { return {_mm256_max_epu32(a.lanes, b.lanes)}; }
+inline std::uint64_t zero_lanes(Vector a) noexcept {
+    const __m256i zero = _mm256_cmpeq_epi64(a.lanes, _mm256_setzero_si256());
+    return static_cast<std::uint64_t>(_mm256_movemask_pd(_mm256_castsi256_pd(zero)));
+}
+
+#include "within.hpp"
+
+}  // namespace
+}  // namespace platewatch::haswell
+PLATEWATCH_TARGET_END
+
+namespace platewatch {
+
+const Kernel kHaswellKernel{"haswell", []() noexcept { return __builtin_cpu_supports("avx2") != 0; },
+                            &haswell::within};
+
+}  // namespace platewatch
+
+#endif

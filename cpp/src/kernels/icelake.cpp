@@ -1,0 +1,56 @@
+// Eight keys at a time: AVX-512 with the counting of leading zeros (CD).
+#if defined(__x86_64__)
+
+// GCC 12's header sets some registers from themselves on purpose and warns of it.
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+#include <immintrin.h>
+
+#include "kernels.hpp"
+
+PLATEWATCH_TARGET_BEGIN("avx512f,avx512cd")
+namespace platewatch::icelake {
+namespace {
+
+struct Vector {
+    static constexpr std::size_t kLanes = 8;
+
+    __m512i lanes;
+
+    static Vector load(const Key8* keys) noexcept { return {_mm512_loadu_si512(keys)}; }
+    static Vector broadcast(Key8 value) noexcept {
+        return {_mm512_set1_epi64(static_cast<long long>(value))};
+    }
+    [[nodiscard]] Vector shifted(Vector bits) const noexcept {
+        return {_mm512_sllv_epi64(lanes, bits.lanes)};
+    }
+    [[nodiscard]] Vector common_bits() const noexcept {
+        return {_mm512_andnot_si512(_mm512_set1_epi64(7), _mm512_lzcnt_epi64(lanes))};
+    }
+};
+
+inline Vector operator^(Vector a, Vector b) noexcept { return {_mm512_xor_si512(a.lanes, b.lanes)}; }
+inline Vector operator+(Vector a, Vector b) noexcept { return {_mm512_add_epi64(a.lanes, b.lanes)}; }
+inline Vector max(Vector a, Vector b) noexcept { return {_mm512_max_epu64(a.lanes, b.lanes)}; }
+inline std::uint64_t zero_lanes(Vector a) noexcept { return _mm512_testn_epi64_mask(a.lanes, a.lanes); }
+
+#include "within.hpp"
+
+}  // namespace
+}  // namespace platewatch::icelake
+PLATEWATCH_TARGET_END
+
+namespace platewatch {
+
+const Kernel kIcelakeKernel{"icelake",
+                            []() noexcept {
+                                return __builtin_cpu_supports("avx512f") != 0 &&
+                                       __builtin_cpu_supports("avx512cd") != 0;
+                            },
+                            &icelake::within};
+
+}  // namespace platewatch
+
+#endif

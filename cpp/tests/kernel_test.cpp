@@ -1,0 +1,79 @@
+#include "platewatch/kernel.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <string>
+#include <vector>
+
+#include "platewatch/distance.hpp"
+#include "support.hpp"
+
+namespace platewatch {
+namespace {
+
+Key8 key(std::vector<Code> codes) { return pack<Key8>(codes); }
+
+std::vector<const Kernel*> usable() {
+    std::vector<const Kernel*> out;
+    for (const Kernel& kernel : kernels()) {
+        if (kernel.supported()) out.push_back(&kernel);
+    }
+    return out;
+}
+
+class EachKernel : public testing::TestWithParam<const Kernel*> {};
+INSTANTIATE_TEST_SUITE_P(Usable, EachKernel, testing::ValuesIn(usable()),
+                         [](const auto& kernel) { return std::string(kernel.param->name); });
+
+TEST_P(EachKernel, ByHand) {
+    const std::vector<Key8> keys = {key({1, 2, 3, 4, 5, 6, 7, 8}), key({1, 2, 3, 9, 5, 6, 7, 8}),
+                                    key({1, 2, 3, 5, 6, 7, 8}), key({2, 3, 4, 5, 6, 7, 8, 9}),
+                                    key({8, 7, 6, 5, 4, 3, 2, 1}), key({1, 2, 3, 4, 5}), key({}),
+                                    // Padding, which must not show.
+                                    0, 0, 0, 0, 0, 0, 0};
+    const Key8 read = keys[0];
+    EXPECT_EQ(GetParam()->within(keys.data(), 7, read, 0), 0b0000001u);
+    EXPECT_EQ(GetParam()->within(keys.data(), 7, read, 1), 0b0000111u);
+    EXPECT_EQ(GetParam()->within(keys.data(), 7, read, 2), 0b0001111u);
+    EXPECT_EQ(GetParam()->within(keys.data(), 7, read, 3), 0b0101111u);
+    EXPECT_EQ(GetParam()->within(keys.data(), 7, key({1, 2, 3}), 3), 0b1100000u);
+    EXPECT_EQ(GetParam()->within(keys.data(), 0, 0, 3), 0u);
+}
+
+// Against bounded_distance, which distance_test.cpp holds against the reference. Tiny alphabets make
+// neighbours of everybody; the arrays end where the contract says, so that a sanitizer sees a kernel that
+// reads on.
+TEST_P(EachKernel, EqualsTheDistance) {
+    SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
+    std::mt19937_64 random(seed());
+    const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
+    for (int round = 0; round < 3000; ++round) {
+        const std::size_t alphabet = 1 + below(5);
+        const auto plate = [&](Code unknown) {
+            std::vector<Code> codes(below(9));
+            for (Code& code : codes) code = below(12) == 0 ? unknown : static_cast<Code>(1 + below(alphabet));
+            return key(codes);
+        };
+        const std::size_t count = below(kKernelBlock + 1);
+        std::vector<Key8> keys(count + kKernelPadding);
+        for (Key8& k : keys) k = plate(kMaxCode);
+        const Key8 read = plate(kUnknownCode);
+        for (unsigned k = 0; k <= kMaxEdits; ++k) {
+            std::uint64_t want = 0;
+            for (std::size_t i = 0; i < count; ++i) {
+                if (bounded_distance(read, keys[i], k) <= k) want |= std::uint64_t{1} << i;
+            }
+            ASSERT_EQ(GetParam()->within(keys.data(), count, read, k), want) << "k = " << k;
+        }
+    }
+}
+
+TEST(Kernels, SerialIsAlwaysThereAndTheActiveOneIsUsable) {
+    EXPECT_STREQ(kernels().front().name, "serial");
+    EXPECT_TRUE(kernels().front().supported());
+    EXPECT_TRUE(active_kernel().supported());
+}
+
+}  // namespace
+}  // namespace platewatch
