@@ -39,6 +39,7 @@ Time now() {
 }
 
 Time to_time(py::handle datetime) {
+    if (!py::hasattr(datetime, "timestamp")) throw py::type_error("a time must be a datetime");
     if (datetime.attr("tzinfo").is_none()) throw py::value_error("a time needs an offset from UTC");
     return std::llround(datetime.attr("timestamp")().cast<double>() * 1e6);
 }
@@ -72,13 +73,14 @@ struct PyRead {
 template <class T>
 using Optional = py::typing::Optional<T>;
 using Rows = py::typing::List<py::typing::Tuple<py::str, py::str, Optional<py::int_>, Optional<py::int_>>>;
+using MaxEdits = Optional<py::int_>;
 using Reads = py::typing::Tuple<py::object, py::ellipsis>;
 using Columns = std::tuple<py::array_t<std::uint32_t>, py::array_t<std::uint32_t>, py::array_t<std::uint8_t>,
                            py::typing::List<py::object>>;
 
 class Matcher {
   public:
-    Matcher(const Rows& entries, unsigned max_edits) : max_edits_(checked(max_edits)) {
+    Matcher(const Rows& entries, const MaxEdits& max_edits) : max_edits_(checked(max_edits)) {
         std::vector<IndexEntry> rows;
         rows.reserve(entries.size());
         for (const py::handle row : entries) {
@@ -104,15 +106,15 @@ class Matcher {
     [[nodiscard]] unsigned max_edits() const noexcept { return max_edits_; }
     [[nodiscard]] EntryIds entry_ids() const { return {index_}; }
 
-    [[nodiscard]] py::typing::List<PyMatch> match(const py::object& read, std::optional<unsigned> max_edits,
+    [[nodiscard]] py::typing::List<PyMatch> match(const py::object& read, const MaxEdits& max_edits,
                                                   const py::object& at) const {
-        const unsigned k = checked(max_edits.value_or(max_edits_));
+        const unsigned k = max_edits.is_none() ? max_edits_ : checked(max_edits);
         PyRead parsed{{}, at.is_none() ? now() : to_time(at)};
-        if (const std::string_view why = parse_read(read, parsed); !why.empty()) {
-            raise(make_error("ReadError", why, py::arg("field") = "text"));
+        if (const Refusal refusal = parse_read(read, parsed)) {
+            raise(make_error("ReadError", refusal.why, py::arg("field") = refusal.field));
         }
         thread_local Index::Workspace workspace;
-        thread_local std::vector<Match> found;
+        std::vector<Match> found;
         index_->search(parsed.text, k, parsed.time, workspace, found);
         py::list matches(found.size());
         for (std::size_t i = 0; i < found.size(); ++i) {
@@ -123,11 +125,10 @@ class Matcher {
     }
 
     // Columns read, entry, edits, and the errors of bad reads.
-    [[nodiscard]] Columns match_batch(const Reads& reads, std::optional<unsigned> max_edits,
-                                      const py::object& at,
+    [[nodiscard]] Columns match_batch(const Reads& reads, const MaxEdits& max_edits, const py::object& at,
                                       const std::optional<py::array_t<Time, py::array::c_style>>& times,
                                       bool report) const {
-        const unsigned k = checked(max_edits.value_or(max_edits_));
+        const unsigned k = max_edits.is_none() ? max_edits_ : checked(max_edits);
         if (times && (times->ndim() != 1 || static_cast<std::size_t>(times->size()) != reads.size())) {
             throw py::value_error("times must have one item a read");
         }
@@ -144,13 +145,13 @@ class Matcher {
             for (; next < reads.size() && chunk.size() < kBatchChunk; ++next) {
                 const auto row = static_cast<std::uint32_t>(next);
                 PyRead parsed{{}, times ? times->data()[next] : call_time};
-                if (const std::string_view why = parse_read(reads[next], parsed); why.empty()) {
-                    chunk.emplace_back(row, parsed);
-                } else {
-                    py::object error =
-                        make_error("ReadError", why, py::arg("row") = row, py::arg("field") = "text");
+                if (const Refusal refusal = parse_read(reads[next], parsed)) {
+                    py::object error = make_error("ReadError", refusal.why, py::arg("row") = row,
+                                                  py::arg("field") = refusal.field);
                     if (!report) raise(error);
                     errors.append(std::move(error));
+                } else {
+                    chunk.emplace_back(row, parsed);
                 }
             }
             const py::gil_scoped_release nogil;
@@ -168,19 +169,39 @@ class Matcher {
     }
 
   private:
-    static unsigned checked(unsigned max_edits) {
-        if (max_edits > kMaxEdits) throw py::value_error("max_edits must be 0, 1, 2 or 3");
-        return max_edits;
+    // By hand, as pybind11 quotes all arguments of a call that it refuses, and with them the read.
+    static unsigned checked(const MaxEdits& max_edits) {
+        const auto number = py::reinterpret_steal<py::object>(PyNumber_Index(max_edits.ptr()));
+        if (!number) throw py::error_already_set();
+        const long value = PyLong_AsLong(number.ptr());
+        if (value == -1 && PyErr_Occurred() != nullptr) PyErr_Clear();
+        if (value < 0 || value > static_cast<long>(kMaxEdits)) {
+            throw py::value_error("max_edits must be 0, 1, 2 or 3");
+        }
+        return static_cast<unsigned>(value);
     }
 
-    // Fills `out` from a str or a Read; its time stays where the read has none. Returns why not, or "".
-    static std::string_view parse_read(py::handle read, PyRead& out) {
+    // Why a read cannot be used; false if it can.
+    struct Refusal {
+        const char* field = nullptr;
+        std::string_view why;
+
+        explicit operator bool() const noexcept { return field != nullptr; }
+    };
+
+    // Fills `out` from a str or a Read; its time stays where the read has none.
+    static Refusal parse_read(py::handle read, PyRead& out) {
         std::optional<TextError> error = normalize_object(read, TextKind::read, out.text);
-        if (!error && py::hasattr(read, "text")) {
+        if (!error && py::hasattr(read, "text") && py::hasattr(read, "time")) {
             error = normalize_object(read.attr("text"), TextKind::read, out.text);
-            if (const py::object time = read.attr("time"); !time.is_none()) out.time = to_time(time);
+            if (const py::object time = read.attr("time"); !time.is_none()) {
+                if (!py::hasattr(time, "timestamp")) return {"time", "not a datetime"};
+                if (time.attr("tzinfo").is_none()) return {"time", "has no offset from UTC"};
+                out.time = to_time(time);
+            }
         }
-        return error ? reason(*error) : "neither text nor a Read";
+        if (!error) return {"text", "neither text nor a Read"};
+        return *error == TextError::none ? Refusal{} : Refusal{"text", reason(*error)};
     }
 
     std::shared_ptr<const Index> index_;
@@ -226,7 +247,7 @@ PLATEWATCH_KERNEL forces one; ValueError if this machine cannot run it.)");
         });
 
     py::class_<Matcher>(m, "Matcher", "The index of platewatch.Matcher.")
-        .def(py::init<const Rows&, unsigned>(), py::arg("entries"), py::arg("max_edits"),
+        .def(py::init<const Rows&, const MaxEdits&>(), py::arg("entries"), py::arg("max_edits"),
              "entries: (id, plate, valid_from, valid_until) with times in microseconds since 1970 UTC, or "
              "None.")
         .def("__len__", &Matcher::size)

@@ -3,9 +3,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import sqlite3
 import subprocess
 import sys
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -69,6 +72,45 @@ def test_match_jsonl_and_csv_say_the_same(wanted: str, tmp_path: Path) -> None:
         ("1", "12거3456", "12가3456"),
         ("5", "52바3108", "서울52바3108"),
     ]
+
+
+def test_match_takes_no_json_for_a_plate_and_no_mark_for_text(wanted: str) -> None:
+    given = b'\xef\xbb\xbf{"text": "12\xea\xb0\x803456"}\n[{"text": "1"}]\n"12\xea\xb0\x803456"\n'
+    out, err = run("match", "--hotlist", wanted, given=given)
+    assert out.startswith("row 1: exact  A1")
+    assert "row 2: Expected `object`, got `array`\nrow 3: Expected `object`, got `str`\n" in err
+
+
+def test_match_shows_a_hit_before_the_next_read_comes(wanted: str) -> None:
+    arguments = [sys.executable, "-m", "platewatch", "match", "--hotlist", wanted]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("12가3456\n".encode())
+        process.stdin.flush()
+        assert process.stdout.readline().startswith(b"row 1: exact  A1")
+        process.communicate()
+
+
+def test_a_reader_that_has_seen_enough_and_a_terminal_without_unicode(wanted: str, tmp_path: Path) -> None:
+    reads = tmp_path / "reads.txt"
+    reads.write_text("12가3456\n" * 20_000, "utf-8")
+    line = f"{sys.executable} -m platewatch match --hotlist {wanted} {reads} | head -1"
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(line, shell=True, capture_output=True, env=environment, check=True, timeout=60)
+    assert done.stdout == b"row 1: exact  A1  stolen\n"
+    assert b"pipe" not in done.stderr.lower()
+    assert b"Traceback" not in done.stderr
+
+
+def test_outbox_leaves_other_files_alone(tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign.db"
+    with closing(sqlite3.connect(foreign)) as connection:
+        connection.execute("CREATE TABLE t (x)")
+    before = foreign.read_bytes()
+    for command in ("list", "export", "retry"):
+        assert "the file is not an outbox" in run("outbox", command, str(foreign), status=2)[1]
+    assert foreign.read_bytes() == before
 
 
 def test_match_max_edits_and_strict(wanted: str) -> None:

@@ -47,6 +47,8 @@ def test_environment_overrides(config: Path) -> None:
         ({"PLATEWATCH_HTTP__PORT": "high"}, "http.port: Expected `int`, got `str`"),
         ({"PLATEWATCH_HTTP__PROT": "1"}, "http: Object contains unknown field `prot`"),
         ({"PLATEWATCH_RETRY__JITTER": "2.0"}, "retry.jitter: Expected `float` <= 1"),
+        ({"PLATEWATCH_WASS__URL": "not a url"}, "wass.url: is not an http or https URL"),
+        ({"PLATEWATCH_HTTP": "5", "PLATEWATCH_HTTP__PORT": "1"}, "http: is not a table of settings"),
         ({"PLATEWATCH_HOTLIST": "5"}, "hotlist: expected the path of a file"),
     ],
 )

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +69,19 @@ BAD_FIELDS = [
     ({"id": "A", "plate": "- -"}, "plate", "no letter or digit"),
     ({"id": "A", "plate": "1" * 17}, "plate", "more than 16 symbols"),
     ({"id": "A", "plate": "12\ud8003456"}, "plate", "not valid UTF-8"),
+    ({"id": "A", "plate": "12가3456", "note": "\udcff"}, "note", "not valid UTF-8"),
     ({"id": "A", "plate": "12\ufffd3456"}, "plate", "holds U+FFFD: the text was decoded wrongly"),
     ({"id": "A", "plate": "12?3456"}, "plate", "patterns are not supported yet"),
     ({"id": "A", "plate": "12[가거]3456"}, "plate", "patterns are not supported yet"),
     ({"id": "A", "plate": "12가＊"}, "plate", "patterns are not supported yet"),
+    ({"id": "A", "plate": "12가345﹖"}, "plate", "patterns are not supported yet"),
+    ({"id": "\ud800", "plate": "12가3456"}, "id", "not valid UTF-8"),
+    (
+        {"id": "A", "plate": "12가3456", "valid_from": "2026-02-01", "valid_until": "2026-01-01"},
+        "valid_until",
+        "is not after valid_from",
+    ),
+    (["not", "a", "mapping"], None, "not a mapping of fields"),
     ({"id": "A", "plate": "12가3456", "priority": "high"}, "priority", "not a whole number"),
     ({"id": "A", "plate": "12가3456", "priority": True}, "priority", "not a whole number"),
     ({"id": "A", "plate": "12가3456", "weight": "-1"}, "weight", "not a positive number"),
@@ -86,7 +95,7 @@ BAD_FIELDS = [
 
 
 @pytest.mark.parametrize(("record", "field", "reason"), BAD_FIELDS)
-def test_a_bad_record_is_reported_and_costs_nothing_else(record: dict[str, Any], field: str, reason: str) -> None:
+def test_a_bad_record_is_reported_and_costs_nothing_else(record: Any, field: str | None, reason: str) -> None:
     good = {"id": "G", "plate": "11가1111"}
     hotlist = pw.Hotlist.from_records([good, record, {"id": 7, "plate": "22가2222"}])
     assert [entry.id for entry in hotlist] == ["G", "7"]
@@ -118,11 +127,50 @@ def test_jsonl_bad_lines(tmp_path: Path) -> None:
     assert errors(hotlist)[1][2] == "not a JSON object"
 
 
-def test_a_file_in_no_known_encoding_says_where(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "cp949"])
+def test_a_bad_byte_costs_its_row(tmp_path: Path, encoding: str) -> None:
+    good = "id,plate,agency\nA1,12가3456,광주\n".encode(encoding)
     path = tmp_path / "wanted.csv"
-    path.write_bytes(b"id,plate\nA,11\xff\xff\n")
-    with pytest.raises(pw.PlatewatchError, match="row 2: the file is neither UTF-8 nor CP949"):
-        pw.Hotlist.from_csv(path)
+    path.write_bytes(good + b"A2,34\xff78,\n" + "A3,56다7890,광주\n".encode(encoding))
+    hotlist = pw.Hotlist.from_csv(path)
+    assert [(entry.id, entry.agency) for entry in hotlist] == [("A1", "광주"), ("A3", "광주")]
+    assert errors(hotlist) == [(3, "plate", "not valid UTF-8")]
+
+
+@pytest.mark.parametrize("text", ["id;plate\nA1;12가3456\n", "id\tplate\r\nA1\t12가3456\r\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_other_delimiters_and_utf_16(tmp_path: Path, text: str, encoding: str) -> None:
+    hotlist = pw.Hotlist.from_csv(write(tmp_path / "wanted.csv", text, encoding))
+    assert [(entry.id, entry.plate) for entry in hotlist] == [("A1", "12가3456")]
+
+
+def test_an_unclosed_quote_costs_its_row(tmp_path: Path) -> None:
+    text = 'A0,11가1111\nA1,12가3456,"stolen\nA2,34나5678,stolen\nA3,56다7890,"x"y\nA4,78라9012,"two\nlines"\n'
+    hotlist = pw.Hotlist.from_csv(write(tmp_path / "wanted.csv", text))
+    assert [entry.id for entry in hotlist] == ["A0", "A2", "A4"]
+    assert [row for row, _, _ in errors(hotlist)] == [2, 4]
+    assert all(reason.startswith("not CSV: ") for _, _, reason in errors(hotlist))
+
+
+def test_a_header_in_unknown_words_is_no_entry(tmp_path: Path) -> None:
+    hotlist = pw.Hotlist.from_csv(write(tmp_path / "wanted.csv", "번호,차량번호,구분\nA1,12가3456,도난\n"))
+    assert [entry.id for entry in hotlist] == ["A1"]
+    assert errors(hotlist) == [(1, None, "no digit in the plate: is it a header without id and plate?")]
+
+
+def test_surplus_commas_of_spreadsheets_are_ignored(tmp_path: Path) -> None:
+    hotlist = pw.Hotlist.from_csv(write(tmp_path / "wanted.csv", "id,plate\nA1,12가3456,,\n"))
+    assert len(hotlist) == 1
+
+
+def test_dates_as_databases_give_them() -> None:
+    record = {"id": "A", "plate": "12가3456", "valid_from": date(2026, 1, 1)}
+    assert pw.Hotlist.from_records([record])["A"].valid_from == datetime(2025, 12, 31, 15, tzinfo=UTC)
+
+
+def test_one_text_is_no_list_of_plates() -> None:
+    with pytest.raises(TypeError, match="not one text"):
+        pw.Hotlist.from_plates("12가3456")
 
 
 def test_a_header_needs_id_and_plate(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
@@ -80,6 +81,34 @@ def test_wrong_arguments(matcher: pw.Matcher) -> None:
         matcher.match("12가3456", at=datetime(2026, 1, 1))  # noqa: DTZ001
     with pytest.raises(ValueError, match="offset from UTC"):
         matcher.match_batch(["12가3456"], times=[datetime(2026, 1, 1)])  # noqa: DTZ001
+
+
+def test_no_error_of_a_call_quotes_the_read(matcher: pw.Matcher) -> None:
+    calls: list[Callable[[], object]] = [
+        lambda: matcher.match("99하9999", max_edits="1"),  # type: ignore[arg-type]
+        lambda: matcher.match("99하9999", max_edits=-1),
+        lambda: matcher.match("99하9999", max_edits=1 << 80),
+        lambda: matcher.match("99하9999", at="now"),
+        lambda: matcher.match_batch(["99하9999"], max_edits=-1),
+        lambda: matcher.match_batch(["99하9999"], times=np.array([1])),
+        lambda: matcher.match_batch(["99하9999"], times=np.array(["NaT"], dtype="datetime64[us]")),
+        lambda: matcher.match_batch(["99하9999"], times=[None]),  # type: ignore[list-item]
+        lambda: pw.Matcher(pw.Hotlist.from_plates(["99하9999"]), max_edits=-1),
+        lambda: pw.Matcher(pw.Hotlist.from_plates(["99하9999"]), max_edits=None),  # type: ignore[arg-type]
+    ]
+    for call in calls:
+        with pytest.raises((TypeError, ValueError)) as caught:
+            call()
+        assert "9999" not in str(caught.value)
+
+
+def test_a_bad_time_of_a_read_is_reported_with_its_row(matcher: pw.Matcher) -> None:
+    reads: list[str | pw.Read] = ["12가3456", pw.Read(text="12가3456", time=datetime(2026, 1, 1))]  # noqa: DTZ001
+    batch = matcher.match_batch(reads, errors="report", max_edits=0)
+    assert batch.read.tolist() == [0]
+    assert [(e.row, e.field, e.reason) for e in batch.errors] == [(1, "time", "has no offset from UTC")]
+    with pytest.raises(pw.ReadError, match="time: has no offset"):
+        matcher.match(reads[1])
 
 
 def test_validity_from_is_included_and_until_is_not() -> None:

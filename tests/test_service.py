@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -98,17 +99,19 @@ def test_requests_that_cannot_be_served(service: Service) -> None:
     assert service.get("/v1/reads")[0] == 405
     assert service.get("/healthz") == (200, {"status": "ok"})
     assert service.post("/v1/outbox/retry", b"[]")[0] == 400
+    assert service.post("/v1/outbox/retry", b'{"event_ids": ["\xff"]}')[0] == 400
+    assert service.post("/v1/reads", b'\xef\xbb\xbf{"text": "1"}')[0] == 200
     assert service.send() == (200, {"accepted": 0, "hits": 0, "errors": []})
 
 
 def test_token_and_body_limit(tmp_path: Path, config: Path) -> None:
-    environment = {"PLATEWATCH_HTTP__TOKEN": "secret", "PLATEWATCH_HTTP__MAX_BODY_BYTES": "100"}
+    environment = {"PLATEWATCH_HTTP__TOKEN": "12345", "PLATEWATCH_HTTP__MAX_BODY_BYTES": "100"}
     with running(config, environment) as service:
         assert service.get("/healthz")[0] == 200
         assert service.get("/v1/status")[0] == 401
         assert service.post("/v1/reads", b'{"text": "1"}', Authorization="Bearer wrong")[0] == 401
-        assert service.post("/v1/reads", b'{"text": "1"}', Authorization="Bearer secret")[0] == 200
-        assert service.post("/v1/reads", b" " * 101, Authorization="Bearer secret")[0] == 413
+        assert service.post("/v1/reads", b'{"text": "1"}', Authorization="Bearer 12345")[0] == 200
+        assert service.post("/v1/reads", b" " * 101, Authorization="Bearer 12345")[0] == 413
 
 
 @pytest.mark.parametrize(
@@ -132,6 +135,54 @@ def test_every_hit_is_delivered_though_wass_misbehaves(service: Service, wass: W
     assert {event.data.time for event in wass.received.values()} == {START + timedelta(seconds=i) for i in range(20)}
     assert len(wass.received) == 20, "a hit came under two ids"
     assert wass.rejected == 0
+
+
+def test_an_outcome_that_cannot_be_noted_is_noted_later(tmp_path: Path, service: Service, wass: WassSimulator) -> None:
+    wass.faults = Faults(delay=1.0, delay_seconds=0.5)
+    assert service.send(read(0))[0] == 200
+    while not wass.received:
+        time.sleep(0.01)
+    blocker = sqlite3.connect(tmp_path / "outbox.db", isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")  # for longer than the service waits for it (5 s)
+    deadline = time.monotonic() + 20
+    while not any(event["event"] == "outcome not noted" for event in service.log()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    blocker.rollback()
+    blocker.close()
+    service.wait_until_delivered()
+    assert [event.deliveries for event in wass.received.values()] == [1], "sent again though it was acknowledged"
+
+
+def test_refused_reads_are_counted_and_logged_without_their_text(service: Service) -> None:
+    bad: list[dict[str, Any]] = [
+        {"text": "7777무" * 5},
+        {"text": 7777},
+        {**read(0), "time": "9999-12-31T23:59:59-09:00"},
+        {**read(0), "time": "0001-01-01T00:00:00+09:00"},
+    ]
+    status, answer = service.send(read(0), *bad)
+    assert (status, answer["accepted"], answer["hits"]) == (200, 1, 1)
+    assert [(error["row"], error["field"]) for error in answer["errors"]] == [
+        (2, "text"),
+        (3, "text"),
+        (4, "time"),
+        (5, "time"),
+    ]
+    assert service.get("/v1/status")[1]["refused"] == 4
+    logged = [event for event in service.log() if event["event"] == "read refused"]
+    assert [(event["row"], event["field"]) for event in logged] == [(2, "text"), (3, "text"), (4, "time"), (5, "time")]
+    assert "7777" not in service.log_path.read_text("utf-8")
+
+
+def test_it_stops_though_a_client_never_ends_its_request(service: Service) -> None:
+    host, port = service.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as client:
+        client.sendall(b"POST /v1/reads HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        assert service.get("/healthz")[0] == 200
+        service.process.terminate()
+        time.sleep(0.5)
+        assert service.terminate() == 0  # the second signal does not wait for requests
 
 
 def test_a_read_sent_twice_is_one_hit(service: Service, wass: WassSimulator) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 
@@ -13,6 +14,9 @@ def main() -> None:
         if (error.name or "").startswith("platewatch"):
             raise
         sys.exit(f"platewatch's command line needs {error.name}: pip install 'platewatch[serve]'")
+    for stream in (sys.stdout, sys.stderr):  # what is written are formats of their own, whatever the locale
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")
     app()
 
 

@@ -101,17 +101,17 @@ class Matcher:
     """
     The index of platewatch.Matcher.
     """
-    def __init__(self, entries: list[tuple[str, str, int | None, int | None]], max_edits: typing.SupportsInt | typing.SupportsIndex) -> None:
+    def __init__(self, entries: list[tuple[str, str, int | None, int | None]], max_edits: int | None) -> None:
         """
         entries: (id, plate, valid_from, valid_until) with times in microseconds since 1970 UTC, or None.
         """
     def __len__(self) -> int:
         ...
-    def _match_batch(self, reads: tuple[typing.Any, ...], max_edits: typing.SupportsInt | typing.SupportsIndex | None, at: typing.Any, times: typing.Annotated[numpy.typing.ArrayLike, numpy.int64] | None, report: bool) -> tuple[numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint8], list[typing.Any]]:
+    def _match_batch(self, reads: tuple[typing.Any, ...], max_edits: int | None, at: typing.Any, times: typing.Annotated[numpy.typing.ArrayLike, numpy.int64] | None, report: bool) -> tuple[numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint8], list[typing.Any]]:
         """
         The columns of platewatch.Matcher.match_batch.
         """
-    def match(self, read: typing.Any, *, max_edits: typing.SupportsInt | typing.SupportsIndex | None = None, at: typing.Any = None) -> list[Match]:
+    def match(self, read: typing.Any, *, max_edits: int | None = None, at: typing.Any = None) -> list[Match]:
         """
         Every valid entry within max_edits of the read, in the order edits, id.
         

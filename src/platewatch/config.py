@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
@@ -19,6 +20,7 @@ from platewatch.errors import ConfigError
 from platewatch.notify.dispatcher import RetryPolicy
 
 _PREFIX = "PLATEWATCH_"
+_TEXTS = frozenset({"host", "token", "url"})  # settings of sections that are text whatever they look like
 
 
 class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,6 +77,9 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
     except msgspec.ValidationError as error:
         reason, _, place = str(error).partition(" - at `$")
         raise ConfigError(reason, field=place.strip("`.") or None) from None
+    wass = urlsplit(settings.wass.url)
+    if wass.scheme not in ("http", "https") or not wass.hostname:
+        raise ConfigError("is not an http or https URL", field="wass.url")
     here = path.resolve().parent
     return msgspec.structs.replace(
         settings,
@@ -100,6 +105,9 @@ def _override(values: dict[str, Any], environment: Mapping[str, str]) -> None:
         except tomllib.TOMLDecodeError:
             value = text
         if name:
-            values.setdefault(section, {})[name] = value
+            table = values.setdefault(section, {})
+            if not isinstance(table, dict):
+                raise ConfigError("is not a table of settings", field=section)
+            table[name] = text if name in _TEXTS else value
         else:
             values[section] = value

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from itertools import islice
 from pathlib import Path
 from typing import Any, Self, TypeAlias
@@ -20,7 +22,7 @@ from platewatch.errors import EntryError, PlatewatchError
 KOREAN_TIME = timezone(timedelta(hours=9), "KST")
 MAX_DISTINCT_SYMBOLS = 254  # an index codes a symbol in one byte
 
-_PATTERN_CHARACTERS = frozenset("?*[]？＊［］")
+_PATTERN_CHARACTERS = frozenset("?*[]")
 _REPLACEMENT_CHARACTER = "\ufffd"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -78,6 +80,7 @@ class Hotlist:
         self.report = LoadReport()
         for entry in entries:
             self.add(entry)
+        self.version = 0
 
     # ------------------------------------------------------------------ sources
 
@@ -87,6 +90,8 @@ class Hotlist:
 
         A bad plate raises EntryError (row from 0), or, unless `strict`, is listed in `report.errors`.
         """
+        if isinstance(plates, str | bytes):
+            raise TypeError("plates must be a sequence of plates, not one text")
         return cls._load(enumerate({"plate": plate} for plate in plates), strict=strict, id_from_plate=True)
 
     @classmethod
@@ -98,10 +103,11 @@ class Hotlist:
     def from_csv(cls, path: str | Path, *, strict: bool = False, progress: Callable[[int], None] | None = None) -> Self:
         """Entries from a CSV file in UTF-8 (with or without a byte order mark) or CP949.
 
-        With a header the columns may be in any order, and unknown ones are ignored; a file without one has
-        Entry's fields in their order. Rows count from 1, the header included, as editors show them.
+        UTF-16 with a byte order mark does too, and semicolons or tabs in place of commas. With a header the columns
+        may be in any order, and unknown ones are ignored; a file without one has Entry's fields in their order.
+        Rows count from 1, the header included, as editors show them.
         `progress` is called with the number of rows read so far, every 10,000 rows.
-        Raises PlatewatchError if the file is in neither encoding or its header lacks `id` or `plate`.
+        Raises PlatewatchError if the header lacks `id` or `plate`.
         """
         return cls._load(_with_progress(_csv_rows(_decode(Path(path).read_bytes())), progress), strict=strict)
 
@@ -135,6 +141,8 @@ class Hotlist:
             try:
                 if isinstance(row, EntryError):
                     raise row
+                if not isinstance(row, Mapping):
+                    raise EntryError("not a mapping of fields", value=row)
                 entry = hotlist._checked(_entry(_with_plate_as_id(row) if id_from_plate else row))
             except PatternError as error:
                 report.patterns += 1
@@ -171,8 +179,16 @@ class Hotlist:
         """The entry with its canonical plate; takes note of its symbols."""
         if not entry.id:
             raise EntryError("missing", field="id")
+        for name in ("id", "plate", "category", "agency", "note"):
+            try:
+                _text(getattr(entry, name))
+            except (TypeError, ValueError) as error:
+                raise EntryError(str(error), field=name, value=getattr(entry, name)) from None
+        begin, end = microseconds(entry.valid_from), microseconds(entry.valid_until)
+        if begin is not None and end is not None and begin >= end:
+            raise EntryError("is not after valid_from", field="valid_until", value=str(entry.valid_until))
         text = entry.plate
-        if not _PATTERN_CHARACTERS.isdisjoint(text):
+        if not _PATTERN_CHARACTERS.isdisjoint(text if text.isascii() else unicodedata.normalize("NFKC", text)):
             raise PatternError("patterns are not supported yet", field="plate", value=text)
         if _REPLACEMENT_CHARACTER in text:
             raise EntryError("holds U+FFFD: the text was decoded wrongly", field="plate", value=text)
@@ -217,13 +233,13 @@ class PatternError(EntryError):
     """A plate with unknown characters, where only plain plates are taken."""
 
 
-def microseconds(time: datetime | None) -> int | None:
+def microseconds(moment: datetime | None) -> int | None:
     """Microseconds since 1970 UTC; a time without an offset is Korean."""
-    if time is None:
+    if moment is None:
         return None
-    if time.tzinfo is None:
-        time = time.replace(tzinfo=KOREAN_TIME)
-    return (time - _EPOCH) // timedelta(microseconds=1)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=KOREAN_TIME)
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 # ---------------------------------------------------------------------- rows
@@ -269,6 +285,10 @@ def _entry(record: Mapping[str, Any]) -> Entry:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError("not text")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("not valid UTF-8") from None
     return value.strip()
 
 
@@ -298,6 +318,8 @@ def _weight(value: object) -> float:
 def _time(value: object) -> datetime:
     if isinstance(value, datetime):
         return value
+    if isinstance(value, date):
+        return datetime.combine(value, time(), KOREAN_TIME)
     try:
         return datetime.fromisoformat(_text(value))
     except ValueError:
@@ -321,40 +343,53 @@ _CONVERTERS: dict[str, Callable[[object], Any]] = {
 
 
 def _decode(data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        pass
-    try:
-        return data.decode("cp949")  # what Korean offices export
-    except UnicodeDecodeError as error:
-        row = data.count(b"\n", 0, error.start) + 1
-        raise PlatewatchError("the file is neither UTF-8 nor CP949", row=row) from None
+    """The text in the encoding that has the fewest faults; bytes that are none of it become lone surrogates, which
+    the row that holds them is refused for."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # what Excel calls Unicode text
+        return data.decode("utf-16", "surrogatepass")
+    utf8 = data.decode("utf-8-sig", "surrogateescape")
+    if utf8.isascii() or not (faults := _surrogates(utf8)):
+        return utf8
+    cp949 = data.decode("cp949", "surrogateescape")  # what Korean offices export
+    return cp949 if _surrogates(cp949) < faults else utf8
+
+
+def _surrogates(text: str) -> int:
+    return len(text) - len(text.encode("utf-8", "ignore").decode())
 
 
 def _csv_rows(text: str) -> Iterator[Row]:
-    reader = csv.reader(io.StringIO(text, newline=""))
+    lines = list(io.StringIO(text, newline=""))
+    delimiter = max(",;\t", key=lines[0].count) if lines else ","
     columns: list[str] | None = None
-    while True:
-        row = reader.line_num + 1
+    done = 0  # lines
+    while done < len(lines):
+        reader = csv.reader(islice(lines, done, None), delimiter=delimiter, strict=True)
+        before = 0  # lines of this reader that are used up
         try:
-            cells = next(reader)
-        except StopIteration:
+            for cells in reader:
+                row, before = done + before + 1, reader.line_num
+                if not any(cell.strip() for cell in cells):
+                    continue
+                if columns is None:
+                    columns = _header(cells)
+                    if columns is not None:
+                        continue
+                    columns = list(COLUMNS)
+                    if not any(map(str.isdecimal, "".join(cells[1:2]))):
+                        yield row, EntryError("no digit in the plate: is it a header without id and plate?")
+                        continue
+                while len(cells) > len(columns) and not cells[-1].strip():
+                    cells.pop()  # commas that a spreadsheet puts behind short rows
+                if len(cells) > len(columns):
+                    yield row, EntryError(f"{len(cells)} cells for {len(columns)} columns")
+                else:
+                    yield row, dict(zip(columns, cells, strict=False))
             return
         except csv.Error as error:
-            yield row, EntryError(f"not CSV: {error}")
-            continue
-        if not any(cell.strip() for cell in cells):
-            continue
-        if columns is None:
-            columns = _header(cells)
-            if columns is not None:
-                continue
-            columns = list(COLUMNS)
-        if len(cells) > len(columns):
-            yield row, EntryError(f"{len(cells)} cells for {len(columns)} columns")
-        else:
-            yield row, dict(zip(columns, cells, strict=False))
+            # A quote that is not closed would swallow the rows behind it: go on with the next line.
+            done += before + 1
+            yield done, EntryError(f"not CSV: {error}")
 
 
 def _header(cells: list[str]) -> list[str] | None:

@@ -71,7 +71,13 @@ class Matcher(_core.Matcher):
 
 def _to_microseconds(times: Sequence[datetime] | npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:
     if isinstance(times, np.ndarray):
+        if not np.issubdtype(times.dtype, np.datetime64):
+            raise TypeError("an array of times must be datetime64, in UTC")
+        if np.isnat(times).any():
+            raise ValueError("times must not hold NaT")
         return times.astype("datetime64[us]").astype(np.int64)
+    if not all(isinstance(time, datetime) for time in times):
+        raise TypeError("times must be datetimes")
     if any(time.tzinfo is None for time in times):
         raise ValueError("a time needs an offset from UTC")
     return np.array([round(time.timestamp() * 1e6) for time in times], dtype=np.int64)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -52,15 +53,31 @@ def decode(line: bytes, row: int | None = None) -> Read:
     Raises ReadError with the row and the field, and never with what stood there.
     """
     try:
-        read = _decoder.decode(line)
+        read = _decoder.decode(line.removeprefix(codecs.BOM_UTF8))
     except msgspec.ValidationError as error:
         reason, _, path = str(error).partition(" - at `$")
         raise ReadError(reason, row=row, field=path.strip("`.") or None) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise ReadError("not a JSON object", row=row) from None
-    if read.time is not None and read.time.tzinfo is None:
-        raise ReadError("has no offset from UTC", row=row, field="time")
+    if read.time is not None:
+        if read.time.tzinfo is None:
+            raise ReadError("has no offset from UTC", row=row, field="time")
+        try:
+            read.time.astimezone(UTC)
+        except OverflowError:
+            raise ReadError("is out of range", row=row, field="time") from None
     return read
+
+
+def decode_text(line: bytes, row: int | None = None) -> Read:
+    """A read from a line that is its JSON object or just its text. Raises ReadError."""
+    line = line.removeprefix(codecs.BOM_UTF8)
+    if line.lstrip().startswith((b"[", b'"')) or b"{" in line:
+        return decode(line, row)
+    try:
+        return Read(text=line.decode())
+    except UnicodeDecodeError:
+        raise ReadError("not valid UTF-8", row=row, field="text") from None
 
 
 def decode_lines(lines: Iterable[bytes]) -> Iterator[tuple[int, Read | ReadError]]:

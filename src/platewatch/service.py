@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 import structlog
@@ -19,7 +19,7 @@ from msgspec import Struct
 from platewatch import cameras
 from platewatch.asgi import BodyTooLargeError, DisconnectedError, Receive, Scope, Send, header, read_body, send_json
 from platewatch.config import Settings
-from platewatch.errors import ConfigError
+from platewatch.errors import ConfigError, PlatewatchError, ReadError
 from platewatch.hotlist import Hotlist
 from platewatch.matcher import Matcher
 from platewatch.notify.dispatcher import Dispatcher
@@ -33,8 +33,13 @@ from platewatch.sources.http import ReadsEndpoint
 _PRUNE_INTERVAL: Final = 3600.0  # seconds
 _SECONDS_A_DAY: Final = 86400.0
 _MAX_RETRY_REQUEST_BYTES: Final = 1024 * 1024
+_MAX_LOGGED: Final = 10  # refused reads of one request that are logged each
+_GRACE: Final = 10  # seconds for requests that are under way when the service is told to stop
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
+
+Endpoint: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class RetryRequest(Struct, frozen=True):
@@ -48,16 +53,22 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
 
     Raises ConfigError, OutboxError, or what ended the dispatcher.
     """
-    hotlist = Hotlist.load(settings.hotlist)
-    for error in hotlist.report.errors:
+    try:
+        hotlist = Hotlist.load(settings.hotlist)
+    except (PlatewatchError, OSError) as error:
+        raise ConfigError(f"{settings.hotlist}: {error}", field="hotlist") from None
+    for refused in hotlist.report.errors:
         # Which row and why, but not what stood there: logs travel further than the list may.
-        _log.warning("hotlist row refused", row=error.row, field=error.field, reason=error.reason)
+        _log.warning("hotlist row refused", row=refused.row, field=refused.field, reason=refused.reason)
+    if not len(hotlist):
+        _log.warning("the hotlist is empty: nothing can be found")
     matcher = Matcher(hotlist, max_edits=settings.max_edits)
     places = cameras.load(settings.cameras) if settings.cameras else {}
     signer = Signer(settings.wass.secrets)
 
     with _listen(settings.http.host, settings.http.port) as listener:
-        url = f"http://{settings.http.host}:{listener.getsockname()[1]}"
+        host = f"[{settings.http.host}]" if ":" in settings.http.host else settings.http.host
+        url = f"http://{host}:{listener.getsockname()[1]}"
         async with (
             await Outbox.open(settings.outbox.path) as outbox,
             WassSender(settings.wass.url, signer, timeout=settings.wass.timeout) as sender,
@@ -95,12 +106,15 @@ class _App:
         self._dispatcher = dispatcher
         self._entries = entries
         self._reads = self._hits = self._refused = 0
-        self._routes: dict[tuple[str, str], Callable[[Scope, Receive, Send], Awaitable[None]]] = {
+        self._routes: dict[tuple[str, str], Endpoint] = {
             ("GET", "/healthz"): self._health,
             ("GET", "/v1/status"): self._status,
             ("POST", "/v1/outbox/retry"): self._retry,
             ("POST", "/v1/reads"): ReadsEndpoint(
-                self._accept, max_body_bytes=settings.http.max_body_bytes, unavailable=OutboxError
+                self._accept,
+                max_body_bytes=settings.http.max_body_bytes,
+                unavailable=OutboxError,
+                on_refused=self._refuse,
             ),
         }
 
@@ -112,7 +126,17 @@ class _App:
         elif endpoint != self._health and not self._authorized(scope):
             await send_json(send, 401, {"reason": "needs the header Authorization: Bearer <token>"})
         else:
+            await self._answer(endpoint, scope, receive, send)
+
+    async def _answer(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
             await endpoint(scope, receive, send)
+        except OutboxError as error:
+            await send_json(send, 503, {"reason": str(error)})
+        except Exception as error:
+            # Only its class: its text may quote the request, and a read that is no hit is nobody's business.
+            _log.error("request failed", path=scope["path"], error=type(error).__name__)
+            await send_json(send, 500, {"reason": "internal error"})
 
     def _authorized(self, scope: Scope) -> bool:
         given = header(scope, b"authorization").encode("latin-1")
@@ -126,8 +150,14 @@ class _App:
             raise
         self._reads += accepted.reads
         self._hits += accepted.hits
-        self._refused += len(accepted.errors)
         return accepted
+
+    def _refuse(self, errors: Sequence[ReadError]) -> None:
+        self._refused += len(errors)
+        for error in errors[:_MAX_LOGGED]:
+            _log.warning("read refused", row=error.row, field=error.field, reason=error.reason)
+        if len(errors) > _MAX_LOGGED:
+            _log.warning("more reads refused", count=len(errors) - _MAX_LOGGED)
 
     async def _health(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         await send_json(send, 200, {"status": "ok"})
@@ -147,7 +177,7 @@ class _App:
             request = msgspec.json.decode(await read_body(receive, _MAX_RETRY_REQUEST_BYTES), type=RetryRequest)
         except DisconnectedError:
             return
-        except (BodyTooLargeError, msgspec.DecodeError) as error:
+        except (BodyTooLargeError, msgspec.DecodeError, UnicodeDecodeError) as error:
             await send_json(send, 400, {"reason": str(error) or "the body is too large"})
             return
         retried = await self._outbox.retry(request.event_ids)
@@ -160,7 +190,15 @@ class _Server(uvicorn.Server):
 
     def __init__(self, app: _App, on_ready: Callable[[], None]) -> None:
         super().__init__(
-            uvicorn.Config(app, loop="none", http="httptools", lifespan="off", access_log=False, log_config=None)
+            uvicorn.Config(
+                app,
+                loop="none",
+                http="httptools",
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                timeout_graceful_shutdown=_GRACE,
+            )
         )
         self._on_ready = on_ready
 
@@ -173,13 +211,16 @@ class _Server(uvicorn.Server):
         yield
 
     def stop(self) -> None:
+        """End after the requests under way, at the second call without them."""
+        self.force_exit = self.should_exit
         self.should_exit = True
 
 
 @contextmanager
 def _listen(host: str, port: int) -> Iterator[socket.socket]:
     try:
-        listener = socket.create_server((host, port), backlog=2048)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         raise ConfigError(f"cannot listen at {host}:{port}: {error.strerror}", field="http") from None
     with listener:
@@ -188,6 +229,9 @@ def _listen(host: str, port: int) -> Iterator[socket.socket]:
 
 async def _prune(outbox: Outbox, retention: float) -> None:
     while True:
-        if pruned := await outbox.prune(time.time() - retention):
-            _log.info("pruned delivered notifications", count=pruned)
+        try:
+            if pruned := await outbox.prune(time.time() - retention):
+                _log.info("pruned delivered notifications", count=pruned)
+        except OutboxError as error:
+            _log.error("not pruned", reason=error.reason)
         await asyncio.sleep(_PRUNE_INTERVAL)

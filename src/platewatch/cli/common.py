@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +26,10 @@ def errors_to_exit(path: Path | None = None) -> Iterator[None]:
     """Print an error of platewatch or of the operating system as one line, and exit with 2."""
     try:
         yield
+    except BrokenPipeError:
+        # Whoever read our output has seen enough, as `head` has. Nothing may be flushed to it any more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(1) from None
     except PlatewatchError as error:
         fail(f"{path}: {error}" if path else str(error))
     except OSError as error:

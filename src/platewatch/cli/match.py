@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from enum import StrEnum
-from itertools import islice
+from io import BufferedReader
 from pathlib import Path
-from typing import Annotated, BinaryIO, Protocol, TextIO
+from typing import Annotated, Protocol, TextIO, cast
 
 import msgspec
 import typer
@@ -21,9 +21,9 @@ from platewatch.cli.common import errors_to_exit, fail, load_hotlist, plural, pr
 from platewatch.errors import ReadError
 from platewatch.hotlist import Entry
 from platewatch.matcher import Matcher
-from platewatch.reads import Read, decode
+from platewatch.reads import Read, decode_text
 
-_CHUNK = 4096  # reads matched in one call
+_CHUNK_BYTES = 1 << 20
 
 
 class Format(StrEnum):
@@ -70,11 +70,11 @@ def match(
     started = time.perf_counter()
     with ExitStack() as stack:
         stack.enter_context(errors_to_exit(reads))
-        lines: BinaryIO = sys.stdin.buffer
+        source = cast(BufferedReader, sys.stdin.buffer)
         if reads is not None and str(reads) != "-":
-            lines = stack.enter_context(reads.open("rb"))
+            source = stack.enter_context(reads.open("rb"))
         shown = stack.enter_context(progress("reads"))
-        for rows, chunk, errors in _chunks(lines):
+        for rows, chunk, errors in _chunks(source):
             batch = matcher.match_batch(chunk, errors="report")
             errors += [ReadError(e.reason, row=rows[e.row or 0], field=e.field) for e in batch.errors]
             for error in sorted(errors, key=lambda e: e.row or 0):
@@ -86,6 +86,7 @@ def match(
             count += len(chunk) - len(batch.errors)
             hits += len(batch)
             refused += len(errors)
+            sys.stdout.flush()
             shown(count)
     seconds = time.perf_counter() - started
     summary = f"{plural(count, 'read')}, {plural(hits, 'hit')}, {count / seconds:,.0f} reads/s"
@@ -94,22 +95,29 @@ def match(
         fail("no usable read")
 
 
-def _chunks(lines: Iterable[bytes]) -> Iterator[tuple[list[int], list[Read], list[ReadError]]]:
-    numbered = ((row, line.strip()) for row, line in enumerate(lines, 1))
-    numbered = ((row, line) for row, line in numbered if line)
-    while chunk := list(islice(numbered, _CHUNK)):
+def _chunks(source: BufferedReader) -> Iterator[tuple[list[int], list[Read], list[ReadError]]]:
+    for chunk in _line_chunks(source):
         rows: list[int] = []
         reads: list[Read] = []
         errors: list[ReadError] = []
         for row, line in chunk:
             try:
-                reads.append(decode(line, row) if line.startswith(b"{") else Read(text=line.decode()))
+                reads.append(decode_text(line, row))
                 rows.append(row)
             except ReadError as error:
                 errors.append(error)
-            except UnicodeDecodeError:
-                errors.append(ReadError("not valid UTF-8", row=row, field="text"))
         yield rows, reads, errors
+
+
+def _line_chunks(source: BufferedReader) -> Iterator[list[tuple[int, bytes]]]:
+    """Numbered lines that are not blank, as many at once as have arrived: on a pipe, a hit does not wait for more."""
+    row, rest = 0, b""
+    while data := source.read1(_CHUNK_BYTES):
+        *lines, rest = (rest + data).split(b"\n")
+        yield [(row + i, line.strip()) for i, line in enumerate(lines, 1) if line.strip()]
+        row += len(lines)
+    if rest.strip():
+        yield [(row + 1, rest.strip())]
 
 
 def _hit(row: int, read: Read, entry: Entry, edits: int) -> Hit:

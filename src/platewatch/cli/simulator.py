@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from random import Random
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
+from typer.models import OptionInfo
 
 from platewatch.cli.common import errors_to_exit, fail
 
-Share = Annotated[float, typer.Option(min=0, max=1, help="Share of notifications that meet this fault.")]
+
+def _share(fault: str) -> OptionInfo:
+    return cast(OptionInfo, typer.Option(min=0, max=1, help=f"Share (0 to 1) of notifications {fault}."))
 
 
 def wass_simulator(
@@ -19,11 +22,11 @@ def wass_simulator(
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen at.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8099,
-    refuse: Share = 0.0,
-    delay: Share = 0.0,
-    error: Share = 0.0,
-    cut: Share = 0.0,
-    twice: Share = 0.0,
+    refuse: Annotated[float, _share("refused with 403, not kept")] = 0.0,
+    delay: Annotated[float, _share("kept, but answered late")] = 0.0,
+    error: Annotated[float, _share("answered with 500, not kept")] = 0.0,
+    cut: Annotated[float, _share("kept, but the connection is cut without an answer")] = 0.0,
+    twice: Annotated[float, _share("answered twice")] = 0.0,
     delay_seconds: Annotated[float, typer.Option(min=0, help="How long a delayed answer takes.")] = 5.0,
     seed: Annotated[int | None, typer.Option(help="Makes the faults repeatable.")] = None,
 ) -> None:

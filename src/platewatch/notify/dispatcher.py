@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from random import Random
@@ -13,7 +13,7 @@ from typing import Annotated
 import structlog
 from msgspec import Meta, Struct
 
-from platewatch.notify.outbox import Outbox, PendingEvent
+from platewatch.notify.outbox import Outbox, OutboxError, PendingEvent
 from platewatch.notify.sender import DeliveryError, Sender
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
@@ -71,18 +71,22 @@ class Dispatcher:
     async def run(self) -> None:
         """Deliver until `stop` is called.
 
-        What is not a DeliveryError, such as an outbox that cannot be written, ends it with an ExceptionGroup; no
-        event is lost by that, and it may be run again.
+        While the outbox cannot be read or written, as on a full disk, it says so in the log and tries again. Any other
+        failure ends it with an ExceptionGroup; no event is lost by that, and it may be run again.
         """
         async with asyncio.TaskGroup() as deliveries:
             while not self._stopping.is_set():
                 self._wake.clear()
-                free = self._policy.concurrency - len(self._in_flight)
-                for event in await self._outbox.due(self._clock(), free, exclude=self._in_flight):
-                    task = deliveries.create_task(self._deliver(event))
-                    self._in_flight[event.seq] = task
-                    task.add_done_callback(partial(self._finished, event.seq))
-                await self._rest()
+                try:
+                    free = self._policy.concurrency - len(self._in_flight)
+                    for event in await self._outbox.due(self._clock(), free, exclude=self._in_flight):
+                        task = deliveries.create_task(self._deliver(event))
+                        self._in_flight[event.seq] = task
+                        task.add_done_callback(partial(self._finished, event.seq))
+                    await self._rest()
+                except OutboxError as error:
+                    _log.error("outbox unusable", reason=error.reason)
+                    await _wait(self._stopping, self._policy.first_delay)
             if self._in_flight:
                 _, unfinished = await asyncio.wait(self._in_flight.values(), timeout=self._grace)
                 for task in unfinished:
@@ -119,7 +123,7 @@ class Dispatcher:
             await _wait(self._stopping, self._policy.first_delay)
             return
         now = self._clock()
-        await self._outbox.delivered(event.seq, now)
+        await self._note(partial(self._outbox.delivered, event.seq, now))
         _log.info("delivered", event_id=event.event_id, attempts=event.attempts + 1)
         if self._on_delivered is not None:
             self._on_delivered(event.event_id, now - event.created_at)
@@ -128,14 +132,26 @@ class Dispatcher:
         now = self._clock()
         attempts = event.attempts + 1
         if error.permanent or now - event.queued_at >= self._policy.give_up_after:
-            await self._outbox.dead(event.seq, error.reason)
+            await self._note(partial(self._outbox.dead, event.seq, error.reason))
             _log.error("dead letter", event_id=event.event_id, error=error.reason, attempts=attempts)
             return
         delay = max(self._policy.delay(attempts, self._random), error.retry_after or 0.0)
-        await self._outbox.failed(event.seq, error.reason, now + delay)
+        await self._note(partial(self._outbox.failed, event.seq, error.reason, now + delay))
         _log.warning(
             "delivery failed", event_id=event.event_id, error=error.reason, attempts=attempts, retry_in=round(delay, 1)
         )
+
+    async def _note(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Write an outcome, again and again while the outbox cannot be written: meanwhile the event stays in flight,
+        so that it is not sent twice. What is not noted when `stop` comes is sent again next time."""
+        while True:
+            try:
+                return await write()
+            except OutboxError as error:
+                _log.error("outcome not noted", reason=error.reason)
+                if self._stopping.is_set():
+                    return None
+                await _wait(self._stopping, self._policy.first_delay)
 
     def _finished(self, seq: int, _: asyncio.Task[None]) -> None:
         del self._in_flight[seq]

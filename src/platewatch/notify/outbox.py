@@ -31,6 +31,8 @@ GROUP_SIZE: Final = 256
 
 SCHEMA_VERSION: Final = 1
 
+APPLICATION_ID: Final = 0x706C7477  # "pltw": tells an outbox from any other SQLite file
+
 State = Literal["pending", "delivered", "dead"]
 
 T = TypeVar("T")
@@ -147,7 +149,7 @@ class Outbox:
     """The queue of notifications, owned by this process; open it with `Outbox.open`, call it from one event loop.
 
     Times are seconds since the epoch. Each method answers when its change is synced to disk, and raises OutboxError
-    when that failed. To cancel a caller does not cancel its change.
+    when that failed, RuntimeError when the outbox is closed. To cancel a caller does not cancel its change.
     """
 
     def __init__(
@@ -253,11 +255,11 @@ class Outbox:
 
     async def _settle(self, sql: str, seq: int, *parameters: object) -> None:
         if not await self._change(sql, seq, *parameters):
-            raise OutboxError(f"event {seq} is not pending")
+            raise ValueError(f"event {seq} is not pending")
 
     async def _run(self, action: Callable[[sqlite3.Connection], T]) -> T:
         if self._closed:
-            raise OutboxError("the outbox is closed")
+            raise RuntimeError("the outbox is closed")
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()  # from here on a cancelled caller cannot take its change back
         self._queue.append((action, future))
@@ -370,10 +372,13 @@ def _write_owner(lock: int, owner: _Owner) -> None:
 
 def _connect(path: Path) -> tuple[sqlite3.Connection, bytes]:
     path.touch(mode=0o600)
-    path.chmod(0o600)  # SQLite gives the -wal and -shm files the mode of the database
     connection = sqlite3.connect(path, isolation_level=None)
     try:
-        if _check_version(connection) == 0:
+        (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+        if tables:
+            _check_version(connection)
+        path.chmod(0o600)  # SQLite gives the -wal and -shm files the mode of the database
+        if not tables:
             _create_schema(connection)
         (journal_mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         if journal_mode != "wal":
@@ -388,11 +393,13 @@ def _connect(path: Path) -> tuple[sqlite3.Connection, bytes]:
     return connection, hit_key
 
 
-def _check_version(connection: sqlite3.Connection) -> int:
+def _check_version(connection: sqlite3.Connection) -> None:
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    if application_id != APPLICATION_ID:
+        raise OutboxError("the file is not an outbox")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > SCHEMA_VERSION:
         raise OutboxError(f"the outbox has schema version {version}, this platewatch knows up to {SCHEMA_VERSION}")
-    return int(version)
 
 
 def _create_schema(connection: sqlite3.Connection) -> None:
@@ -400,5 +407,6 @@ def _create_schema(connection: sqlite3.Connection) -> None:
     for statement in _SCHEMA:
         connection.execute(statement)
     connection.execute("INSERT INTO meta (name, value) VALUES ('hit_key', ?)", (secrets.token_bytes(32),))
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     connection.execute("COMMIT")

@@ -18,7 +18,10 @@ _BATCH_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl
 
 
 class ReadsEndpoint:
-    """The ASGI endpoint that feeds `accept`; `unavailable` are the errors of it that mean "send it again"."""
+    """The ASGI endpoint that feeds `accept`; `unavailable` are the errors of it that mean "send it again".
+
+    `on_refused` is called with the errors of the reads that cannot be used.
+    """
 
     def __init__(
         self,
@@ -26,7 +29,9 @@ class ReadsEndpoint:
         *,
         max_body_bytes: int,
         unavailable: type[Exception],
+        on_refused: Callable[[Sequence[ReadError]], None],
     ) -> None:
+        self._on_refused = on_refused
         self._accept = accept
         self._max_body_bytes = max_body_bytes
         self._unavailable = unavailable
@@ -49,6 +54,8 @@ class ReadsEndpoint:
         # The pipeline counts within `reads`, the client in what it sent.
         errors += [ReadError(error.reason, row=rows[error.row or 0], field=error.field) for error in accepted.errors]
         errors.sort(key=lambda error: error.row or 0)
+        if errors:
+            self._on_refused(errors)
         answer = {
             "accepted": accepted.reads,
             "hits": accepted.hits,
