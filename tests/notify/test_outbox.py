@@ -22,6 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from platewatch.notify.outbox import (
     _DUE,
     _NEXT_DUE,
+    APPLICATION_ID,
     SCHEMA_VERSION,
     Outbox,
     OutboxError,
