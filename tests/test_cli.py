@@ -136,6 +136,12 @@ def test_hotlist_check(wanted: str) -> None:
     assert "row 4, plate" in err
 
 
+def test_hotlist_check_of_nothing(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.csv"
+    empty.write_text("id,plate\n", "utf-8")
+    assert "no usable entry" in run("hotlist", "check", str(empty), status=1)[1]
+
+
 def test_every_command_has_help_and_the_version_is_told() -> None:
     assert run("--version")[0].strip() == pw.__version__
     for command in (

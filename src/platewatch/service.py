@@ -64,7 +64,10 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
         _log.warning("the hotlist is empty: nothing can be found")
     matcher = Matcher(hotlist, max_edits=settings.max_edits)
     places = cameras.load(settings.cameras) if settings.cameras else {}
-    signer = Signer(settings.wass.secrets)
+    try:
+        signer = Signer(settings.wass.secrets)
+    except ConfigError as error:
+        raise ConfigError(error.reason, field="wass.secrets") from None
 
     with _listen(settings.http.host, settings.http.port) as listener:
         host = f"[{settings.http.host}]" if ":" in settings.http.host else settings.http.host

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from platewatch.cli.common import load_hotlist
+from platewatch.cli.common import load_hotlist, stderr
 from platewatch.hotlist import kinds
 
 app = typer.Typer(help="Look at a hotlist.", no_args_is_help=True)
@@ -25,7 +25,7 @@ def check(
     file: Annotated[Path, typer.Argument(help="CSV (UTF-8 or CP949, with or without a header) or JSON Lines.")],
     strict: Annotated[bool, typer.Option(help="Stop at the first bad row.")] = False,
 ) -> None:
-    """Print a summary of a hotlist: rows, classes, patterns, duplicates, errors. Exits with 1 if a row is bad."""
+    """Print a summary of a hotlist: rows, classes, patterns, duplicates, errors. Exits with 1 if a row is bad or none is good."""
     wanted = load_hotlist(file, strict=strict)
     report = wanted.report
     table = Table(show_header=False, box=None, pad_edge=False)
@@ -39,5 +39,7 @@ def check(
     table.add_row("patterns (not supported yet)", f"{report.patterns:,}")
     table.add_row("errors, patterns included", f"{len(report.errors):,}")
     Console(highlight=False).print(table)
-    if report.errors:
+    if not len(wanted):
+        stderr.print("no usable entry", style="red")
+    if report.errors or not len(wanted):
         raise typer.Exit(1)
