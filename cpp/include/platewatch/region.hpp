@@ -15,7 +15,8 @@ inline constexpr std::array<std::u32string_view, 17> kRegionMarks = {
 
 // True if the text starts with a region mark and at least 5 symbols follow it.
 [[nodiscard]] constexpr bool has_region_mark(std::u32string_view text) noexcept {
-    return text.size() >= kRegionMarkSize + 5 &&
+    // Almost every plate without a mark starts with a digit or a Latin letter.
+    return text.size() >= kRegionMarkSize + 5 && text[0] >= U'가' &&
            std::ranges::find(kRegionMarks, text.substr(0, kRegionMarkSize)) != kRegionMarks.end();
 }
 

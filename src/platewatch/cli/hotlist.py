@@ -25,7 +25,10 @@ def check(
     file: Annotated[Path, typer.Argument(help="CSV (UTF-8 or CP949, with or without a header) or JSON Lines.")],
     strict: Annotated[bool, typer.Option(help="Stop at the first bad row.")] = False,
 ) -> None:
-    """Print a summary of a hotlist: rows, classes, patterns, duplicates, errors. Exits with 1 if a row is bad or none is good."""
+    """Print a summary of a hotlist: rows, classes, patterns, duplicates, errors.
+
+    Exits with 1 if a row is bad, or none is good.
+    """
     wanted = load_hotlist(file, strict=strict)
     report = wanted.report
     table = Table(show_header=False, box=None, pad_edge=False)
