@@ -212,6 +212,17 @@ def test_changes_count_versions_and_apply_as_a_whole() -> None:
     assert sorted(entry.id for entry in hotlist) == ["22가2222", "B"]
 
 
+def test_a_delta_may_swap_the_alphabet_but_not_outgrow_it() -> None:
+    first, second = ([chr(start + i) for i in range(MAX_DISTINCT_SYMBOLS)] for start in (0x4E00, 0x5E00))
+    hotlist = pw.Hotlist.from_plates(first)
+    swapped = pw.HotlistDelta(upserts=tuple(pw.Entry(id=plate, plate=plate) for plate in second), removals=tuple(first))
+    hotlist.apply(swapped)
+    assert len(pw.Matcher(hotlist)) == MAX_DISTINCT_SYMBOLS
+    with pytest.raises(pw.EntryError, match="more than 254 distinct"):
+        hotlist.apply(pw.HotlistDelta(upserts=tuple(pw.Entry(id=plate, plate=plate) for plate in first)))
+    assert [entry.id for entry in hotlist] == second
+
+
 def test_kinds_counts_classes() -> None:
     hotlist = pw.Hotlist.from_plates(["12가3456", "123가4567", "서울52바3108", "AB12CDE"])
     assert kinds(hotlist) == {"private": 2, "commercial": 1, "unknown": 1}

@@ -70,7 +70,7 @@ class LoadReport:
 class Hotlist:
     """Wanted entries by id.
 
-    `version` counts the changes. `report` tells what happened to the rows of the source that it was loaded from.
+    `version` counts the changes since it was made. `report` tells what became of the rows that it was loaded from.
     """
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
@@ -101,11 +101,10 @@ class Hotlist:
 
     @classmethod
     def from_csv(cls, path: str | Path, *, strict: bool = False, progress: Callable[[int], None] | None = None) -> Self:
-        """Entries from a CSV file in UTF-8 (with or without a byte order mark) or CP949.
+        """Entries from a CSV file in UTF-8, CP949, or UTF-16 with a byte order mark; commas, semicolons or tabs.
 
-        UTF-16 with a byte order mark does too, and semicolons or tabs in place of commas. With a header the columns
-        may be in any order, and unknown ones are ignored; a file without one has Entry's fields in their order.
-        Rows count from 1, the header included, as editors show them.
+        With a header the columns may be in any order, and unknown ones are ignored; a file without one has Entry's
+        fields in their order. Rows count from 1, the header included, as editors show them.
         `progress` is called with the number of rows read so far, every 10,000 rows.
         Raises PlatewatchError if the header lacks `id` or `plate`.
         """
@@ -127,13 +126,7 @@ class Hotlist:
         return read(path, strict=strict, progress=progress)
 
     @classmethod
-    def _load(
-        cls,
-        rows: Iterable[Row],
-        *,
-        strict: bool,
-        id_from_plate: bool = False,
-    ) -> Self:
+    def _load(cls, rows: Iterable[Row], *, strict: bool, id_from_plate: bool = False) -> Self:
         hotlist = cls()
         report = hotlist.report
         for number, row in rows:
@@ -169,10 +162,17 @@ class Hotlist:
 
     def apply(self, delta: HotlistDelta) -> None:
         """Apply a change as a whole: if one of its entries is bad, EntryError is raised and nothing changes."""
-        changed = [self._checked(entry) for entry in delta.upserts]
-        for entry_id in delta.removals:
-            self._entries.pop(entry_id, None)
-        self._entries.update((entry.id, entry) for entry in changed)
+        before = self._entries, self._symbols
+        self._entries, self._symbols = dict(self._entries), set(self._symbols)
+        try:
+            for entry_id in delta.removals:
+                self._entries.pop(entry_id, None)
+            for entry in delta.upserts:
+                checked = self._checked(entry)
+                self._entries[checked.id] = checked
+        except EntryError:
+            self._entries, self._symbols = before
+            raise
         self.version += 1
 
     def _checked(self, entry: Entry) -> Entry:
