@@ -267,6 +267,12 @@ def test_dead_letters_are_kept_listed_and_revived(tmp_path: Path, config: Path, 
     assert json.loads(event)["data"]["entry_id"] == "A1"
 
 
+def serve_in_vain(config: Path) -> subprocess.CompletedProcess[str]:
+    """`platewatch serve` that is expected to refuse."""
+    arguments = [sys.executable, "-m", "platewatch", "serve", "--config", str(config)]
+    return subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=30)
+
+
 def outbox(command: str, place: Path, *options: str) -> str:
     arguments = [sys.executable, "-m", "platewatch", "outbox", command, str(place / "outbox.db"), *options]
     return subprocess.run(arguments, capture_output=True, text=True, check=True, timeout=30).stdout
@@ -287,13 +293,7 @@ def test_a_read_without_a_hit_leaves_no_trace(tmp_path: Path, service: Service, 
 
 
 def test_it_stops_when_told_and_two_cannot_run(config: Path, service: Service) -> None:
-    second = subprocess.run(
-        [sys.executable, "-m", "platewatch", "serve", "--config", str(config)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
+    second = serve_in_vain(config)
     assert second.returncode == 2
     assert f"in use by process {service.process.pid} at {service.url}" in second.stderr
     assert service.terminate() == 0
@@ -315,11 +315,5 @@ def test_bad_settings_are_named(tmp_path: Path, more: str, message: str) -> None
     config = tmp_path / "platewatch.toml"
     config.write_text(text + more, "utf-8")
     (tmp_path / "wanted.csv").write_text("id,plate\n", "utf-8")
-    run = subprocess.run(
-        [sys.executable, "-m", "platewatch", "serve", "--config", str(config)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
+    run = serve_in_vain(config)
     assert (run.returncode, message in run.stderr) == (2, True), run.stderr

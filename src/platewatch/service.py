@@ -116,7 +116,6 @@ class _App:
             ("POST", "/v1/reads"): ReadsEndpoint(
                 self._accept,
                 max_body_bytes=settings.http.max_body_bytes,
-                unavailable=OutboxError,
                 on_refused=self._refuse,
             ),
         }

@@ -18,7 +18,7 @@ _BATCH_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl
 
 
 class ReadsEndpoint:
-    """The ASGI endpoint that feeds `accept`; `unavailable` are the errors of it that mean "send it again".
+    """The ASGI endpoint that feeds `accept`; what that raises means "send it again" and is the caller's to answer.
 
     `on_refused` is called with the errors of the reads that cannot be used.
     """
@@ -28,13 +28,11 @@ class ReadsEndpoint:
         accept: Callable[[Sequence[Read]], Awaitable[Accepted]],
         *,
         max_body_bytes: int,
-        unavailable: type[Exception],
         on_refused: Callable[[Sequence[ReadError]], None],
     ) -> None:
         self._on_refused = on_refused
         self._accept = accept
         self._max_body_bytes = max_body_bytes
-        self._unavailable = unavailable
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -46,11 +44,7 @@ class ReadsEndpoint:
             await send_json(send, 413, {"reason": f"the body is over {self._max_body_bytes} bytes"})
             return
         rows, reads, errors = _decode(body, header(scope, b"content-type"))
-        try:
-            accepted = await self._accept(reads)
-        except self._unavailable as error:
-            await send_json(send, 503, {"reason": str(error)})
-            return
+        accepted = await self._accept(reads)
         # The pipeline counts within `reads`, the client in what it sent.
         errors += [ReadError(error.reason, row=rows[error.row or 0], field=error.field) for error in accepted.errors]
         errors.sort(key=lambda error: error.row or 0)
