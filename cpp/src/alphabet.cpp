@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 namespace platewatch {
 
@@ -11,19 +12,17 @@ Alphabet::Alphabet(std::vector<char32_t> symbols) {
     symbols.erase(repeats.begin(), repeats.end());
     if (symbols.size() > kMaxCode) throw std::length_error("the entries use more than 254 distinct symbols");
 
-    Page unknown;
-    unknown.fill(kUnknownCode);
-    pages_.push_back(unknown);
-    size_ = symbols.size();
-    Code next = 1;
-    for (const char32_t symbol : symbols) {
-        std::uint8_t& page = page_of_[symbol >> 8];
-        if (page == 0) {
-            page = static_cast<std::uint8_t>(pages_.size());
-            pages_.push_back(unknown);
-        }
-        pages_[page][symbol & 0xFF] = next++;
+    symbols_ = std::move(symbols);
+    plane_.assign(kPlane, kUnknownCode);
+    for (std::size_t i = 0; i < symbols_.size() && symbols_[i] < kPlane; ++i) {
+        plane_[symbols_[i]] = static_cast<Code>(i + 1);
     }
+}
+
+Code Alphabet::code_beyond(char32_t symbol) const noexcept {
+    const auto place = std::ranges::lower_bound(symbols_, symbol);
+    if (place == symbols_.end() || *place != symbol) return kUnknownCode;
+    return static_cast<Code>(place - symbols_.begin() + 1);
 }
 
 }  // namespace platewatch

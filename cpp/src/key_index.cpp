@@ -12,126 +12,296 @@
 namespace platewatch {
 namespace {
 
-// The cut that leaves the least to scan. An anchor that forgives b edits reaches about as far as one that is
-// b symbols shorter.
+// How a read is cut in two, and how many edits each side forgives.
+struct Cut {
+    std::size_t place = 0;
+    unsigned forward_edits = 0, backward_edits = 0;
+};
+
+// What visiting the anchors of each length costs, roughly, in vectors of keys that are compared.
 template <class Key>
-std::size_t choose_cut(const Path<Key>& forward, const Path<Key>& backward, std::size_t size,
-                       unsigned forward_budget, unsigned backward_budget) noexcept {
-    const auto shorter = [](std::size_t length, unsigned by) { return length > by ? length - by : 0; };
-    std::size_t best = 0;
-    std::uint64_t least = ~std::uint64_t{0};
-    for (std::size_t cut = 0; cut <= size; ++cut) {
-        const std::uint64_t cost = std::uint64_t{forward[shorter(cut, forward_budget)].range.size()} +
-                                   backward[shorter(size - cut, backward_budget)].range.size();
-        if (cost < least) least = cost, best = cut;
+std::array<std::uint64_t, kMaxSymbols + 1> anchor_costs(const Trie<Key>& trie, const Path<Key>& path,
+                                                        std::size_t size, unsigned edits) noexcept {
+    constexpr std::uint64_t kVector = 8, kVisit = 4;  // keys of one; vectors that the way to a range is worth
+    const auto scan = [](const auto& node) { return node.range.size() / kVector + 1; };
+    std::array<std::uint64_t, kMaxSymbols + 1> costs;
+    std::uint64_t ways = 0;  // down which an edit in front of the last symbol leads
+    for (std::size_t length = 0; length <= size; ++length) {
+        if (edits == 0 || length == 0) {
+            costs[length] = 2 * scan(path[length]);
+        } else {
+            costs[length] = 2 * scan(path[length - 1]) + ways * (kVisit + scan(path[length]));
+            ways += 2 * trie.child_count(path[length - 1]) + 1;
+        }
     }
+    return costs;
+}
+
+// The cheapest cut. Of an even number of edits, either side may be the one that forgives more.
+template <class Key>
+Cut choose_cut(const Trie<Key>& forward_trie, const Trie<Key>& backward_trie, const Path<Key>& forward,
+               const Path<Key>& backward, std::size_t size, unsigned k) noexcept {
+    Cut best;
+    std::uint64_t least = ~std::uint64_t{0};
+    const auto consider = [&](unsigned forward_edits, unsigned backward_edits) {
+        const auto forward_costs = anchor_costs(forward_trie, forward, size, forward_edits);
+        const auto backward_costs = anchor_costs(backward_trie, backward, size, backward_edits);
+        for (std::size_t cut = 0; cut <= size; ++cut) {
+            const std::uint64_t cost = forward_costs[cut] + backward_costs[size - cut];
+            if (cost < least) least = cost, best = {cut, forward_edits, backward_edits};
+        }
+    };
+    consider(k / 2, (k - 1) / 2);
+    if (k % 2 == 0) consider((k - 1) / 2, k / 2);
     return best;
 }
 
-// A key of 8 symbols beside a read of more.
-template <class Wide, class Key>
-constexpr Wide widen(Key key) noexcept {
-    if constexpr (sizeof(Wide) == sizeof(Key)) {
-        return key;
+// Asks for the keys of a range; what lies beyond the first lines the hardware foresees.
+template <class Key>
+void prefetch_keys(const Key* keys, std::uint32_t count) noexcept {
+    constexpr std::size_t kLine = 64, kMostLines = 24;
+    const auto* begin = reinterpret_cast<const std::byte*>(keys);
+    const std::size_t bytes = std::min(count * sizeof(Key), kMostLines * kLine);
+    __builtin_prefetch(begin);
+    __builtin_prefetch(begin + bytes - 1);
+    for (std::size_t at = kLine; at + kLine < bytes; at += kLine) __builtin_prefetch(begin + at);
+}
+
+constexpr std::uint32_t kMirroredTag = 1;
+constexpr std::size_t kNearBytes = std::size_t{1} << 20;  // about what a core's own cache keeps of a trie
+
+// Calls found(scan, place in its keys) for each key that a scan finds within k edits.
+template <class Key, class OnFound>
+void run_scans(const Kernel& kernel, const std::vector<Scan<Key>>& scans, unsigned k, const OnFound& found) {
+    const Found<Key> each = [](void* context, const Scan<Key>& scan, std::uint32_t first,
+                               std::uint64_t mask) {
+        for (; mask != 0; mask &= mask - 1) {
+            (*static_cast<const OnFound*>(context))(
+                scan, first + static_cast<std::uint32_t>(std::countr_zero(mask)));
+        }
+    };
+    void* context = const_cast<OnFound*>(&found);
+    if constexpr (std::is_same_v<Key, Key8>) {
+        kernel.scan(scans.data(), scans.size(), k, each, context);
     } else {
-        return static_cast<Wide>(key) << (8 * (sizeof(Wide) - sizeof(Key)));
+        scan_serially(scans.data(), scans.size(), k, each, context);
     }
 }
 
 }  // namespace
 
 template <class Key>
-KeyIndex<Key>::KeyIndex(std::vector<Key> keys)
-    : size_(keys.size()), forward_(std::move(keys)), kernel_(&active_kernel()) {
-    backward_.reserve(size_ + kKernelPadding);
-    for (const Key key : forward_) backward_.push_back(reversed(key));
-    std::ranges::sort(backward_);
-    forward_trie_ = Trie<Key>(forward_);
-    backward_trie_ = Trie<Key>(backward_);
-    forward_.resize(size_ + kKernelPadding);
-    backward_.resize(size_ + kKernelPadding);
+KeyIndex<Key>::KeyIndex(Column<Key> keys) : size_(keys.size()), kernel_(&active_kernel()) {
+    Column<Key> mirrored;
+    mirrored.reserve(size_ + kKernelPadding);
+    for (const Key key : keys) mirrored.push_back(reversed(key));
+    std::ranges::sort(mirrored);
+    forward_trie_ = Trie<Key>(keys);
+    backward_trie_ = Trie<Key>(mirrored);
+    keys.resize(size_ + kKernelPadding);
+    mirrored.resize(size_ + kKernelPadding);
+    forward_ = std::move(keys);
+    backward_ = std::move(mirrored);
 }
 
 template <class Key>
-template <class ReadKey, class Found>
-void KeyIndex<Key>::scan(const std::vector<Key>& keys, KeyRange range, ReadKey read, unsigned k,
-                         Found&& found) const {
-    const auto compare = [&](std::uint32_t i) { return bounded_distance(read, widen<ReadKey>(keys[i]), k); };
-    if constexpr (std::is_same_v<Key, Key8> && std::is_same_v<ReadKey, Key8>) {
-        for (std::uint32_t block = range.begin; block < range.end; block += kKernelBlock) {
-            const std::size_t count = std::min<std::size_t>(range.end - block, kKernelBlock);
-            for (std::uint64_t left = kernel_->within(&keys[block], count, read, k); left != 0;
-                 left &= left - 1) {
-                const std::uint32_t i = block + static_cast<std::uint32_t>(std::countr_zero(left));
-                found(i, compare(i));
-            }
-        }
-    } else {
-        for (std::uint32_t i = range.begin; i < range.end; ++i) {
-            if (const unsigned edits = compare(i); edits <= k) found(i, edits);
-        }
+void KeyIndex<Key>::search(std::span<const Probe> block, unsigned k, Workspace& workspace,
+                           std::vector<KeyMatch>& out) const {
+    if (size_ == 0) return;
+    if (k == 0) return search_exact(block, workspace, out);
+    if (k == 1) search_one_edit(block, workspace, out);
+    for (std::uint32_t number = 0; number < block.size(); ++number) {
+        const std::uint32_t size = block[number].size;
+        const bool done = k == 1 && size <= kKeySymbols<Key>;
+        if (!done && size <= kKeySymbols<Key> + k)
+            search_more_edits(block[number], number, k, workspace, out);
     }
 }
 
 template <class Key>
-void KeyIndex<Key>::search(std::span<const Code> read, unsigned k, std::vector<KeyMatch>& out) const {
-    out.clear();
-    if (size_ == 0 || read.size() > kKeySymbols<Key> + k) return;
-    if (read.size() > kKeySymbols<Key>) {
-        search_as<Key16>(read, k, out);
-    } else {
-        search_as<Key>(read, k, out);
+void KeyIndex<Key>::search_exact(std::span<const Probe> block, Workspace& workspace,
+                                 std::vector<KeyMatch>& out) const {
+    workspace.sought.clear();
+    for (std::uint32_t number = 0; number < block.size(); ++number) {
+        if (block[number].size > kKeySymbols<Key>) continue;
+        workspace.sought.push_back({block[number].template as<Key>(), number, 0});
+    }
+    find_sought(workspace, out);
+}
+
+// Fills workspace.anchored with two anchors for each probe, neither of which forgives anything. Each loop
+// asks for the memory that the next one needs.
+template <class Key>
+void KeyIndex<Key>::anchor(std::span<const Probe> block, Workspace& workspace) const {
+    constexpr std::uint32_t kJump = Trie<Key>::kShortcutSymbols;
+    constexpr std::uint32_t kMany = 256;  // keys that are worth another walk
+    auto& anchored = workspace.anchored;
+    anchored.resize(block.size());
+    for (std::size_t i = 0; i < block.size(); ++i) {
+        auto& a = anchored[i];
+        a.read = block[i].template as<Key>();
+        a.mirrored = reversed(a.read);
+        a.forward_place = a.backward_place = 0;
+    }
+    if (forward_trie_.has_shortcuts() && backward_trie_.has_shortcuts()) {
+        for (auto& a : anchored) {
+            __builtin_prefetch(a.forward_rows = forward_trie_.shortcut_rows(a.read));
+            __builtin_prefetch(a.backward_rows = backward_trie_.shortcut_rows(a.mirrored));
+        }
+        for (auto& a : anchored) {
+            forward_trie_.prefetch_slot(a.forward_place =
+                                            forward_trie_.find_shortcut(a.forward_rows, a.read));
+            backward_trie_.prefetch_slot(a.backward_place =
+                                             backward_trie_.find_shortcut(a.backward_rows, a.mirrored));
+        }
+        for (auto& a : anchored) {
+            if (a.forward_place == 0 || a.backward_place == 0) continue;
+            a.anchors = {forward_trie_.node_at(a.forward_place), backward_trie_.node_at(a.backward_place),
+                         kJump};
+            forward_trie_.prefetch_child(a.anchors.forward, code_at(a.read, kJump));
+            backward_trie_.prefetch_child(a.anchors.backward, code_at(a.mirrored, kJump));
+        }
+    }
+    for (std::size_t i = 0; i < block.size(); ++i) {
+        auto& [read, mirrored, forward_rows, backward_rows, forward_place, backward_place, anchors] =
+            anchored[i];
+        const std::uint32_t size = block[i].size;
+        if (forward_place != 0 && backward_place != 0 && size >= 2 * kJump) {
+            sharpen(forward_trie_, backward_trie_, drop(read, kJump), drop(mirrored, kJump), size - 2 * kJump,
+                    anchors);
+            const std::uint32_t ahead = anchors.forward.range.size(), behind = anchors.backward.range.size();
+            if (std::max(ahead, behind) <= std::max(kMany, 4 * std::min(ahead, behind))) continue;
+        }
+        anchors = {forward_trie_.root(), backward_trie_.root(), 0};
+        sharpen(forward_trie_, backward_trie_, read, mirrored, size, anchors);
     }
 }
 
 template <class Key>
-template <class ReadKey>
-void KeyIndex<Key>::search_as(std::span<const Code> read, unsigned k, std::vector<KeyMatch>& out) const {
-    const auto read_key = pack<ReadKey>(read);
-    if (k == 0) {
-        if constexpr (std::is_same_v<ReadKey, Key>) {
-            const std::uint32_t place = place_of(read_key);
-            if (place != kAbsent) out.push_back({place, 0});
-        }
-        return;
+void KeyIndex<Key>::search_one_edit(std::span<const Probe> block, Workspace& workspace,
+                                    std::vector<KeyMatch>& out) const {
+    anchor(block, workspace);
+    auto& scans = workspace.scans[0];
+    scans.clear();
+    for (std::uint32_t number = 0; number < block.size(); ++number) {
+        if (block[number].size > kKeySymbols<Key>) continue;
+        const auto& anchored = workspace.anchored[number];
+        const auto add = [&](const Array<Key>& keys, KeyRange range, Key read, std::uint32_t tag) {
+            if (range.size() == 0) return;
+            prefetch_keys(keys.data() + range.begin, range.size());
+            scans.push_back({keys.data() + range.begin, read, range.size(), 0, number << 1 | tag});
+        };
+        add(forward_, forward_trie_.range_of(anchored.anchors.forward), anchored.read, 0);
+        add(backward_, backward_trie_.range_of(anchored.anchors.backward), anchored.mirrored, kMirroredTag);
     }
-
-    std::array<Code, kMaxSymbols> mirror{};
-    std::reverse_copy(read.begin(), read.end(), mirror.begin());
-    const std::span<const Code> mirrored = std::span(mirror).first(read.size());
-    const unsigned forward_budget = k / 2, backward_budget = (k - 1) / 2;
-    const Path<Key> forward = descend(forward_trie_, read);
-    const Path<Key> backward = descend(backward_trie_, mirrored);
-    const std::size_t cut = choose_cut<Key>(forward, backward, read.size(), forward_budget, backward_budget);
-
-    visit_anchored(forward_trie_, forward, read, cut, forward_budget, [&](KeyRange range) {
-        scan<ReadKey>(forward_, range, read_key, k,
-                      [&](std::uint32_t i, unsigned edits) { out.push_back({i, edits}); });
+    workspace.sought.clear();
+    run_scans(*kernel_, scans, 1, [&](const Scan<Key>& scan, std::uint32_t place) {
+        const std::uint32_t number = scan.tag >> 1;
+        const Key key = scan.keys[place];
+        const unsigned edits = key == scan.read ? 0 : 1;
+        if ((scan.tag & kMirroredTag) == 0) {
+            out.push_back({number, static_cast<std::uint32_t>(scan.keys - forward_.data()) + place, edits});
+            return;
+        }
+        // What hangs on both anchors is found among the keys read forwards.
+        const auto& anchored = workspace.anchored[number];
+        if (common_prefix(reversed(key), anchored.read) < anchored.anchors.taken) {
+            workspace.sought.push_back({reversed(key), number, edits});
+        }
     });
-    const auto mirrored_key = pack<ReadKey>(mirrored);
-    visit_anchored(backward_trie_, backward, mirrored, read.size() - cut, backward_budget,
-                   [&](KeyRange range) {
-                       scan<ReadKey>(backward_, range, mirrored_key, k, [&](std::uint32_t i, unsigned edits) {
-                           out.push_back({place_of(reversed(backward_[i])), edits});
-                       });
-                   });
+    find_sought(workspace, out);
+}
+
+template <class Key>
+void KeyIndex<Key>::search_more_edits(const Probe& probe, std::uint32_t number, unsigned k,
+                                      Workspace& workspace, std::vector<KeyMatch>& out) const {
+    const std::size_t before = out.size();
+    const Key16 texts[2] = {probe.key, reversed(probe.key)};
+    const auto found = [&](bool mirrored, std::uint32_t place) {
+        const Key key = (mirrored ? backward_ : forward_)[place];
+        const unsigned edits = bounded_distance(texts[mirrored ? 1 : 0], Probe::widened(key), k);
+        if (edits > k) return;
+        if (mirrored) {
+            workspace.sought.push_back({reversed(key), number, edits});
+        } else {
+            out.push_back({number, place, edits});
+        }
+    };
+    workspace.sought.clear();
+    for (auto& scans : workspace.scans) scans.clear();
+    visit_both(probe, k, workspace, [&](bool mirrored, const Anchor& anchor) {
+        const Array<Key>& keys = mirrored ? backward_ : forward_;
+        if (probe.size > kKeySymbols<Key>) {  // what is left of the read need not fit into a key
+            for (std::uint32_t i = anchor.range.begin; i < anchor.range.end; ++i) found(mirrored, i);
+            return;
+        }
+        prefetch_keys(keys.data() + anchor.range.begin, anchor.range.size());
+        const Key rest = drop(Probe{texts[mirrored ? 1 : 0], 0, 0}.as<Key>(), anchor.of_read);
+        workspace.scans[anchor.edits].push_back(
+            {keys.data() + anchor.range.begin, rest, anchor.range.size(), anchor.of_key, mirrored ? 1U : 0U});
+    });
+    // What the way to a range has cost, its keys need not be allowed again.
+    for (unsigned spent = 0; spent < workspace.scans.size(); ++spent) {
+        run_scans(
+            *kernel_, workspace.scans[spent], k - spent, [&](const Scan<Key>& scan, std::uint32_t place) {
+                const bool mirrored = scan.tag != 0;
+                found(
+                    mirrored,
+                    static_cast<std::uint32_t>(scan.keys - (mirrored ? backward_ : forward_).data()) + place);
+            });
+    }
+    find_sought(workspace, out);
 
     // A key can hang on both anchors, or in several ranges of one.
-    std::ranges::sort(out, {}, &KeyMatch::place);
-    const auto repeats = std::ranges::unique(out, {}, &KeyMatch::place);
-    out.erase(repeats.begin(), repeats.end());
+    const auto mine = out.begin() + static_cast<std::ptrdiff_t>(before);
+    std::sort(mine, out.end(), [](const KeyMatch& a, const KeyMatch& b) { return a.place < b.place; });
+    const auto last =
+        std::unique(mine, out.end(), [](const KeyMatch& a, const KeyMatch& b) { return a.place == b.place; });
+    out.erase(last, out.end());
 }
 
+// Calls visit(mirrored, anchor) for the anchors on which every key within k edits of the probe hangs.
 template <class Key>
-std::uint32_t KeyIndex<Key>::place_of(Key key) const noexcept {
-    auto node = forward_trie_.root();
-    for (std::size_t i = 0; i < kKeySymbols<Key> && !node.is_leaf(); ++i) {
-        node = forward_trie_.child(node, code_at(key, i));
+template <class Visit>
+void KeyIndex<Key>::visit_both(const Probe& probe, unsigned k, Workspace& workspace, Visit&& visit) const {
+    std::array<Code, kMaxSymbols> codes{}, mirror{};
+    for (std::size_t i = 0; i < probe.size; ++i) {
+        codes[i] = mirror[probe.size - 1 - i] = code_at(probe.key, i);
     }
-    for (std::uint32_t i = node.range.begin; i < node.range.end; ++i) {
-        if (forward_[i] == key) return i;
+    const std::span<const Code> read = std::span(codes).first(probe.size);
+    const std::span<const Code> mirrored = std::span(mirror).first(probe.size);
+    const Path<Key> forward = descend(forward_trie_, read);
+    const Path<Key> backward = descend(backward_trie_, mirrored);
+    const Cut cut = choose_cut(forward_trie_, backward_trie_, forward, backward, probe.size, k);
+    const bool in_turns = forward_trie_.nbytes() > kNearBytes;
+    visit_anchored(forward_trie_, forward, read, cut.place, cut.forward_edits, in_turns, workspace.ways,
+                   [&](const Anchor& anchor) { visit(false, anchor); });
+    visit_anchored(backward_trie_, backward, mirrored, probe.size - cut.place, cut.backward_edits, in_turns,
+                   workspace.ways, [&](const Anchor& anchor) { visit(true, anchor); });
+}
+
+// Appends the places of the keys sought, which are in the index, or are not found.
+template <class Key>
+void KeyIndex<Key>::find_sought(Workspace& workspace, std::vector<KeyMatch>& out) const {
+    if (workspace.sought.empty()) return;
+    auto& scans = workspace.scans[0];
+    scans.clear();
+    if (forward_trie_.has_shortcuts()) {
+        for (const auto& sought : workspace.sought)
+            __builtin_prefetch(forward_trie_.shortcut_rows(sought.key));
     }
-    return kAbsent;
+    for (std::uint32_t i = 0; i < workspace.sought.size(); ++i) {
+        const Key key = workspace.sought[i].key;
+        const KeyRange range = forward_trie_.range_of(descend_to(forward_trie_, key));
+        if (range.size() == 0) continue;
+        prefetch_keys(forward_.data() + range.begin, range.size());
+        scans.push_back({forward_.data() + range.begin, key, range.size(), 0, i});
+    }
+    run_scans(*kernel_, scans, 0, [&](const Scan<Key>& scan, std::uint32_t place) {
+        const auto& sought = workspace.sought[scan.tag];
+        const auto begin = static_cast<std::uint32_t>(scan.keys - forward_.data());
+        out.push_back({sought.probe, begin + place, sought.edits});
+    });
 }
 
 template class KeyIndex<Key8>;

@@ -31,9 +31,7 @@ TEST(Reference, Levenshtein) {
 template <class Key>
 Key encode(std::u32string_view text) {
     static const Alphabet alphabet({U'0', U'1', U'2', U'3'});
-    std::array<Code, kMaxSymbols> codes{};
-    alphabet.encode(text, codes);
-    return pack<Key>(std::span(codes).first(text.size()));
+    return alphabet.encode<Key>(Symbols(text));
 }
 
 template <class Key>

@@ -17,7 +17,7 @@
 namespace platewatch {
 
 void PrintTo(const Match& match, std::ostream* out) {
-    *out << "{entry " << match.entry << ", " << match.edits << " edits}";
+    *out << "{read " << match.read << ", entry " << match.entry << ", " << match.edits << " edits}";
 }
 
 namespace {
@@ -25,7 +25,9 @@ namespace {
 std::vector<Match> search(const Index& index, std::u32string_view read, unsigned k, Time at = 0) {
     Index::Workspace workspace;
     std::vector<Match> matches;
-    index.search(Symbols(read), k, at, workspace, matches);
+    const Query query{0, at, Symbols(read)};
+    index.search({&query, 1}, k, workspace, matches);
+    order_matches(matches);
     return matches;
 }
 
@@ -73,7 +75,7 @@ TEST(Index, ContractByHand) {
         EXPECT_EQ(reference::edits(read, entry), edits);
         const Index index({{"id", Symbols(entry), {}}});
         for (unsigned k = 0; k <= kMaxEdits; ++k) {
-            const std::vector<Match> expected(edits <= k ? 1 : 0, Match{0, edits});
+            const std::vector<Match> expected(edits <= k ? 1 : 0, Match{0, 0, edits});
             EXPECT_EQ(search(index, read, k), expected) << "k = " << k;
         }
     }
@@ -85,7 +87,8 @@ TEST(Index, OrderIsEditsThenIdByCodePoint) {
                        {"\uFF5E", Symbols(U"12가3456"), {}},  // after U+1F695 in UTF-16
                        {"c", Symbols(U"12가3456"), {}},
                        {"C", Symbols(U"서울12가3456"), {}}});
-    EXPECT_EQ(search(index, U"12가3456", 1), (std::vector<Match>{{0, 0}, {2, 0}, {3, 0}, {4, 0}, {1, 1}}));
+    EXPECT_EQ(search(index, U"12가3456", 1),
+              (std::vector<Match>{{0, 0, 0}, {0, 2, 0}, {0, 3, 0}, {0, 4, 0}, {0, 1, 1}}));
     EXPECT_EQ(index.size(), 5u);
     EXPECT_EQ(index.id(0), "C");
     EXPECT_EQ(index.plate(0), "서울12가3456");
@@ -94,7 +97,7 @@ TEST(Index, OrderIsEditsThenIdByCodePoint) {
 
 TEST(Index, EntriesMatchWithinTheirWindow) {
     const Index index({{"a", Symbols(U"1234"), {.from = 10, .until = 20}}, {"b", Symbols(U"1234"), {}}});
-    const std::vector<Match> only_b = {{1, 0}}, both = {{0, 0}, {1, 0}};
+    const std::vector<Match> only_b = {{0, 1, 0}}, both = {{0, 0, 0}, {0, 1, 0}};
     EXPECT_EQ(search(index, U"1234", 0, 9), only_b);
     EXPECT_EQ(search(index, U"1234", 0, 10), both);
     EXPECT_EQ(search(index, U"1234", 0, 19), both);
@@ -213,15 +216,25 @@ TEST_P(IndexAgainstReference, Agrees) {
         const std::vector<IndexEntry> entries = random_list(random, kind, size);
         const Index index(entries);
         Index::Workspace workspace;
-        std::vector<Match> found;
-        for (int round = 0; round < 100; ++round) {
-            const std::u32string read = random_read(random, kind, entries);
-            const auto at = static_cast<Time>(random.below(kTimes));
-            std::vector<Match> expected = reference::search(read, entries, kMaxEdits, at);
-            for (unsigned k = kMaxEdits + 1; k-- > 0;) {
-                std::erase_if(expected, [&](const Match& match) { return match.edits > k; });
-                index.search(Symbols(read), k, at, workspace, found);
-                ASSERT_EQ(found, expected) << "read " << to_utf8(read) << ", k = " << k << ", at " << at;
+        // Blocks of every size, as the engine works on several reads at once.
+        for (std::uint32_t done = 0; done < 100;) {
+            std::vector<Query> block(1 + random.below(2 * Index::kBlock));
+            for (Query& query : block) {
+                const auto at = static_cast<Time>(random.below(kTimes));
+                query = {done++, at, Symbols(random_read(random, kind, entries))};
+            }
+            for (unsigned k = 0; k <= kMaxEdits; ++k) {
+                std::vector<Match> expected, found;
+                for (const Query& query : block) {
+                    for (Match match : reference::search(query.text.view(), entries, k, query.at)) {
+                        match.read = query.read;
+                        expected.push_back(match);
+                    }
+                }
+                index.search(block, k, workspace, found);
+                order_matches(found);
+                ASSERT_EQ(found, expected)
+                    << "k = " << k << ", reads " << block.front().read << " to " << done;
             }
         }
     }

@@ -22,6 +22,20 @@ std::vector<const Kernel*> usable() {
     return out;
 }
 
+// The keys within k edits, as bits; `skip` symbols of each key and of the read are left out.
+std::uint64_t within(const Kernel& kernel, const Key8* keys, std::size_t count, Key8 read, unsigned k,
+                     std::uint32_t skip = 0) {
+    std::uint64_t out = 0;
+    const Scan<Key8> scan{keys, drop(read, skip), static_cast<std::uint32_t>(count), skip, 7};
+    const auto found = [](void* context, const Scan<Key8>& of, std::uint32_t first, std::uint64_t mask) {
+        EXPECT_EQ(of.tag, 7u);
+        EXPECT_EQ(first, 0u);
+        *static_cast<std::uint64_t*>(context) = mask;
+    };
+    kernel.scan(&scan, 1, k, found, &out);
+    return out;
+}
+
 class EachKernel : public testing::TestWithParam<const Kernel*> {};
 INSTANTIATE_TEST_SUITE_P(Usable, EachKernel, testing::ValuesIn(usable()),
                          [](const auto& kernel) { return std::string(kernel.param->name); });
@@ -33,12 +47,12 @@ TEST_P(EachKernel, ByHand) {
                                     // Padding, which must not show.
                                     0, 0, 0, 0, 0, 0, 0};
     const Key8 read = keys[0];
-    EXPECT_EQ(GetParam()->within(keys.data(), 7, read, 0), 0b0000001u);
-    EXPECT_EQ(GetParam()->within(keys.data(), 7, read, 1), 0b0000111u);
-    EXPECT_EQ(GetParam()->within(keys.data(), 7, read, 2), 0b0001111u);
-    EXPECT_EQ(GetParam()->within(keys.data(), 7, read, 3), 0b0101111u);
-    EXPECT_EQ(GetParam()->within(keys.data(), 7, key({1, 2, 3}), 3), 0b1100000u);
-    EXPECT_EQ(GetParam()->within(keys.data(), 0, 0, 3), 0u);
+    EXPECT_EQ(within(*GetParam(), keys.data(), 7, read, 0), 0b0000001u);
+    EXPECT_EQ(within(*GetParam(), keys.data(), 7, read, 1), 0b0000111u);
+    EXPECT_EQ(within(*GetParam(), keys.data(), 7, read, 2), 0b0001111u);
+    EXPECT_EQ(within(*GetParam(), keys.data(), 7, read, 3), 0b0101111u);
+    EXPECT_EQ(within(*GetParam(), keys.data(), 7, key({1, 2, 3}), 3), 0b1100000u);
+    EXPECT_EQ(within(*GetParam(), keys.data(), 0, 0, 3), 0u);
 }
 
 // Against bounded_distance, which distance_test.cpp holds against the reference. Tiny alphabets make
@@ -60,11 +74,15 @@ TEST_P(EachKernel, EqualsTheDistance) {
         for (Key8& k : keys) k = plate(kMaxCode);
         const Key8 read = plate(kUnknownCode);
         for (unsigned k = 0; k <= kMaxEdits; ++k) {
-            std::uint64_t want = 0;
-            for (std::size_t i = 0; i < count; ++i) {
-                if (bounded_distance(read, keys[i], k) <= k) want |= std::uint64_t{1} << i;
+            for (const std::uint32_t skip : {0, 1, 4, 8}) {
+                std::uint64_t want = 0;
+                for (std::size_t i = 0; i < count; ++i) {
+                    const bool is_within = bounded_distance(drop(read, skip), drop(keys[i], skip), k) <= k;
+                    want |= std::uint64_t{is_within} << i;
+                }
+                ASSERT_EQ(within(*GetParam(), keys.data(), count, read, k, skip), want)
+                    << "k = " << k << ", skip " << skip;
             }
-            ASSERT_EQ(GetParam()->within(keys.data(), count, read, k), want) << "k = " << k;
         }
     }
 }

@@ -95,9 +95,12 @@ TEST(Alphabet, CodesFollowTheCodePoints) {
     EXPECT_EQ(alphabet.code(kUnknownSymbol), kUnknownCode);
     EXPECT_EQ(Alphabet().code(U'0'), kUnknownCode);
 
-    std::array<Code, 4> codes{};
-    alphabet.encode(U"A?가", codes);
-    EXPECT_EQ(codes, (std::array<Code, 4>{2, kUnknownCode, 3, kPadding}));
+    EXPECT_EQ(alphabet.encode<Key8>(Symbols(U"A?가")), (key<Key8>({2, kUnknownCode, 3})));
+    EXPECT_EQ(alphabet.encode<Key16>(Symbols(U"A?가AAAAAA0")),
+              (key<Key16>({2, kUnknownCode, 3, 2, 2, 2, 2, 2, 2, 1})));
+    EXPECT_EQ(alphabet.encode<Key8>(Symbols()), 0u);
+    EXPECT_EQ(Alphabet({U'0', U'\U0001F695'}).code(U'\U0001F695'), 2);
+    EXPECT_EQ(Alphabet({U'0', U'\U0001F695'}).code(U'\U0001F696'), kUnknownCode);
 }
 
 TEST(Alphabet, HoldsAtMost254Symbols) {

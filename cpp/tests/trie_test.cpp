@@ -63,7 +63,11 @@ template <class Key>
 void expect_as_scan(const Trie<Key>& trie, const std::vector<Key>& keys, const typename Trie<Key>::Node& node,
                     std::size_t depth) {
     if (node.is_leaf()) {
-        EXPECT_LE(node.range.size(), Trie<Key>::kLeafKeys);
+        if (node.range.size() > Trie<Key>::kLeafKeys && depth < kKeySymbols<Key>) {
+            const std::size_t codes = std::size_t{code_at(keys[node.range.end - 1], depth)} -
+                                      code_at(keys[node.range.begin], depth) + 1;
+            EXPECT_GT((codes + 2) * sizeof(TrieSlot), Trie<Key>::kSlotBytesPerKey * node.range.size());
+        }
         return;
     }
     const auto expected = scan_children(keys, node.range, depth);
@@ -87,23 +91,41 @@ void expect_as_scan(const Trie<Key>& trie, const std::vector<Key>& keys, const t
     }
 }
 
-// The anchored ranges miss no key of which a prefix lies within the budget.
+// A walk misses no key of which a prefix lies within the budget, and what it says of its way is true and the
+// cheapest: what is left of read and key then has the distance of the whole, less what was spent.
 template <class Key>
-void expect_complete_walk(const Trie<Key>& trie, const std::vector<Key>& keys,
-                          const std::vector<Code>& prefix, unsigned budget) {
-    std::vector<int> visits(keys.size());
-    const std::span<const Code> codes(prefix);
-    visit_anchored(trie, descend(trie, codes), codes, prefix.size(), budget, [&](KeyRange range) {
-        for (std::uint32_t i = range.begin; i < range.end; ++i) ++visits[i];
-    });
-    const std::u32string wanted(prefix.begin(), prefix.end());
-    for (std::size_t i = 0; i < keys.size(); ++i) {
-        const std::u32string text = text_of(keys[i]);
-        bool within = false;
-        for (std::size_t n = 0; n <= text.size() && !within; ++n) {
-            within = reference::levenshtein(wanted, text.substr(0, n)) <= budget;
+void expect_complete_walk(const Trie<Key>& trie, const std::vector<Key>& keys, const std::vector<Code>& read,
+                          std::size_t length, unsigned budget, bool in_turns) {
+    std::vector<unsigned> least(keys.size(), 99);
+    const std::span<const Code> codes(read);
+    const std::u32string text(read.begin(), read.end());
+    std::vector<Way> ways;
+    const auto path = descend(trie, codes);
+    visit_anchored(trie, path, codes, length, budget, in_turns, ways, [&](const Anchor& anchor) {
+        for (std::uint32_t i = anchor.range.begin; i < anchor.range.end; ++i) {
+            const std::u32string key = text_of(keys[i]);
+            ASSERT_LE(anchor.of_read, text.size());
+            ASSERT_LE(anchor.of_key, key.size());
+            const unsigned rest = reference::levenshtein(std::u32string_view(text).substr(anchor.of_read),
+                                                         std::u32string_view(key).substr(anchor.of_key));
+            const unsigned spent = reference::levenshtein(std::u32string_view(text).substr(0, anchor.of_read),
+                                                          std::u32string_view(key).substr(0, anchor.of_key));
+            EXPECT_LE(spent, anchor.edits);
+            least[i] = std::min(least[i], anchor.edits + rest);
         }
-        EXPECT_GE(visits[i], within ? 1 : 0);
+    });
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+        const std::u32string key = text_of(keys[i]);
+        const unsigned distance = reference::levenshtein(text, key);
+        EXPECT_GE(least[i], distance);
+        // The edits left of the cut, in the alignment that has the fewest of them among the cheapest.
+        for (std::size_t n = 0; n <= key.size(); ++n) {
+            const unsigned left = reference::levenshtein(text.substr(0, length), key.substr(0, n));
+            const unsigned right = reference::levenshtein(text.substr(length), key.substr(n));
+            if (left <= budget && left + right == distance) {
+                EXPECT_EQ(least[i], distance) << "key " << i;
+            }
+        }
     }
 }
 
@@ -119,14 +141,15 @@ TYPED_TEST(TrieOf, FewKeysAreOneLeaf) {
     EXPECT_TRUE(Trie<TypeParam>(keys).root().is_leaf());
     EXPECT_EQ(Trie<TypeParam>(keys).root().range.size(), 16u);
 
+    // One more makes two nodes pay: code 7 alone, and what follows it would be slots as many as keys.
     keys.push_back(pack<TypeParam>(std::vector<Code>{7, 17}));
     const Trie<TypeParam> trie(keys);
     ASSERT_FALSE(trie.root().is_leaf());
     const auto seven = trie.child(trie.root(), 7);
-    ASSERT_FALSE(seven.is_leaf());
-    EXPECT_TRUE(trie.child(seven, 3).range == (KeyRange{2, 3}));
-    EXPECT_EQ(trie.child(seven, 18).range.size(), 0u);
+    EXPECT_TRUE(seven.is_leaf());
+    EXPECT_TRUE(seven.range == (KeyRange{0, 17}));
     EXPECT_EQ(trie.child(trie.root(), 8).range.size(), 0u);
+    EXPECT_EQ(trie.child(trie.root(), 6).range.size(), 0u);
 }
 
 TYPED_TEST(TrieOf, ChildrenAreThoseOfAScan) {
@@ -151,13 +174,41 @@ TYPED_TEST(TrieOf, WalksMissNothing) {
             const auto keys = random_keys<TypeParam>(random, count, alphabet);
             const Trie<TypeParam> trie(keys);
             for (int round = 0; round < 30; ++round) {
-                const auto prefix = random_codes(random, below(random, 6), alphabet);
+                const auto read = random_codes(random, below(random, 9), alphabet);
+                const std::size_t length = below(random, read.size() + 1);
                 for (unsigned budget = 0; budget <= 1; ++budget) {
-                    SCOPED_TRACE(testing::Message()
-                                 << count << " keys of " << alphabet << " symbols, budget " << budget);
-                    expect_complete_walk(trie, keys, prefix, budget);
+                    for (const bool in_turns : {false, true}) {
+                        SCOPED_TRACE(testing::Message()
+                                     << count << " keys of " << alphabet << " symbols, budget " << budget);
+                        expect_complete_walk(trie, keys, read, length, budget, in_turns);
+                    }
                 }
             }
+        }
+    }
+}
+
+TYPED_TEST(TrieOf, ShortcutsLeadWhereTheWalkDoes) {
+    SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
+    Random random(seed());
+    for (const std::size_t alphabet : {1, 4, 12}) {
+        const auto keys = random_keys<TypeParam>(random, 5000, alphabet);
+        const Trie<TypeParam> trie(keys);
+        std::size_t shortcuts = 0;
+        for (int round = 0; round < 2000; ++round) {
+            const auto read = random_codes(random, 3 + below(random, 5), alphabet + 1);
+            const auto key = pack<TypeParam>(read);
+            auto walked = trie.root();
+            for (std::size_t i = 0; i < 3 && !walked.is_leaf(); ++i) walked = trie.child(walked, read[i]);
+            if (!trie.has_shortcuts()) continue;
+            const std::uint32_t place = trie.find_shortcut(trie.shortcut_rows(key), key);
+            if (place == 0) continue;
+            ++shortcuts;
+            EXPECT_TRUE(trie.node_at(place).range == walked.range);
+            EXPECT_EQ(trie.node_at(place).branch, walked.branch);
+        }
+        if (alphabet == 4) {
+            EXPECT_GT(shortcuts, 500u);
         }
     }
 }

@@ -1,8 +1,6 @@
 // The code points that an index's entries use, each coded in one byte.
 #pragma once
 
-#include <array>
-#include <span>
 #include <string_view>
 #include <vector>
 
@@ -18,24 +16,34 @@ class Alphabet {
     // Codes follow the order of the code points. Throws std::length_error if there are more than 254.
     explicit Alphabet(std::vector<char32_t> symbols);
 
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] std::size_t size() const noexcept { return symbols_.size(); }
+    [[nodiscard]] const std::vector<char32_t>& symbols() const noexcept { return symbols_; }
 
     // kUnknownCode for a code point that no entry uses.
     [[nodiscard]] Code code(char32_t symbol) const noexcept {
-        return pages_[page_of_[symbol >> 8]][symbol & 0xFF];
+        return symbol < kPlane ? plane_[symbol] : code_beyond(symbol);
     }
 
-    // Writes one code a symbol. Precondition: codes.size() >= text.size().
-    void encode(std::u32string_view text, std::span<Code> codes) const noexcept {
-        for (std::size_t i = 0; i < text.size(); ++i) codes[i] = code(text[i]);
+    // The key of a text. Precondition: text.size() <= kKeySymbols<Key>.
+    template <class Key>
+    [[nodiscard]] Key encode(const Symbols& text) const noexcept {
+        // As many symbols as a key has room for, then the rest cut off: a loop of fixed length has no branch
+        // to miss.
+        Key key = 0;
+        for (std::size_t i = 0; i < kKeySymbols<Key>; ++i)
+            key = static_cast<Key>(key << 8) | code(text.data()[i]);
+        const std::size_t spare = kKeySymbols<Key> - text.size();
+        return spare == kKeySymbols<Key> ? 0
+                                         : static_cast<Key>(key & static_cast<Key>(~Key{0} << (8 * spare)));
     }
 
   private:
-    using Page = std::array<Code, 256>;  // codes of 256 neighbouring code points
+    [[nodiscard]] Code code_beyond(char32_t symbol) const noexcept;
 
-    std::size_t size_;
-    std::array<std::uint8_t, 0x1100> page_of_{};  // by the code point's upper bits; page 0 knows no symbol
-    std::vector<Page> pages_;
+    static constexpr char32_t kPlane = 0x10000;  // the first plane has nearly all symbols of any plate
+
+    std::vector<char32_t> symbols_;  // ascending; the code of symbols_[i] is i + 1
+    std::vector<Code> plane_;        // the codes of the first kPlane code points
 };
 
 }  // namespace platewatch

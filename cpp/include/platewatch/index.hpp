@@ -10,12 +10,17 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "platewatch/alphabet.hpp"
+#include "platewatch/array.hpp"
 #include "platewatch/key_index.hpp"
+#include "platewatch/string_pool.hpp"
 #include "platewatch/symbols.hpp"
 
 namespace platewatch {
@@ -33,43 +38,45 @@ struct Validity {
     friend constexpr bool operator==(const Validity&, const Validity&) noexcept = default;
 };
 
+struct IndexEntry {
+    std::string id;  // UTF-8
+    Symbols plate;
+    Validity validity = {};
+    std::string category = {};
+    std::optional<std::int32_t> priority = {};
+};
+
+// A text of a read; several may share its number.
+struct Query {
+    std::uint32_t read = 0;
+    Time at = 0;
+    Symbols text = {};
+};
+
 struct Match {
+    std::uint32_t read;   // the query's
     std::uint32_t entry;  // the place of the entry's id among all ids, by code point
     std::uint32_t edits;
 
     friend constexpr bool operator==(const Match&, const Match&) noexcept = default;
 };
 
-// Many short strings in one piece of memory.
-class StringPool {
-  public:
-    void reserve(std::size_t strings) { ends_.reserve(strings); }
-    void push_back(std::string_view s) {
-        text_ += s;
-        ends_.push_back(text_.size());
-    }
-    [[nodiscard]] std::size_t size() const noexcept { return ends_.size(); }
-    [[nodiscard]] std::string_view operator[](std::size_t i) const noexcept {
-        const std::size_t begin = i == 0 ? 0 : ends_[i - 1];
-        return std::string_view(text_).substr(begin, ends_[i] - begin);
-    }
-
-  private:
-    std::string text_;
-    std::vector<std::size_t> ends_;
-};
-
-struct IndexEntry {
-    std::string id;  // UTF-8
-    Symbols plate;
-    Validity validity;
-};
-
 class Index {
   public:
-    // What a search needs besides its answer; one for each thread, used again for each read.
+    // Queries that are worked on together, so that the memory that one waits for is fetched meanwhile.
+    static constexpr std::size_t kBlock = 32;
+
+    // What a search needs besides its answer; one for each thread, used again for each block.
     struct Workspace {
+        struct Text {  // what a probe is a form of
+            std::uint32_t query;
+            bool plain_only;
+        };
+        std::vector<Text> texts;
+        std::vector<Probe> short_probes, long_probes;
         std::vector<KeyMatch> keys;
+        KeyWorkspace<Key8> short_keys;
+        KeyWorkspace<Key16> long_keys;
     };
 
     Index() = default;
@@ -82,11 +89,13 @@ class Index {
     [[nodiscard]] std::string_view id(std::uint32_t entry) const noexcept { return ids_[entry]; }
     [[nodiscard]] std::string_view plate(std::uint32_t entry) const noexcept { return plates_[entry]; }
 
-    // Replaces `out` by the matches in the order edits, entry. Precondition: k <= kMaxEdits.
-    void search(const Symbols& read, unsigned k, Time at, Workspace& workspace,
+    // Appends the matches of each read, unordered, and an entry again for each of its forms that matches.
+    // Precondition: k <= kMaxEdits. At its best with kBlock queries at a time.
+    void search(std::span<const Query> block, unsigned k, Workspace& workspace,
                 std::vector<Match>& out) const;
 
-    // Bytes of keys, tries and the way from a key to its entries; ids, plates and validity are not counted.
+    // Bytes of keys, tries and the way from a key to its entries; ids, plates and other metadata are not
+    // counted.
     [[nodiscard]] std::size_t nbytes() const noexcept;
 
   private:
@@ -101,34 +110,43 @@ class Index {
             : bits_(number << 2 | static_cast<std::uint32_t>(form)) {}
         [[nodiscard]] constexpr std::uint32_t number() const noexcept { return bits_ >> 2; }
         [[nodiscard]] constexpr Form form() const noexcept { return static_cast<Form>(bits_ & 3); }
+        friend constexpr auto operator<=>(const Owner&, const Owner&) noexcept = default;
 
       private:
         std::uint32_t bits_ = 0;
     };
 
-    template <class Key>
-    struct Section {
-        KeyIndex<Key> keys;
-        std::vector<Owner> owners;  // by the key's place
+    struct Shared {  // the owners of keys of several, while they are gathered
+        Column<Owner> owners;
+        Column<std::uint32_t> ends;
     };
 
     template <class Key>
-    void fill(Section<Key>& section, std::vector<std::pair<Key, Owner>> forms);
+    struct Section {
+        KeyIndex<Key> keys;
+        Array<Owner> owners;  // by the key's place
+    };
 
     template <class Key>
-    void search_section(const Section<Key>& section, std::span<const Code> read, unsigned k, Time at,
-                        bool plain_only, Workspace& workspace, std::vector<Match>& out) const;
+    static Section<Key> build(std::vector<std::pair<Key, Owner>> forms, Shared& shared);
 
-    void search_text(std::u32string_view text, unsigned k, Time at, bool plain_only, Workspace& workspace,
-                     std::vector<Match>& out) const;
+    void add_probe(const Symbols& text, Workspace& workspace) const;
+
+    template <class Key>
+    void search_section(const Section<Key>& section, std::span<const Query> block,
+                        std::span<const Probe> probes, unsigned k, Workspace& workspace,
+                        KeyWorkspace<Key>& key_workspace, std::vector<Match>& out) const;
 
     Alphabet alphabet_;
-    Section<Key8> short_;                     // forms of up to 8 symbols
-    Section<Key16> long_;                     // forms of 9 to 16
-    std::vector<Owner> shared_;               // the lists of the keys of several; each ends at ...
-    std::vector<std::uint32_t> shared_ends_;  // ... the end of its number
+    Section<Key8> short_;               // forms of up to 8 symbols
+    Section<Key16> long_;               // forms of 9 to 16
+    Array<Owner> shared_;               // the lists of the keys of several; each ends at ...
+    Array<std::uint32_t> shared_ends_;  // ... the end of its number
     StringPool ids_, plates_;
-    std::vector<Validity> validity_;  // empty if every entry is always valid
+    Array<Validity> validity_;  // empty if every entry is always valid
 };
+
+// The order of a read's matches, edits before ids, and one line an entry: its form with the fewest edits.
+void order_matches(std::vector<Match>& matches);
 
 }  // namespace platewatch

@@ -65,15 +65,18 @@ template <class Key>
     return n;
 }
 
+// The bytes of a key in reverse order: its symbols reversed, behind what was its padding.
+[[nodiscard]] constexpr Key8 swap_bytes(Key8 x) noexcept { return __builtin_bswap64(x); }
+[[nodiscard]] constexpr Key16 swap_bytes(Key16 x) noexcept {
+    const auto high = static_cast<std::uint64_t>(x >> 64), low = static_cast<std::uint64_t>(x);
+    return static_cast<Key16>(__builtin_bswap64(low)) << 64 | __builtin_bswap64(high);
+}
+
 // The same symbols in reverse order, again without padding in front.
 template <class Key>
 [[nodiscard]] constexpr Key reversed(Key key) noexcept {
-    Key out = 0;
-    for (; key != 0; key = drop(key, 1)) {
-        out = static_cast<Key>(out >> 8) |
-              static_cast<Key>(static_cast<Key>(code_at(key, 0)) << (8 * (kKeySymbols<Key> - 1)));
-    }
-    return out;
+    const Key swapped = swap_bytes(key);
+    return drop(swapped, leading_zero_bits(swapped) / 8);
 }
 
 }  // namespace platewatch

@@ -7,22 +7,65 @@
 // One of the second sort ends likewise: a walk down the trie of the keys read backwards. Each walk ends in
 // few contiguous ranges of a sorted array, and only these are compared in full. The cut is put where the
 // ranges are smallest.
+//
+// Reads are taken a block at a time, step by step, so that the memory that one read waits for is fetched
+// while the others are worked on.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
 
+#include "platewatch/array.hpp"
 #include "platewatch/distance.hpp"
 #include "platewatch/kernel.hpp"
 #include "platewatch/key.hpp"
 #include "platewatch/trie.hpp"
+#include "platewatch/walk.hpp"
 
 namespace platewatch {
 
+// A text to look up, coded.
+struct Probe {
+    Key16 key;
+    std::uint32_t size;
+    std::uint32_t tag;  // the caller's
+
+    template <class Key>
+    [[nodiscard]] static Key16 widened(Key key) noexcept {
+        return static_cast<Key16>(key) << (8 * (sizeof(Key16) - sizeof(Key)));
+    }
+    template <class Key>
+    [[nodiscard]] Key as() const noexcept {
+        return static_cast<Key>(key >> (8 * (sizeof(Key16) - sizeof(Key))));
+    }
+};
+
 struct KeyMatch {
+    std::uint32_t probe;  // its place in the block
     std::uint32_t place;  // of the key in ascending order
     std::uint32_t edits;
+};
+
+// What a search needs besides its answer; one for each thread, used again for each block.
+template <class Key>
+struct KeyWorkspace {
+    struct Anchored {
+        Key read, mirrored;
+        const TrieShortcut *forward_rows, *backward_rows;
+        std::uint32_t forward_place, backward_place;
+        Anchors<Key> anchors;
+    };
+    struct Sought {  // a key whose place is not known yet
+        Key key;
+        std::uint32_t probe, edits;
+    };
+
+    std::vector<Anchored> anchored;
+    std::vector<Way> ways;
+    std::array<std::vector<Scan<Key>>, 2> scans;  // by the edits spent on the way to their keys
+    std::vector<Sought> sought;
 };
 
 template <class Key>
@@ -31,34 +74,40 @@ class KeyIndex {
     KeyIndex() = default;
 
     // Precondition: keys ascend, without repeats; fewer than 2^31.
-    explicit KeyIndex(std::vector<Key> keys);
+    explicit KeyIndex(Column<Key> keys);
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
-    // Replaces `out` by every key within k edits of the read, ascending by place.
-    // Precondition: read.size() <= kMaxSymbols, k <= kMaxEdits.
-    void search(std::span<const Code> read, unsigned k, std::vector<KeyMatch>& out) const;
+    // Appends every key within k edits of each probe, without repeats, probes in any order.
+    // Precondition: probe.size <= kMaxSymbols, k <= kMaxEdits.
+    void search(std::span<const Probe> block, unsigned k, KeyWorkspace<Key>& workspace,
+                std::vector<KeyMatch>& out) const;
+
+    // The keys in ascending order.
+    [[nodiscard]] std::span<const Key> keys() const noexcept { return forward_.view().first(size_); }
 
     [[nodiscard]] std::size_t nbytes() const noexcept {
-        return (forward_.size() + backward_.size()) * sizeof(Key) + forward_trie_.nbytes() +
+        return forward_.size_bytes() + backward_.size_bytes() + forward_trie_.nbytes() +
                backward_trie_.nbytes();
     }
 
   private:
-    static constexpr std::uint32_t kAbsent = 0xFFFFFFFF;
+    using Node = typename Trie<Key>::Node;
+    using Workspace = KeyWorkspace<Key>;
 
-    [[nodiscard]] std::uint32_t place_of(Key key) const noexcept;
-
-    // Calls found(place in `keys`, edits) for each key of the range within k edits of the read.
-    template <class ReadKey, class Found>
-    void scan(const std::vector<Key>& keys, KeyRange range, ReadKey read, unsigned k, Found&& found) const;
-
-    template <class ReadKey>
-    void search_as(std::span<const Code> read, unsigned k, std::vector<KeyMatch>& out) const;
+    void search_exact(std::span<const Probe> block, Workspace& workspace, std::vector<KeyMatch>& out) const;
+    void anchor(std::span<const Probe> block, Workspace& workspace) const;
+    void search_one_edit(std::span<const Probe> block, Workspace& workspace,
+                         std::vector<KeyMatch>& out) const;
+    void search_more_edits(const Probe& probe, std::uint32_t number, unsigned k, Workspace& workspace,
+                           std::vector<KeyMatch>& out) const;
+    template <class Visit>
+    void visit_both(const Probe& probe, unsigned k, Workspace& workspace, Visit&& visit) const;
+    void find_sought(Workspace& workspace, std::vector<KeyMatch>& out) const;
 
     std::size_t size_ = 0;
-    std::vector<Key> forward_;   // ascending; then, as in backward_, padding for the kernels
-    std::vector<Key> backward_;  // each key's symbols reversed, ascending
+    Array<Key> forward_;   // ascending; then, as in backward_, padding for the kernels
+    Array<Key> backward_;  // each key's symbols reversed, ascending
     Trie<Key> forward_trie_, backward_trie_;
     const Kernel* kernel_ = nullptr;  // null for an empty index only
 };

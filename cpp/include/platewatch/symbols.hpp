@@ -29,6 +29,8 @@ class Symbols {
     [[nodiscard]] constexpr bool empty() const noexcept { return size_ == 0; }
     [[nodiscard]] constexpr bool full() const noexcept { return size_ == kMaxSymbols; }
     [[nodiscard]] constexpr char32_t& back() noexcept { return symbols_[size_ - 1]; }
+    // Room for kMaxSymbols, whatever the size.
+    [[nodiscard]] constexpr const char32_t* data() const noexcept { return symbols_.data(); }
     [[nodiscard]] constexpr std::u32string_view view() const noexcept { return {symbols_.data(), size_}; }
 
     // Precondition: !full().

@@ -1,17 +1,29 @@
 // A trie whose nodes are ranges of a sorted array of keys.
 //
-// A range of at most kLeafKeys keys is not split further: scanning it is cheaper than another node. A node's
-// children lie side by side in the order of their codes and share its range out among them without gaps
-// (keys that end at the node hang under code 0), so a leaf child is one number, the start of its range.
+// A node that branches is a run of slots: a header with the smallest of its children's codes and how many
+// codes there are from it to the largest, then a slot for each of these codes, and one behind them that
+// marks the end. The children of a node share its range out among them in the order of their codes, so a
+// child is two neighbouring slots: it begins where the first says and ends where the second begins. A code
+// without keys is an empty child. Keys that end at the node hang under code 0.
+//
+// A range is split only where it has more than kLeafKeys keys and the slots cost at most kSlotBytesPerKey
+// bytes a key: scanning a few more keys is cheaper than a sparse node, and so no list can blow up the trie.
+//
+// Most walks begin with the same few steps, so a hash table leads from the first kShortcutSymbols symbols
+// straight to their node. It may lack some: then the walk takes its steps.
+//
+// The slots may come from a snapshot that nobody has verified: then a walk may go astray, but it stays in
+// them, and its ranges stay in the array.
 #pragma once
 
-#include <array>
-#include <bit>
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
+#include "platewatch/array.hpp"
 #include "platewatch/key.hpp"
 
 namespace platewatch {
@@ -22,133 +34,192 @@ struct KeyRange {
     [[nodiscard]] constexpr std::uint32_t size() const noexcept { return end - begin; }
 };
 
+struct TrieSlot {
+    std::uint32_t begin = 0;     // of the child's range; in a header: the smallest code
+    std::uint32_t branch = ~0U;  // place of the child's header, or kLeaf; in a header: the number of codes
+};
+
+// A node's first symbols and the place of its slot; place 0, which is a header, marks an empty row.
+struct TrieShortcut {
+    std::uint32_t symbols = 0;
+    std::uint32_t place = 0;
+};
+
 template <class Key>
 class Trie {
   public:
+    static constexpr std::size_t kShortcutSymbols = 3;
     static constexpr std::uint32_t kLeafKeys = 16;
+    static constexpr std::size_t kSlotBytesPerKey = 3;
+    static constexpr std::uint32_t kLeaf = ~0U;
 
     Trie() = default;
 
-    // Precondition: keys ascend, without repeats; fewer than 2^31.
-    explicit Trie(std::span<const Key> keys);
+    // Precondition: keys ascend, without repeats; fewer than 2^32 - 1.
+    explicit Trie(std::span<const Key> keys) : key_count_(static_cast<std::uint32_t>(keys.size())) {
+        Column<TrieSlot> slots;
+        root_.range = {0, key_count_};
+        root_.branch = build(keys, root_.range, 0, slots);
+        slots.shrink_to_fit();
+        slots_ = Array<TrieSlot>(std::move(slots));
+        add_shortcuts(keys);
+    }
+
+    // The trie over `key_count` keys that another trie's parts describe, or what a file claims to be those.
+    Trie(Array<TrieSlot> slots, Array<TrieShortcut> shortcuts, std::uint32_t key_count)
+        : slots_(std::move(slots)),
+          shortcuts_(std::move(shortcuts)),
+          key_count_(key_count),
+          root_{{0, key_count}, slots_.empty() ? kLeaf : 0} {}
 
     struct Node {
         KeyRange range;
-        std::uint32_t branch = kLeaf;  // where its children are described; kLeaf: it has none
+        std::uint32_t branch = kLeaf;
 
         [[nodiscard]] constexpr bool is_leaf() const noexcept { return branch == kLeaf; }
     };
 
     [[nodiscard]] Node root() const noexcept { return root_; }
+    [[nodiscard]] std::span<const TrieSlot> slots() const noexcept { return slots_.view(); }
+    [[nodiscard]] std::span<const TrieShortcut> shortcuts() const noexcept { return shortcuts_.view(); }
 
     // The child of a node that is no leaf; an empty leaf if no key goes on with that code.
-    [[nodiscard]] Node child(const Node& node, Code code) const noexcept;
+    [[nodiscard]] Node child(const Node& node, Code code) const noexcept { return child(node.branch, code); }
+    [[nodiscard]] Node child(std::size_t header, Code code) const noexcept {
+        if (header >= slots_.size()) return {};
+        const std::uint32_t nth = code - slots_[header].begin;
+        const std::size_t place = header + 1 + nth;
+        if (nth >= slots_[header].branch || place + 1 >= slots_.size()) return {};
+        return node_at(place);
+    }
 
-    // Calls visit(code, child) for each child in the order of codes, padding included.
+    // At most so many children does a node have.
+    [[nodiscard]] std::uint32_t child_count(const Node& node) const noexcept {
+        return node.branch < slots_.size() ? slots_[node.branch].branch : 0;
+    }
+
+    // Finding the node of a key's first kShortcutSymbols symbols, in steps that each touch one new piece of
+    // memory, so that a caller can ask for it and meanwhile do something else.
+    [[nodiscard]] const TrieShortcut* shortcut_rows(Key key) const noexcept {
+        return shortcuts_.data() +
+               first_row(first_symbols(key));  // no row may be touched if there are no shortcuts
+    }
+    [[nodiscard]] bool has_shortcuts() const noexcept { return shortcuts_.size() >= kProbes; }
+    // The place of its slot; 0 if there is no shortcut to it.
+    [[nodiscard]] std::uint32_t find_shortcut(const TrieShortcut* rows, Key key) const noexcept {
+        const std::uint32_t symbols = first_symbols(key);
+        std::uint32_t place = 0;
+        for (std::size_t i = 0; i < kProbes; ++i) place = rows[i].symbols == symbols ? rows[i].place : place;
+        return std::size_t{place} + 1 < slots_.size() ? place : 0;
+    }
+    [[nodiscard]] Node node_at(std::size_t place) const noexcept {
+        return {{slots_[place].begin, slots_[place + 1].begin}, slots_[place].branch};
+    }
+
+    void prefetch_slot(std::uint32_t place) const noexcept { __builtin_prefetch(slots_.data() + place); }
+    // What child() of the node will touch.
+    void prefetch_child(const Node& node, Code code) const noexcept {
+        if (node.is_leaf()) return;
+        __builtin_prefetch(slots_.data() + node.branch);
+        __builtin_prefetch(slots_.data() + node.branch + code);
+    }
+
+    // The range of a node, which is in the array whatever a file says.
+    [[nodiscard]] KeyRange range_of(const Node& node) const noexcept {
+        const bool sound = node.range.begin <= node.range.end && node.range.end <= key_count_;
+        return sound ? node.range : KeyRange{};
+    }
+
+    // Calls visit(code, child) for each child that has keys, in the order of codes, padding included.
     template <class Visit>
-    void for_each_child(const Node& node, Visit&& visit) const;
+    void for_each_child(const Node& node, Visit&& visit) const {
+        const std::size_t header = node.branch;
+        if (header >= slots_.size()) return;
+        for (std::uint32_t nth = 0; nth < slots_[header].branch; ++nth) {
+            const std::size_t place = header + 1 + nth;
+            const std::uint32_t code = slots_[header].begin + nth;
+            if (place + 1 >= slots_.size() || code > kUnknownCode) return;
+            if (const Node child = node_at(place); child.range.size() != 0)
+                visit(static_cast<Code>(code), child);
+        }
+    }
 
     [[nodiscard]] std::size_t nbytes() const noexcept {
-        return branches_.size() * sizeof(Branch) + children_.size() * sizeof(std::uint32_t);
+        return slots_.size_bytes() + shortcuts_.size_bytes();
     }
 
   private:
-    static constexpr std::uint32_t kLeaf = 0xFFFFFFFF;
-    static constexpr std::uint32_t kIsBranch = 0x80000000;  // in children_: an inner node, not a leaf's start
+    static constexpr std::size_t kProbes = 4;  // rows of the hash table that may hold a prefix
 
-    struct Branch {
-        std::array<std::uint64_t, 4> present{};  // which codes have a child
-        std::array<std::uint8_t, 4> before{};    // children in the words in front of each
-        std::uint32_t first_child = 0;           // in children_
-        KeyRange range;
-    };
-
-    Node build(std::span<const Key> keys, KeyRange range, std::size_t depth);
-    [[nodiscard]] std::uint32_t start(std::uint32_t place) const noexcept {
-        const std::uint32_t c = children_[place];
-        return (c & kIsBranch) != 0 ? branches_[c & ~kIsBranch].range.begin : c;
+    static std::uint32_t first_symbols(Key key) noexcept {
+        return static_cast<std::uint32_t>(key >> (8 * (sizeof(Key) - kShortcutSymbols)));
     }
-    // Child number `nth` of `count` of a branch.
-    [[nodiscard]] Node child_at(const Branch& branch, std::uint32_t nth, std::uint32_t count) const noexcept;
-    [[nodiscard]] static std::uint32_t child_count(const Branch& branch) noexcept {
-        return branch.before[3] + static_cast<std::uint32_t>(std::popcount(branch.present[3]));
+    // The first of the rows that may hold a prefix; the last of them lie kProbes - 1 rows behind the last
+    // first.
+    [[nodiscard]] std::size_t first_row(std::uint32_t symbols) const noexcept {
+        const std::uint32_t hash =
+            symbols * 2654435769U;  // Fibonacci hashing: 2^32 divided by the golden ratio
+        return static_cast<std::size_t>(std::uint64_t{hash} * (shortcuts_.size() - (kProbes - 1)) >> 32);
     }
 
-    Node root_;
-    std::vector<Branch> branches_;
-    std::vector<std::uint32_t> children_;
-};
-
-template <class Key>
-Trie<Key>::Trie(std::span<const Key> keys) {
-    root_ = build(keys, {0, static_cast<std::uint32_t>(keys.size())}, 0);
-    branches_.shrink_to_fit();
-    children_.shrink_to_fit();
-}
-
-template <class Key>
-auto Trie<Key>::build(std::span<const Key> keys, KeyRange range, std::size_t depth) -> Node {
-    if (range.size() <= kLeafKeys || depth == kKeySymbols<Key>) return {range, kLeaf};
-
-    const auto place = static_cast<std::uint32_t>(branches_.size());
-    Branch branch;
-    branch.range = range;
-    std::vector<std::uint32_t> starts;
-    for (std::uint32_t i = range.begin; i < range.end; ++i) {
-        const Code code = code_at(keys[i], depth);
-        std::uint64_t& word = branch.present[code / 64];
-        const std::uint64_t bit = std::uint64_t{1} << (code % 64);
-        if ((word & bit) == 0) starts.push_back(i);
-        word |= bit;
+    void add_shortcuts(std::span<const Key> keys) {
+        std::vector<TrieShortcut> found;
+        find_shortcuts(keys, root_, 0, found);
+        if (found.empty()) return;
+        Column<TrieShortcut> rows(found.size() * 3 / 2 + kProbes - 1);
+        shortcuts_ = Array<TrieShortcut>(std::span<const TrieShortcut>(rows));
+        for (const TrieShortcut& shortcut : found) {
+            const auto first = rows.begin() + static_cast<std::ptrdiff_t>(first_row(shortcut.symbols));
+            const auto row =
+                std::find_if(first, first + kProbes, [](const TrieShortcut& r) { return r.place == 0; });
+            if (row != first + kProbes) *row = shortcut;
+        }
+        shortcuts_ = Array<TrieShortcut>(std::move(rows));
     }
-    for (std::size_t w = 1; w < 4; ++w) {
-        branch.before[w] =
-            static_cast<std::uint8_t>(branch.before[w - 1] + std::popcount(branch.present[w - 1]));
-    }
-    branch.first_child = static_cast<std::uint32_t>(children_.size());
-    branches_.push_back(branch);
-    children_.insert(children_.end(), starts.begin(), starts.end());
 
-    for (std::size_t n = 0; n < starts.size(); ++n) {
-        const std::uint32_t end = n + 1 < starts.size() ? starts[n + 1] : range.end;
-        const bool ended = n == 0 && (branch.present[0] & 1) != 0;  // the one key that ends here
-        const Node node = ended ? Node{{starts[n], end}, kLeaf} : build(keys, {starts[n], end}, depth + 1);
-        if (!node.is_leaf()) children_[branch.first_child + n] = kIsBranch | node.branch;
-    }
-    return {range, place};
-}
-
-template <class Key>
-auto Trie<Key>::child_at(const Branch& branch, std::uint32_t nth, std::uint32_t count) const noexcept
-    -> Node {
-    const std::uint32_t place = branch.first_child + nth;
-    const std::uint32_t c = children_[place];
-    if ((c & kIsBranch) != 0) return {branches_[c & ~kIsBranch].range, c & ~kIsBranch};
-    return {{c, nth + 1 < count ? start(place + 1) : branch.range.end}, kLeaf};
-}
-
-template <class Key>
-auto Trie<Key>::child(const Node& node, Code code) const noexcept -> Node {
-    const Branch& branch = branches_[node.branch];
-    const std::uint64_t word = branch.present[code / 64];
-    const std::uint64_t bit = std::uint64_t{1} << (code % 64);
-    if ((word & bit) == 0) return {};
-    const auto nth = branch.before[code / 64] + static_cast<std::uint32_t>(std::popcount(word & (bit - 1)));
-    return child_at(branch, nth, child_count(branch));
-}
-
-template <class Key>
-template <class Visit>
-void Trie<Key>::for_each_child(const Node& node, Visit&& visit) const {
-    const Branch& branch = branches_[node.branch];
-    const std::uint32_t count = child_count(branch);
-    std::uint32_t nth = 0;
-    for (std::size_t w = 0; w < 4; ++w) {
-        for (std::uint64_t left = branch.present[w]; left != 0; left &= left - 1) {
-            const auto code = static_cast<Code>(w * 64 + static_cast<std::size_t>(std::countr_zero(left)));
-            visit(code, child_at(branch, nth++, count));
+    void find_shortcuts(std::span<const Key> keys, const Node& node, std::size_t depth,
+                        std::vector<TrieShortcut>& found) const {
+        if (node.is_leaf()) return;
+        for (std::uint32_t nth = 0; nth < slots_[node.branch].branch; ++nth) {
+            const std::uint32_t place = node.branch + 1 + nth;
+            const Node child = node_at(place);
+            if (child.range.size() == 0) continue;
+            if (depth + 1 < kShortcutSymbols) {
+                find_shortcuts(keys, child, depth + 1, found);
+            } else {
+                found.push_back({first_symbols(keys[child.range.begin]), place});
+            }
         }
     }
-}
+
+    // The place of the header of a range, or kLeaf.
+    static std::uint32_t build(std::span<const Key> keys, KeyRange range, std::size_t depth,
+                               Column<TrieSlot>& slots) {
+        if (range.size() <= kLeafKeys || depth == kKeySymbols<Key>) return kLeaf;
+        const Code least = code_at(keys[range.begin], depth);
+        const std::size_t codes = std::size_t{code_at(keys[range.end - 1], depth)} - least + 1;
+        if ((codes + 2) * sizeof(TrieSlot) > kSlotBytesPerKey * range.size()) return kLeaf;
+
+        const std::size_t header = slots.size();
+        slots.resize(header + codes + 2);
+        slots[header] = {least, static_cast<std::uint32_t>(codes)};
+        std::uint32_t begin = range.begin;
+        for (std::size_t nth = 0; nth < codes; ++nth) {
+            std::uint32_t end = begin;
+            while (end < range.end && code_at(keys[end], depth) == least + nth) ++end;
+            const bool ended = least + nth == kPadding;  // the one key that ends here
+            const std::uint32_t branch = ended ? kLeaf : build(keys, {begin, end}, depth + 1, slots);
+            slots[header + 1 + nth] = {begin, branch};
+            begin = end;
+        }
+        slots[header + 1 + codes] = {range.end, kLeaf};
+        return static_cast<std::uint32_t>(header);
+    }
+
+    Array<TrieSlot> slots_;
+    Array<TrieShortcut> shortcuts_;
+    std::uint32_t key_count_ = 0;
+    Node root_;
+};
 
 }  // namespace platewatch

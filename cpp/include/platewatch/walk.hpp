@@ -1,13 +1,57 @@
 // Walks down a trie, with and without an edit forgiven.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
 #include <span>
+#include <vector>
 
 #include "platewatch/symbols.hpp"
 #include "platewatch/trie.hpp"
 
 namespace platewatch {
+
+// The node that a key's symbols lead to.
+template <class Key>
+[[nodiscard]] typename Trie<Key>::Node descend_to(const Trie<Key>& trie, Key key) noexcept {
+    const std::uint32_t place = trie.has_shortcuts() ? trie.find_shortcut(trie.shortcut_rows(key), key) : 0;
+    auto node = place != 0 ? trie.node_at(place) : trie.root();
+    std::size_t depth = place != 0 ? Trie<Key>::kShortcutSymbols : 0;
+    for (; depth < kKeySymbols<Key> && !node.is_leaf(); ++depth) node = trie.child(node, code_at(key, depth));
+    return node;
+}
+
+// Two anchors of one read, which together take up no more than its symbols.
+template <class Key>
+struct Anchors {
+    typename Trie<Key>::Node forward, backward;
+    std::uint32_t taken = 0;  // symbols that the forward anchor uses
+
+    [[nodiscard]] std::uint32_t larger() const noexcept {
+        return std::max(forward.range.size(), backward.range.size());
+    }
+};
+
+// Lets whichever anchor has the larger range go on, until all `left` symbols are used. From the roots, that
+// makes the larger of the two ranges as small as any cut can.
+template <class Key>
+void sharpen(const Trie<Key>& forward_trie, const Trie<Key>& backward_trie, Key rest, Key mirrored_rest,
+             std::uint32_t left, Anchors<Key>& anchors) noexcept {
+    auto& [forward, backward, taken] = anchors;
+    for (; left > 0; --left) {
+        if (!forward.is_leaf() && (backward.is_leaf() || forward.range.size() >= backward.range.size())) {
+            forward = forward_trie.child(forward, code_at(rest, 0));
+            rest = drop(rest, 1);
+            ++taken;
+        } else if (!backward.is_leaf()) {
+            backward = backward_trie.child(backward, code_at(mirrored_rest, 0));
+            mirrored_rest = drop(mirrored_rest, 1);
+        } else {
+            return;
+        }
+    }
+}
 
 // The nodes on the way of a read: [i] is where its first i codes lead. A leaf is not left again, as its range
 // holds whatever goes on from there.
@@ -24,26 +68,64 @@ template <class Key>
     return path;
 }
 
-// Calls visit(range) for ranges that together hold every key with a prefix within `budget` edits (0 or 1) of
-// the first `length` codes of the read, and a few others. Ranges may overlap. `path` is the read's.
+// Keys that begin alike, and how their beginning can be had from the beginning of a read.
+struct Anchor {
+    KeyRange range;
+    std::uint32_t of_read, of_key;  // symbols used of each
+    unsigned edits;                 // spent on them
+};
+
+// A way down a trie on which an edit has been spent: the branch where it is, and the symbols used so far.
+struct Way {
+    std::uint32_t branch;
+    std::uint16_t of_read, of_key;
+};
+
+// Calls visit(anchor) so that for every key with a prefix within `budget` edits (0 or 1) of the first
+// `length` codes of the read, some anchor's way of using both is that of a cheapest alignment. Anchors may
+// overlap. `path` is the read's; `ways` is room to work in. In turns, each way's next node is fetched while
+// the others take their steps: that pays where the trie is too large for the cache.
 template <class Key, class Visit>
 void visit_anchored(const Trie<Key>& trie, const Path<Key>& path, std::span<const Code> read,
-                    std::size_t length, unsigned budget, Visit&& visit) {
-    if (budget == 0 || length == 0) return visit(path[length].range);
+                    std::size_t length, unsigned budget, bool in_turns, std::vector<Way>& ways,
+                    Visit&& visit) {
+    using Node = typename Trie<Key>::Node;
+    const auto as_read = [&](std::size_t depth) {
+        while (depth > 0 && path[depth - 1].is_leaf()) --depth;  // where the way ended
+        const auto used = static_cast<std::uint32_t>(depth);
+        visit(Anchor{trie.range_of(path[depth]), used, used, 0});
+    };
+    if (budget == 0 || length == 0) return as_read(length);
 
     // Whatever happens to the last code, the key goes on from the node in front of it.
-    visit(path[length - 1].range);
-    const auto follow = [&](typename Trie<Key>::Node node, std::size_t from) {
-        for (std::size_t i = from; i < length && !node.is_leaf(); ++i) node = trie.child(node, read[i]);
-        if (node.range.size() != 0) visit(node.range);
+    as_read(length - 1);
+    ways.clear();
+    const auto go_on = [&](Node node, std::size_t of_read, std::size_t of_key) {
+        for (; !node.is_leaf() && of_read < length; ++of_read, ++of_key) {
+            if (in_turns) {
+                trie.prefetch_child(node, read[of_read]);
+                ways.push_back(
+                    {node.branch, static_cast<std::uint16_t>(of_read), static_cast<std::uint16_t>(of_key)});
+                return;
+            }
+            node = trie.child(node, read[of_read]);
+        }
+        const KeyRange range = trie.range_of(node);
+        if (range.size() == 0) return;
+        visit(Anchor{range, static_cast<std::uint32_t>(of_read), static_cast<std::uint32_t>(of_key), 1});
     };
     for (std::size_t i = 0; i + 1 < length && !path[i].is_leaf(); ++i) {
-        follow(path[i], i + 1);  // the read has a code too many here
-        trie.for_each_child(path[i], [&](Code code, const typename Trie<Key>::Node& child) {
+        go_on(path[i], i + 1, i);  // the read has a code too many here
+        trie.for_each_child(path[i], [&](Code code, const Node& child) {
             if (code == kPadding) return;
-            if (code != read[i]) follow(child, i + 1);  // another code stands in its place
-            follow(child, i);                           // the read lacks a code
+            if (code != read[i]) go_on(child, i + 1, i + 1);  // another code stands in its place
+            go_on(child, i, i + 1);                           // the read lacks a code
         });
+    }
+    for (std::size_t i = 0; i < ways.size(); ++i) {
+        const Way way = ways[i];
+        go_on(trie.child(way.branch, read[way.of_read]), std::size_t{way.of_read} + 1,
+              std::size_t{way.of_key} + 1);
     }
 }
 

@@ -5,7 +5,7 @@
 
 #include "kernels.hpp"
 
-PLATEWATCH_TARGET_BEGIN("avx2")
+PLATEWATCH_TARGET_BEGIN("avx2,bmi2")
 namespace platewatch::haswell {
 namespace {
 
@@ -22,6 +22,9 @@ struct Vector {
     }
     [[nodiscard]] Vector shifted(Vector bits) const noexcept {
         return {_mm256_sllv_epi64(lanes, bits.lanes)};
+    }
+    [[nodiscard]] Vector shifted(std::uint32_t bits) const noexcept {
+        return {_mm256_sll_epi64(lanes, _mm_cvtsi32_si128(static_cast<int>(bits)))};
     }
     [[nodiscard]] Vector common_bits() const noexcept {
         // AVX2 counts no leading zeros. Spread "differs" from each byte to all below it; what is left above
@@ -40,10 +43,18 @@ inline Vector operator^(Vector a, Vector b) noexcept { return {_mm256_xor_si256(
 inline Vector operator+(Vector a, Vector b) noexcept { return {_mm256_add_epi64(a.lanes, b.lanes)}; }
 // Lanes are counts of bits, below 2^31: as 32-bit numbers they have a maximum of their own.
 inline Vector max(Vector a, Vector b) noexcept { return {_mm256_max_epu32(a.lanes, b.lanes)}; }
-inline std::uint64_t zero_lanes(Vector a) noexcept {
-    const __m256i zero = _mm256_cmpeq_epi64(a.lanes, _mm256_setzero_si256());
-    return static_cast<std::uint64_t>(_mm256_movemask_pd(_mm256_castsi256_pd(zero)));
-}
+
+struct Zeros {
+    __m256i found;
+
+    static Zeros none() noexcept { return {_mm256_setzero_si256()}; }
+    void add(Vector a) noexcept {
+        found = _mm256_or_si256(found, _mm256_cmpeq_epi64(a.lanes, _mm256_setzero_si256()));
+    }
+    [[nodiscard]] std::uint64_t mask() const noexcept {
+        return static_cast<std::uint64_t>(_mm256_movemask_pd(_mm256_castsi256_pd(found)));
+    }
+};
 
 #include "within.hpp"
 
@@ -53,8 +64,10 @@ PLATEWATCH_TARGET_END
 
 namespace platewatch {
 
-const Kernel kHaswellKernel{"haswell", []() noexcept { return __builtin_cpu_supports("avx2") != 0; },
-                            &haswell::within};
+const Kernel kHaswellKernel{
+    "haswell",
+    []() noexcept { return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("bmi2") != 0; },
+    &haswell::scan};
 
 }  // namespace platewatch
 

@@ -10,7 +10,7 @@
 
 #include "kernels.hpp"
 
-PLATEWATCH_TARGET_BEGIN("avx512f,avx512cd")
+PLATEWATCH_TARGET_BEGIN("avx512f,avx512cd,bmi2")
 namespace platewatch::icelake {
 namespace {
 
@@ -26,6 +26,9 @@ struct Vector {
     [[nodiscard]] Vector shifted(Vector bits) const noexcept {
         return {_mm512_sllv_epi64(lanes, bits.lanes)};
     }
+    [[nodiscard]] Vector shifted(std::uint32_t bits) const noexcept {
+        return {_mm512_sll_epi64(lanes, _mm_cvtsi32_si128(static_cast<int>(bits)))};
+    }
     [[nodiscard]] Vector common_bits() const noexcept {
         return {_mm512_andnot_si512(_mm512_set1_epi64(7), _mm512_lzcnt_epi64(lanes))};
     }
@@ -34,7 +37,14 @@ struct Vector {
 inline Vector operator^(Vector a, Vector b) noexcept { return {_mm512_xor_si512(a.lanes, b.lanes)}; }
 inline Vector operator+(Vector a, Vector b) noexcept { return {_mm512_add_epi64(a.lanes, b.lanes)}; }
 inline Vector max(Vector a, Vector b) noexcept { return {_mm512_max_epu64(a.lanes, b.lanes)}; }
-inline std::uint64_t zero_lanes(Vector a) noexcept { return _mm512_testn_epi64_mask(a.lanes, a.lanes); }
+
+struct Zeros {
+    __m512i least;  // a minimum costs less than to bring a mask out of its register
+
+    static Zeros none() noexcept { return {_mm512_set1_epi64(-1)}; }
+    void add(Vector a) noexcept { least = _mm512_min_epu64(least, a.lanes); }
+    [[nodiscard]] std::uint64_t mask() const noexcept { return _mm512_testn_epi64_mask(least, least); }
+};
 
 #include "within.hpp"
 
@@ -47,9 +57,10 @@ namespace platewatch {
 const Kernel kIcelakeKernel{"icelake",
                             []() noexcept {
                                 return __builtin_cpu_supports("avx512f") != 0 &&
-                                       __builtin_cpu_supports("avx512cd") != 0;
+                                       __builtin_cpu_supports("avx512cd") != 0 &&
+                                       __builtin_cpu_supports("bmi2") != 0;
                             },
-                            &icelake::within};
+                            &icelake::scan};
 
 }  // namespace platewatch
 

@@ -4,19 +4,22 @@
 //   static Vector load(const Key8*), broadcast(Key8);
 //   Vector operator^(Vector, Vector), operator+(Vector, Vector), max(Vector, Vector);
 //   Vector shifted(Vector bits) const;  lanes shifted left; by 64 or more: 0
+//   Vector shifted(std::uint32_t bits) const;  the same by one count
 //   Vector common_bits() const;         leading zeros of each lane in whole bytes; 64 for 0
-//   std::uint64_t zero_lanes(Vector);  bit i: lane i is 0
+// and `Zeros`, the lanes that were 0 in some vector:
+//   static Zeros none(); void add(Vector); std::uint64_t mask() const;  bit i: lane i
 //
 // The recursion is that of bounded_distance in distance.hpp, unrolled for K edits and with positions in bits.
 // There is no include guard: it is included more than once.
 
 // Bit i: lane i of `keys` is within K edits of the read.
 template <unsigned K>
-inline std::uint64_t within_lanes(Vector read, Vector keys) noexcept {
+[[gnu::always_inline]] inline std::uint64_t within_lanes(Vector read, Vector keys) noexcept {
     constexpr int kDiagonals = 2 * static_cast<int>(K) + 1;
     constexpr int kCentre = static_cast<int>(K);
     const Vector difference = read ^ keys;
-    std::uint64_t done = zero_lanes(difference);
+    Zeros done = Zeros::none();
+    done.add(difference);
     if constexpr (K > 0) {
         const Vector symbol = Vector::broadcast(8);
         // used[kCentre + d]: bits of the read used up on diagonal d = (used of the key) - (used of the read).
@@ -28,41 +31,56 @@ inline std::uint64_t within_lanes(Vector read, Vector keys) noexcept {
 #pragma GCC unroll 8
             for (int d = -edits; d <= edits; ++d) {
                 const int at = kCentre + d;
-                Vector of_read = Vector::broadcast(0);
-                if (d > -edits && d < edits) of_read = used[at] + symbol;          // another symbol
-                if (d > -edits + 1) of_read = max(of_read, used[at - 1]);          // the read lacks one
-                if (d < edits - 1) of_read = max(of_read, used[at + 1] + symbol);  // the read has one more
+                // The furthest of up to three: another symbol, the read lacks one, the read has one more.
+                Vector of_read;
+                if (d == edits) {
+                    of_read = used[at - 1];
+                } else if (d == -edits) {
+                    of_read = used[at + 1] + symbol;
+                } else {
+                    of_read = used[at] + symbol;
+                    if (d > -edits + 1) of_read = max(of_read, used[at - 1]);
+                    if (d < edits - 1) of_read = max(of_read, used[at + 1] + symbol);
+                }
                 const Vector of_key = of_read + Vector::broadcast(static_cast<Key8>(std::int64_t{8} * d));
                 const Vector rest = read.shifted(of_read) ^ keys.shifted(of_key);
-                done |= zero_lanes(rest);
+                done.add(rest);
                 next[at] = of_read + rest.common_bits();
             }
 #pragma GCC unroll 8
             for (int d = -edits; d <= edits; ++d) used[kCentre + d] = next[kCentre + d];
         }
     }
-    return done;
+    return done.mask();
 }
 
 template <unsigned K>
-inline std::uint64_t within_block(const Key8* keys, std::size_t count, Key8 read) noexcept {
-    const Vector reads = Vector::broadcast(read);
-    std::uint64_t found = 0;
-    for (std::size_t i = 0; i < count; i += Vector::kLanes) {
-        found |= within_lanes<K>(reads, Vector::load(keys + i)) << i;
+inline void scan_all(const Scan<Key8>* scans, std::size_t size, Found<Key8> found, void* context) {
+    for (std::size_t s = 0; s < size; ++s) {
+        const Scan<Key8>& scan = scans[s];
+        const Vector read = Vector::broadcast(scan.read);
+        for (std::uint32_t first = 0; first < scan.count; first += kKernelBlock) {
+            const std::uint32_t left = scan.count - first;
+            std::uint64_t mask = 0;
+            for (std::uint32_t i = 0; i < left && i < kKernelBlock; i += Vector::kLanes) {
+                mask |= within_lanes<K>(read, Vector::load(scan.keys + first + i).shifted(8 * scan.skip))
+                        << i;
+            }
+            if (left < kKernelBlock) mask &= (std::uint64_t{1} << left) - 1;
+            if (mask != 0) found(context, scan, first, mask);
+        }
     }
-    return count < kKernelBlock ? found & ((std::uint64_t{1} << count) - 1) : found;
 }
 
-inline std::uint64_t within(const Key8* keys, std::size_t count, Key8 read, unsigned k) noexcept {
+inline void scan(const Scan<Key8>* scans, std::size_t size, unsigned k, Found<Key8> found, void* context) {
     switch (k) {
         case 0:
-            return within_block<0>(keys, count, read);
+            return scan_all<0>(scans, size, found, context);
         case 1:
-            return within_block<1>(keys, count, read);
+            return scan_all<1>(scans, size, found, context);
         case 2:
-            return within_block<2>(keys, count, read);
+            return scan_all<2>(scans, size, found, context);
         default:
-            return within_block<3>(keys, count, read);
+            return scan_all<3>(scans, size, found, context);
     }
 }

@@ -1,0 +1,52 @@
+// Many short strings in one piece of memory.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "platewatch/array.hpp"
+
+namespace platewatch {
+
+class StringPool {
+  public:
+    class Builder {
+      public:
+        void reserve(std::size_t strings) { ends_.reserve(strings); }
+        void push_back(std::string_view s) {
+            text_.insert(text_.end(), s.begin(), s.end());
+            ends_.push_back(text_.size());
+        }
+        [[nodiscard]] StringPool build() && { return {std::move(text_), std::move(ends_)}; }
+
+      private:
+        Column<char> text_;
+        Column<std::uint64_t> ends_;
+    };
+
+    StringPool() = default;
+    StringPool(Array<char> text, Array<std::uint64_t> ends)
+        : text_(std::move(text)), ends_(std::move(ends)) {}
+
+    [[nodiscard]] std::size_t size() const noexcept { return ends_.size(); }
+
+    // Empty where an unverified snapshot holds nonsense.
+    [[nodiscard]] std::string_view operator[](std::size_t i) const noexcept {
+        const std::uint64_t begin = i == 0 ? 0 : ends_[i - 1], end = ends_[i];
+        if (begin > end || end > text_.size()) return {};
+        return {text_.data() + begin, static_cast<std::size_t>(end - begin)};
+    }
+
+    [[nodiscard]] const Array<char>& text() const noexcept { return text_; }
+    [[nodiscard]] const Array<std::uint64_t>& ends() const noexcept { return ends_; }
+
+  private:
+    Array<char> text_;
+    Array<std::uint64_t> ends_;
+};
+
+}  // namespace platewatch
