@@ -1,0 +1,126 @@
+// A snapshot file: arrays under numbers, written once, then mapped read-only by any number of processes.
+//
+// The format, version 1:
+//   SnapshotHeader
+//   SnapshotSection, one a section: the table, in ascending order of id
+//   the sections in the table's order, each at the next multiple of 64 bytes; the gap in front is zero
+// and nothing behind the last section. So every byte is either data under a checksum or known, and the same
+// sections make the same file. Numbers are in the byte order of the machine that wrote, in practice
+// little-endian; the other one is refused. Checksums are CRC-32C: they find damage, not forgery, but what
+// `open` checks keeps every section inside even a forged file.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace platewatch {
+
+inline constexpr std::uint32_t kSnapshotVersion = 1;
+inline constexpr std::size_t kSnapshotAlignment = 64;
+
+struct SnapshotHeader {
+    static constexpr std::array<char, 8> kMagic = {'P', 'L', 'A', 'T', 'E', 'W', 'C', 'H'};
+    static constexpr std::uint32_t kByteOrder = 0x01020304;  // another value in the other byte order
+
+    std::array<char, 8> magic = kMagic;
+    std::uint32_t version = kSnapshotVersion;
+    std::uint32_t byte_order = kByteOrder;
+    std::uint64_t file_bytes = 0;
+    std::uint32_t sections = 0;
+    std::uint32_t checksum = 0;  // of the header in front of it, then the table
+};
+static_assert(sizeof(SnapshotHeader) == 32);
+
+struct SnapshotSection {
+    std::uint32_t id = 0;
+    std::uint32_t element_bytes = 0;
+    std::uint64_t offset = 0;  // from the start of the file
+    std::uint64_t bytes = 0;
+    std::uint32_t checksum = 0;
+    std::uint32_t reserved = 0;  // fills the row
+};
+static_assert(sizeof(SnapshotSection) == 32);
+
+// Without padding, whose bytes would be anything: the same elements are the same bytes.
+template <class T>
+concept SnapshotElement =
+    std::has_unique_object_representations_v<T> && !std::is_pointer_v<T> && alignof(T) <= kSnapshotAlignment;
+
+// A file is no snapshot, or a damaged one, or not the expected one. Names the path.
+class SnapshotError : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
+class SnapshotWriter {
+  public:
+    // The elements must outlive the calls of write. Throws std::invalid_argument if the id repeats.
+    template <SnapshotElement T>
+    void add(std::uint32_t id, std::span<const T> elements) {
+        add_bytes(id, sizeof(T), std::as_bytes(elements));
+    }
+
+    // Makes or replaces the file at `path`, whole and durable on return. Throws std::system_error; what was
+    // at `path` is untouched then, unless only the last step failed, to make the new name durable. Who has an
+    // older file mapped keeps it: the new one is another file, renamed. A process killed midway leaves a file
+    // `path`.<number>.tmp.
+    void write(const std::string& path) const;
+
+  private:
+    struct Elements {
+        std::uint32_t element_bytes;
+        std::span<const std::byte> bytes;
+    };
+
+    void add_bytes(std::uint32_t id, std::size_t element_bytes, std::span<const std::byte> bytes);
+
+    std::map<std::uint32_t, Elements> sections_;  // by id
+};
+
+// Copies share the mapping, and spans of sections are valid as long as one of them lives.
+//
+// A file that is cut short while it is mapped kills its readers with SIGBUS, as it does those of any mapped
+// file: replace a snapshot by SnapshotWriter::write or a rename, never write into it.
+class Snapshot {
+  public:
+    // Reads the header and the table only, whatever the size. Throws std::system_error if the file cannot be
+    // opened, SnapshotError if it is no snapshot, of a newer version or another byte order, truncated,
+    // longer than it should be, or if its header or table is damaged.
+    [[nodiscard]] static Snapshot open(const std::string& path);
+
+    // Reads the whole file. Throws SnapshotError if any byte is damaged.
+    void verify() const;
+
+    [[nodiscard]] bool has(std::uint32_t id) const noexcept { return find(id) != nullptr; }
+
+    // Aligned to 64 bytes. Throws SnapshotError if there is no such section or its elements have another
+    // size. Without `verify` its content may be damaged.
+    template <SnapshotElement T>
+    [[nodiscard]] std::span<const T> section(std::uint32_t id) const {
+        const std::span<const std::byte> bytes = section_bytes(id, sizeof(T));
+        return {reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T)};
+    }
+
+  private:
+    Snapshot(std::string path, std::shared_ptr<const std::byte[]> file, std::vector<SnapshotSection> sections)
+        : path_(std::move(path)), file_(std::move(file)), sections_(std::move(sections)) {}
+
+    // Null if there is none.
+    [[nodiscard]] const SnapshotSection* find(std::uint32_t id) const noexcept;
+    [[nodiscard]] std::span<const std::byte> section_bytes(std::uint32_t id, std::size_t element_bytes) const;
+
+    std::string path_;  // for messages
+    std::shared_ptr<const std::byte[]> file_;
+    std::vector<SnapshotSection> sections_;  // a copy: what was checked stays so whatever becomes of the file
+};
+
+}  // namespace platewatch
