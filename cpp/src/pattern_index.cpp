@@ -1,6 +1,7 @@
 #include "platewatch/pattern_index.hpp"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <map>
 #include <stdexcept>
@@ -10,6 +11,21 @@
 #include "platewatch/region.hpp"
 
 namespace platewatch {
+namespace {
+
+// The tries' roots, by node number.
+struct Root {
+    bool backward;
+    bool anchored;
+};
+constexpr std::array<Root, 4> kRoots = {{{false, false}, {false, true}, {true, false}, {true, true}}};
+
+// Not yet put together from the set's members: as no mask is, which have no bit 0.
+constexpr std::uint32_t kUnsetMask = 1;
+
+constexpr unsigned kAnchor = 3;  // tokens; a plate of 7 symbols has room for two
+
+}  // namespace
 
 class PatternIndex::Builder {
   public:
@@ -25,7 +41,7 @@ class PatternIndex::Builder {
 
   private:
     struct Path {
-        bool backward;
+        std::size_t root;
         std::vector<std::uint32_t> labels;
         Form form;
     };
@@ -69,32 +85,43 @@ class PatternIndex::Builder {
 
     void add_form(const Pattern& pattern, Form form) {
         const auto is_run = [](const Token& token) { return token.kind == Token::Kind::run; };
-        const auto known = [](const Token& token) { return !token.members.empty(); };
+        const auto known = [](auto tokens) {
+            return std::ranges::count_if(tokens, [](const Token& token) { return !token.members.empty(); });
+        };
         const auto tokens = pattern.tokens();
-        const auto first_run = std::ranges::find_if(tokens, is_run);
-        const auto last_run = std::find_if(tokens.rbegin(), tokens.rend(), is_run).base();
-        Path path{first_run != tokens.end() && std::count_if(last_run, tokens.end(), known) >
-                                                   std::count_if(tokens.begin(), first_run, known),
-                  {},
-                  form};
-        for (const Token& token : tokens) path.labels.push_back(label(token));
-        if (path.backward) std::ranges::reverse(path.labels);
-        paths_.push_back(std::move(path));
+        const bool anchored = tokens.size() >= 2 * kAnchor && known(tokens.first(kAnchor)) > 0 &&
+                              known(tokens.last(kAnchor)) > 0;
+        // The side with more known symbols first: before the first run and after the last one, or halves.
+        auto left = static_cast<std::size_t>(std::ranges::find_if(tokens, is_run) - tokens.begin());
+        auto right =
+            static_cast<std::size_t>(std::find_if(tokens.rbegin(), tokens.rend(), is_run) - tokens.rbegin());
+        if (left == tokens.size()) left = right = tokens.size() / 2;
+        const bool backward = known(tokens.last(right)) > known(tokens.first(left));
+
+        std::vector<std::uint32_t> labels;
+        for (const Token& token : tokens) labels.push_back(label(token));
+        std::vector<std::uint32_t> reversed(labels.rbegin(), labels.rend());
+        const std::size_t root = anchored ? 1 : 0;
+        if (anchored || !backward) paths_.push_back({root, std::move(labels), form});
+        if (anchored || backward) paths_.push_back({root + 2, std::move(reversed), form});
     }
 
     void add_nodes() {
         std::ranges::sort(paths_, {}, [](const Path& path) {
-            return std::tie(path.backward, path.labels, path.form.pattern, path.form.meets_bare_reads);
+            return std::tie(path.root, path.labels, path.form.pattern, path.form.meets_bare_reads);
         });
         // The paths through a node are neighbours, and those that end there come first.
         struct Range {
             std::size_t first, last, depth;
         };
-        const auto forward =
-            static_cast<std::size_t>(std::ranges::find(paths_, true, &Path::backward) - paths_.begin());
-        std::vector<Range> ranges = {{0, forward, 0}, {forward, paths_.size(), 0}};
+        std::vector<Range> ranges;
+        for (std::size_t root = 0; root < kRoots.size(); ++root) {
+            const auto same = std::ranges::equal_range(paths_, root, {}, &Path::root);
+            const auto first = static_cast<std::size_t>(same.begin() - paths_.begin());
+            ranges.push_back({first, first + same.size(), 0});
+        }
         std::vector<Node>& nodes = index_.nodes_;
-        nodes = {{0, 0, 0}, {0, 0, 0}};
+        nodes.assign(kRoots.size(), {0, 0, 0});
         const auto count = [](const auto& items) { return static_cast<std::uint32_t>(items.size()); };
         for (std::size_t node = 0; node < nodes.size(); ++node) {
             auto [i, last, depth] = ranges[node];
@@ -138,8 +165,7 @@ void PatternIndex::search(std::u32string_view read, unsigned k, Workspace& works
 void PatternIndex::search_text(std::u32string_view text, unsigned k, bool bare, Workspace& workspace,
                                std::vector<PatternMatch>& out) const {
     const auto& [symbols, nodes, forms, members, set_ends] = arrays_;
-    constexpr std::uint32_t kRoots = 2;
-    if (nodes.size() <= kRoots) return;
+    if (nodes.size() <= kRoots.size()) return;
 
     std::array<std::size_t, kMaxSymbols> labels{};  // symbols.size() for a symbol of no pattern
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -148,16 +174,12 @@ void PatternIndex::search_text(std::u32string_view text, unsigned k, bool bare, 
                         ? static_cast<std::size_t>(at - symbols.begin())
                         : symbols.size();
     }
-    for (std::uint32_t root = 0; root < kRoots; ++root) {
+    for (std::uint32_t root = 0; root < kRoots.size(); ++root) {
+        const auto [backward, anchored] = kRoots[root];
+        if (!anchored) fill_masks(backward, std::span(labels).first(text.size()), workspace.masks_);
         if (nodes[root].children == nodes[root + 1].children && nodes[root].forms == nodes[root + 1].forms)
             continue;
-        // masks_[label]: bit j is set if the label admits the j-th symbol of the read, from 1.
-        workspace.masks_.assign(symbols.size() + 1, 0);
-        for (std::size_t i = 0; i < text.size(); ++i) {
-            const std::size_t j = root == 0 ? i + 1 : text.size() - i;
-            workspace.masks_[labels[i]] |= std::uint32_t{1} << j;
-        }
-        workspace.masks_.back() = ~std::uint32_t{0};
+        if (anchored && backward && k == 0) continue;  // an exact match is found forwards
         switch (k) {
             case 0:
                 walk<0>(root, text.size(), bare, workspace, out);
@@ -174,6 +196,16 @@ void PatternIndex::search_text(std::u32string_view text, unsigned k, bool bare, 
     }
 }
 
+void PatternIndex::fill_masks(bool backward, std::span<const std::size_t> labels,
+                              std::vector<std::uint32_t>& masks) const {
+    const std::size_t any = arrays_.symbols.size();
+    masks.assign(any + 1 + arrays_.set_ends.size(), kUnsetMask);
+    std::fill_n(masks.begin(), any, 0);
+    for (std::size_t i = 0; i < labels.size(); ++i)
+        masks[labels[i]] |= std::uint32_t{1} << (backward ? labels.size() - i : i + 1);
+    masks[any] = ~kUnsetMask;
+}
+
 // reach[e]: bit j is set if the tokens down to the node admit something within e edits of the read's first j
 // symbols.
 template <unsigned K>
@@ -181,17 +213,26 @@ void PatternIndex::walk(std::uint32_t root, std::size_t read_size, bool bare, Wo
                         std::vector<PatternMatch>& out) const {
     const std::span<const Node> nodes = arrays_.nodes;
     const std::span<const Form> forms = arrays_.forms;
-    const std::span<const std::uint32_t> masks = workspace.masks_;
+    const std::span<std::uint32_t> masks = workspace.masks_;
     const std::uint32_t valid = (std::uint32_t{2} << read_size) - 1;
-    const auto any = static_cast<std::uint32_t>(masks.size() - 1);
+
+    // Down to the anchor's depth there are fewer edits to spend, but what the read has too much between the
+    // anchor and the next token costs the anchor nothing. (K - 1 is not negative where it is asked for.)
+    const auto [backward, anchored] = kRoots[root];
+    const unsigned anchor_edits = !anchored ? K : backward ? (K - 1) / 2 : K / 2;
+    const auto limit = [&](std::array<std::uint32_t, kMaxEdits + 1>& reach, unsigned depth) {
+        for (unsigned e = anchor_edits + 1; e <= K; ++e)
+            reach[e] = depth < kAnchor ? reach[e - 1] : (reach[e - 1] | reach[e - 1] << 1) & valid;
+    };
 
     // In a trie each node has one parent, so more steps than nodes are a sign of wrong arrays.
     std::size_t nodes_left = nodes.size(), forms_left = forms.size();
 
     auto& stack = workspace.stack_;
     stack.clear();
-    stack.push_back({root, {}});
+    stack.push_back({root, 0, {}});
     for (unsigned e = 0; e <= K; ++e) stack.back().reach[e] = ((std::uint32_t{2} << e) - 1) & valid;
+    limit(stack.back().reach, 0);
 
     while (!stack.empty()) {
         const Workspace::Frame frame = stack.back();
@@ -203,8 +244,8 @@ void PatternIndex::walk(std::uint32_t root, std::size_t read_size, bool bare, Wo
         if ((reach[K] >> read_size & 1) != 0) {
             std::uint32_t edits = 0;
             while ((reach[edits] >> read_size & 1) == 0) ++edits;
-            std::size_t last = std::min<std::size_t>(end.forms, forms.size());
-            for (std::size_t i = node.forms; i < last && forms_left > 0; ++i, --forms_left) {
+            const std::size_t last_form = std::min<std::size_t>(end.forms, forms.size());
+            for (std::size_t i = node.forms; i < last_form && forms_left > 0; ++i, --forms_left) {
                 if (forms[i].pattern < size_ && (!bare || forms[i].meets_bare_reads != 0))
                     out.push_back({forms[i].pattern, edits});
             }
@@ -218,28 +259,30 @@ void PatternIndex::walk(std::uint32_t root, std::size_t read_size, bool bare, Wo
                 // All places from the lowest on.
                 for (unsigned e = 0; e <= K; ++e) next[e] = (reach[e] | (0 - reach[e])) & valid;
             } else {
-                const std::uint32_t mask =
-                    label <= any ? masks[label] : mask_of_set(label - std::size_t{any} - 1, masks);
+                if (label >= masks.size()) continue;
+                if (masks[label] == kUnsetMask) masks[label] = mask_of_set(label, masks);
+                const std::uint32_t mask = masks[label];
                 next[0] = reach[0] << 1 & mask & valid;
                 for (unsigned e = 1; e <= K; ++e) {
                     const std::uint32_t edited = reach[e - 1] | reach[e - 1] << 1 | next[e - 1] << 1;
                     next[e] = ((reach[e] << 1 & mask) | edited) & valid;
                 }
             }
-            if (next[K] != 0) stack.push_back({static_cast<std::uint32_t>(child), next});
+            if (frame.depth < kAnchor) limit(next, frame.depth + 1);
+            if (next[K] != 0) stack.push_back({static_cast<std::uint32_t>(child), frame.depth + 1, next});
         }
     }
 }
 
-std::uint32_t PatternIndex::mask_of_set(std::size_t set,
+std::uint32_t PatternIndex::mask_of_set(std::size_t label,
                                         std::span<const std::uint32_t> masks) const noexcept {
     const auto& [symbols, nodes, forms, members, set_ends] = arrays_;
-    if (set >= set_ends.size()) return 0;
+    const std::size_t set = label - symbols.size() - 1;
     const std::size_t first = set == 0 ? 0 : set_ends[set - 1];
     const std::size_t last = std::min({std::size_t{set_ends[set]}, members.size(), first + kMaxSetMembers});
     std::uint32_t mask = 0;
     for (std::size_t i = first; i < last; ++i) {
-        if (members[i] < masks.size()) mask |= masks[members[i]];
+        if (members[i] < symbols.size()) mask |= masks[members[i]];
     }
     return mask;
 }

@@ -10,10 +10,12 @@
 //
 // The search goes down the trie depth first. For each number of edits, a bit set holds how many of the read's
 // first symbols can be spent on the way to the node (Wu and Manber's automaton, with the read as the
-// pattern), so a step is a few word operations, and a node that no set reaches ends its branch. A pattern
-// that knows more symbols behind its last `*` than before its first lies in a second trie, of tokens from
-// right to left: the known symbols should come before the `*`, which lets the rest of the read start
-// anywhere.
+// pattern), so a step is a few word operations, and a node that no set reaches ends its branch. What costs
+// time are the first levels, where every branch is alive until the edits are spent. So, as in key_index.hpp,
+// there are two anchors: a pattern of at least 6 tokens that knows symbols at both ends lies in a trie of its
+// tokens from left to right, where at most floor(k/2) edits fall to the first 3 tokens, and in one from right
+// to left, where at most floor((k-1)/2) fall to the last 3; for any k edits, one of the two holds. Any other
+// pattern lies in one trie of its own kind, in the direction in which its known symbols come first.
 #pragma once
 
 #include <array>
@@ -40,8 +42,8 @@ inline constexpr std::size_t kMaxPatterns = std::size_t{1} << 19;  // keeps all 
 
 class PatternIndex {
   public:
-    // The nodes of both tries, breadth first: 0 and 1 are the roots, the last one is none and only ends the
-    // ranges of the one before it. So nodes of one parent are neighbours.
+    // The nodes of the four tries, breadth first: 0 to 3 are the roots, the last one is none and only ends
+    // the ranges of the one before it. So nodes of one parent are neighbours.
     struct Node {
         std::uint32_t label;     // of the token that leads here; see `Arrays`
         std::uint32_t children;  // they end where the next node's begin
@@ -68,7 +70,7 @@ class PatternIndex {
         friend class PatternIndex;
 
         struct Frame {
-            std::uint32_t node;
+            std::uint32_t node, depth;
             std::array<std::uint32_t, kMaxEdits + 1> reach;
         };
         std::vector<Frame> stack_;
@@ -108,7 +110,10 @@ class PatternIndex {
     void walk(std::uint32_t root, std::size_t read_size, bool bare, Workspace& workspace,
               std::vector<PatternMatch>& out) const;
 
-    [[nodiscard]] std::uint32_t mask_of_set(std::size_t set,
+    // masks[label]: bit j is set if the label admits the j-th symbol of the read, from 1.
+    void fill_masks(bool backward, std::span<const std::size_t> labels,
+                    std::vector<std::uint32_t>& masks) const;
+    [[nodiscard]] std::uint32_t mask_of_set(std::size_t label,
                                             std::span<const std::uint32_t> masks) const noexcept;
 
     // Empty in a view. Moving a vector leaves its elements where they are, so the spans stay right.
