@@ -4,6 +4,8 @@
 #include <array>
 #include <iterator>
 
+#include "utf8.hpp"
+
 namespace platewatch {
 namespace {
 
@@ -64,12 +66,16 @@ constexpr bool is_hangul_syllable(char32_t c) noexcept {
 // Canonical already, whatever stands beside it, but for a combining mark that follows.
 constexpr bool is_plain(char32_t c) noexcept { return c < 0x80 || is_hangul_syllable(c); }
 
+bool full(const Symbols& out) noexcept { return out.full(); }
+bool full(const std::u32string&) noexcept { return false; }
+
 // NFC of a stream, one starter with its marks at a time, into the kept symbols.
+template <class Out>
 class Normalizer {
   public:
-    Normalizer(TextKind kind, Symbols& out) noexcept : kind_(kind), out_(out) { out_.clear(); }
+    Normalizer(TextKind kind, Out& out) noexcept : kind_(kind), out_(out) { out_.clear(); }
 
-    void push(char32_t c) noexcept {
+    void push(char32_t c) {
         if (is_plain(c)) return push_starter(c);
         if (const Decomposition* d = find_decomposition(c)) {
             for (const char32_t part : d->to) {
@@ -80,7 +86,7 @@ class Normalizer {
         }
     }
 
-    [[nodiscard]] TextError finish() noexcept {
+    [[nodiscard]] TextError finish() {
         compose_marks();
         emit(starter_);
         if (overflow_) return TextError::too_long;
@@ -93,7 +99,7 @@ class Normalizer {
         std::uint32_t combining_class;
     };
 
-    void push_part(char32_t c) noexcept {
+    void push_part(char32_t c) {
         const std::uint32_t combining_class = lookup(kCombiningClasses, c);
         if (combining_class == 0) return push_starter(c);
         if (mark_count_ == marks_.size()) return;
@@ -103,7 +109,7 @@ class Normalizer {
         *at = {c, combining_class};
     }
 
-    void push_starter(char32_t c) noexcept {
+    void push_starter(char32_t c) {
         compose_marks();
         if (const char32_t composite = mark_count_ == 0 && !is_plain(c) ? compose(starter_, c) : 0) {
             starter_ = composite;
@@ -129,7 +135,7 @@ class Normalizer {
         mark_count_ = left;
     }
 
-    void emit(char32_t c) noexcept {
+    void emit(char32_t c) {
         if (c == kUnknownSymbol || c == 0xFFFD) {
             if (kind_ == TextKind::read) append(kUnknownSymbol);
             return;
@@ -144,7 +150,7 @@ class Normalizer {
 
     // Jamo are composed here, after the junk between them has gone, so that a second pass finds nothing to
     // do.
-    void append(char32_t c) noexcept {
+    void append(char32_t c) {
         if (!out_.empty()) {
             char32_t& last = out_.back();
             if (last - kLeadBase < kLeads && c - kVowelBase < kVowels) {
@@ -157,7 +163,7 @@ class Normalizer {
                 return;
             }
         }
-        if (out_.full()) {
+        if (full(out_)) {
             overflow_ = true;
         } else {
             out_.push_back(c);
@@ -170,10 +176,8 @@ class Normalizer {
     char32_t starter_ = 0;  // 0: none yet; as a control character it is dropped
     TextKind kind_;
     bool overflow_ = false;
-    Symbols& out_;
+    Out& out_;
 };
-
-constexpr bool is_surrogate(char32_t c) noexcept { return c - 0xD800 < 0x800; }
 
 // What almost every text is made of, ASCII and Hangul syllables, taken symbol by symbol; false if anything
 // else turns up, which may change what stands beside it, or if the text is to be refused.
@@ -216,27 +220,14 @@ TextError normalize(std::span<const char32_t> utf32, TextKind kind, Symbols& out
 
 TextError normalize(std::string_view utf8, TextKind kind, Symbols& out) noexcept {
     Normalizer normalizer(kind, out);
-    for (std::size_t i = 0; i < utf8.size();) {
-        const auto lead = static_cast<unsigned char>(utf8[i++]);
-        // The smallest code point of each sequence length guards against over-long forms.
-        std::size_t more = 0;
-        char32_t c = lead, smallest = 0;
-        if (lead >= 0xF0 && lead < 0xF8) {
-            more = 3, c = lead & 0x07, smallest = 0x10000;
-        } else if (lead >= 0xE0 && lead < 0xF0) {
-            more = 2, c = lead & 0x0F, smallest = 0x800;
-        } else if (lead >= 0xC0 && lead < 0xE0) {
-            more = 1, c = lead & 0x1F, smallest = 0x80;
-        } else if (lead >= 0x80) {
-            return TextError::not_utf8;
-        }
-        if (utf8.size() - i < more) return TextError::not_utf8;
-        for (; more > 0; --more) {
-            const auto next = static_cast<unsigned char>(utf8[i++]);
-            if ((next & 0xC0) != 0x80) return TextError::not_utf8;
-            c = c << 6 | (next & 0x3F);
-        }
-        if (c < smallest || c > 0x10FFFF || is_surrogate(c)) return TextError::not_utf8;
+    if (!decode_utf8(utf8, [&](char32_t c) { normalizer.push(c); })) return TextError::not_utf8;
+    return normalizer.finish();
+}
+
+TextError normalize(std::span<const char32_t> utf32, std::u32string& out) {
+    Normalizer normalizer(TextKind::plate, out);
+    for (const char32_t c : utf32) {
+        if (is_surrogate(c)) return TextError::not_utf8;
         normalizer.push(c);
     }
     return normalizer.finish();

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "platewatch/symbols.hpp"
@@ -31,6 +32,9 @@ enum class TextError : std::uint8_t { none, not_utf8, empty, too_long };
 [[nodiscard]] TextError normalize(std::span<const std::uint8_t> latin1, TextKind kind, Symbols& out) noexcept;
 [[nodiscard]] TextError normalize(std::span<const char16_t> ucs2, TextKind kind, Symbols& out) noexcept;
 [[nodiscard]] TextError normalize(std::span<const char32_t> utf32, TextKind kind, Symbols& out) noexcept;
+
+// The same as TextKind::plate, for text of any length: what a pattern is pieced together from.
+[[nodiscard]] TextError normalize(std::span<const char32_t> utf32, std::u32string& out);
 
 // The version of Unicode that the tables were made from.
 [[nodiscard]] std::string_view unicode_version() noexcept;
