@@ -1,27 +1,28 @@
-// Matching: Matcher over an immutable index, single calls and batches.
+// Matching: Matcher over an index that can change, single calls and batches.
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 #include <pybind11/typing.h>
 
+#include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 #include <vector>
 
-#include "platewatch/index.hpp"
+#include "columns.hpp"
+#include "platewatch/batch.hpp"
 #include "platewatch/kernel.hpp"
+#include "platewatch/live_index.hpp"
+#include "reads.hpp"
 #include "register.hpp"
 #include "text.hpp"
 
 namespace platewatch {
 namespace {
-
-constexpr std::size_t kBatchChunk =
-    4096;  // reads normalised under the GIL before it is released for their search
 
 // A vector's memory as a numpy array, without a copy.
 template <class T>
@@ -38,174 +39,304 @@ Time now() {
     return std::chrono::duration_cast<std::chrono::microseconds>(since).count();
 }
 
-Time to_time(py::handle datetime) {
-    if (!py::hasattr(datetime, "timestamp")) throw py::type_error("a time must be a datetime");
-    if (datetime.attr("tzinfo").is_none()) throw py::value_error("a time needs an offset from UTC");
-    return std::llround(datetime.attr("timestamp")().cast<double>() * 1e6);
-}
+template <class T>
+using Optional = py::typing::Optional<T>;
 
 struct PyMatch {
     py::str entry_id, plate;
     unsigned edits;
+    py::str category;
+    py::object priority;
 
-    friend bool operator==(const PyMatch& a, const PyMatch& b) {
-        return a.edits == b.edits && a.entry_id.equal(b.entry_id) && a.plate.equal(b.plate);
+    PyMatch(const State& state, const Match& match)
+        : entry_id(to_str(state.id(match.entry))),
+          plate(to_str(state.plate(match.entry))),
+          edits(match.edits),
+          category(to_str(state.category(match.entry))),
+          priority(py::cast(state.priority(match.entry))) {}
+
+    [[nodiscard]] py::tuple fields() const {
+        return py::make_tuple(entry_id, plate, edits, category, priority);
     }
 };
 
-// The ids of an index as a Python sequence that makes each string when it is asked for.
+// The ids of a state as a Python sequence that makes each string when it is asked for.
 struct EntryIds {
-    std::shared_ptr<const Index> index;
+    std::shared_ptr<const State> state;
 
     [[nodiscard]] py::str at(py::ssize_t i) const {
-        const auto size = static_cast<py::ssize_t>(index->size());
+        const auto size = static_cast<py::ssize_t>(state->numbers());
         if (i < 0) i += size;
         if (i < 0 || i >= size) throw py::index_error("no such entry");
-        return to_str(index->id(static_cast<std::uint32_t>(i)));
+        return to_str(state->id(static_cast<std::uint32_t>(i)));
     }
 };
 
-struct PyRead {
-    Symbols text;
-    Time time;
-};
-
-template <class T>
-using Optional = py::typing::Optional<T>;
-using Rows = py::typing::List<py::typing::Tuple<py::str, py::str, Optional<py::int_>, Optional<py::int_>>>;
+using Entries = py::typing::Iterable<py::object>;
+using Microseconds = py::typing::Callable<Optional<py::int_>(py::object)>;
 using MaxEdits = Optional<py::int_>;
-using Reads = py::typing::Tuple<py::object, py::ellipsis>;
-using Columns = std::tuple<py::array_t<std::uint32_t>, py::array_t<std::uint32_t>, py::array_t<std::uint8_t>,
-                           py::typing::List<py::object>>;
+using Columns =
+    std::tuple<py::array_t<std::uint32_t>, py::array_t<std::uint32_t>, py::array_t<std::uint8_t>,
+               py::typing::List<py::object>, py::typing::Tuple<py::object, py::ellipsis>, std::size_t>;
 
-class Matcher {
+// By hand, as pybind11 quotes all arguments of a call that it refuses, and with them the read.
+unsigned checked_edits(const MaxEdits& max_edits) {
+    const auto number = py::reinterpret_steal<py::object>(PyNumber_Index(max_edits.ptr()));
+    if (!number) throw py::error_already_set();
+    const long value = PyLong_AsLong(number.ptr());
+    if (value == -1 && PyErr_Occurred() != nullptr) PyErr_Clear();
+    if (value < 0 || value > static_cast<long>(kMaxEdits))
+        throw py::value_error("max_edits must be 0, 1, 2 or 3");
+    return static_cast<unsigned>(value);
+}
+
+// Index entries from objects with the fields of platewatch.Entry.
+class EntryReader {
   public:
-    Matcher(const Rows& entries, const MaxEdits& max_edits) : max_edits_(checked(max_edits)) {
-        std::vector<IndexEntry> rows;
-        rows.reserve(entries.size());
-        for (const py::handle row : entries) {
-            const auto [id, plate, from, until] =
-                row.cast<std::tuple<std::string, py::object, std::optional<Time>, std::optional<Time>>>();
-            IndexEntry& entry = rows.emplace_back();
-            entry.id = id;
-            const std::optional<TextError> error = normalize_object(plate, TextKind::plate, entry.plate);
-            if (!error) throw py::type_error("a plate must be str");
-            if (*error != TextError::none) {
-                raise(make_error("EntryError", reason(*error), py::arg("row") = rows.size() - 1,
-                                 py::arg("field") = "plate", py::arg("value") = plate));
+    // `microseconds` turns a datetime into microseconds since 1970 UTC.
+    explicit EntryReader(py::object microseconds) : microseconds_(std::move(microseconds)) {}
+
+    std::vector<IndexEntry> read(const Entries& objects) {
+        std::vector<IndexEntry> entries;
+        entries.reserve(py::len_hint(objects));
+        for (const py::handle object : objects) {
+            IndexEntry& entry = entries.emplace_back();
+            const std::size_t row = entries.size() - 1;
+            entry.id = utf8(object.attr(id_));
+            read_plate(object.attr(plate_), row, entry);
+            if (const py::object from = object.attr(valid_from_); !from.is_none()) {
+                entry.validity.from = microseconds_(from).cast<Time>();
             }
-            if (from) entry.validity.from = *from;
-            if (until) entry.validity.until = *until;
-        }
-        const py::gil_scoped_release nogil;
-        index_ = std::make_shared<const Index>(std::move(rows));
-    }
-
-    [[nodiscard]] std::size_t size() const noexcept { return index_->size(); }
-    [[nodiscard]] std::size_t nbytes() const noexcept { return index_->nbytes(); }
-    [[nodiscard]] unsigned max_edits() const noexcept { return max_edits_; }
-    [[nodiscard]] EntryIds entry_ids() const { return {index_}; }
-
-    [[nodiscard]] py::typing::List<PyMatch> match(const py::object& read, const MaxEdits& max_edits,
-                                                  const py::object& at) const {
-        const unsigned k = max_edits.is_none() ? max_edits_ : checked(max_edits);
-        PyRead parsed{{}, at.is_none() ? now() : to_time(at)};
-        if (const Refusal refusal = parse_read(read, parsed)) {
-            raise(make_error("ReadError", refusal.why, py::arg("field") = refusal.field));
-        }
-        thread_local Index::Workspace workspace;
-        std::vector<Match> found;
-        index_->search(parsed.text, k, parsed.time, workspace, found);
-        py::list matches(found.size());
-        for (std::size_t i = 0; i < found.size(); ++i) {
-            const auto [entry, edits] = found[i];
-            matches[i] = PyMatch{to_str(index_->id(entry)), to_str(index_->plate(entry)), edits};
-        }
-        return matches;
-    }
-
-    // Columns read, entry, edits, and the errors of bad reads.
-    [[nodiscard]] Columns match_batch(const Reads& reads, const MaxEdits& max_edits, const py::object& at,
-                                      const std::optional<py::array_t<Time, py::array::c_style>>& times,
-                                      bool report) const {
-        const unsigned k = max_edits.is_none() ? max_edits_ : checked(max_edits);
-        if (times && (times->ndim() != 1 || static_cast<std::size_t>(times->size()) != reads.size())) {
-            throw py::value_error("times must have one item a read");
-        }
-        const Time call_time = at.is_none() ? now() : to_time(at);
-        std::vector<std::uint32_t> read_column, entry_column;
-        std::vector<std::uint8_t> edits_column;
-        py::typing::List<py::object> errors;
-
-        Index::Workspace workspace;
-        std::vector<Match> found;
-        std::vector<std::pair<std::uint32_t, PyRead>> chunk;
-        for (std::size_t next = 0; next < reads.size();) {
-            chunk.clear();
-            for (; next < reads.size() && chunk.size() < kBatchChunk; ++next) {
-                const auto row = static_cast<std::uint32_t>(next);
-                PyRead parsed{{}, times ? times->data()[next] : call_time};
-                if (const Refusal refusal = parse_read(reads[next], parsed)) {
-                    py::object error = make_error("ReadError", refusal.why, py::arg("row") = row,
-                                                  py::arg("field") = refusal.field);
-                    if (!report) raise(error);
-                    errors.append(std::move(error));
-                } else {
-                    chunk.emplace_back(row, parsed);
-                }
+            if (const py::object until = object.attr(valid_until_); !until.is_none()) {
+                entry.validity.until = microseconds_(until).cast<Time>();
             }
-            const py::gil_scoped_release nogil;
-            for (const auto& [row, read] : chunk) {
-                index_->search(read.text, k, read.time, workspace, found);
-                for (const Match& match : found) {
-                    read_column.push_back(row);
-                    entry_column.push_back(match.entry);
-                    edits_column.push_back(static_cast<std::uint8_t>(match.edits));
-                }
+            entry.category = utf8(object.attr(category_));
+            if (const py::object priority = object.attr(priority_); !priority.is_none()) {
+                // The smallest number stands for no priority.
+                constexpr py::ssize_t kMost = std::numeric_limits<std::int32_t>::max();
+                const auto value = py::cast<py::ssize_t>(priority);
+                entry.priority = static_cast<std::int32_t>(std::clamp(value, -kMost, kMost));
             }
         }
-        return Columns(to_numpy(std::move(read_column)), to_numpy(std::move(entry_column)),
-                       to_numpy(std::move(edits_column)), errors);
+        return entries;
     }
 
   private:
-    // By hand, as pybind11 quotes all arguments of a call that it refuses, and with them the read.
-    static unsigned checked(const MaxEdits& max_edits) {
-        const auto number = py::reinterpret_steal<py::object>(PyNumber_Index(max_edits.ptr()));
-        if (!number) throw py::error_already_set();
-        const long value = PyLong_AsLong(number.ptr());
-        if (value == -1 && PyErr_Occurred() != nullptr) PyErr_Clear();
-        if (value < 0 || value > static_cast<long>(kMaxEdits)) {
-            throw py::value_error("max_edits must be 0, 1, 2 or 3");
-        }
-        return static_cast<unsigned>(value);
+    static std::string_view utf8(const py::object& text) {
+        Py_ssize_t size = 0;
+        const char* data = PyUnicode_AsUTF8AndSize(text.ptr(), &size);
+        if (data == nullptr) throw py::error_already_set();
+        return {data, static_cast<std::size_t>(size)};
     }
 
-    // Why a read cannot be used; false if it can.
-    struct Refusal {
-        const char* field = nullptr;
-        std::string_view why;
-
-        explicit operator bool() const noexcept { return field != nullptr; }
-    };
-
-    // Fills `out` from a str or a Read; its time stays where the read has none.
-    static Refusal parse_read(py::handle read, PyRead& out) {
-        std::optional<TextError> error = normalize_object(read, TextKind::read, out.text);
-        if (!error && py::hasattr(read, "text") && py::hasattr(read, "time")) {
-            error = normalize_object(read.attr("text"), TextKind::read, out.text);
-            if (const py::object time = read.attr("time"); !time.is_none()) {
-                if (!py::hasattr(time, "timestamp")) return {"time", "not a datetime"};
-                if (time.attr("tzinfo").is_none()) return {"time", "has no offset from UTC"};
-                out.time = to_time(time);
-            }
+    static void read_plate(const py::object& plate, std::size_t row, IndexEntry& entry) {
+        const auto refuse = [&](std::string_view why) {
+            raise(make_error("EntryError", why, py::arg("row") = row, py::arg("field") = "plate",
+                             py::arg("value") = plate));
+        };
+        const std::optional<TextError> error = normalize_object(plate, TextKind::plate, entry.plate);
+        if (!error || !PyUnicode_Check(plate.ptr())) throw py::type_error("a plate must be str");
+        const std::string_view text = utf8(plate);
+        if (is_pattern(text)) {
+            entry.plate.clear();
+            const PatternError why = parse_pattern(text, entry.pattern.emplace());
+            if (why != PatternError::none) refuse(reason(why));
+        } else if (*error != TextError::none) {
+            refuse(reason(*error));
         }
-        if (!error) return {"text", "neither text nor a Read"};
-        return *error == TextError::none ? Refusal{} : Refusal{"text", reason(*error)};
     }
 
-    std::shared_ptr<const Index> index_;
+    py::object microseconds_;
+    py::str id_ = intern("id"), plate_ = intern("plate"), category_ = intern("category"),
+            priority_ = intern("priority"), valid_from_ = intern("valid_from"),
+            valid_until_ = intern("valid_until");
+
+    static py::str intern(const char* name) {
+        return py::reinterpret_steal<py::str>(PyUnicode_InternFromString(name));
+    }
+};
+
+// Errors of files, as Python expects them.
+template <class Work>
+auto translated(const Work& work) {
+    try {
+        return work();
+    } catch (const SnapshotError& error) {
+        const py::gil_scoped_acquire gil;
+        raise(make_error("SnapshotError", error.what()));
+    } catch (const std::system_error& error) {
+        const py::gil_scoped_acquire gil;
+        raise(py::module_::import("builtins").attr("OSError")(error.code().value(), error.what()));
+    }
+}
+
+class Matcher {
+  public:
+    Matcher(const Entries& entries, const MaxEdits& max_edits, const Microseconds& microseconds)
+        : max_edits_(checked_edits(max_edits)), microseconds_(microseconds) {
+        index_ = std::make_unique<LiveIndex>(make_index(entries));
+    }
+    Matcher(Index index, unsigned max_edits, const Microseconds& microseconds)
+        : index_(std::make_unique<LiveIndex>(std::move(index))),
+          max_edits_(max_edits),
+          microseconds_(microseconds) {}
+    ~Matcher() {
+        const py::gil_scoped_release nogil;  // the thread that folds segments may be at work
+        index_.reset();
+    }
+    Matcher(const Matcher&) = delete;
+    Matcher& operator=(const Matcher&) = delete;
+
+    static std::unique_ptr<Matcher> open(const py::str& path, const Optional<py::int_>& max_edits,
+                                         const Microseconds& microseconds) {
+        unsigned saved = 0;
+        Index index = translated([&] { return Index::open(path.cast<std::string>(), saved); });
+        const unsigned k = max_edits.is_none() ? saved : checked_edits(max_edits);
+        return std::make_unique<Matcher>(std::move(index), k, microseconds);
+    }
+
+    static void verify(const std::string& path) {
+        const py::gil_scoped_release nogil;
+        translated([&] {
+            Snapshot::open(path).verify();
+            unsigned max_edits = 0;
+            static_cast<void>(Index::open(path, max_edits));
+        });
+    }
+
+    void save(const std::string& path) const {
+        const std::shared_ptr<const State> state = index_->state();
+        const py::gil_scoped_release nogil;
+        translated([&] {
+            const auto segments = state->segments();
+            if (segments.size() == 1 && !segments[0].removed)
+                return segments[0].index->save(path, max_edits_);
+            Index(state->entries()).save(path, max_edits_);
+        });
+    }
+
+    [[nodiscard]] std::size_t size() const { return index_->state()->size(); }
+    [[nodiscard]] std::size_t nbytes() const { return index_->state()->nbytes(); }
+    [[nodiscard]] unsigned max_edits() const noexcept { return max_edits_; }
+    [[nodiscard]] EntryIds entry_ids() const { return {index_->state()}; }
+
+    void replace(const Entries& entries) { index_->replace(make_index(entries)); }
+
+    std::size_t apply(const Entries& upserts, const std::vector<std::string>& removals) {
+        std::vector<IndexEntry> entries = EntryReader(microseconds_).read(upserts);
+        const py::gil_scoped_release nogil;
+        return index_->apply(std::move(entries), removals);
+    }
+
+    void settle() {
+        const py::gil_scoped_release nogil;
+        index_->settle();
+    }
+
+    [[nodiscard]] py::typing::List<PyMatch> match(const py::object& read, const MaxEdits& max_edits,
+                                                  const py::object& at, bool alternatives) const {
+        thread_local Index::Workspace workspace;
+        thread_local std::vector<Query> queries;
+        thread_local std::vector<Match> found;
+        const unsigned k = max_edits.is_none() ? max_edits_ : checked_edits(max_edits);
+        queries.clear();
+        found.clear();
+        if (const Refusal refusal =
+                ReadParser(alternatives).parse(read, 0, at.is_none() ? now() : to_time(at), queries)) {
+            raise(make_error("ReadError", refusal.why, py::arg("field") = refusal.field));
+        }
+        const std::shared_ptr<const State> state = index_->state();
+        state->search(queries, k, workspace, found);
+        return list(*state, found);
+    }
+
+    [[nodiscard]] py::typing::List<PyMatch> search(const py::str& query, const py::object& at) const {
+        Pattern pattern;
+        const std::u32string text = to_u32(query);
+        const PatternError error = parse_pattern(std::span<const char32_t>(text), pattern);
+        if (error != PatternError::none) {
+            raise(make_error("PlatewatchError", reason(error), py::arg("field") = "query"));
+        }
+        const std::shared_ptr<const State> state = index_->state();
+        const Time time = at.is_none() ? now() : to_time(at);
+        std::vector<Match> found;
+        {
+            const py::gil_scoped_release nogil;
+            for (const std::uint32_t number : state->search(pattern, time)) found.push_back({0, number, 0});
+        }
+        return list(*state, found);
+    }
+
+    [[nodiscard]] Columns match_batch(const py::object& reads, const MaxEdits& max_edits,
+                                      const py::object& at,
+                                      const std::optional<py::array_t<Time, py::array::c_style>>& times,
+                                      bool report, bool alternatives, unsigned threads) const {
+        const unsigned k = max_edits.is_none() ? max_edits_ : checked_edits(max_edits);
+        const std::unique_ptr<ReadColumn> column = make_read_column(reads);
+        const TextSource source = column->source();
+        if (times && (times->ndim() != 1 || static_cast<std::size_t>(times->size()) != source.rows)) {
+            throw py::value_error("times must have one item a read");
+        }
+        const Time call_time = at.is_none() ? now() : to_time(at);
+        const std::span<const Time> time_of =
+            times ? std::span(times->data(), source.rows) : std::span<const Time>();
+        const std::shared_ptr<const State> state = index_->state();
+        Batch batch;
+        {
+            const py::gil_scoped_release nogil;
+            batch = ::platewatch::match_batch(*state, source, time_of, call_time, k, threads);
+        }
+        std::vector<std::pair<std::uint32_t, Refusal>> refused;
+        for (const BadText& bad : batch.bad) refused.push_back({bad.row, {"text", reason(bad.error)}});
+        ReadParser parser(alternatives);
+        if (!batch.others.empty())
+            match_others(*state, *column, time_of, call_time, k, parser, batch, refused);
+
+        std::ranges::sort(refused, {}, [](const auto& item) { return item.first; });
+        py::typing::List<py::object> errors;
+        for (const auto& [row, refusal] : refused) {
+            py::object error =
+                make_error("ReadError", refusal.why, py::arg("row") = row, py::arg("field") = refusal.field);
+            if (!report) raise(error);
+            errors.append(std::move(error));
+        }
+        return Columns(to_numpy(std::move(batch.read)), to_numpy(std::move(batch.entry)),
+                       to_numpy(std::move(batch.edits)), errors, py::make_tuple(EntryIds{state}),
+                       parser.not_lined_up());
+    }
+
+  private:
+    [[nodiscard]] Index make_index(const Entries& entries) const {
+        std::vector<IndexEntry> rows = EntryReader(microseconds_).read(entries);
+        const py::gil_scoped_release nogil;
+        return Index(std::move(rows));
+    }
+
+    [[nodiscard]] static py::typing::List<PyMatch> list(const State& state, const std::vector<Match>& found) {
+        py::list matches(found.size());
+        for (std::size_t i = 0; i < found.size(); ++i) matches[i] = PyMatch(state, found[i]);
+        return matches;
+    }
+
+    // The rows that are no text: Reads, and what cannot be matched at all.
+    static void match_others(const State& state, const ReadColumn& column, std::span<const Time> times,
+                             Time at, unsigned k, ReadParser& parser, Batch& batch,
+                             std::vector<std::pair<std::uint32_t, Refusal>>& refused) {
+        std::vector<Query> queries;
+        for (const std::uint32_t row : batch.others) {
+            PyObject* object = column.object(row);
+            const Refusal refusal = object == nullptr
+                                        ? Refusal{"text", "is null"}
+                                        : parser.parse(object, row, times.empty() ? at : times[row], queries);
+            if (refusal) refused.emplace_back(row, refusal);
+        }
+        const py::gil_scoped_release nogil;
+        merge(batch, match_queries(state, queries, k));
+    }
+
+    std::unique_ptr<LiveIndex> index_;
     unsigned max_edits_;
+    Microseconds microseconds_;
 };
 
 }  // namespace
@@ -227,43 +358,75 @@ PLATEWATCH_KERNEL forces one; ValueError if this machine cannot run it.)");
 
     py::class_<PyMatch>(m, "Match", "A wanted entry that lies within the allowed edits of a read.")
         .def_readonly("entry_id", &PyMatch::entry_id, "The entry's id.")
-        .def_readonly("plate", &PyMatch::plate, "The entry's canonical plate.")
+        .def_readonly("plate", &PyMatch::plate, "The entry's canonical plate or pattern.")
         .def_readonly("edits", &PyMatch::edits, "Levenshtein distance between read and entry, 0 to 3.")
+        .def_readonly("category", &PyMatch::category, "The entry's category; \"\" if it has none.")
+        .def_property_readonly(
+            "priority", [](const PyMatch& a) -> Optional<py::int_> { return a.priority; },
+            "The entry's priority; None if it has none.")
         .def("__eq__",
              [](const PyMatch& a, const py::object& other) {
-                 return py::isinstance<PyMatch>(other) && a == other.cast<const PyMatch&>();
+                 return py::isinstance<PyMatch>(other) &&
+                        a.fields().equal(other.cast<const PyMatch&>().fields());
              })
-        .def("__hash__",
-             [](const PyMatch& a) { return py::hash(py::make_tuple(a.entry_id, a.plate, a.edits)); })
+        .def("__hash__", [](const PyMatch& a) { return py::hash(a.fields()); })
         .def("__repr__", [](const PyMatch& a) {
             return py::str("Match(entry_id={!r}, plate={!r}, edits={})").format(a.entry_id, a.plate, a.edits);
         });
 
-    py::class_<EntryIds>(m, "EntryIds", "The entries' ids by number, in the order of their code points.")
-        .def("__len__", [](const EntryIds& ids) { return ids.index->size(); })
+    py::class_<EntryIds>(
+        m, "EntryIds",
+        "The entries' ids by number. The numbers follow the order of the ids, but for entries that "
+        "were added to a matcher later; entries taken out may still have one.")
+        .def("__len__", [](const EntryIds& ids) { return ids.state->numbers(); })
         .def("__getitem__", &EntryIds::at, py::arg("entry"))
         .def("__iter__", [](const py::object& ids) -> py::typing::Iterator<py::str> {
             return py::reinterpret_steal<py::iterator>(PySeqIter_New(ids.ptr()));
         });
 
     py::class_<Matcher>(m, "Matcher", "The index of platewatch.Matcher.")
-        .def(py::init<const Rows&, const MaxEdits&>(), py::arg("entries"), py::arg("max_edits"),
-             "entries: (id, plate, valid_from, valid_until) with times in microseconds since 1970 UTC, or "
-             "None.")
+        .def(py::init(&Matcher::open), py::arg("snapshot"), py::arg("max_edits"), py::arg("microseconds"),
+             "snapshot: the path of one, to map. max_edits: None for the one that was saved.")
+        .def(py::init<const Entries&, const MaxEdits&, const Microseconds&>(), py::arg("entries"),
+             py::arg("max_edits"), py::arg("microseconds"),
+             "entries: objects with the fields of platewatch.Entry. microseconds: turns a datetime into "
+             "microseconds "
+             "since 1970 UTC.")
         .def("__len__", &Matcher::size)
-        .def_property_readonly("nbytes", &Matcher::nbytes,
-                               "Bytes of the index: keys and tries; ids, plates and validity apart.")
+        .def_property_readonly(
+            "nbytes", &Matcher::nbytes,
+            "Bytes of the index: keys and tries; ids, plates and other metadata, patterns and "
+            "what was added since it was built count apart.")
         .def_property_readonly("max_edits", &Matcher::max_edits, "The default of the calls' max_edits.")
         .def_property_readonly("entry_ids", &Matcher::entry_ids,
                                "The ids by the number that a batch's `entry` column gives.")
         .def("match", &Matcher::match, py::arg("read"), py::kw_only(), py::arg("max_edits") = py::none(),
-             py::arg("at") = py::none(),
+             py::arg("at") = py::none(), py::arg("alternatives") = false,
              R"(Every valid entry within max_edits of the read, in the order edits, id.
 
 `read` is text or a platewatch.Read. `at` is the time for a read that has none; now, if left out.
+With alternatives=True, the likeliest ways to choose among its characters' alternatives, at most 64, and its
+`candidates` count as further texts of a Read, and edits are the least over them.
 Raises ReadError if the text is empty, over 16 symbols or not valid Unicode.)")
+        .def("search", &Matcher::search, py::arg("query"), py::kw_only(), py::arg("at") = py::none(),
+             R"(The valid entries that fit a plate with unknown characters, in the order of their ids.
+
+`?` is one symbol, `*` any run of symbols, `[가거]` one of a set. A pattern entry fits if some plate fits both.
+Raises PlatewatchError if the query is no pattern.)")
+        .def("save", &Matcher::save, py::arg("path"),
+             R"(Write a snapshot: the index with the entries' metadata, as one file that `open` maps.
+
+It is written beside `path`, synced and renamed, so whoever has an older one open keeps it. Raises OSError.)")
+        .def("settle", &Matcher::settle,
+             "Wait until the background has folded all changes that it wants to fold.")
+        .def("_replace", &Matcher::replace, py::arg("entries"))
+        .def("_apply", &Matcher::apply, py::arg("upserts"), py::arg("removals"))
+        .def_static("verify", &Matcher::verify, py::arg("path"),
+                    "Read a whole snapshot and check every byte of it. Raises SnapshotError or OSError.")
         .def("_match_batch", &Matcher::match_batch, py::arg("reads"), py::arg("max_edits"), py::arg("at"),
-             py::arg("times"), py::arg("report"), "The columns of platewatch.Matcher.match_batch.");
+             py::arg("times"), py::arg("report"), py::arg("alternatives"), py::arg("threads"),
+             "The columns of platewatch.Matcher.match_batch, the errors, the ids, and how many `chars` did "
+             "not line up.");
 }
 
 }  // namespace platewatch

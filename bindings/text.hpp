@@ -6,38 +6,56 @@
 #include <optional>
 #include <string>
 
+#include "platewatch/batch.hpp"
 #include "platewatch/normalize.hpp"
 
 namespace platewatch {
 
 namespace py = pybind11;
 
-// Accepts str and bytes (UTF-8); nullopt for anything else.
-inline std::optional<TextError> normalize_object(py::handle text, TextKind kind, Symbols& out) {
-    if (PyUnicode_Check(text.ptr())) {
-        const auto size = static_cast<std::size_t>(PyUnicode_GET_LENGTH(text.ptr()));
-        switch (PyUnicode_KIND(text.ptr())) {
+// Where a str or bytes (UTF-8) has its text; no text for anything else. Needs no GIL, but that the object
+// lives.
+inline TextView text_view(PyObject* text) noexcept {
+    static_assert(sizeof(Py_UCS2) == sizeof(char16_t) && sizeof(Py_UCS4) == sizeof(char32_t));
+    if (PyUnicode_Check(text)) {
+        const auto size = static_cast<std::uint32_t>(PyUnicode_GET_LENGTH(text));
+        switch (PyUnicode_KIND(text)) {
             case PyUnicode_1BYTE_KIND:
-                return normalize(std::span<const std::uint8_t>(PyUnicode_1BYTE_DATA(text.ptr()), size), kind,
-                                 out);
+                return {PyUnicode_DATA(text), size, TextView::Unit::latin1};
             case PyUnicode_2BYTE_KIND:
-                static_assert(sizeof(Py_UCS2) == sizeof(char16_t));
-                return normalize(
-                    std::span(reinterpret_cast<const char16_t*>(PyUnicode_2BYTE_DATA(text.ptr())), size),
-                    kind, out);
+                return {PyUnicode_DATA(text), size, TextView::Unit::ucs2};
             default:
-                static_assert(sizeof(Py_UCS4) == sizeof(char32_t));
-                return normalize(
-                    std::span(reinterpret_cast<const char32_t*>(PyUnicode_4BYTE_DATA(text.ptr())), size),
-                    kind, out);
+                return {PyUnicode_DATA(text), size, TextView::Unit::utf32};
         }
     }
-    if (PyBytes_Check(text.ptr())) {
-        const std::string_view utf8(PyBytes_AS_STRING(text.ptr()),
-                                    static_cast<std::size_t>(PyBytes_GET_SIZE(text.ptr())));
-        return normalize(utf8, kind, out);
+    if (PyBytes_Check(text)) {
+        return {PyBytes_AS_STRING(text), static_cast<std::uint32_t>(PyBytes_GET_SIZE(text)),
+                TextView::Unit::utf8};
     }
-    return std::nullopt;
+    return {};
+}
+
+// nullopt for what is neither str nor bytes.
+inline std::optional<TextError> normalize_object(py::handle text, TextKind kind, Symbols& out) {
+    const TextView view = text_view(text.ptr());
+    if (view.unit == TextView::Unit::none) return std::nullopt;
+    return normalize(view, kind, out);
+}
+
+// A str as code points.
+inline std::u32string to_u32(py::handle text) {
+    const TextView view = text_view(text.ptr());
+    const auto copy = [&]<class Unit>(const Unit* units) { return std::u32string(units, units + view.size); };
+    switch (view.unit) {
+        case TextView::Unit::latin1:
+            return copy(static_cast<const std::uint8_t*>(view.data));
+        case TextView::Unit::ucs2:
+            return copy(static_cast<const char16_t*>(view.data));
+        case TextView::Unit::utf32:
+            return copy(static_cast<const char32_t*>(view.data));
+        default:
+            throw py::type_error("text must be str");
+    }
 }
 
 inline py::str to_str(std::string_view utf8) { return {utf8.data(), utf8.size()}; }

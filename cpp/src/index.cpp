@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <bit>
 #include <iterator>
+#include <map>
 #include <numeric>
+#include <ranges>
 #include <stdexcept>
 #include <tuple>
 #include <utility>
 
+#include "platewatch/normalize.hpp"
 #include "platewatch/region.hpp"
 
 namespace platewatch {
@@ -70,6 +73,8 @@ Index::Index(std::vector<IndexEntry> entries) {
         }
     };
     StringPool::Builder ids, plates;
+    std::vector<Pattern> patterns;
+    Column<std::uint32_t> pattern_entries;
     ids.reserve(entries.size());
     plates.reserve(entries.size());
     short_forms.reserve(entries.size());
@@ -77,6 +82,12 @@ Index::Index(std::vector<IndexEntry> entries) {
         const IndexEntry& entry = entries[order[number]];
         const std::u32string_view plate = entry.plate.view();
         ids.push_back(entry.id);
+        if (entry.pattern) {
+            plates.push_back(to_utf8(*entry.pattern));
+            patterns.push_back(*entry.pattern);
+            pattern_entries.push_back(number);
+            continue;
+        }
         plates.push_back(to_utf8(plate));
         if (has_region_mark(plate)) {
             add_form(entry.plate, {number, Owner::Form::marked});
@@ -87,11 +98,27 @@ Index::Index(std::vector<IndexEntry> entries) {
     }
     ids_ = std::move(ids).build();
     plates_ = std::move(plates).build();
+    patterns_ = PatternIndex(patterns);
+    pattern_entries_ = std::move(pattern_entries);
+    const auto column = [&](const auto& value_of) {
+        Column<decltype(value_of(entries[0]))> values;
+        values.reserve(entries.size());
+        for (const std::uint32_t i : order) values.push_back(value_of(entries[i]));
+        return values;
+    };
     if (!std::ranges::all_of(entries, &Validity::always, &IndexEntry::validity)) {
-        Column<Validity> validity;
-        validity.reserve(entries.size());
-        for (const std::uint32_t i : order) validity.push_back(entries[i].validity);
-        validity_ = std::move(validity);
+        validity_ = column([](const IndexEntry& entry) { return entry.validity; });
+    }
+    if (std::ranges::any_of(entries, [](const IndexEntry& entry) { return entry.priority.has_value(); })) {
+        priority_ = column([](const IndexEntry& entry) { return entry.priority.value_or(kNoPriority); });
+    }
+    std::map<std::string_view, std::uint32_t> categories;
+    for (const IndexEntry& entry : entries) categories.emplace(entry.category, 0);
+    if (categories.size() > 1 || (categories.size() == 1 && !categories.begin()->first.empty())) {
+        StringPool::Builder names;
+        for (std::uint32_t next = 0; auto& [name, place] : categories) names.push_back(name), place = next++;
+        categories_ = std::move(names).build();
+        category_ = column([&](const IndexEntry& entry) { return categories.at(entry.category); });
     }
     Shared shared;
     short_ = build(std::move(short_forms), shared);
@@ -138,6 +165,7 @@ void Index::search(std::span<const Query> block, unsigned k, Workspace& workspac
             add_probe(Symbols(without_region_mark(text.view())), workspace);
         }
     }
+    if (patterns_.size() != 0) search_patterns(block, k, workspace, out);
     search_section(short_, block, workspace.short_probes, k, workspace, workspace.short_keys, out);
     search_section(short_, block, workspace.long_probes, k, workspace, workspace.short_keys, out);
     if (long_.keys.size() == 0) return;
@@ -168,19 +196,106 @@ void Index::search_section(const Section<Key>& section, std::span<const Query> b
     for (const KeyMatch& key : workspace.keys) {
         const Workspace::Text& text = workspace.texts[probes[key.probe].tag];
         const Query& query = block[text.query];
-        const auto report = [&](Owner owner) {
+        for_each_owner(section.owners[key.place], [&](Owner owner) {
             if (text.plain_only && owner.form() != Owner::Form::plain) return;
             if (!validity_.empty() && !validity_[owner.number()].holds(query.at)) return;
             out.push_back({query.read, owner.number(), key.edits});
-        };
-        const Owner owner = section.owners[key.place];
-        if (owner.form() != Owner::Form::several) {
-            report(owner);
-            continue;
-        }
-        const std::uint32_t begin = owner.number() == 0 ? 0 : shared_ends_[owner.number() - 1];
-        for (std::uint32_t i = begin; i < shared_ends_[owner.number()]; ++i) report(shared_[i]);
+        });
     }
+}
+
+// Calls visit(owner) for each entry that a key stands for. An unverified snapshot may hold nonsense here.
+template <class Visit>
+void Index::for_each_owner(Owner owner, const Visit& visit) const {
+    if (owner.form() != Owner::Form::several) {
+        if (owner.number() < size()) visit(owner);
+        return;
+    }
+    if (owner.number() >= shared_ends_.size()) return;
+    const std::size_t begin = owner.number() == 0 ? 0 : shared_ends_[owner.number() - 1];
+    const std::size_t end = std::min<std::size_t>(shared_ends_[owner.number()], shared_.size());
+    for (std::size_t i = begin; i < end; ++i) {
+        if (shared_[i].number() < size()) visit(shared_[i]);
+    }
+}
+
+void Index::search_patterns(std::span<const Query> block, unsigned k, Workspace& workspace,
+                            std::vector<Match>& out) const {
+    for (const Query& query : block) {
+        patterns_.search(query.text.view(), k, workspace.pattern_walk, workspace.patterns);
+        for (const PatternMatch& match : workspace.patterns) {
+            const std::uint32_t entry = pattern_entries_[match.pattern];
+            if (entry < size() && validity(entry).holds(query.at))
+                out.push_back({query.read, entry, match.edits});
+        }
+    }
+}
+
+std::string_view Index::category(std::uint32_t entry) const noexcept {
+    if (category_.empty() || category_[entry] >= categories_.size()) return {};
+    return categories_[category_[entry]];
+}
+
+std::optional<std::int32_t> Index::priority(std::uint32_t entry) const noexcept {
+    if (priority_.empty() || priority_[entry] == kNoPriority) return std::nullopt;
+    return priority_[entry];
+}
+
+IndexEntry Index::entry(std::uint32_t number) const {
+    IndexEntry entry{
+        std::string(id(number)), {}, validity(number), std::string(category(number)), priority(number)};
+    if (is_pattern(plate(number))) {
+        if (parse_pattern(plate(number), entry.pattern.emplace()) != PatternError::none)
+            entry.pattern.reset();
+    } else if (normalize(plate(number), TextKind::plate, entry.plate) != TextError::none) {
+        entry.plate.clear();
+    }
+    return entry;
+}
+
+std::optional<std::uint32_t> Index::find(std::string_view id) const noexcept {
+    const auto numbers = std::views::iota(std::uint32_t{0}, static_cast<std::uint32_t>(size()));
+    const auto id_of = [this](std::uint32_t number) { return ids_[number]; };
+    const auto place = std::ranges::lower_bound(numbers, id, {}, id_of);
+    if (place == numbers.end() || id_of(*place) != id) return std::nullopt;
+    return *place;
+}
+
+std::vector<std::uint32_t> Index::search(const Pattern& query, Time at) const {
+    std::vector<std::uint32_t> found;
+    const auto look_up = [&](const auto& section, const Pattern& pattern, bool plain_only) {
+        std::vector<std::uint32_t> places;
+        section.keys.search(pattern, alphabet_, places);
+        for (const std::uint32_t place : places) {
+            for_each_owner(section.owners[place], [&](Owner owner) {
+                if (plain_only && owner.form() != Owner::Form::plain) return;
+                if (validity(owner.number()).holds(at)) found.push_back(owner.number());
+            });
+        }
+    };
+    const auto look_up_both = [&](const Pattern& pattern, bool plain_only) {
+        look_up(short_, pattern, plain_only);
+        look_up(long_, pattern, plain_only);
+    };
+    const std::vector<Pattern> bare = bare_forms(query);
+    look_up_both(query, false);
+    for (const Pattern& pattern : bare) look_up_both(pattern, true);
+
+    for (const std::uint32_t number : pattern_entries_) {
+        Pattern listed;
+        if (number >= size() || parse_pattern(plate(number), listed) != PatternError::none) continue;
+        const std::vector<Pattern> bare_listed = bare_forms(listed);
+        const bool fits =
+            overlap(query, listed) ||
+            std::ranges::any_of(bare_listed, [&](const Pattern& form) { return overlap(query, form); }) ||
+            (!has_region_mark(listed) &&
+             std::ranges::any_of(bare, [&](const Pattern& form) { return overlap(form, listed); }));
+        if (fits && validity(number).holds(at)) found.push_back(number);
+    }
+    std::ranges::sort(found);
+    const auto repeats = std::ranges::unique(found);
+    found.erase(repeats.begin(), repeats.end());
+    return found;
 }
 
 void order_matches(std::vector<Match>& matches) {
@@ -190,6 +305,85 @@ void order_matches(std::vector<Match>& matches) {
         matches, [](const Match& a, const Match& b) { return a.read == b.read && a.entry == b.entry; });
     matches.erase(repeats.begin(), repeats.end());
     std::ranges::sort(matches, {}, [](const Match& m) { return std::tuple(m.read, m.edits, m.entry); });
+}
+
+// Every array that a snapshot keeps, and the number of its section.
+template <class Self, class Visit>
+void Index::for_each_part(Self& self, Visit&& visit) {
+    const auto from = [&](int first) {
+        return [&visit, first](int part, auto& array) { visit(first + part, array); };
+    };
+    KeyIndex<Key8>::for_each_part(self.short_.keys, from(100));
+    visit(110, self.short_.owners);
+    KeyIndex<Key16>::for_each_part(self.long_.keys, from(200));
+    visit(210, self.long_.owners);
+    visit(300, self.shared_);
+    visit(301, self.shared_ends_);
+    StringPool::for_each_part(self.ids_, from(400));
+    StringPool::for_each_part(self.plates_, from(410));
+    visit(420, self.validity_);
+    StringPool::for_each_part(self.categories_, from(430));
+    visit(432, self.category_);
+    visit(433, self.priority_);
+    visit(500, self.pattern_entries_);
+}
+
+namespace {
+
+// The sections that no Array holds.
+constexpr std::uint32_t kFactsSection = 1, kAlphabetSection = 2, kPatternSections = 510;
+
+struct Facts {
+    std::uint64_t entries;
+    std::uint32_t max_edits;
+    std::uint32_t reserved = 0;
+};
+
+}  // namespace
+
+void Index::save(const std::string& path, unsigned max_edits) const {
+    const Facts facts{size(), max_edits};
+    SnapshotWriter writer;
+    writer.add(kFactsSection, std::span(&facts, 1));
+    writer.add(kAlphabetSection, std::span(alphabet_.symbols()));
+    for_each_part(
+        *this, [&](int id, const auto& array) { writer.add(static_cast<std::uint32_t>(id), array.view()); });
+    const PatternIndex::Arrays& patterns = patterns_.arrays();
+    writer.add(kPatternSections, patterns.symbols);
+    writer.add(kPatternSections + 1, patterns.nodes);
+    writer.add(kPatternSections + 2, patterns.forms);
+    writer.add(kPatternSections + 3, patterns.members);
+    writer.add(kPatternSections + 4, patterns.set_ends);
+    writer.write(path);
+}
+
+Index Index::open(const std::string& path, unsigned& max_edits) {
+    Index index;
+    index.snapshot_ = std::make_shared<const Snapshot>(Snapshot::open(path));
+    const Snapshot& snapshot = *index.snapshot_;
+    const auto facts = snapshot.section<Facts>(kFactsSection);
+    const auto symbols = snapshot.section<char32_t>(kAlphabetSection);
+    for_each_part(index, [&]<class T>(int id, Array<T>& array) {
+        array = Array<T>(snapshot.section<T>(static_cast<std::uint32_t>(id)));
+    });
+    index.patterns_ = PatternIndex({snapshot.section<char32_t>(kPatternSections),
+                                    snapshot.section<PatternIndex::Node>(kPatternSections + 1),
+                                    snapshot.section<PatternIndex::Form>(kPatternSections + 2),
+                                    snapshot.section<std::uint32_t>(kPatternSections + 3),
+                                    snapshot.section<std::uint32_t>(kPatternSections + 4)},
+                                   index.pattern_entries_.size());
+    const std::size_t entries = facts.empty() ? 0 : facts[0].entries;
+    const auto one_each = [&](const auto& column) { return column.empty() || column.size() == entries; };
+    const bool sound = facts.size() == 1 && facts[0].max_edits <= kMaxEdits && symbols.size() <= kMaxCode &&
+                       index.short_.keys.restore() &&
+                       index.short_.keys.size() == index.short_.owners.size() && index.long_.keys.restore() &&
+                       index.long_.keys.size() == index.long_.owners.size() && index.ids_.size() == entries &&
+                       index.plates_.size() == entries && one_each(index.validity_) &&
+                       one_each(index.category_) && one_each(index.priority_);
+    if (!sound) throw SnapshotError(path + ": its sections do not fit together");
+    index.alphabet_ = Alphabet({symbols.begin(), symbols.end()});
+    max_edits = facts[0].max_edits;
+    return index;
 }
 
 std::size_t Index::nbytes() const noexcept {

@@ -105,6 +105,19 @@ KeyIndex<Key>::KeyIndex(Column<Key> keys) : size_(keys.size()), kernel_(&active_
 }
 
 template <class Key>
+bool KeyIndex<Key>::restore() {
+    const std::size_t size = forward_.size() - kKernelPadding;
+    if (forward_.size() < kKernelPadding || backward_.size() != forward_.size() || size >= Trie<Key>::kLeaf) {
+        return false;
+    }
+    size_ = size;
+    kernel_ = &active_kernel();
+    forward_trie_.restore(static_cast<std::uint32_t>(size));
+    backward_trie_.restore(static_cast<std::uint32_t>(size));
+    return true;
+}
+
+template <class Key>
 void KeyIndex<Key>::search(std::span<const Probe> block, unsigned k, Workspace& workspace,
                            std::vector<KeyMatch>& out) const {
     if (size_ == 0) return;
@@ -278,6 +291,51 @@ void KeyIndex<Key>::visit_both(const Probe& probe, unsigned k, Workspace& worksp
                    [&](const Anchor& anchor) { visit(false, anchor); });
     visit_anchored(backward_trie_, backward, mirrored, probe.size - cut.place, cut.backward_edits, in_turns,
                    workspace.ways, [&](const Anchor& anchor) { visit(true, anchor); });
+}
+
+template <class Key>
+void KeyIndex<Key>::search(const Pattern& pattern, const Alphabet& alphabet,
+                           std::vector<std::uint32_t>& out) const {
+    const auto is_run = [](const Token& token) { return token.kind == Token::Kind::run; };
+    const bool mirrored =
+        !pattern.tokens().empty() && is_run(pattern.tokens().front()) && !is_run(pattern.tokens().back());
+    const KeyPattern automaton(pattern, alphabet, mirrored);
+    const Trie<Key>& trie = mirrored ? backward_trie_ : forward_trie_;
+    Workspace workspace;
+    const auto report = [&](std::uint32_t place) {
+        if (mirrored) {
+            workspace.sought.push_back({reversed(backward_[place]), 0, 0});
+        } else {
+            out.push_back(place);
+        }
+    };
+    // A trie has fewer nodes than slots, and no key in two leaves; one of an unverified snapshot might go in
+    // circles.
+    std::size_t nodes_left = trie.nbytes() / sizeof(TrieSlot) + 1, keys_left = size_;
+    const auto walk = [&](const auto& self, const Node& node, KeyPattern::States states,
+                          std::size_t depth) -> void {
+        if (states == 0 || nodes_left == 0) return;
+        --nodes_left;
+        if (node.is_leaf() || depth == kKeySymbols<Key>) {
+            const KeyRange range = trie.range_of(node);
+            if (range.size() > keys_left) return;
+            keys_left -= range.size();
+            const Array<Key>& keys = mirrored ? backward_ : forward_;
+            for (std::uint32_t i = range.begin; i < range.end; ++i) {
+                if (automaton.fits(keys[i])) report(i);
+            }
+            return;
+        }
+        trie.for_each_child(node, [&](Code code, const Node& child) {
+            // A key that ends here is a leaf of its own: it is read from its start, so no step is due.
+            self(self, child, code == kPadding ? states : automaton.step(states, code), depth + 1);
+        });
+    };
+    walk(walk, trie.root(), automaton.start(), 0);
+
+    std::vector<KeyMatch> found;
+    find_sought(workspace, found);
+    for (const KeyMatch& match : found) out.push_back(match.place);
 }
 
 // Appends the places of the keys sought, which are in the index, or are not found.

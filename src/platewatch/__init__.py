@@ -8,7 +8,7 @@ matcher.match("12거3456")
 
 from platewatch._core import Match, Plate, cpu_features, normalize, parse
 from platewatch._core import __version__ as __version__
-from platewatch.errors import ConfigError, EntryError, PlatewatchError, ReadError
+from platewatch.errors import ConfigError, EntryError, PlatewatchError, ReadError, SnapshotError
 from platewatch.hotlist import Entry, Hotlist, HotlistDelta
 from platewatch.matcher import MatchBatch, Matcher
 from platewatch.reads import Candidate, Character, Read
@@ -28,6 +28,7 @@ __all__ = [
     "PlatewatchError",
     "Read",
     "ReadError",
+    "SnapshotError",
     "cpu_features",
     "normalize",
     "parse",

@@ -39,5 +39,9 @@ class ReadError(PlatewatchError):
     """A read is not usable. Never carries the read's text: a read that is no hit is nobody's business."""
 
 
+class SnapshotError(PlatewatchError):
+    """A file is no snapshot, a damaged one, or of a newer version."""
+
+
 class ConfigError(PlatewatchError):
     """The service's configuration is not usable; `field` is the dotted name of the setting."""

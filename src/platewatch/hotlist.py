@@ -5,8 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import unicodedata
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, timezone
@@ -16,13 +15,13 @@ from typing import Any, Self, TypeAlias
 
 import msgspec
 
-from platewatch._core import normalize, parse
+from platewatch._core import admits_everything, is_pattern, normalize, normalize_pattern, parse
 from platewatch.errors import EntryError, PlatewatchError
 
 KOREAN_TIME = timezone(timedelta(hours=9), "KST")
 MAX_DISTINCT_SYMBOLS = 254  # an index codes a symbol in one byte
 
-_PATTERN_CHARACTERS = frozenset("?*[]")
+_REMEMBERED_CHANGES = 100_000  # ids; a matcher that is further behind indexes the list anew
 _REPLACEMENT_CHARACTER = "\ufffd"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -63,7 +62,7 @@ class LoadReport:
 
     rows: int = 0
     duplicates: int = 0  # rows whose id stood in an earlier row: the last wins
-    patterns: int = 0  # rows refused because their plate is a pattern
+    patterns: int = 0  # entries whose plate is a pattern
     errors: list[EntryError] = field(default_factory=list)
 
 
@@ -76,11 +75,13 @@ class Hotlist:
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self._entries: dict[str, Entry] = {}
         self._symbols: set[str] = set()
+        self._changes: deque[tuple[int, str]] = deque(maxlen=_REMEMBERED_CHANGES)  # (version, id), oldest first
+        self._forgotten = 0  # changes of versions up to this one may have dropped out of _changes
         self.version = 0
         self.report = LoadReport()
         for entry in entries:
-            self.add(entry)
-        self.version = 0
+            checked = self._checked(entry)
+            self._entries[checked.id] = checked
 
     # ------------------------------------------------------------------ sources
 
@@ -137,13 +138,11 @@ class Hotlist:
                 if not isinstance(row, Mapping):
                     raise EntryError("not a mapping of fields", value=row)
                 entry = hotlist._checked(_entry(_with_plate_as_id(row) if id_from_plate else row))
-            except PatternError as error:
-                report.patterns += 1
-                _refuse(error, number, report, strict)
             except EntryError as error:
                 _refuse(error, number, report, strict)
             else:
                 report.duplicates += entry.id in hotlist._entries
+                report.patterns += is_pattern(entry.plate)
                 hotlist._entries[entry.id] = entry
         return hotlist
 
@@ -153,12 +152,12 @@ class Hotlist:
         """Add an entry, or replace the one with its id. Raises EntryError."""
         checked = self._checked(entry)
         self._entries[checked.id] = checked
-        self.version += 1
+        self._changed([checked.id])
 
     def remove(self, entry_id: str) -> None:
         """Raises KeyError if the id is not listed."""
         del self._entries[entry_id]
-        self.version += 1
+        self._changed([entry_id])
 
     def apply(self, delta: HotlistDelta) -> None:
         """Apply a change as a whole: if one of its entries is bad, EntryError is raised and nothing changes."""
@@ -173,35 +172,34 @@ class Hotlist:
         except EntryError:
             self._entries, self._symbols = before
             raise
+        self._changed([*delta.removals, *(entry.id for entry in delta.upserts)])
+
+    def _changed(self, ids: Iterable[str]) -> None:
         self.version += 1
+        for entry_id in ids:
+            if len(self._changes) == _REMEMBERED_CHANGES:
+                self._forgotten = self._changes[0][0]
+            self._changes.append((self.version, entry_id))
+
+    def changed_since(self, version: int) -> set[str] | None:
+        """The ids that were added, replaced or removed after a version; None if that is too long ago to tell."""
+        if version < self._forgotten:
+            return None
+        return {entry_id for at, entry_id in self._changes if at > version}
 
     def _checked(self, entry: Entry) -> Entry:
         """The entry with its canonical plate; takes note of its symbols."""
-        if not entry.id:
-            raise EntryError("missing", field="id")
-        for name in ("id", "plate", "category", "agency", "note"):
-            try:
-                _text(getattr(entry, name))
-            except (TypeError, ValueError) as error:
-                raise EntryError(str(error), field=name, value=getattr(entry, name)) from None
-        begin, end = microseconds(entry.valid_from), microseconds(entry.valid_until)
-        if begin is not None and end is not None and begin >= end:
-            raise EntryError("is not after valid_from", field="valid_until", value=str(entry.valid_until))
-        text = entry.plate
-        if not _PATTERN_CHARACTERS.isdisjoint(text if text.isascii() else unicodedata.normalize("NFKC", text)):
-            raise PatternError("patterns are not supported yet", field="plate", value=text)
-        if _REPLACEMENT_CHARACTER in text:
-            raise EntryError("holds U+FFFD: the text was decoded wrongly", field="plate", value=text)
-        plate = _canonical(text)
-        self._note_symbols(plate)
-        return entry if plate == text else msgspec.structs.replace(entry, plate=plate)
+        checked = check(entry)
+        if not is_pattern(checked.plate):
+            self._note_symbols(checked.plate)
+        return checked
 
     def _note_symbols(self, plate: str) -> None:
         if self._symbols.issuperset(plate):
             return
         if len(self._symbols.union(plate)) > MAX_DISTINCT_SYMBOLS:
             # Entries that were replaced or removed may have been the last to use a symbol.
-            self._symbols = {symbol for entry in self for symbol in entry.plate}
+            self._symbols = {symbol for entry in self if not is_pattern(entry.plate) for symbol in entry.plate}
         if len(self._symbols.union(plate)) > MAX_DISTINCT_SYMBOLS:
             raise EntryError(
                 f"its symbols would be more than {MAX_DISTINCT_SYMBOLS} distinct ones in the list",
@@ -224,13 +222,24 @@ class Hotlist:
     def __getitem__(self, entry_id: str) -> Entry:
         return self._entries[entry_id]
 
-    def rows(self) -> list[tuple[str, str, int | None, int | None]]:
-        """(id, plate, valid_from, valid_until) of each entry, times in microseconds since 1970 UTC."""
-        return [(e.id, e.plate, microseconds(e.valid_from), microseconds(e.valid_until)) for e in self]
 
-
-class PatternError(EntryError):
-    """A plate with unknown characters, where only plain plates are taken."""
+def check(entry: Entry) -> Entry:
+    """The entry with its canonical plate or pattern. Raises EntryError."""
+    if not entry.id:
+        raise EntryError("missing", field="id")
+    for name in ("id", "plate", "category", "agency", "note"):
+        try:
+            _text(getattr(entry, name))
+        except (TypeError, ValueError) as error:
+            raise EntryError(str(error), field=name, value=getattr(entry, name)) from None
+    begin, end = microseconds(entry.valid_from), microseconds(entry.valid_until)
+    if begin is not None and end is not None and begin >= end:
+        raise EntryError("is not after valid_from", field="valid_until", value=str(entry.valid_until))
+    text = entry.plate
+    if _REPLACEMENT_CHARACTER in text:
+        raise EntryError("holds U+FFFD: the text was decoded wrongly", field="plate", value=text)
+    plate = _canonical(text)
+    return entry if plate == text else msgspec.structs.replace(entry, plate=plate)
 
 
 def microseconds(moment: datetime | None) -> int | None:
@@ -246,7 +255,7 @@ def microseconds(moment: datetime | None) -> int | None:
 
 
 def _refuse(error: EntryError, row: int, report: LoadReport, strict: bool) -> None:
-    located = type(error)(error.reason, row=row, field=error.field, value=error.value)
+    located = EntryError(error.reason, row=row, field=error.field, value=error.value)
     if strict:
         raise located
     report.errors.append(located)
@@ -254,7 +263,13 @@ def _refuse(error: EntryError, row: int, report: LoadReport, strict: bool) -> No
 
 def _canonical(plate: str) -> str:
     try:
-        return normalize(plate)
+        if not is_pattern(plate):
+            return normalize(plate)
+        if admits_everything(plate):
+            raise EntryError("a pattern that every plate fits", field="plate", value=plate)
+        return normalize_pattern(plate)
+    except EntryError:
+        raise
     except PlatewatchError as error:
         raise EntryError(error.reason, field="plate", value=plate) from None
 
@@ -422,4 +437,4 @@ def _with_progress(rows: Iterable[Row], progress: Callable[[int], None] | None) 
 
 def kinds(hotlist: Hotlist) -> Counter[str]:
     """How many entries there are of each kind of plate."""
-    return Counter(parse(entry.plate).kind for entry in hotlist)
+    return Counter("pattern" if is_pattern(entry.plate) else parse(entry.plate).kind for entry in hotlist)

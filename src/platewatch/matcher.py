@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from pathlib import Path
+from threading import Lock
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from platewatch import _core
-from platewatch.errors import ReadError
-from platewatch.hotlist import Hotlist
+from platewatch.errors import EntryError, ReadError
+from platewatch.hotlist import Entry, Hotlist, check, microseconds
 from platewatch.reads import Read
 
 
@@ -22,7 +24,7 @@ class MatchBatch:
 
     `read` (uint32) is the read's place in the batch, `entry` (uint32) the entry's number in `entry_ids`,
     `edits` (uint8) their distance. `errors` lists the reads that could not be matched; their row is the place
-    in the batch.
+    in the batch. `not_lined_up` counts the reads whose `chars` did not line up with their text and were ignored.
     """
 
     read: npt.NDArray[np.uint32]
@@ -30,6 +32,7 @@ class MatchBatch:
     edits: npt.NDArray[np.uint8]
     entry_ids: _core.EntryIds
     errors: Sequence[ReadError] = ()
+    not_lined_up: int = 0
 
     def __len__(self) -> int:
         return len(self.read)
@@ -38,11 +41,66 @@ class MatchBatch:
 class Matcher(_core.Matcher):
     """Finds every entry of a hotlist within `max_edits` (0 to 3) edits of a read.
 
-    The hotlist is indexed as it is now; later changes of it do not show.
+    The hotlist is indexed as it is now; `update`, `add` and `remove` change the index. A change shows in the next
+    call, calls under way finish on what they started with, and nobody waits: any thread may match meanwhile.
     """
 
     def __init__(self, hotlist: Hotlist, *, max_edits: int = 1) -> None:
-        super().__init__(hotlist.rows(), max_edits)
+        super().__init__(hotlist, max_edits, microseconds)
+        self._follow(hotlist)
+
+    @classmethod
+    def open(cls, path: str | Path, *, max_edits: int | None = None) -> Self:
+        """Map a snapshot that `save` wrote: milliseconds whatever its size, and processes share its memory.
+
+        `max_edits` is the saved one if left out. Raises SnapshotError or OSError. The file's content is not checked
+        (`Matcher.verify` does that): where it is damaged, matches may be wrong or missing, but nothing worse happens.
+        """
+        matcher = cls.__new__(cls)
+        _core.Matcher.__init__(matcher, str(path), max_edits, microseconds)
+        matcher._follow(None)
+        return matcher
+
+    def _follow(self, hotlist: Hotlist | None) -> None:
+        """Take note of the list that the index now equals."""
+        self._changing = Lock()
+        self._hotlist: Hotlist | None = hotlist
+        self._version = hotlist.version if hotlist is not None else 0
+        self._strayed: set[str] = set()  # ids that were changed here and not in the hotlist
+
+    def update(self, hotlist: Hotlist) -> None:
+        """Make the index that of the hotlist as it is now.
+
+        For the hotlist that the matcher was made from, or last updated to, only what changed since is done, in
+        microseconds an entry; another one is indexed as a whole before it takes the old one's place.
+        """
+        with self._changing:
+            version = hotlist.version
+            changed = hotlist.changed_since(self._version) if hotlist is self._hotlist else None
+            if changed is None:
+                self._replace(hotlist)
+            else:
+                changed |= self._strayed
+                upserts = [hotlist[entry_id] for entry_id in changed if entry_id in hotlist]
+                self._apply(upserts, [entry_id for entry_id in changed if entry_id not in hotlist])
+            self._hotlist, self._version, self._strayed = hotlist, version, set()
+
+    def add(self, entry: Entry) -> None:
+        """Add an entry, or replace the one with its id. Raises EntryError."""
+        checked = check(entry)
+        with self._changing:
+            try:
+                self._apply([checked], [])
+            except ValueError as error:
+                raise EntryError(str(error), field="plate", value=checked.plate) from None
+            self._strayed.add(checked.id)
+
+    def remove(self, entry_id: str) -> None:
+        """Raises KeyError if the id is not listed."""
+        with self._changing:
+            if not self._apply([], [entry_id]):
+                raise KeyError(entry_id)
+            self._strayed.add(entry_id)
 
     def match_batch(
         self,
@@ -52,21 +110,36 @@ class Matcher(_core.Matcher):
         at: datetime | None = None,
         times: Sequence[datetime] | npt.NDArray[np.datetime64] | None = None,
         errors: Literal["raise", "report"] = "raise",
+        alternatives: bool = False,
+        score: Literal[False] = False,
+        threads: int = 1,
     ) -> MatchBatch:
         """Match many reads in one call; the GIL is released while it searches.
 
+        `reads` are text or Reads; or a numpy `U` array, or an Arrow array or stream of strings (pyarrow, polars,
+        anything with __arrow_c_array__ or __arrow_c_stream__), which are matched where they lie. Text is shared out
+        among `threads`; the answer is the same for any number of them.
+
         A read without a time of its own takes the one of `times` in its place (datetimes with an offset, or
-        datetime64 in UTC), else `at`, else now. A bad read raises ReadError, or with errors="report" is listed
-        in the batch's `errors`.
+        datetime64 in UTC), else `at`, else now. `alternatives` is as for `match`. A bad read raises ReadError, or
+        with errors="report" is listed in the batch's `errors`. Matches are not scored yet: `score` must be False.
         """
-        if isinstance(reads, str | bytes):
-            raise TypeError("reads must be a sequence of reads, not one text")
         if errors not in ("raise", "report"):
             raise ValueError('errors must be "raise" or "report"')
-        read, entry, edits, bad = self._match_batch(
-            tuple(reads), max_edits, at, None if times is None else _to_microseconds(times), errors == "report"
+        if score:
+            raise NotImplementedError("matches are not scored yet: score must be False")
+        if threads < 1:
+            raise ValueError("threads must be 1 or more")
+        read, entry, edits, bad, (entry_ids,), not_lined_up = self._match_batch(
+            reads,
+            max_edits,
+            at,
+            None if times is None else _to_microseconds(times),
+            errors == "report",
+            alternatives,
+            threads,
         )
-        return MatchBatch(read, entry, edits, self.entry_ids, bad)
+        return MatchBatch(read, entry, edits, entry_ids, bad, not_lined_up)
 
 
 def _to_microseconds(times: Sequence[datetime] | npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:

@@ -5,11 +5,13 @@
 //   lev(read, entry);
 //   lev(read, entry without its region mark), if the entry has one;
 //   lev(read without its region mark, entry), if the read has one and the entry has none.
-// So an entry with a mark has two keys, and a read with a mark is looked up twice.
+// So an entry with a mark has two keys, and a read with a mark is looked up twice. For a pattern it is the
+// least to any plate that it admits: pattern_index.hpp.
 #pragma once
 
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -20,6 +22,8 @@
 #include "platewatch/alphabet.hpp"
 #include "platewatch/array.hpp"
 #include "platewatch/key_index.hpp"
+#include "platewatch/pattern_index.hpp"
+#include "platewatch/snapshot.hpp"
 #include "platewatch/string_pool.hpp"
 #include "platewatch/symbols.hpp"
 
@@ -40,10 +44,11 @@ struct Validity {
 
 struct IndexEntry {
     std::string id;  // UTF-8
-    Symbols plate;
+    Symbols plate;   // empty if there is a pattern
     Validity validity = {};
-    std::string category = {};
+    std::string category = {};  // UTF-8
     std::optional<std::int32_t> priority = {};
+    std::optional<Pattern> pattern = {};
 };
 
 // A text of a read; several may share its number.
@@ -75,6 +80,8 @@ class Index {
         std::vector<Text> texts;
         std::vector<Probe> short_probes, long_probes;
         std::vector<KeyMatch> keys;
+        std::vector<PatternMatch> patterns;
+        PatternIndex::Workspace pattern_walk;
         KeyWorkspace<Key8> short_keys;
         KeyWorkspace<Key16> long_keys;
     };
@@ -85,14 +92,37 @@ class Index {
     // repeats.
     explicit Index(std::vector<IndexEntry> entries);
 
+    // Of an entry by its number, its place among all ids. A pattern's plate is its canonical text.
     [[nodiscard]] std::size_t size() const noexcept { return ids_.size(); }
     [[nodiscard]] std::string_view id(std::uint32_t entry) const noexcept { return ids_[entry]; }
     [[nodiscard]] std::string_view plate(std::uint32_t entry) const noexcept { return plates_[entry]; }
+    [[nodiscard]] Validity validity(std::uint32_t entry) const noexcept {
+        return validity_.empty() ? Validity{} : validity_[entry];
+    }
+    [[nodiscard]] std::string_view category(std::uint32_t entry) const noexcept;
+    [[nodiscard]] std::optional<std::int32_t> priority(std::uint32_t entry) const noexcept;
+    [[nodiscard]] IndexEntry entry(std::uint32_t entry) const;
+
+    // Those that entries without unknown characters use, ascending.
+    [[nodiscard]] std::span<const char32_t> symbols() const noexcept { return alphabet_.symbols(); }
+
+    // The number of an id.
+    [[nodiscard]] std::optional<std::uint32_t> find(std::string_view id) const noexcept;
 
     // Appends the matches of each read, unordered, and an entry again for each of its forms that matches.
     // Precondition: k <= kMaxEdits. At its best with kBlock queries at a time.
     void search(std::span<const Query> block, unsigned k, Workspace& workspace,
                 std::vector<Match>& out) const;
+
+    // The valid entries that fit a pattern, ascending by number: those with a plate of which some form fits,
+    // and the patterns of which some plate fits both.
+    [[nodiscard]] std::vector<std::uint32_t> search(const Pattern& query, Time at) const;
+
+    // Writes a snapshot: see SnapshotWriter::write.
+    void save(const std::string& path, unsigned max_edits) const;
+    // Opens one in milliseconds whatever its size; it stays mapped. Throws as Snapshot::open does. Unless the
+    // file has been verified the index may give wrong answers, but no search leaves the file.
+    [[nodiscard]] static Index open(const std::string& path, unsigned& max_edits);
 
     // Bytes of keys, tries and the way from a key to its entries; ids, plates and other metadata are not
     // counted.
@@ -127,8 +157,19 @@ class Index {
         Array<Owner> owners;  // by the key's place
     };
 
+    static constexpr std::int32_t kNoPriority = std::numeric_limits<std::int32_t>::min();
+
+    template <class Self, class Visit>
+    static void for_each_part(Self& self, Visit&& visit);
+
+    void search_patterns(std::span<const Query> block, unsigned k, Workspace& workspace,
+                         std::vector<Match>& out) const;
+
     template <class Key>
     static Section<Key> build(std::vector<std::pair<Key, Owner>> forms, Shared& shared);
+
+    template <class Visit>
+    void for_each_owner(Owner owner, const Visit& visit) const;
 
     void add_probe(const Symbols& text, Workspace& workspace) const;
 
@@ -143,7 +184,14 @@ class Index {
     Array<Owner> shared_;               // the lists of the keys of several; each ends at ...
     Array<std::uint32_t> shared_ends_;  // ... the end of its number
     StringPool ids_, plates_;
-    Array<Validity> validity_;  // empty if every entry is always valid
+    PatternIndex patterns_;
+    Array<std::uint32_t> pattern_entries_;  // by the pattern's place in patterns_
+    // Of each entry; empty where all have the default.
+    Array<Validity> validity_;
+    StringPool categories_;
+    Array<std::uint32_t> category_;             // the place in categories_
+    Array<std::int32_t> priority_;              // kNoPriority if it has none
+    std::shared_ptr<const Snapshot> snapshot_;  // that the arrays lie in, if they do
 };
 
 // The order of a read's matches, edits before ids, and one line an entry: its form with the fewest edits.

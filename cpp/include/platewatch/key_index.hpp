@@ -17,10 +17,13 @@
 #include <span>
 #include <vector>
 
+#include "platewatch/alphabet.hpp"
 #include "platewatch/array.hpp"
 #include "platewatch/distance.hpp"
 #include "platewatch/kernel.hpp"
 #include "platewatch/key.hpp"
+#include "platewatch/key_pattern.hpp"
+#include "platewatch/pattern.hpp"
 #include "platewatch/trie.hpp"
 #include "platewatch/walk.hpp"
 
@@ -83,8 +86,21 @@ class KeyIndex {
     void search(std::span<const Probe> block, unsigned k, KeyWorkspace<Key>& workspace,
                 std::vector<KeyMatch>& out) const;
 
-    // The keys in ascending order.
-    [[nodiscard]] std::span<const Key> keys() const noexcept { return forward_.view().first(size_); }
+    // Appends the places of the keys that fit a pattern, unordered: a walk down whichever trie knows the
+    // pattern's first symbols.
+    void search(const Pattern& pattern, const Alphabet& alphabet, std::vector<std::uint32_t>& out) const;
+
+    // Calls visit(number, array) for each of the arrays that a snapshot keeps; once they are replaced,
+    // `restore`, which is false if they cannot be those of an index. Their content need not be right: a
+    // search stays in them all the same.
+    template <class Self, class Visit>
+    static void for_each_part(Self& self, Visit&& visit) {
+        visit(0, self.forward_);
+        visit(1, self.backward_);
+        Trie<Key>::for_each_part(self.forward_trie_, [&](int part, auto& array) { visit(2 + part, array); });
+        Trie<Key>::for_each_part(self.backward_trie_, [&](int part, auto& array) { visit(4 + part, array); });
+    }
+    [[nodiscard]] bool restore();
 
     [[nodiscard]] std::size_t nbytes() const noexcept {
         return forward_.size_bytes() + backward_.size_bytes() + forward_trie_.nbytes() +

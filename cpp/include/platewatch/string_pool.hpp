@@ -41,8 +41,12 @@ class StringPool {
         return {text_.data() + begin, static_cast<std::size_t>(end - begin)};
     }
 
-    [[nodiscard]] const Array<char>& text() const noexcept { return text_; }
-    [[nodiscard]] const Array<std::uint64_t>& ends() const noexcept { return ends_; }
+    // Calls visit(number, array) for each of the arrays that a snapshot keeps.
+    template <class Self, class Visit>
+    static void for_each_part(Self& self, Visit&& visit) {
+        visit(0, self.text_);
+        visit(1, self.ends_);
+    }
 
   private:
     Array<char> text_;

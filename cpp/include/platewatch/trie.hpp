@@ -65,12 +65,17 @@ class Trie {
         add_shortcuts(keys);
     }
 
-    // The trie over `key_count` keys that another trie's parts describe, or what a file claims to be those.
-    Trie(Array<TrieSlot> slots, Array<TrieShortcut> shortcuts, std::uint32_t key_count)
-        : slots_(std::move(slots)),
-          shortcuts_(std::move(shortcuts)),
-          key_count_(key_count),
-          root_{{0, key_count}, slots_.empty() ? kLeaf : 0} {}
+    // Calls visit(number, array) for each of the arrays that a snapshot keeps; once they are replaced,
+    // `restore`.
+    template <class Self, class Visit>
+    static void for_each_part(Self& self, Visit&& visit) {
+        visit(0, self.slots_);
+        visit(1, self.shortcuts_);
+    }
+    void restore(std::uint32_t key_count) noexcept {
+        key_count_ = key_count;
+        root_ = {{0, key_count}, slots_.size() < 2 ? kLeaf : 0};
+    }
 
     struct Node {
         KeyRange range;
@@ -80,9 +85,6 @@ class Trie {
     };
 
     [[nodiscard]] Node root() const noexcept { return root_; }
-    [[nodiscard]] std::span<const TrieSlot> slots() const noexcept { return slots_.view(); }
-    [[nodiscard]] std::span<const TrieShortcut> shortcuts() const noexcept { return shortcuts_.view(); }
-
     // The child of a node that is no leaf; an empty leaf if no key goes on with that code.
     [[nodiscard]] Node child(const Node& node, Code code) const noexcept { return child(node.branch, code); }
     [[nodiscard]] Node child(std::size_t header, Code code) const noexcept {

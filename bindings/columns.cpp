@@ -1,0 +1,231 @@
+#include "columns.hpp"
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <string_view>
+
+#include "text.hpp"
+
+// The Arrow C data interface, https://arrow.apache.org/docs/format/CDataInterface.html: a stable ABI that is
+// meant to be declared where it is used.
+extern "C" {
+struct ArrowSchema {
+    const char *format, *name, *metadata;
+    std::int64_t flags, n_children;
+    ArrowSchema **children, *dictionary;
+    void (*release)(ArrowSchema*);
+    void* private_data;
+};
+struct ArrowArray {
+    std::int64_t length, null_count, offset, n_buffers, n_children;
+    const void** buffers;
+    ArrowArray **children, *dictionary;
+    void (*release)(ArrowArray*);
+    void* private_data;
+};
+struct ArrowArrayStream {
+    int (*get_schema)(ArrowArrayStream*, ArrowSchema*);
+    int (*get_next)(ArrowArrayStream*, ArrowArray*);
+    const char* (*get_last_error)(ArrowArrayStream*);
+    void (*release)(ArrowArrayStream*);
+    void* private_data;
+};
+}
+
+namespace platewatch {
+namespace {
+
+// Any iterable, as a tuple: so nobody can change it while it is matched without the GIL.
+class SequenceColumn final : public ReadColumn {
+  public:
+    explicit SequenceColumn(py::tuple reads) : reads_(std::move(reads)) {}
+
+    [[nodiscard]] TextSource source() const noexcept override {
+        const auto fill = [](const void* context, std::size_t first, std::span<TextView> texts) {
+            auto* tuple = static_cast<PyObject*>(const_cast<void*>(context));
+            for (std::size_t i = 0; i < texts.size(); ++i) {
+                texts[i] = text_view(PyTuple_GET_ITEM(tuple, static_cast<Py_ssize_t>(first + i)));
+            }
+        };
+        return {fill, reads_.ptr(), reads_.size()};
+    }
+    [[nodiscard]] PyObject* object(std::size_t row) const noexcept override {
+        return PyTuple_GET_ITEM(reads_.ptr(), static_cast<Py_ssize_t>(row));
+    }
+
+  private:
+    py::tuple reads_;
+};
+
+class NumpyColumn final : public ReadColumn {
+  public:
+    explicit NumpyColumn(py::array reads)
+        : reads_(std::move(reads)),
+          data_(static_cast<const std::byte*>(reads_.data())),
+          stride_(reads_.strides(0)),
+          width_(static_cast<std::uint32_t>(reads_.itemsize() / 4)) {}
+
+    [[nodiscard]] TextSource source() const noexcept override {
+        const auto fill = [](const void* context, std::size_t first, std::span<TextView> texts) {
+            const auto& self = *static_cast<const NumpyColumn*>(context);
+            for (std::size_t i = 0; i < texts.size(); ++i) {
+                const auto row = static_cast<py::ssize_t>(first + i);
+                const auto* text = reinterpret_cast<const char32_t*>(self.data_ + row * self.stride_);
+                std::uint32_t size = self.width_;
+                while (size > 0 && text[size - 1] == 0) --size;  // numpy's padding
+                texts[i] = {text, size, TextView::Unit::utf32};
+            }
+        };
+        return {fill, this, static_cast<std::size_t>(reads_.shape(0))};
+    }
+    [[nodiscard]] PyObject* object(std::size_t) const noexcept override { return nullptr; }
+
+  private:
+    py::array reads_;
+    const std::byte* data_;
+    py::ssize_t stride_;
+    std::uint32_t width_;
+};
+
+template <class T>
+struct Released {  // an Arrow structure that this owns
+    T value{};
+
+    Released() = default;
+    Released(const Released&) = delete;
+    Released& operator=(const Released&) = delete;
+    ~Released() {
+        if (value.release != nullptr) value.release(&value);
+    }
+};
+
+// Moves what a capsule holds to `out`, as the interface prescribes: the capsule keeps an empty shell.
+template <class T>
+void take(const py::object& capsule, const char* name, T& out) {
+    auto* held = static_cast<T*>(PyCapsule_GetPointer(capsule.ptr(), name));
+    if (held == nullptr) throw py::error_already_set();
+    out = *held;
+    held->release = nullptr;
+}
+
+class ArrowColumn final : public ReadColumn {
+  public:
+    // From an object with __arrow_c_array__.
+    void add_array(const py::object& reads) {
+        const py::tuple capsules = reads.attr("__arrow_c_array__")();
+        Released<ArrowSchema> schema;
+        take(capsules[0], "arrow_schema", schema.value);
+        take(capsules[1], "arrow_array",
+             chunks_.emplace_back(std::make_unique<Released<ArrowArray>>())->value);
+        add_chunk(schema.value, chunks_.back()->value);
+    }
+
+    // From an object with __arrow_c_stream__: a chunked array.
+    void add_stream(const py::object& reads) {
+        Released<ArrowArrayStream> stream;
+        take(reads.attr("__arrow_c_stream__")(), "arrow_array_stream", stream.value);
+        const auto check = [&](int error) {
+            if (error == 0) return;
+            const char* why = stream.value.get_last_error(&stream.value);
+            throw std::runtime_error(std::string("the Arrow stream failed: ") +
+                                     (why == nullptr ? "no reason" : why));
+        };
+        Released<ArrowSchema> schema;
+        check(stream.value.get_schema(&stream.value, &schema.value));
+        for (;;) {
+            auto chunk = std::make_unique<Released<ArrowArray>>();
+            check(stream.value.get_next(&stream.value, &chunk->value));
+            if (chunk->value.release == nullptr) return;
+            add_chunk(schema.value, chunk->value);
+            chunks_.push_back(std::move(chunk));
+        }
+    }
+
+    [[nodiscard]] TextSource source() const noexcept override {
+        const auto fill = [](const void* context, std::size_t first, std::span<TextView> texts) {
+            const auto& self = *static_cast<const ArrowColumn*>(context);
+            std::copy_n(self.texts_.begin() + static_cast<std::ptrdiff_t>(first), texts.size(),
+                        texts.begin());
+        };
+        return {fill, this, texts_.size()};
+    }
+    [[nodiscard]] PyObject* object(std::size_t) const noexcept override { return nullptr; }
+
+  private:
+    void add_chunk(const ArrowSchema& schema, const ArrowArray& array) {
+        const std::string_view format = schema.format;
+        if (schema.dictionary != nullptr || (format != "u" && format != "U" && format != "vu")) {
+            throw py::type_error(
+                "an Arrow array of reads must have the type string, large_string or string_view");
+        }
+        const auto* valid = static_cast<const std::uint8_t*>(array.buffers[0]);
+        texts_.reserve(texts_.size() + static_cast<std::size_t>(array.length));
+        for (std::int64_t row = array.offset; row < array.offset + array.length; ++row) {
+            const bool is_null = valid != nullptr && (valid[row / 8] >> (row % 8) & 1) == 0;
+            if (is_null) {
+                texts_.emplace_back();
+            } else if (format == "u") {
+                texts_.push_back(by_offsets<std::int32_t>(array, row));
+            } else if (format == "U") {
+                texts_.push_back(by_offsets<std::int64_t>(array, row));
+            } else {
+                texts_.push_back(by_view(array, row));
+            }
+        }
+    }
+
+    template <class Offset>
+    static TextView by_offsets(const ArrowArray& array, std::int64_t row) {
+        const auto* ends = static_cast<const Offset*>(array.buffers[1]);
+        return {static_cast<const char*>(array.buffers[2]) + ends[row],
+                static_cast<std::uint32_t>(ends[row + 1] - ends[row]), TextView::Unit::utf8};
+    }
+
+    // Up to 12 bytes lie in the view itself, longer texts in one of the variadic buffers.
+    static TextView by_view(const ArrowArray& array, std::int64_t row) {
+        const auto* view = static_cast<const char*>(array.buffers[1]) + 16 * row;
+        std::array<std::int32_t, 4> fields;
+        std::memcpy(fields.data(), view, sizeof fields);
+        const auto size = static_cast<std::uint32_t>(fields[0]);
+        if (size <= 12) return {view + 4, size, TextView::Unit::utf8};
+        return {static_cast<const char*>(array.buffers[2 + fields[2]]) + fields[3], size,
+                TextView::Unit::utf8};
+    }
+
+    std::vector<std::unique_ptr<Released<ArrowArray>>> chunks_;
+    std::vector<TextView> texts_;
+};
+
+}  // namespace
+
+std::unique_ptr<ReadColumn> make_read_column(const py::object& reads) {
+    if (PyUnicode_Check(reads.ptr()) || PyBytes_Check(reads.ptr())) {
+        throw py::type_error("reads must be a sequence of reads, not one text");
+    }
+    if (py::isinstance<py::array>(reads)) {
+        auto array = py::reinterpret_borrow<py::array>(reads);
+        if (array.ndim() != 1) throw py::type_error("an array of reads must have one dimension");
+        if (array.dtype().kind() == 'U') {
+            const bool aligned = (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
+            if (array.dtype().byteorder() == '>' || !aligned) array = array.attr("astype")("=U");
+            return std::make_unique<NumpyColumn>(std::move(array));
+        }
+        if (array.dtype().kind() != 'O')
+            throw py::type_error("an array of reads must have dtype U or object");
+    } else if (py::hasattr(reads, "__arrow_c_stream__") || py::hasattr(reads, "__arrow_c_array__")) {
+        auto column = std::make_unique<ArrowColumn>();
+        if (py::hasattr(reads, "__arrow_c_array__")) {
+            column->add_array(reads);
+        } else {
+            column->add_stream(reads);
+        }
+        return column;
+    }
+    auto tuple = py::reinterpret_steal<py::tuple>(PySequence_Tuple(reads.ptr()));
+    if (!tuple) throw py::error_already_set();
+    return std::make_unique<SequenceColumn>(std::move(tuple));
+}
+
+}  // namespace platewatch

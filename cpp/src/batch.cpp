@@ -1,0 +1,153 @@
+#include "platewatch/batch.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <exception>
+#include <iterator>
+#include <thread>
+
+namespace platewatch {
+namespace {
+
+constexpr std::size_t kChunk = 8192;  // rows that a thread takes at a time
+
+void append_matches(std::span<const Match> found, Batch& out) {
+    for (const Match& match : found) {
+        out.read.push_back(match.read);
+        out.entry.push_back(match.entry);
+        out.edits.push_back(static_cast<std::uint8_t>(match.edits));
+    }
+}
+
+void match_rows(const State& state, const TextSource& source, std::span<const Time> times, Time at,
+                unsigned k, std::size_t begin, std::size_t end, Index::Workspace& workspace, Batch& out) {
+    std::array<TextView, Index::kBlock> texts;
+    std::array<Query, Index::kBlock> queries;
+    std::vector<Match> found;
+    for (std::size_t first = begin; first < end; first += Index::kBlock) {
+        const std::size_t rows = std::min(Index::kBlock, end - first);
+        source.fill(source.context, first, std::span(texts).first(rows));
+        std::size_t good = 0;
+        for (std::size_t i = 0; i < rows; ++i) {
+            const auto row = static_cast<std::uint32_t>(first + i);
+            if (texts[i].unit == TextView::Unit::none) {
+                out.others.push_back(row);
+                continue;
+            }
+            Query& query = queries[good];
+            const TextError error = normalize(texts[i], TextKind::read, query.text);
+            if (error != TextError::none) {
+                out.bad.push_back({row, error});
+                continue;
+            }
+            query.read = row;
+            query.at = times.empty() ? at : times[row];
+            ++good;
+        }
+        found.clear();
+        state.search(std::span(queries).first(good), k, workspace, found);
+        append_matches(found, out);
+    }
+}
+
+template <class T>
+void append(std::vector<T>& to, const std::vector<T>& from) {
+    to.insert(to.end(), from.begin(), from.end());
+}
+
+}  // namespace
+
+TextError normalize(const TextView& text, TextKind kind, Symbols& out) noexcept {
+    switch (text.unit) {
+        case TextView::Unit::utf8:
+            return normalize(std::string_view(static_cast<const char*>(text.data), text.size), kind, out);
+        case TextView::Unit::latin1:
+            return normalize(std::span(static_cast<const std::uint8_t*>(text.data), text.size), kind, out);
+        case TextView::Unit::ucs2:
+            return normalize(std::span(static_cast<const char16_t*>(text.data), text.size), kind, out);
+        case TextView::Unit::utf32:
+            return normalize(std::span(static_cast<const char32_t*>(text.data), text.size), kind, out);
+        case TextView::Unit::none:
+            break;
+    }
+    return TextError::empty;
+}
+
+Batch match_batch(const State& state, const TextSource& source, std::span<const Time> times, Time at,
+                  unsigned k, unsigned threads) {
+    const std::size_t chunks = (source.rows + kChunk - 1) / kChunk;
+    const std::size_t workers = std::clamp<std::size_t>(threads, 1, std::max<std::size_t>(chunks, 1));
+    if (workers == 1) {
+        Batch batch;
+        Index::Workspace workspace;
+        match_rows(state, source, times, at, k, 0, source.rows, workspace, batch);
+        return batch;
+    }
+    std::vector<Batch> parts(chunks);
+    std::vector<std::exception_ptr> failures(workers);
+    std::atomic<std::size_t> next = 0;
+    const auto work = [&](std::size_t worker) {
+        try {
+            Index::Workspace workspace;
+            for (std::size_t chunk = next++; chunk < chunks; chunk = next++) {
+                const std::size_t end = std::min((chunk + 1) * kChunk, source.rows);
+                match_rows(state, source, times, at, k, chunk * kChunk, end, workspace, parts[chunk]);
+            }
+        } catch (...) {
+            failures[worker] = std::current_exception();
+        }
+    };
+    {
+        std::vector<std::jthread> helpers;
+        for (std::size_t worker = 1; worker < workers; ++worker) helpers.emplace_back(work, worker);
+        work(0);
+    }
+    for (const std::exception_ptr& failure : failures) {
+        if (failure) std::rethrow_exception(failure);
+    }
+    Batch batch = std::move(parts.front());
+    for (const Batch& part : std::span(parts).subspan(1)) {
+        append(batch.read, part.read);
+        append(batch.entry, part.entry);
+        append(batch.edits, part.edits);
+        append(batch.bad, part.bad);
+        append(batch.others, part.others);
+    }
+    return batch;
+}
+
+Batch match_queries(const State& state, std::span<const Query> queries, unsigned k) {
+    Batch batch;
+    Index::Workspace workspace;
+    std::vector<Match> found;
+    while (!queries.empty()) {
+        // Whole reads, as the fewest edits of a read's texts count.
+        std::size_t size = std::min(Index::kBlock, queries.size());
+        while (size < queries.size() && queries[size].read == queries[size - 1].read) ++size;
+        found.clear();
+        state.search(queries.first(size), k, workspace, found);
+        append_matches(found, batch);
+        queries = queries.subspan(size);
+    }
+    return batch;
+}
+
+void merge(Batch& batch, const Batch& other) {
+    Batch merged;
+    const auto take = [&merged](const Batch& from, std::size_t& i) {
+        merged.read.push_back(from.read[i]);
+        merged.entry.push_back(from.entry[i]);
+        merged.edits.push_back(from.edits[i]);
+        ++i;
+    };
+    for (std::size_t i = 0, j = 0; i < batch.read.size() || j < other.read.size();) {
+        const bool mine = j == other.read.size() || (i < batch.read.size() && batch.read[i] < other.read[j]);
+        mine ? take(batch, i) : take(other, j);
+    }
+    batch.read = std::move(merged.read);
+    batch.entry = std::move(merged.entry);
+    batch.edits = std::move(merged.edits);
+}
+
+}  // namespace platewatch
