@@ -4,6 +4,7 @@
 #include <pybind11/typing.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -233,8 +234,8 @@ class Matcher {
         index_->settle();
     }
 
-    [[nodiscard]] py::typing::List<PyMatch> match(const py::object& read, const MaxEdits& max_edits,
-                                                  const py::object& at, bool alternatives) const {
+    [[nodiscard]] py::list match(py::handle read, const MaxEdits& max_edits, py::handle at,
+                                 bool alternatives) const {
         thread_local Index::Workspace workspace;
         thread_local std::vector<Query> queries;
         thread_local std::vector<Match> found;
@@ -339,6 +340,59 @@ class Matcher {
     Microseconds microseconds_;
 };
 
+// Matcher.match without pybind11's dispatch, which takes longer than the look-up.
+PyObject* call_match(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords) noexcept {
+    try {
+        constexpr const char* kNames[] = {"read", "max_edits", "at", "alternatives"};
+        std::array<PyObject*, 4> values{nullptr, Py_None, Py_None, Py_False};
+        if (count > 1) throw py::type_error("match() takes one positional argument");
+        if (count == 1) values[0] = args[0];
+        const Py_ssize_t named = keywords == nullptr ? 0 : PyTuple_GET_SIZE(keywords);
+        for (Py_ssize_t i = 0; i < named; ++i) {
+            PyObject* name = PyTuple_GET_ITEM(keywords, i);
+            const auto* known = std::ranges::find_if(
+                kNames, [&](const char* k) { return PyUnicode_CompareWithASCIIString(name, k) == 0; });
+            if (known == std::end(kNames)) throw py::type_error("match() got an unexpected keyword argument");
+            PyObject*& value = values[static_cast<std::size_t>(known - kNames)];
+            if (known == kNames && value != nullptr)
+                throw py::type_error("match() got two values for 'read'");
+            value = args[count + i];
+        }
+        if (values[0] == nullptr) throw py::type_error("match() misses the argument 'read'");
+        const int alternatives = PyObject_IsTrue(values[3]);
+        if (alternatives < 0) throw py::error_already_set();
+        const auto max_edits = py::reinterpret_borrow<MaxEdits>(values[1]);
+        return py::cast<const Matcher&>(py::handle(self))
+            .match(values[0], max_edits, values[2], alternatives != 0)
+            .release()
+            .ptr();
+    } catch (py::error_already_set& error) {
+        error.restore();
+    } catch (py::builtin_exception& error) {
+        error.set_error();
+    } catch (const std::exception& error) {
+        PyErr_SetString(PyExc_RuntimeError, error.what());
+    }
+    return nullptr;
+}
+
+void add_match_method(const py::class_<Matcher>& matcher) {
+    static PyMethodDef method = {
+        "match", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(call_match)),
+        METH_FASTCALL | METH_KEYWORDS,
+        R"(match(self: platewatch._core.Matcher, read: object, *, max_edits: int | None = None, at: object = None, alternatives: bool = False) -> list[platewatch._core.Match]
+
+Every valid entry within max_edits of the read, in the order edits, id.
+
+`read` is text or a platewatch.Read. `at` is the time for a read that has none; now, if left out.
+With alternatives=True, the likeliest ways to choose among its characters' alternatives, at most 64, and its
+`candidates` count as further texts of a Read, and edits are the least over them.
+Raises ReadError if the text is empty, over 16 symbols or not valid Unicode.)"};
+    PyObject* descriptor = PyDescr_NewMethod(reinterpret_cast<PyTypeObject*>(matcher.ptr()), &method);
+    if (descriptor == nullptr) throw py::error_already_set();
+    matcher.attr("match") = py::reinterpret_steal<py::object>(descriptor);
+}
+
 }  // namespace
 
 void register_matcher(py::module_& m) {
@@ -384,7 +438,9 @@ PLATEWATCH_KERNEL forces one; ValueError if this machine cannot run it.)");
             return py::reinterpret_steal<py::iterator>(PySeqIter_New(ids.ptr()));
         });
 
-    py::class_<Matcher>(m, "Matcher", "The index of platewatch.Matcher.")
+    py::class_<Matcher> matcher(m, "Matcher", "The index of platewatch.Matcher.");
+    add_match_method(matcher);
+    matcher
         .def(py::init(&Matcher::open), py::arg("snapshot"), py::arg("max_edits"), py::arg("microseconds"),
              "snapshot: the path of one, to map. max_edits: None for the one that was saved.")
         .def(py::init<const Entries&, const MaxEdits&, const Microseconds&>(), py::arg("entries"),
@@ -400,14 +456,6 @@ PLATEWATCH_KERNEL forces one; ValueError if this machine cannot run it.)");
         .def_property_readonly("max_edits", &Matcher::max_edits, "The default of the calls' max_edits.")
         .def_property_readonly("entry_ids", &Matcher::entry_ids,
                                "The ids by the number that a batch's `entry` column gives.")
-        .def("match", &Matcher::match, py::arg("read"), py::kw_only(), py::arg("max_edits") = py::none(),
-             py::arg("at") = py::none(), py::arg("alternatives") = false,
-             R"(Every valid entry within max_edits of the read, in the order edits, id.
-
-`read` is text or a platewatch.Read. `at` is the time for a read that has none; now, if left out.
-With alternatives=True, the likeliest ways to choose among its characters' alternatives, at most 64, and its
-`candidates` count as further texts of a Read, and edits are the least over them.
-Raises ReadError if the text is empty, over 16 symbols or not valid Unicode.)")
         .def("search", &Matcher::search, py::arg("query"), py::kw_only(), py::arg("at") = py::none(),
              R"(The valid entries that fit a plate with unknown characters, in the order of their ids.
 

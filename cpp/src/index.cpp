@@ -72,23 +72,22 @@ Index::Index(std::vector<IndexEntry> entries) {
             long_forms.emplace_back(alphabet_.encode<Key16>(text), owner);
         }
     };
-    StringPool::Builder ids, plates;
+    StringPool::Builder names;
     std::vector<Pattern> patterns;
     Column<std::uint32_t> pattern_entries;
-    ids.reserve(entries.size());
-    plates.reserve(entries.size());
+    names.reserve(2 * entries.size());
     short_forms.reserve(entries.size());
     for (std::uint32_t number = 0; number < entries.size(); ++number) {
         const IndexEntry& entry = entries[order[number]];
         const std::u32string_view plate = entry.plate.view();
-        ids.push_back(entry.id);
+        names.push_back(entry.id);
         if (entry.pattern) {
-            plates.push_back(to_utf8(*entry.pattern));
+            names.push_back(to_utf8(*entry.pattern));
             patterns.push_back(*entry.pattern);
             pattern_entries.push_back(number);
             continue;
         }
-        plates.push_back(to_utf8(plate));
+        names.push_back(to_utf8(plate));
         if (has_region_mark(plate)) {
             add_form(entry.plate, {number, Owner::Form::marked});
             add_form(Symbols(without_region_mark(plate)), {number, Owner::Form::bare});
@@ -96,8 +95,7 @@ Index::Index(std::vector<IndexEntry> entries) {
             add_form(entry.plate, {number, Owner::Form::plain});
         }
     }
-    ids_ = std::move(ids).build();
-    plates_ = std::move(plates).build();
+    names_ = std::move(names).build();
     patterns_ = PatternIndex(patterns);
     pattern_entries_ = std::move(pattern_entries);
     const auto column = [&](const auto& value_of) {
@@ -115,9 +113,10 @@ Index::Index(std::vector<IndexEntry> entries) {
     std::map<std::string_view, std::uint32_t> categories;
     for (const IndexEntry& entry : entries) categories.emplace(entry.category, 0);
     if (categories.size() > 1 || (categories.size() == 1 && !categories.begin()->first.empty())) {
-        StringPool::Builder names;
-        for (std::uint32_t next = 0; auto& [name, place] : categories) names.push_back(name), place = next++;
-        categories_ = std::move(names).build();
+        StringPool::Builder categories_by_name;
+        for (std::uint32_t next = 0; auto& [name, place] : categories)
+            categories_by_name.push_back(name), place = next++;
+        categories_ = std::move(categories_by_name).build();
         category_ = column([&](const IndexEntry& entry) { return categories.at(entry.category); });
     }
     Shared shared;
@@ -255,7 +254,7 @@ IndexEntry Index::entry(std::uint32_t number) const {
 
 std::optional<std::uint32_t> Index::find(std::string_view id) const noexcept {
     const auto numbers = std::views::iota(std::uint32_t{0}, static_cast<std::uint32_t>(size()));
-    const auto id_of = [this](std::uint32_t number) { return ids_[number]; };
+    const auto id_of = [this](std::uint32_t number) { return this->id(number); };
     const auto place = std::ranges::lower_bound(numbers, id, {}, id_of);
     if (place == numbers.end() || id_of(*place) != id) return std::nullopt;
     return *place;
@@ -319,8 +318,7 @@ void Index::for_each_part(Self& self, Visit&& visit) {
     visit(210, self.long_.owners);
     visit(300, self.shared_);
     visit(301, self.shared_ends_);
-    StringPool::for_each_part(self.ids_, from(400));
-    StringPool::for_each_part(self.plates_, from(410));
+    StringPool::for_each_part(self.names_, from(400));
     visit(420, self.validity_);
     StringPool::for_each_part(self.categories_, from(430));
     visit(432, self.category_);
@@ -377,8 +375,8 @@ Index Index::open(const std::string& path, unsigned& max_edits) {
     const bool sound = facts.size() == 1 && facts[0].max_edits <= kMaxEdits && symbols.size() <= kMaxCode &&
                        index.short_.keys.restore() &&
                        index.short_.keys.size() == index.short_.owners.size() && index.long_.keys.restore() &&
-                       index.long_.keys.size() == index.long_.owners.size() && index.ids_.size() == entries &&
-                       index.plates_.size() == entries && one_each(index.validity_) &&
+                       index.long_.keys.size() == index.long_.owners.size() &&
+                       index.names_.size() == 2 * entries && one_each(index.validity_) &&
                        one_each(index.category_) && one_each(index.priority_);
     if (!sound) throw SnapshotError(path + ": its sections do not fit together");
     index.alphabet_ = Alphabet({symbols.begin(), symbols.end()});

@@ -171,8 +171,8 @@ void KeyIndex<Key>::anchor(std::span<const Probe> block, Workspace& workspace) c
             if (a.forward_place == 0 || a.backward_place == 0) continue;
             a.anchors = {forward_trie_.node_at(a.forward_place), backward_trie_.node_at(a.backward_place),
                          kJump};
-            forward_trie_.prefetch_child(a.anchors.forward, code_at(a.read, kJump));
-            backward_trie_.prefetch_child(a.anchors.backward, code_at(a.mirrored, kJump));
+            forward_trie_.prefetch_header(a.anchors.forward);
+            backward_trie_.prefetch_header(a.anchors.backward);
         }
     }
     for (std::size_t i = 0; i < block.size(); ++i) {

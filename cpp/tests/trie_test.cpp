@@ -66,7 +66,7 @@ void expect_as_scan(const Trie<Key>& trie, const std::vector<Key>& keys, const t
         if (node.range.size() > Trie<Key>::kLeafKeys && depth < kKeySymbols<Key>) {
             const std::size_t codes = std::size_t{code_at(keys[node.range.end - 1], depth)} -
                                       code_at(keys[node.range.begin], depth) + 1;
-            EXPECT_GT((codes + 2) * sizeof(TrieSlot), Trie<Key>::kSlotBytesPerKey * node.range.size());
+            EXPECT_GT(Trie<Key>::kKeysPerSlot * (codes + 2), node.range.size());
         }
         return;
     }

@@ -93,9 +93,13 @@ class Index {
     explicit Index(std::vector<IndexEntry> entries);
 
     // Of an entry by its number, its place among all ids. A pattern's plate is its canonical text.
-    [[nodiscard]] std::size_t size() const noexcept { return ids_.size(); }
-    [[nodiscard]] std::string_view id(std::uint32_t entry) const noexcept { return ids_[entry]; }
-    [[nodiscard]] std::string_view plate(std::uint32_t entry) const noexcept { return plates_[entry]; }
+    [[nodiscard]] std::size_t size() const noexcept { return names_.size() / 2; }
+    [[nodiscard]] std::string_view id(std::uint32_t entry) const noexcept {
+        return names_[2 * std::size_t{entry}];
+    }
+    [[nodiscard]] std::string_view plate(std::uint32_t entry) const noexcept {
+        return names_[2 * std::size_t{entry} + 1];
+    }
     [[nodiscard]] Validity validity(std::uint32_t entry) const noexcept {
         return validity_.empty() ? Validity{} : validity_[entry];
     }
@@ -183,7 +187,7 @@ class Index {
     Section<Key16> long_;               // forms of 9 to 16
     Array<Owner> shared_;               // the lists of the keys of several; each ends at ...
     Array<std::uint32_t> shared_ends_;  // ... the end of its number
-    StringPool ids_, plates_;
+    StringPool names_;                  // each entry's id and plate, side by side as they are wanted together
     PatternIndex patterns_;
     Array<std::uint32_t> pattern_entries_;  // by the pattern's place in patterns_
     // Of each entry; empty where all have the default.

@@ -12,8 +12,9 @@
 
 namespace platewatch {
 
-// Kernels read whole vectors: an array of keys that they scan goes on for so many more readable keys.
-inline constexpr std::size_t kKernelPadding = 7;
+// Kernels read whole vectors, and two at least: an array of keys that they scan goes on for so many more
+// readable keys.
+inline constexpr std::size_t kKernelPadding = 15;
 inline constexpr std::size_t kKernelBlock = 64;
 
 // What is left of a read to compare with what is left of `count` keys, once `skip` symbols of each key are

@@ -6,8 +6,8 @@
 // child is two neighbouring slots: it begins where the first says and ends where the second begins. A code
 // without keys is an empty child. Keys that end at the node hang under code 0.
 //
-// A range is split only where it has more than kLeafKeys keys and the slots cost at most kSlotBytesPerKey
-// bytes a key: scanning a few more keys is cheaper than a sparse node, and so no list can blow up the trie.
+// A range is split only where it has more than kLeafKeys keys and at least kKeysPerSlot for each slot:
+// scanning a few more keys is cheaper than a sparse node, and so no list can blow up the trie.
 //
 // Most walks begin with the same few steps, so a hash table leads from the first kShortcutSymbols symbols
 // straight to their node. It may lack some: then the walk takes its steps.
@@ -50,7 +50,7 @@ class Trie {
   public:
     static constexpr std::size_t kShortcutSymbols = 3;
     static constexpr std::uint32_t kLeafKeys = 16;
-    static constexpr std::size_t kSlotBytesPerKey = 3;
+    static constexpr std::size_t kKeysPerSlot = 3;
     static constexpr std::uint32_t kLeaf = ~0U;
 
     Trie() = default;
@@ -119,11 +119,13 @@ class Trie {
     }
 
     void prefetch_slot(std::uint32_t place) const noexcept { __builtin_prefetch(slots_.data() + place); }
-    // What child() of the node will touch.
-    void prefetch_child(const Node& node, Code code) const noexcept {
-        if (node.is_leaf()) return;
-        __builtin_prefetch(slots_.data() + node.branch);
-        __builtin_prefetch(slots_.data() + node.branch + code);
+    // What child() of the node will touch: its header and, once that is there, the child's slot.
+    void prefetch_header(const Node& node) const noexcept {
+        if (!node.is_leaf()) __builtin_prefetch(slots_.data() + node.branch);
+    }
+    void prefetch_child(std::size_t header, Code code) const noexcept {
+        if (header < slots_.size())
+            __builtin_prefetch(slots_.data() + header + 1 + code - slots_[header].begin);
     }
 
     // The range of a node, which is in the array whatever a file says.
@@ -200,7 +202,7 @@ class Trie {
         if (range.size() <= kLeafKeys || depth == kKeySymbols<Key>) return kLeaf;
         const Code least = code_at(keys[range.begin], depth);
         const std::size_t codes = std::size_t{code_at(keys[range.end - 1], depth)} - least + 1;
-        if ((codes + 2) * sizeof(TrieSlot) > kSlotBytesPerKey * range.size()) return kLeaf;
+        if (kKeysPerSlot * (codes + 2) > range.size()) return kLeaf;
 
         const std::size_t header = slots.size();
         slots.resize(header + codes + 2);

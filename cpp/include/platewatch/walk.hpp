@@ -103,7 +103,7 @@ void visit_anchored(const Trie<Key>& trie, const Path<Key>& path, std::span<cons
     const auto go_on = [&](Node node, std::size_t of_read, std::size_t of_key) {
         for (; !node.is_leaf() && of_read < length; ++of_read, ++of_key) {
             if (in_turns) {
-                trie.prefetch_child(node, read[of_read]);
+                trie.prefetch_header(node);
                 ways.push_back(
                     {node.branch, static_cast<std::uint16_t>(of_read), static_cast<std::uint16_t>(of_key)});
                 return;
@@ -122,7 +122,12 @@ void visit_anchored(const Trie<Key>& trie, const Path<Key>& path, std::span<cons
             go_on(child, i, i + 1);                           // the read lacks a code
         });
     }
+    constexpr std::size_t kAhead = 8;
     for (std::size_t i = 0; i < ways.size(); ++i) {
+        if (i + kAhead < ways.size()) {
+            const Way& ahead = ways[i + kAhead];
+            trie.prefetch_child(ahead.branch, read[ahead.of_read]);
+        }
         const Way way = ways[i];
         go_on(trie.child(way.branch, read[way.of_read]), std::size_t{way.of_read} + 1,
               std::size_t{way.of_key} + 1);

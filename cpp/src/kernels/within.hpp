@@ -61,11 +61,14 @@ inline void scan_all(const Scan<Key8>* scans, std::size_t size, Found<Key8> foun
         const Vector read = Vector::broadcast(scan.read);
         for (std::uint32_t first = 0; first < scan.count; first += kKernelBlock) {
             const std::uint32_t left = scan.count - first;
-            std::uint64_t mask = 0;
-            for (std::uint32_t i = 0; i < left && i < kKernelBlock; i += Vector::kLanes) {
-                mask |= within_lanes<K>(read, Vector::load(scan.keys + first + i).shifted(8 * scan.skip))
-                        << i;
-            }
+            // Two vectors at least: most ranges have one or two, and which of them no processor foresees.
+            constexpr std::uint32_t kLanes = Vector::kLanes;
+            const Key8* keys = scan.keys + first;
+            const auto within = [&](std::uint32_t i) __attribute__((always_inline)) {
+                return within_lanes<K>(read, Vector::load(keys + i).shifted(8 * scan.skip)) << i;
+            };
+            std::uint64_t mask = within(0) | within(kLanes);
+            for (std::uint32_t i = 2 * kLanes; i < left && i < kKernelBlock; i += kLanes) mask |= within(i);
             if (left < kKernelBlock) mask &= (std::uint64_t{1} << left) - 1;
             if (mask != 0) found(context, scan, first, mask);
         }
