@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := $(shell find src bindings cpp examples -type f -not -name '*.pyc' 2>/dev/null)
 
-.PHONY: demo test test-cpp test-python dev lint format stubs clean
+.PHONY: demo test test-cpp test-python bench-core dev lint format stubs clean
 
 demo: $(VENV)/installed
 	$(BIN)/platewatch demo
@@ -27,6 +27,11 @@ test-cpp: $(VENV)/installed-test
 	  -DPLATEWATCH_REQUIRE_GTEST=$(or $(PLATEWATCH_REQUIRE_CPP_TESTS),0)
 	$(BIN)/cmake --build build/cpp
 	$(BIN)/ctest --test-dir build/cpp --output-on-failure --parallel 2
+
+bench-core: $(VENV)/installed-test
+	$(BIN)/cmake -S . -B build/bench -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DPLATEWATCH_PYTHON=OFF \
+	  -DPLATEWATCH_BENCHMARKS=ON
+	$(BIN)/cmake --build build/bench
 
 dev: $(VENV)/bin/python
 	$(BIN)/pip install --quiet "pybind11>=3.1" "scikit-build-core>=1.1" cmake ninja

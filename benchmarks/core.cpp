@@ -1,7 +1,6 @@
 // Time per look-up of the core alone, beside the time of the bare cache lines that a look-up touches.
 //
-// Run: cmake -S . -B build/bench -DPLATEWATCH_BENCHMARKS=ON && cmake --build build/bench &&
-// build/bench/core_benchmark [entries [k]]
+// Run: make bench-core && build/bench/core_benchmark [entries [k]]
 //
 // The list is random Korean plates, 70 % of 8 symbols and 30 % of 7; 1 % of the reads are derived from
 // entries. The floor: from each read compute, without a look-up, two random places in an array as large as
