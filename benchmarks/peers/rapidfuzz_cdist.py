@@ -21,7 +21,7 @@ class RapidfuzzCdist:
             distances = process.cdist(
                 reads, plates, scorer=Levenshtein.distance, score_cutoff=k, dtype=np.uint8, workers=1
             )
-            return [{plates[i] for i in np.flatnonzero(row <= k)} for row in distances]
+            return [{plates[int(i)] for i in np.flatnonzero(row <= k)} for row in distances]
 
         return search
 
