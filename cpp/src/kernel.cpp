@@ -51,6 +51,8 @@ std::span<const Kernel> kernels() noexcept {
 #if defined(__x86_64__)
         kHaswellKernel,
         kIcelakeKernel,
+#elif defined(__aarch64__)
+        kNeonKernel,
 #endif
     });
     return table;

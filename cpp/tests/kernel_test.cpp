@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <random>
 #include <string>
 #include <vector>
@@ -94,7 +95,13 @@ TEST(Kernels, SerialIsAlwaysThereAndTheActiveOneIsUsable) {
     EXPECT_STREQ(kernels().front().name, "serial");
     EXPECT_TRUE(kernels().front().supported());
     EXPECT_TRUE(active_kernel().supported());
+    const char* forced = std::getenv("PLATEWATCH_KERNEL");
+    EXPECT_STREQ(active_kernel().name, forced != nullptr ? forced : usable().back()->name);
 }
+
+#if defined(__aarch64__)
+TEST(Kernels, NeonIsOnEveryAArch64Machine) { EXPECT_STREQ(usable().back()->name, "neon"); }
+#endif
 
 }  // namespace
 }  // namespace platewatch

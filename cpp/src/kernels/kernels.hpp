@@ -24,6 +24,8 @@ extern const Kernel kSerialKernel;
 #if defined(__x86_64__)
 extern const Kernel kHaswellKernel;
 extern const Kernel kIcelakeKernel;
+#elif defined(__aarch64__)
+extern const Kernel kNeonKernel;
 #endif
 
 }  // namespace platewatch

@@ -3,13 +3,17 @@
 //   static constexpr std::size_t kLanes;
 //   static Vector load(const Key8*), broadcast(Key8);
 //   Vector operator^(Vector, Vector), operator+(Vector, Vector), max(Vector, Vector);
-//   Vector shifted(Vector bits) const;  lanes shifted left; by 64 or more: 0
+//   Vector shifted(Vector bits) const;  lanes shifted left; by 64 to 127: 0
 //   Vector shifted(std::uint32_t bits) const;  the same by one count
 //   Vector common_bits() const;         leading zeros of each lane in whole bytes; 64 for 0
 // and `Zeros`, the lanes that were 0 in some vector:
 //   static Zeros none(); void add(Vector); std::uint64_t mask() const;  bit i: lane i
 //
 // The recursion is that of bounded_distance in distance.hpp, unrolled for K edits and with positions in bits.
+// A lane shifts by more than 127 only once it is found, when what it holds counts no more. Until then each
+// difference lay inside the read or the key: used[] is thus at most 56 + 8 (K - 1), of_read 8 more than that,
+// and of_key another 8 K.
+//
 // There is no include guard: it is included more than once.
 
 // Bit i: lane i of `keys` is within K edits of the read.
@@ -17,6 +21,7 @@ template <unsigned K>
 [[gnu::always_inline]] inline std::uint64_t within_lanes(Vector read, Vector keys) noexcept {
     constexpr int kDiagonals = 2 * static_cast<int>(K) + 1;
     constexpr int kCentre = static_cast<int>(K);
+    static_assert(56 + 16 * K < 128);  // of_key, as said above
     const Vector difference = read ^ keys;
     Zeros done = Zeros::none();
     done.add(difference);

@@ -1,0 +1,65 @@
+// Two keys at a time: NEON, which every AArch64 machine has.
+#if defined(__aarch64__)
+
+#include <arm_neon.h>
+
+#include "kernels.hpp"
+
+namespace platewatch {
+namespace neon {
+namespace {
+
+struct Vector {
+    static constexpr std::size_t kLanes = 2;
+
+    uint64x2_t lanes;
+
+    static Vector load(const Key8* keys) noexcept { return {vld1q_u64(keys)}; }
+    static Vector broadcast(Key8 value) noexcept { return {vdupq_n_u64(value)}; }
+    // USHL takes a lane's low byte as a signed count: 64 to 127 give 0, but from 128 on it is negative and
+    // shifts right. That is as much as within.hpp asks for.
+    [[nodiscard]] Vector shifted(Vector bits) const noexcept {
+        return {vshlq_u64(lanes, vreinterpretq_s64_u64(bits.lanes))};
+    }
+    [[nodiscard]] Vector shifted(std::uint32_t bits) const noexcept {
+        return shifted(broadcast(static_cast<Key8>(bits)));
+    }
+    [[nodiscard]] Vector common_bits() const noexcept {
+        // Leading zeros are counted in halves at most. If the upper half differs, the lower one is made to
+        // differ at once, so that the sum is right.
+        const uint32x4_t halves = vreinterpretq_u32_u64(lanes);
+        const uint64x2_t differs = vreinterpretq_u64_u32(vtstq_u32(halves, halves));
+        const uint64x2_t marked = vorrq_u64(lanes, vshrq_n_u64(differs, 32));
+        const uint64x2_t bits = vpaddlq_u32(vclzq_u32(vreinterpretq_u32_u64(marked)));
+        return {vbicq_u64(bits, vdupq_n_u64(7))};
+    }
+};
+
+inline Vector operator^(Vector a, Vector b) noexcept { return {veorq_u64(a.lanes, b.lanes)}; }
+inline Vector operator+(Vector a, Vector b) noexcept { return {vaddq_u64(a.lanes, b.lanes)}; }
+// Lanes are counts of bits, below 2^31: as 32-bit numbers they have a maximum of their own.
+inline Vector max(Vector a, Vector b) noexcept {
+    return {vreinterpretq_u64_u32(vmaxq_u32(vreinterpretq_u32_u64(a.lanes), vreinterpretq_u32_u64(b.lanes)))};
+}
+
+struct Zeros {
+    uint64x2_t found;
+
+    static Zeros none() noexcept { return {vdupq_n_u64(0)}; }
+    void add(Vector a) noexcept { found = vorrq_u64(found, vceqzq_u64(a.lanes)); }
+    [[nodiscard]] std::uint64_t mask() const noexcept {
+        const uint64x2_t bits = vcombine_u64(vcreate_u64(1), vcreate_u64(2));
+        return vaddvq_u64(vandq_u64(found, bits));
+    }
+};
+
+#include "within.hpp"
+
+}  // namespace
+}  // namespace neon
+
+const Kernel kNeonKernel{"neon", []() noexcept { return true; }, &neon::scan};
+
+}  // namespace platewatch
+
+#endif
