@@ -103,7 +103,7 @@ class EntryReader {
         for (const py::handle object : objects) {
             IndexEntry& entry = entries.emplace_back();
             const std::size_t row = entries.size() - 1;
-            entry.id = utf8(object.attr(id_));
+            append_utf8(object.attr(id_), entry.id);
             read_plate(object.attr(plate_), row, entry);
             if (const py::object from = object.attr(valid_from_); !from.is_none()) {
                 entry.validity.from = microseconds_(from).cast<Time>();
@@ -111,7 +111,7 @@ class EntryReader {
             if (const py::object until = object.attr(valid_until_); !until.is_none()) {
                 entry.validity.until = microseconds_(until).cast<Time>();
             }
-            entry.category = utf8(object.attr(category_));
+            append_utf8(object.attr(category_), entry.category);
             if (const py::object priority = object.attr(priority_); !priority.is_none()) {
                 // The smallest number stands for no priority.
                 constexpr py::ssize_t kMost = std::numeric_limits<std::int32_t>::max();
@@ -123,11 +123,16 @@ class EntryReader {
     }
 
   private:
-    static std::string_view utf8(const py::object& text) {
-        Py_ssize_t size = 0;
-        const char* data = PyUnicode_AsUTF8AndSize(text.ptr(), &size);
-        if (data == nullptr) throw py::error_already_set();
-        return {data, static_cast<std::size_t>(size)};
+    // By hand, as Python would keep a copy in each str.
+    static void append_utf8(const py::object& text, std::string& out) {
+        const TextView view = text_view(text.ptr());
+        if (!PyUnicode_Check(text.ptr())) throw py::type_error("ids and categories must be str");
+        with_code_points(view, [&](auto units) {
+            for (const char32_t c : units) {
+                if (c >= 0xD800 && c < 0xE000) throw py::value_error("not valid UTF-8");
+                platewatch::append_utf8(c, out);
+            }
+        });
     }
 
     static void read_plate(const py::object& plate, std::size_t row, IndexEntry& entry) {
@@ -137,10 +142,12 @@ class EntryReader {
         };
         const std::optional<TextError> error = normalize_object(plate, TextKind::plate, entry.plate);
         if (!error || !PyUnicode_Check(plate.ptr())) throw py::type_error("a plate must be str");
-        const std::string_view text = utf8(plate);
-        if (is_pattern(text)) {
+        const TextView text = text_view(plate.ptr());
+        if (with_code_points(text, [](auto units) { return is_pattern(units); })) {
             entry.plate.clear();
-            const PatternError why = parse_pattern(text, entry.pattern.emplace());
+            Pattern& pattern = entry.pattern.emplace();
+            const PatternError why =
+                with_code_points(text, [&](auto units) { return parse_pattern(units, pattern); });
             if (why != PatternError::none) refuse(reason(why));
         } else if (*error != TextError::none) {
             refuse(reason(*error));
@@ -251,7 +258,8 @@ class Matcher {
         return list(*state, found);
     }
 
-    [[nodiscard]] py::typing::List<PyMatch> search(const py::str& query, const py::object& at) const {
+    [[nodiscard]] py::typing::List<PyMatch> search(const py::typing::Union<py::str>& query,
+                                                   const py::object& at) const {
         Pattern pattern;
         const std::u32string text = to_u32(query);
         const PatternError error = parse_pattern(std::span<const char32_t>(text), pattern);

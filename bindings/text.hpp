@@ -4,6 +4,7 @@
 #include <pybind11/pybind11.h>
 
 #include <optional>
+#include <span>
 #include <string>
 
 #include "platewatch/batch.hpp"
@@ -40,6 +41,19 @@ inline std::optional<TextError> normalize_object(py::handle text, TextKind kind,
     const TextView view = text_view(text.ptr());
     if (view.unit == TextView::Unit::none) return std::nullopt;
     return normalize(view, kind, out);
+}
+
+// Calls work(span) with the code points of a str, in their layout. Precondition: `text` has code points.
+template <class Work>
+auto with_code_points(const TextView& text, const Work& work) {
+    switch (text.unit) {
+        case TextView::Unit::latin1:
+            return work(std::span(static_cast<const std::uint8_t*>(text.data), text.size));
+        case TextView::Unit::ucs2:
+            return work(std::span(static_cast<const char16_t*>(text.data), text.size));
+        default:
+            return work(std::span(static_cast<const char32_t*>(text.data), text.size));
+    }
 }
 
 // A str as code points.

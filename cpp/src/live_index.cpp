@@ -34,17 +34,18 @@ void take_out(Segment& segment, Numbers numbers) {
     segment.removed = std::make_shared<const Numbers>(std::move(numbers));
 }
 
-// Segments have alphabets of their own, but must fit into one when they are folded.
-void check_symbols(const State& state, std::set<char32_t> symbols) {
-    const std::set<char32_t> added = symbols;
-    for (const Segment& segment : state.segments()) {
+// Segments have alphabets of their own, but must fit into one when they are folded. `kept` are the segments
+// without what is taken out, `added` the symbols of the new entries.
+void check_symbols(const std::vector<Segment>& kept, const std::set<char32_t>& added) {
+    std::set<char32_t> symbols = added;
+    for (const Segment& segment : kept) {
         const auto used = segment.index->symbols();
         symbols.insert(used.begin(), used.end());
     }
     if (symbols.size() <= kMaxCode) return;
     // Some may have been used by entries only that are taken out.
     symbols = added;
-    for (const IndexEntry& entry : state.entries()) {
+    for (const IndexEntry& entry : State(kept).entries()) {
         symbols.insert(entry.plate.view().begin(), entry.plate.view().end());
     }
     if (symbols.size() > kMaxCode) throw std::length_error("the entries use more than 254 distinct symbols");
@@ -198,7 +199,6 @@ std::size_t LiveIndex::apply(std::vector<IndexEntry> upserts, std::span<const st
 
     const std::scoped_lock lock(change_);
     const std::shared_ptr<const State> before = state();
-    check_symbols(*before, symbols);
     std::vector<Segment> segments(before->segments().begin(), before->segments().end());
     std::size_t removed = 0;
     for (Segment& segment : segments) {
@@ -215,6 +215,7 @@ std::size_t LiveIndex::apply(std::vector<IndexEntry> upserts, std::span<const st
         }
         take_out(segment, std::move(numbers));
     }
+    check_symbols(segments, symbols);
     if (!many && !upserts.empty()) {
         const std::size_t unchanging = std::max<std::size_t>(frozen_, 1);
         if (segments.size() > unchanging && segments.back().live() < kSmallEntries) {

@@ -249,21 +249,23 @@ std::string_view reason(TextError error) noexcept {
 
 std::string_view unicode_version() noexcept { return kUnicodeVersion; }
 
+void append_utf8(char32_t c, std::string& out) {
+    const auto byte = [&](char32_t bits) { out += static_cast<char>(bits); };
+    if (c < 0x80) {
+        byte(c);
+    } else if (c < 0x800) {
+        byte(0xC0 | c >> 6), byte(0x80 | (c & 0x3F));
+    } else if (c < 0x10000) {
+        byte(0xE0 | c >> 12), byte(0x80 | (c >> 6 & 0x3F)), byte(0x80 | (c & 0x3F));
+    } else {
+        byte(0xF0 | c >> 18), byte(0x80 | (c >> 12 & 0x3F)), byte(0x80 | (c >> 6 & 0x3F)),
+            byte(0x80 | (c & 0x3F));
+    }
+}
+
 std::string to_utf8(std::u32string_view text) {
     std::string out;
-    for (const char32_t c : text) {
-        const auto byte = [&](char32_t bits) { out += static_cast<char>(bits); };
-        if (c < 0x80) {
-            byte(c);
-        } else if (c < 0x800) {
-            byte(0xC0 | c >> 6), byte(0x80 | (c & 0x3F));
-        } else if (c < 0x10000) {
-            byte(0xE0 | c >> 12), byte(0x80 | (c >> 6 & 0x3F)), byte(0x80 | (c & 0x3F));
-        } else {
-            byte(0xF0 | c >> 18), byte(0x80 | (c >> 12 & 0x3F)), byte(0x80 | (c >> 6 & 0x3F)),
-                byte(0x80 | (c & 0x3F));
-        }
-    }
+    for (const char32_t c : text) append_utf8(c, out);
     return out;
 }
 

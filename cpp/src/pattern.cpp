@@ -14,12 +14,14 @@ namespace {
 
 constexpr std::size_t kMaxTokens = kMaxSymbols + kMaxRuns;
 
-// The full-width forms of the pattern characters as the ASCII ones, everything else as it is.
+// The full-width and small forms of the pattern characters as the ASCII ones, everything else as it is.
 constexpr char32_t to_narrow(char32_t c) noexcept {
     switch (c) {
         case U'？':
+        case U'﹖':
             return U'?';
         case U'＊':
+        case U'﹡':
             return U'*';
         case U'［':
             return U'[';
@@ -259,7 +261,7 @@ PatternError parse_pattern(std::span<const char32_t> utf32, Pattern& out) { retu
 bool is_pattern(std::string_view utf8) noexcept {
     // No sequence of UTF-8 stands inside another one.
     return utf8.find_first_of("?*[]") != std::string_view::npos ||
-           std::ranges::any_of(std::array<std::string_view, 4>{"？", "＊", "［", "］"},
+           std::ranges::any_of(std::array<std::string_view, 6>{"？", "＊", "［", "］", "﹖", "﹡"},
                                [&](std::string_view c) { return utf8.find(c) != std::string_view::npos; });
 }
 bool is_pattern(std::span<const std::uint8_t> latin1) noexcept {

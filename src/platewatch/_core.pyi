@@ -6,7 +6,7 @@ import collections.abc
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['EntryIds', 'Match', 'Matcher', 'Plate', 'cpu_features', 'normalize', 'parse', 'plate_kinds', 'region_mark', 'unicode_version']
+__all__: list[str] = ['EntryIds', 'Match', 'Matcher', 'Plate', 'admits_everything', 'cpu_features', 'is_pattern', 'normalize', 'normalize_pattern', 'parse', 'plate_kinds', 'region_mark', 'unicode_version']
 class Plate:
     """
     A canonical plate and, where it fits a class of Korean plates, its parts.
@@ -73,6 +73,11 @@ class Match:
     def __repr__(self) -> str:
         ...
     @property
+    def category(self) -> str:
+        """
+        The entry's category; "" if it has none.
+        """
+    @property
     def edits(self) -> int:
         """
         Levenshtein distance between read and entry, 0 to 3.
@@ -85,11 +90,16 @@ class Match:
     @property
     def plate(self) -> str:
         """
-        The entry's canonical plate.
+        The entry's canonical plate or pattern.
+        """
+    @property
+    def priority(self) -> int | None:
+        """
+        The entry's priority; None if it has none.
         """
 class EntryIds:
     """
-    The entries' ids by number, in the order of their code points.
+    The entries' ids by number. The numbers follow the order of the ids, but for entries that were added to a matcher later; entries taken out may still have one.
     """
     def __getitem__(self, entry: typing.SupportsInt | typing.SupportsIndex) -> str:
         ...
@@ -101,22 +111,56 @@ class Matcher:
     """
     The index of platewatch.Matcher.
     """
-    def __init__(self, entries: list[tuple[str, str, int | None, int | None]], max_edits: int | None) -> None:
+    @staticmethod
+    def verify(path: str) -> None:
         """
-        entries: (id, plate, valid_from, valid_until) with times in microseconds since 1970 UTC, or None.
+        Read a whole snapshot and check every byte of it. Raises SnapshotError or OSError.
+        """
+    @typing.overload
+    def __init__(self, snapshot: str, max_edits: int | None, microseconds: collections.abc.Callable[[typing.Any], int | None]) -> None:
+        """
+        snapshot: the path of one, to map. max_edits: None for the one that was saved.
+        """
+    @typing.overload
+    def __init__(self, entries: collections.abc.Iterable[typing.Any], max_edits: int | None, microseconds: collections.abc.Callable[[typing.Any], int | None]) -> None:
+        """
+        entries: objects with the fields of platewatch.Entry. microseconds: turns a datetime into microseconds since 1970 UTC.
         """
     def __len__(self) -> int:
         ...
-    def _match_batch(self, reads: tuple[typing.Any, ...], max_edits: int | None, at: typing.Any, times: typing.Annotated[numpy.typing.ArrayLike, numpy.int64] | None, report: bool) -> tuple[numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint8], list[typing.Any]]:
+    def _apply(self, upserts: collections.abc.Iterable[typing.Any], removals: collections.abc.Sequence[str]) -> int:
+        ...
+    def _match_batch(self, reads: typing.Any, max_edits: int | None, at: typing.Any, times: typing.Annotated[numpy.typing.ArrayLike, numpy.int64] | None, report: bool, alternatives: bool, threads: typing.SupportsInt | typing.SupportsIndex) -> tuple[numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint8], list[typing.Any], tuple[typing.Any, ...], int]:
         """
-        The columns of platewatch.Matcher.match_batch.
+        The columns of platewatch.Matcher.match_batch, the errors, the ids, and how many `chars` did not line up.
         """
-    def match(self, read: typing.Any, *, max_edits: int | None = None, at: typing.Any = None) -> list[Match]:
+    def _replace(self, entries: collections.abc.Iterable[typing.Any]) -> None:
+        ...
+    def match(self, read: typing.Any, *, max_edits: int | None = None, at: typing.Any = None, alternatives: bool = False) -> list[Match]:
         """
         Every valid entry within max_edits of the read, in the order edits, id.
         
         `read` is text or a platewatch.Read. `at` is the time for a read that has none; now, if left out.
+        With alternatives=True, the likeliest ways to choose among its characters' alternatives, at most 64, and its
+        `candidates` count as further texts of a Read, and edits are the least over them.
         Raises ReadError if the text is empty, over 16 symbols or not valid Unicode.
+        """
+    def save(self, path: str) -> None:
+        """
+        Write a snapshot: the index with the entries' metadata, as one file that `open` maps.
+        
+        It is written beside `path`, synced and renamed, so whoever has an older one open keeps it. Raises OSError.
+        """
+    def search(self, query: str, *, at: typing.Any = None) -> list[Match]:
+        """
+        The valid entries that fit a plate with unknown characters, in the order of their ids.
+        
+        `?` is one symbol, `*` any run of symbols, `[가거]` one of a set. A pattern entry fits if some plate fits both.
+        Raises PlatewatchError if the query is no pattern.
+        """
+    def settle(self) -> None:
+        """
+        Wait until the background has folded all changes that it wants to fold.
         """
     @property
     def entry_ids(self) -> EntryIds:
@@ -131,13 +175,21 @@ class Matcher:
     @property
     def nbytes(self) -> int:
         """
-        Bytes of the index: keys and tries; ids, plates and validity apart.
+        Bytes of the index: keys and tries; ids, plates and other metadata, patterns and what was added since it was built count apart.
         """
+def admits_everything(text: str) -> bool:
+    """
+    True for `*`.
+    """
 def cpu_features() -> dict[str, typing.Any]:
     """
     The kernel in use, and those that this machine can run, slowest first.
     
     PLATEWATCH_KERNEL forces one; ValueError if this machine cannot run it.
+    """
+def is_pattern(text: str) -> bool:
+    """
+    True if the text holds one of `?`, `*`, `[` and `]`, in any of their forms.
     """
 def normalize(text: str | bytes, *, read: bool = False) -> str:
     """
@@ -146,6 +198,10 @@ def normalize(text: str | bytes, *, read: bool = False) -> str:
     With read=True `?` and U+FFFD stay, as `?`: characters that the recogniser could not read.
     `text` is str or UTF-8 bytes. Raises PlatewatchError if nothing is left, if more than 16 symbols are,
     or if the text is not valid Unicode.
+    """
+def normalize_pattern(text: str) -> str:
+    """
+    The canonical text of a pattern. Raises PlatewatchError that says what is wrong with it.
     """
 def parse(text: str | bytes) -> Plate:
     """

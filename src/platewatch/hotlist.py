@@ -15,7 +15,7 @@ from typing import Any, Self, TypeAlias
 
 import msgspec
 
-from platewatch._core import admits_everything, is_pattern, normalize, normalize_pattern, parse
+from platewatch._core import admits_everything, canonical_plates, is_pattern, normalize, normalize_pattern, parse
 from platewatch.errors import EntryError, PlatewatchError
 
 KOREAN_TIME = timezone(timedelta(hours=9), "KST")
@@ -25,7 +25,8 @@ _REMEMBERED_CHANGES = 100_000  # ids; a matcher that is further behind indexes t
 _REPLACEMENT_CHARACTER = "\ufffd"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-Row: TypeAlias = "tuple[int, Mapping[str, Any] | EntryError]"  # its number, and what stands there
+# Its number, and what stands there; an Entry is checked already.
+Row: TypeAlias = "tuple[int, Mapping[str, Any] | Entry | EntryError]"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -93,7 +94,22 @@ class Hotlist:
         """
         if isinstance(plates, str | bytes):
             raise TypeError("plates must be a sequence of plates, not one text")
-        return cls._load(enumerate({"plate": plate} for plate in plates), strict=strict, id_from_plate=True)
+        plates = list(plates)
+        canonical, symbols = canonical_plates(plates)
+        if len(symbols) > MAX_DISTINCT_SYMBOLS:
+            canonical = [None] * len(plates)  # a row is at fault: which?
+        distinct = dict.fromkeys(canonical)
+        if None in distinct:
+            rows: Iterator[Row] = (
+                (row, {"plate": plate} if good is None else Entry(id=good, plate=good))
+                for row, (plate, good) in enumerate(zip(plates, canonical, strict=True))
+            )
+            return cls._load(rows, strict=strict, id_from_plate=True)
+        hotlist = cls()
+        hotlist._entries = {plate: Entry(id=plate, plate=plate) for plate in distinct if plate is not None}
+        hotlist._symbols.update(symbols)
+        hotlist.report = LoadReport(rows=len(plates), duplicates=len(plates) - len(distinct))
+        return hotlist
 
     @classmethod
     def from_records(cls, records: Iterable[Mapping[str, Any]], *, strict: bool = False) -> Self:
@@ -135,9 +151,13 @@ class Hotlist:
             try:
                 if isinstance(row, EntryError):
                     raise row
-                if not isinstance(row, Mapping):
+                if isinstance(row, Entry):
+                    entry = row
+                    hotlist._note_symbols(entry.plate)
+                elif isinstance(row, Mapping):
+                    entry = hotlist._checked(_entry(_with_plate_as_id(row) if id_from_plate else row))
+                else:
                     raise EntryError("not a mapping of fields", value=row)
-                entry = hotlist._checked(_entry(_with_plate_as_id(row) if id_from_plate else row))
             except EntryError as error:
                 _refuse(error, number, report, strict)
             else:

@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import index
 from pathlib import Path
 from threading import Lock
-from typing import Literal, Self
+from typing import Literal, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from platewatch import _core
+from platewatch._core import is_pattern
 from platewatch.errors import EntryError, ReadError
 from platewatch.hotlist import Entry, Hotlist, check, microseconds
 from platewatch.reads import Read
+
+_MOST_THREADS = 1024
+
+Grade: TypeAlias = Literal["exact", "fuzzy", "pattern"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,10 +142,17 @@ class Matcher(_core.Matcher):
             at,
             None if times is None else _to_microseconds(times),
             errors == "report",
-            alternatives,
-            threads,
+            bool(alternatives),
+            min(index(threads), _MOST_THREADS),
         )
         return MatchBatch(read, entry, edits, entry_ids, bad, not_lined_up)
+
+
+def grade(wanted: str, edits: int) -> Grade:
+    """What a match says of the vehicle: it is the wanted one; it may be, misread; it is one that a pattern fits."""
+    if is_pattern(wanted):
+        return "pattern"
+    return "exact" if edits == 0 else "fuzzy"
 
 
 def _to_microseconds(times: Sequence[datetime] | npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:

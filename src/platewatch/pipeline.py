@@ -11,7 +11,7 @@ from platewatch._core import normalize
 from platewatch.alignment import differences
 from platewatch.errors import ReadError
 from platewatch.hotlist import Entry, Hotlist
-from platewatch.matcher import Matcher
+from platewatch.matcher import Matcher, grade
 from platewatch.notify.event import Camera, HitData, encode, new_event
 from platewatch.notify.outbox import Outbox
 from platewatch.reads import Read
@@ -70,7 +70,7 @@ class Pipeline:
             agency=entry.agency,
             category=entry.category,
             priority=entry.priority,
-            grade="exact" if edits == 0 else "fuzzy",
+            grade=grade(entry.plate, edits),
             wanted_plate=entry.plate,
             read_text=text,
             edits=edits,

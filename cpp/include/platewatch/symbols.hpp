@@ -47,5 +47,6 @@ class Symbols {
 };
 
 [[nodiscard]] std::string to_utf8(std::u32string_view text);
+void append_utf8(char32_t c, std::string& out);
 
 }  // namespace platewatch

@@ -39,8 +39,8 @@ def check(
     for kind, count in sorted(kinds(wanted).items(), key=lambda item: (-item[1], item[0])):
         table.add_row(f"  {kind}", f"{count:,}")
     table.add_row("duplicates (the last won)", f"{report.duplicates:,}")
-    table.add_row("patterns (not supported yet)", f"{report.patterns:,}")
-    table.add_row("errors, patterns included", f"{len(report.errors):,}")
+    table.add_row("patterns", f"{report.patterns:,}")
+    table.add_row("errors", f"{len(report.errors):,}")
     Console(highlight=False).print(table)
     if not len(wanted):
         stderr.print("no usable entry", style="red")

@@ -20,7 +20,7 @@ from platewatch.alignment import Difference, differences
 from platewatch.cli.common import errors_to_exit, fail, load_hotlist, plural, progress, side_by_side, stderr
 from platewatch.errors import ReadError
 from platewatch.hotlist import Entry
-from platewatch.matcher import Matcher
+from platewatch.matcher import Grade, Matcher, grade
 from platewatch.reads import Read, decode_text
 
 _CHUNK_BYTES = 1 << 20
@@ -38,7 +38,7 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     """One line of output."""
 
     row: int
-    grade: str
+    grade: Grade
     edits: int
     read: str
     plate: str
@@ -124,7 +124,7 @@ def _hit(row: int, read: Read, entry: Entry, edits: int) -> Hit:
     text = normalize(read.text, read=True)
     return Hit(
         row=row,
-        grade="exact" if edits == 0 else "fuzzy",
+        grade=grade(entry.plate, edits),
         edits=edits,
         read=text,
         plate=entry.plate,
@@ -143,9 +143,9 @@ class _Writer(Protocol):
 
 def _text_writer(out: TextIO) -> _Writer:
     def write(hit: Hit) -> None:
-        grade = hit.grade if hit.edits == 0 else f"{hit.grade} ({plural(hit.edits, 'edit')})"
+        graded = hit.grade if hit.edits == 0 else f"{hit.grade} ({plural(hit.edits, 'edit')})"
         details = [hit.entry_id, hit.category, hit.agency, hit.camera_id, hit.time]
-        print(f"row {hit.row}: {grade}  {'  '.join(d for d in details if d)}", file=out)
+        print(f"row {hit.row}: {graded}  {'  '.join(d for d in details if d)}", file=out)
         ours, theirs, marks = side_by_side(hit.read, hit.plate)
         print(f"    read    {ours}\n    wanted  {theirs}", file=out)
         if marks:

@@ -42,7 +42,7 @@ class HitData(Struct, frozen=True, kw_only=True, omit_defaults=True):
     agency: str
     category: str
     priority: int | None = None
-    grade: Literal["exact", "fuzzy"]
+    grade: Literal["exact", "fuzzy", "pattern"]  # pattern: the plate fits one, which many vehicles may
     wanted_plate: str
     read_text: str
     edits: int
