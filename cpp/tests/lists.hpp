@@ -143,7 +143,8 @@ inline void PrintTo(const Hit& hit, std::ostream* out) {
 }
 
 inline unsigned reference_edits(std::u32string_view read, const IndexEntry& entry) {
-    return entry.pattern ? reference::edits(read, *entry.pattern) : reference::edits(read, entry.plate.view());
+    return entry.pattern ? reference::edits(read, *entry.pattern)
+                         : reference::edits(read, entry.plate.view());
 }
 
 // In the order read, edits, id, which is that of the code points, as std::string compares bytes.

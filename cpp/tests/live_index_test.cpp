@@ -89,12 +89,12 @@ TEST(LiveIndex, HoldsAtMost254DistinctSymbolsInAll) {
     for (const std::size_t added : {std::size_t{100}, std::size_t{200}}) {  // few and many
         LiveIndex index(Index(symbols_from(U'가', 254 - added)));
         index.apply(symbols_from(U'다', added), {});
+        index.settle();
         const auto before = index.state();
         EXPECT_THROW(index.apply(symbols_from(U'마', 1), {}), std::length_error);
         EXPECT_THROW(index.apply(symbols_from(U'마', 150), {}), std::length_error);
         EXPECT_EQ(index.state(), before);
-        index.settle();
-        EXPECT_EQ(index.state()->size(), 254u);
+        EXPECT_EQ(before->size(), 254u);
     }
 }
 
@@ -127,7 +127,7 @@ TEST(LiveIndex, FoldsSmallChangesTogether) {
     const auto state = index.state();
     EXPECT_LE(state->segments().size(), LiveIndex::kManySegments);
     EXPECT_GT(state->segments().front().index->size(), 2000u);  // no longer the empty one
-    EXPECT_EQ(search(index, U"1222", 1).size(), 3000u * 3 / 7 + 1);
+    EXPECT_EQ(search(index, U"1222", 1).size(), 3 * (3000u / 7 + 1));
     // Taking out most of a segment folds it too.
     std::vector<std::string> removals;
     for (std::size_t i = 0; i < 2900; ++i) removals.push_back(std::to_string(i));
@@ -220,7 +220,7 @@ void expect_state(const State& state, const std::map<std::string, IndexEntry>& l
 TEST(LiveIndex, FollowsRandomChanges) {
     SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
     Random random(seed());
-    for (int round = 0; round < 8; ++round) {
+    for (int round = 0; round < 4; ++round) {
         constexpr std::size_t kIds = 300;
         std::map<std::string, IndexEntry> list;
         const auto put = [&](const std::vector<IndexEntry>& entries) {
@@ -229,7 +229,7 @@ TEST(LiveIndex, FollowsRandomChanges) {
         std::vector<IndexEntry> first = random_list(random, random.below(200));
         put(first);
         LiveIndex index{Index(std::move(first))};
-        for (int step = 0; step < 60; ++step) {
+        for (int step = 0; step < 40; ++step) {
             SCOPED_TRACE("round " + std::to_string(round) + ", step " + std::to_string(step));
             const std::size_t what = random.below(20);
             if (what == 0) {
@@ -389,12 +389,12 @@ void run_threads(std::size_t writers, std::size_t readers, int changes) {
     std::size_t checked = 0, found = 0;
     for (const std::vector<Answer>& of_reader : answers) {
         for (const Answer& answer : of_reader) {
-            ASSERT_TRUE(
-                std::ranges::is_sorted(answer.hits, {}, [](const Hit& h) { return std::tie(h.edits, h.id); }));
+            ASSERT_TRUE(std::ranges::is_sorted(answer.hits, {},
+                                               [](const Hit& h) { return std::tie(h.edits, h.id); }));
             for (std::size_t w = 0; w < writers; ++w) {
                 std::vector<Hit> hits = answer.hits;
-                std::erase_if(
-                    hits, [&](const Hit& hit) { return !hit.id.ends_with("-" + std::to_string(w)); });
+                std::erase_if(hits,
+                              [&](const Hit& hit) { return !hit.id.ends_with("-" + std::to_string(w)); });
                 // The last version that had taken over before, and those that began before the end.
                 auto v = static_cast<std::size_t>(std::ranges::upper_bound(ends[w], answer.begin) -
                                                   ends[w].begin()) -

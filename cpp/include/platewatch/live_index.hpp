@@ -105,7 +105,7 @@ class LiveIndex {
     std::shared_ptr<const State> state_;
     std::mutex change_;  // held while a new state is made, never while an index of many entries is built
     std::uint64_t replacements_ = 0;
-    std::size_t frozen_ = 0;  // segments that are being folded: changes only take entries out of them
+    std::size_t frozen_ = 0;    // segments that are being folded: changes only take entries out of them
     bool fold_failed_ = false;  // since the last change
     bool stopping_ = false;
     std::condition_variable work_, settled_;
