@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := $(shell find src bindings cpp examples -type f -not -name '*.pyc' 2>/dev/null)
 
-.PHONY: demo test test-cpp test-aarch64 aarch64-tools test-python bench-core dev lint format stubs clean
+.PHONY: demo test test-cpp test-tsan test-aarch64 aarch64-tools test-python bench-core dev lint format stubs clean
 
 demo: $(VENV)/installed
 	$(BIN)/platewatch demo
@@ -48,6 +48,15 @@ aarch64-tools:
 	@command -v aarch64-linux-gnu-g++ >/dev/null && command -v qemu-aarch64 >/dev/null && \
 	  test -f $(GTEST_SOURCE)/CMakeLists.txt || { echo "make test-aarch64 needs the Debian packages" \
 	  "g++-aarch64-linux-gnu, qemu-user and googletest" >&2; exit 1; }
+
+# The tests that start threads, under ThreadSanitizer, which cannot be combined with the others.
+test-tsan: $(VENV)/installed-test
+	$(BIN)/cmake -S . -B build/tsan -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DCMAKE_BUILD_TYPE=Debug \
+	  -DCMAKE_CXX_FLAGS_DEBUG="-O1 -g" \
+	  -DPLATEWATCH_TESTS=ON -DPLATEWATCH_PYTHON=OFF -DPLATEWATCH_WERROR=ON -DPLATEWATCH_SANITIZE=thread \
+	  -DPLATEWATCH_REQUIRE_GTEST=$(or $(PLATEWATCH_REQUIRE_CPP_TESTS),0)
+	$(BIN)/cmake --build build/tsan --target platewatch_threaded_tests
+	$(BIN)/ctest --test-dir build/tsan --output-on-failure --parallel 2 --tests-regex '^(Batch|LiveIndexThreads|LiveIndex.(Folds|CanBe))'
 
 dev: $(VENV)/bin/python
 	$(BIN)/pip install --quiet "pybind11>=3.1" "scikit-build-core>=1.1" cmake ninja

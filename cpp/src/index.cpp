@@ -244,7 +244,8 @@ std::optional<std::int32_t> Index::priority(std::uint32_t entry) const noexcept 
 IndexEntry Index::entry(std::uint32_t number) const {
     IndexEntry entry{
         std::string(id(number)), {}, validity(number), std::string(category(number)), priority(number)};
-    if (is_pattern(plate(number))) {
+    // Asked of the list, as the canonical text of `[1]2` is `12`.
+    if (std::ranges::binary_search(pattern_entries_, number)) {
         if (parse_pattern(plate(number), entry.pattern.emplace()) != PatternError::none)
             entry.pattern.reset();
     } else if (normalize(plate(number), TextKind::plate, entry.plate) != TextError::none) {
