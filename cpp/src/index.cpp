@@ -39,13 +39,14 @@ std::vector<std::uint32_t> order_of_ids(std::span<const IndexEntry> entries) {
 }
 
 Alphabet alphabet_of(std::span<const IndexEntry> entries) {
-    std::vector<bool> used(0x110000);
-    for (const IndexEntry& entry : entries) {
-        for (const char32_t symbol : entry.plate.view()) used[symbol] = true;
-    }
+    std::vector<bool> seen(0x110000);
     std::vector<char32_t> symbols;
-    for (char32_t symbol = 0; symbol < used.size(); ++symbol) {
-        if (used[symbol]) symbols.push_back(symbol);
+    for (const IndexEntry& entry : entries) {
+        for (const char32_t symbol : entry.plate.view()) {
+            if (seen[symbol]) continue;
+            seen[symbol] = true;
+            symbols.push_back(symbol);
+        }
     }
     return Alphabet(std::move(symbols));
 }
