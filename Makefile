@@ -2,13 +2,19 @@
 # make test   everything that proves the project, in a virtual environment of its own
 # make dev    an editable install, for working on it
 # make lint   what CI checks beside the tests
+# make fuzz   looks for inputs that break the core, FUZZ_SECONDS for each target; needs Clang with libFuzzer
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := $(shell find src bindings cpp examples -type f -not -name '*.pyc' 2>/dev/null)
+SOURCES := $(shell find src bindings cpp examples -type f -not -name '*.pyc' -not -path 'cpp/fuzz/*' 2>/dev/null)
 
-.PHONY: demo test test-cpp test-tsan test-aarch64 aarch64-tools test-python bench-core dev lint format stubs clean
+FUZZ_CXX ?= clang++-16
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS := index normalize pattern
+
+.PHONY: demo test test-cpp test-tsan test-aarch64 aarch64-tools test-python bench-core dev lint format stubs fuzz \
+  fuzz-build fuzz-corpus clean
 
 demo: $(VENV)/installed
 	$(BIN)/platewatch demo
@@ -57,6 +63,26 @@ test-tsan: $(VENV)/installed-test
 	  -DPLATEWATCH_REQUIRE_GTEST=$(or $(PLATEWATCH_REQUIRE_CPP_TESTS),0)
 	$(BIN)/cmake --build build/tsan --target platewatch_threaded_tests
 	$(BIN)/ctest --test-dir build/tsan --output-on-failure --parallel 2 --tests-regex '^(Batch|LiveIndexThreads|LiveIndex.(Folds|CanBe))'
+
+# `make -j3 fuzz` runs the targets side by side. New inputs go to build/fuzz/found, what breaks something to
+# build/fuzz/<target>-crash-...; `make fuzz-corpus` keeps of the new inputs those that reach new code.
+fuzz: $(FUZZ_TARGETS:%=fuzz-%)
+
+$(FUZZ_TARGETS:%=fuzz-%): fuzz-%: fuzz-build
+	mkdir -p build/fuzz/found/$*
+	build/fuzz/$*_fuzzer -max_total_time=$(FUZZ_SECONDS) -max_len=1024 -len_control=0 -print_final_stats=1 \
+	  -artifact_prefix=build/fuzz/$*- build/fuzz/found/$* cpp/fuzz/corpus/$*
+
+fuzz-build: $(VENV)/installed-test
+	$(BIN)/cmake -S . -B build/fuzz -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) \
+	  -DCMAKE_CXX_COMPILER=$(FUZZ_CXX) -DCMAKE_BUILD_TYPE=RelWithDebInfo -DPLATEWATCH_FUZZ=ON -DPLATEWATCH_PYTHON=OFF
+	+$(BIN)/cmake --build build/fuzz
+
+fuzz-corpus: $(FUZZ_TARGETS:%=fuzz-corpus-%)
+
+$(FUZZ_TARGETS:%=fuzz-corpus-%): fuzz-corpus-%: fuzz-build
+	mkdir -p build/fuzz/found/$*
+	build/fuzz/$*_fuzzer -merge=1 -use_counters=0 cpp/fuzz/corpus/$* build/fuzz/found/$*
 
 dev: $(VENV)/bin/python
 	$(BIN)/pip install --quiet "pybind11>=3.1" "scikit-build-core>=1.1" cmake ninja

@@ -44,6 +44,9 @@ TEST(Normalize, FoldsAndComposes) {
     EXPECT_EQ(canonical("a\u0302\u0323"), "Ậ");                // out of canonical order
     EXPECT_EQ(canonical("a\u0301\u0302"), "Á");                // the second composes with nothing
     EXPECT_EQ(canonical("a\u0305\u0301"), "A");                // the first keeps the second from composing
+    EXPECT_EQ(canonical("가\u11A8\u11A8"), "각\u11A8");        // a syllable has one trailing jamo
+    EXPECT_EQ(canonical("\u1025\u102E"), "\u1026");            // two starters
+    EXPECT_EQ(canonical("\u1025\u0305\u102E"), "\u1025");      // which a mark keeps apart
     EXPECT_EQ(canonical("abcß"), "ABCß");                      // SS would be two code points
     EXPECT_EQ(canonical("\u212B"), "Å");                       // the Angstrom sign
 }
