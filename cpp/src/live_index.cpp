@@ -34,17 +34,20 @@ void take_out(Segment& segment, Numbers numbers) {
     segment.removed = std::make_shared<const Numbers>(std::move(numbers));
 }
 
-// Segments have alphabets of their own, but must fit into one when they are folded.
-void check_symbols(const State& state, std::set<char32_t> symbols) {
+// Segments have alphabets of their own, but must fit into one when they are folded: those that stay, and the
+// symbols of what is added.
+void check_symbols(std::span<const Segment> segments, std::set<char32_t> symbols) {
     const std::set<char32_t> added = symbols;
-    for (const Segment& segment : state.segments()) {
+    for (const Segment& segment : segments) {
         const auto used = segment.index->symbols();
         symbols.insert(used.begin(), used.end());
     }
     if (symbols.size() <= kMaxCode) return;
     // Some may have been used by entries only that are taken out.
     symbols = added;
-    for (const IndexEntry& entry : state.entries()) {
+    std::vector<IndexEntry> entries;
+    for (const Segment& segment : segments) append_entries(segment, entries);
+    for (const IndexEntry& entry : entries) {
         symbols.insert(entry.plate.view().begin(), entry.plate.view().end());
     }
     if (symbols.size() > kMaxCode) throw std::length_error("the entries use more than 254 distinct symbols");
@@ -170,7 +173,9 @@ LiveIndex::~LiveIndex() {
 }
 
 void LiveIndex::publish(std::vector<Segment> segments) {
-    state_.store(std::make_shared<const State>(std::move(segments)));
+    auto state = std::make_shared<const State>(std::move(segments));
+    const std::scoped_lock lock(published_);
+    state_.swap(state);  // the old one goes when the lock is gone
 }
 
 void LiveIndex::replace(Index index) {
@@ -178,6 +183,7 @@ void LiveIndex::replace(Index index) {
     const std::scoped_lock lock(change_);
     ++replacements_;
     frozen_ = 0;
+    fold_failed_ = false;
     publish({std::move(segment)});
     settled_.notify_all();
 }
@@ -198,7 +204,6 @@ std::size_t LiveIndex::apply(std::vector<IndexEntry> upserts, std::span<const st
 
     const std::scoped_lock lock(change_);
     const std::shared_ptr<const State> before = state();
-    check_symbols(*before, symbols);
     std::vector<Segment> segments(before->segments().begin(), before->segments().end());
     std::size_t removed = 0;
     for (Segment& segment : segments) {
@@ -215,6 +220,7 @@ std::size_t LiveIndex::apply(std::vector<IndexEntry> upserts, std::span<const st
         }
         take_out(segment, std::move(numbers));
     }
+    check_symbols(segments, symbols);
     if (!many && !upserts.empty()) {
         const std::size_t unchanging = std::max<std::size_t>(frozen_, 1);
         if (segments.size() > unchanging && segments.back().live() < kSmallEntries) {
@@ -225,15 +231,19 @@ std::size_t LiveIndex::apply(std::vector<IndexEntry> upserts, std::span<const st
     }
     if (added.index) segments.push_back(std::move(added));
     publish(std::move(segments));
+    fold_failed_ = false;
     if (wants_folding()) {
         if (!folder_.joinable()) folder_ = std::thread([this] { fold(); });
         work_.notify_one();
+    } else {
+        settled_.notify_all();  // this change may have been what there was to fold
     }
     return removed;
 }
 
 // Precondition: change_ is held.
 bool LiveIndex::wants_folding() const {
+    if (fold_failed_) return false;
     const auto segments = state()->segments();
     if (segments.size() > kManySegments) return true;
     std::size_t others = segments.front().index->size() - segments.front().live();
@@ -258,12 +268,23 @@ void LiveIndex::fold() {
         frozen_ = folded;
         lock.unlock();
 
-        std::vector<IndexEntry> entries;
-        for (const Segment& segment : segments.subspan(kept)) append_entries(segment, entries);
-        Segment merged = make_segment(Index(std::move(entries)));
+        Segment merged;
+        try {
+            std::vector<IndexEntry> entries;
+            for (const Segment& segment : segments.subspan(kept)) append_entries(segment, entries);
+            merged = make_segment(Index(std::move(entries)));
+        } catch (const std::exception&) {
+            // No memory, or a damaged snapshot that repeats an id: the answers stay as they are without.
+        }
 
         lock.lock();
         if (replacements != replacements_) continue;  // a whole list has taken their place
+        if (!merged.index) {
+            frozen_ = 0;
+            fold_failed_ = true;  // until the next change
+            settled_.notify_all();
+            continue;
+        }
         const std::shared_ptr<const State> now = state();
         std::vector<Segment> after(now->segments().begin(),
                                    now->segments().begin() + static_cast<std::ptrdiff_t>(kept));

@@ -7,7 +7,6 @@
 // keeping anybody.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -78,15 +77,18 @@ class LiveIndex {
     LiveIndex(const LiveIndex&) = delete;
     LiveIndex& operator=(const LiveIndex&) = delete;
 
-    // What to search. Never waits for a change that is being made.
-    [[nodiscard]] std::shared_ptr<const State> state() const noexcept { return state_.load(); }
+    // What to search. Never waits for a change that is being made, only while a pointer is copied.
+    [[nodiscard]] std::shared_ptr<const State> state() const noexcept {
+        const std::scoped_lock lock(published_);
+        return state_;
+    }
 
     // Replaces everything.
     void replace(Index index);
 
     // Adds entries, or replaces those with their ids, and takes others out, in one step; how many ids of
     // `removals` were there. Throws std::invalid_argument if an id repeats, std::length_error if the
-    // entries would use more than 254 distinct symbols.
+    // entries would use more than 254 distinct symbols; nothing has changed then.
     std::size_t apply(std::vector<IndexEntry> upserts, std::span<const std::string> removals);
 
     // Waits until nothing is left to fold.
@@ -97,10 +99,14 @@ class LiveIndex {
     [[nodiscard]] bool wants_folding() const;
     void publish(std::vector<Segment> segments);
 
-    std::atomic<std::shared_ptr<const State>> state_;
+    // Not a std::atomic<std::shared_ptr>: that of libstdc++ 12 is a lock too, a spinning one, and its load
+    // unlocks without releasing, which is a data race with the next store (ThreadSanitizer reports it).
+    mutable std::mutex published_;  // held while state_ is copied or exchanged, and nothing else
+    std::shared_ptr<const State> state_;
     std::mutex change_;  // held while a new state is made, never while an index of many entries is built
     std::uint64_t replacements_ = 0;
-    std::size_t frozen_ = 0;  // segments that are being folded: changes only take entries out of them
+    std::size_t frozen_ = 0;    // segments that are being folded: changes only take entries out of them
+    bool fold_failed_ = false;  // since the last change
     bool stopping_ = false;
     std::condition_variable work_, settled_;
     std::thread folder_;
