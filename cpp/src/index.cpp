@@ -42,13 +42,15 @@ std::vector<std::uint32_t> order_of_ids(std::span<const IndexEntry> entries) {
 }
 
 Alphabet alphabet_of(std::span<const IndexEntry> entries) {
-    std::vector<bool> used(0x110000);
+    // Words of bits, as a small list must not wait for a million tests.
+    std::vector<std::uint64_t> used(0x110000 / 64);
     for (const IndexEntry& entry : entries) {
-        for (const char32_t symbol : entry.plate.view()) used[symbol] = true;
+        for (const char32_t symbol : entry.plate.view()) used[symbol / 64] |= std::uint64_t{1} << symbol % 64;
     }
     std::vector<char32_t> symbols;
-    for (char32_t symbol = 0; symbol < used.size(); ++symbol) {
-        if (used[symbol]) symbols.push_back(symbol);
+    for (std::size_t i = 0; i < used.size(); ++i) {
+        for (std::uint64_t word = used[i]; word != 0; word &= word - 1)
+            symbols.push_back(static_cast<char32_t>(64 * i) + static_cast<char32_t>(std::countr_zero(word)));
     }
     return Alphabet(std::move(symbols));
 }
@@ -244,7 +246,8 @@ std::optional<std::int32_t> Index::priority(std::uint32_t entry) const noexcept 
 IndexEntry Index::entry(std::uint32_t number) const {
     IndexEntry entry{
         std::string(id(number)), {}, validity(number), std::string(category(number)), priority(number)};
-    if (is_pattern(plate(number))) {
+    // Asked of the list, as the canonical text of `[1]2` is `12`.
+    if (std::ranges::binary_search(pattern_entries_, number)) {
         if (parse_pattern(plate(number), entry.pattern.emplace()) != PatternError::none)
             entry.pattern.reset();
     } else if (normalize(plate(number), TextKind::plate, entry.plate) != TextError::none) {

@@ -106,6 +106,7 @@ KeyIndex<Key>::KeyIndex(Column<Key> keys) : size_(keys.size()), kernel_(&active_
 
 template <class Key>
 bool KeyIndex<Key>::restore() {
+    if (forward_.empty() && backward_.empty()) return true;  // as it was constructed
     const std::size_t size = forward_.size() - kKernelPadding;
     if (forward_.size() < kKernelPadding || backward_.size() != forward_.size() || size >= Trie<Key>::kLeaf) {
         return false;
