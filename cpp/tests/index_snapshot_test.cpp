@@ -215,9 +215,8 @@ class User {
             }
             order_matches(matches_);
         }
-        for (const Pattern& pattern : patterns_) {
-            for (const std::uint32_t number : index.search(pattern, 7)) ASSERT_LT(number, size);
-        }
+        const Pattern& pattern = patterns_[round_ % patterns_.size()];  // they are slow: one at a time
+        for (const std::uint32_t number : index.search(pattern, 7)) ASSERT_LT(number, size);
         std::size_t sum = 0;
         for (std::uint32_t number = 0; number < size; number += 1 + round_ % 7) {
             for (const std::string_view text :
@@ -400,7 +399,7 @@ TEST_F(DamagedSnapshot, OfWrongNumbersKeepsSearchesInTheFile) {
     SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
     Random random(seed());
     keep_in_memory();
-    for (int round = 0; round < 6000; ++round) {
+    for (int round = 0; round < 3000; ++round) {
         const SnapshotSection& s = table[random.below(table.size())];
         if (s.bytes < 4) continue;
         const std::size_t words = s.bytes / 4;
@@ -440,7 +439,7 @@ TEST_F(DamagedSnapshot, OfTriesInCirclesEndsItsSearches) {
                                                  : TrieSlot{slot % 2 == 0 ? begin : 0u, 0};
                 std::memcpy(memory + s.offset + slot * sizeof wrong, &wrong, sizeof wrong);
             }
-            EXPECT_TRUE(use());
+            for (int i = 0; i < 5; ++i) EXPECT_TRUE(use());  // with each of its patterns
         }
         std::memcpy(memory + s.offset, bytes.data() + s.offset, s.bytes);
     }
