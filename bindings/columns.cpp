@@ -209,7 +209,8 @@ std::unique_ptr<ReadColumn> make_read_column(const py::object& reads) {
         if (array.ndim() != 1) throw py::type_error("an array of reads must have one dimension");
         if (array.dtype().kind() == 'U') {
             const bool aligned = (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
-            if (array.dtype().byteorder() == '>' || !aligned) array = array.attr("astype")("=U");
+            if (array.dtype().byteorder() == '>' || !aligned)
+                array = array.attr("astype")(array.dtype().attr("newbyteorder")("="));
             return std::make_unique<NumpyColumn>(std::move(array));
         }
         if (array.dtype().kind() != 'O')

@@ -1,12 +1,14 @@
 // Matching: Matcher over an index that can change, single calls and batches.
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
+#include <pybind11/stl/filesystem.h>
 #include <pybind11/typing.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -76,9 +78,8 @@ struct EntryIds {
 using Entries = py::typing::Iterable<py::object>;
 using Microseconds = py::typing::Callable<Optional<py::int_>(py::object)>;
 using MaxEdits = Optional<py::int_>;
-using Columns =
-    std::tuple<py::array_t<std::uint32_t>, py::array_t<std::uint32_t>, py::array_t<std::uint8_t>,
-               py::typing::List<py::object>, py::typing::Tuple<py::object, py::ellipsis>, std::size_t>;
+using Columns = std::tuple<py::array_t<std::uint32_t>, py::array_t<std::uint32_t>, py::array_t<std::uint8_t>,
+                           py::typing::List<py::object>, EntryIds, std::size_t>;
 
 // By hand, as pybind11 quotes all arguments of a call that it refuses, and with them the read.
 unsigned checked_edits(const MaxEdits& max_edits) {
@@ -203,7 +204,8 @@ class Matcher {
         return std::make_unique<Matcher>(std::move(index), k, microseconds);
     }
 
-    static void verify(const std::string& path) {
+    static void verify(const std::filesystem::path& file) {
+        const std::string path = file.string();
         const py::gil_scoped_release nogil;
         translated([&] {
             Snapshot::open(path).verify();
@@ -212,7 +214,8 @@ class Matcher {
         });
     }
 
-    void save(const std::string& path) const {
+    void save(const std::filesystem::path& file) const {
+        const std::string path = file.string();
         const std::shared_ptr<const State> state = index_->state();
         const py::gil_scoped_release nogil;
         translated([&] {
@@ -310,8 +313,7 @@ class Matcher {
             errors.append(std::move(error));
         }
         return Columns(to_numpy(std::move(batch.read)), to_numpy(std::move(batch.entry)),
-                       to_numpy(std::move(batch.edits)), errors, py::make_tuple(EntryIds{state}),
-                       parser.not_lined_up());
+                       to_numpy(std::move(batch.edits)), errors, EntryIds{state}, parser.not_lined_up());
     }
 
   private:

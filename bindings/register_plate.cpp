@@ -36,13 +36,15 @@ Symbols normalize_or_raise(const Text& text, TextKind kind) {
 }
 
 // What Hotlist.from_plates does for almost every plate; the row-by-row way is ten times slower.
-std::pair<py::typing::List<py::typing::Optional<py::str>>, py::typing::List<py::str>> canonical_plates(
-    const py::typing::List<py::object>& plates) {
+std::tuple<py::typing::List<py::typing::Optional<py::str>>, std::size_t, py::typing::List<py::str>>
+canonical_plates(const py::typing::List<py::object>& plates) {
     py::list canonical(plates.size());
+    std::size_t others = 0;
     std::vector<bool> used(0x110000);
     for (std::size_t i = 0; i < canonical.size(); ++i) {
-        // Nobody but this thread may know the list, but then its length is looked at for each item.
-        const py::object plate = plates[i];
+        const auto plate =
+            py::reinterpret_borrow<py::object>(PyList_GetItem(plates.ptr(), static_cast<py::ssize_t>(i)));
+        if (!plate) throw py::error_already_set();  // another thread may have made the list shorter
         py::object result = py::none();
         Symbols symbols;
         const TextView view = text_view(plate.ptr());
@@ -63,13 +65,14 @@ std::pair<py::typing::List<py::typing::Optional<py::str>>, py::typing::List<py::
                 for (const char32_t symbol : text) used[symbol] = true;
             }
         }
+        others += result.is_none() ? 1 : 0;
         PyList_SET_ITEM(canonical.ptr(), static_cast<py::ssize_t>(i), result.release().ptr());
     }
     py::list distinct;
     for (char32_t symbol = 0; symbol < used.size(); ++symbol) {
         if (used[symbol]) distinct.append(to_str(to_utf8(std::u32string_view(&symbol, 1))));
     }
-    return {canonical, distinct};
+    return {canonical, others, distinct};
 }
 
 Plate parse_text(const Text& text) {
@@ -116,7 +119,7 @@ or if the text is not valid Unicode.)");
         py::arg("plate"), "The region mark that matching may leave out of this plate; \"\" if it has none.");
 
     m.def("canonical_plates", &canonical_plates, py::arg("plates"),
-          R"(The canonical form of each plate, and the distinct symbols of these.
+          R"(The canonical form of each plate, how many have none, and the distinct symbols of these forms.
 
 The form is None for what has to be looked at by itself: bad rows, patterns, what is not exactly a str. It is the
 same object where the plate is canonical already.)");

@@ -72,7 +72,13 @@ inline std::u32string to_u32(py::handle text) {
     }
 }
 
-inline py::str to_str(std::string_view utf8) { return {utf8.data(), utf8.size()}; }
+// U+FFFD stands for what is no UTF-8, as a damaged snapshot that nobody verified may hold.
+inline py::str to_str(std::string_view utf8) {
+    auto text = py::reinterpret_steal<py::str>(
+        PyUnicode_DecodeUTF8(utf8.data(), static_cast<Py_ssize_t>(utf8.size()), "replace"));
+    if (!text) throw py::error_already_set();
+    return text;
+}
 
 // An instance of a class of platewatch.errors.
 template <class... Keywords>

@@ -15,9 +15,10 @@ import pytest
 
 import platewatch as pw
 
-WANTED = "id,plate,category\nA1,12가3456,stolen\nA2,서울52바3108,\nBAD,12?3456,\n"
+WANTED = "id,plate,category\nA1,12가3456,stolen\nA2,서울52바3108,\nBAD,12[가-나]3456,\nP1,7?다*9,\n"
 READS = (
-    '{"text": "12 거 3456", "camera_id": "G1", "time": "2026-11-23T09:00:00Z"}\n{"text": 5}\n\n--\n52바3108\n99허9999\n'
+    '{"text": "12 거 3456", "camera_id": "G1", "time": "2026-11-23T09:00:00Z"}\n{"text": 5}\n\n--\n'
+    "52바3108\n99허9999\n78다55509\n7다9\n"
 )
 
 
@@ -48,10 +49,17 @@ def test_match_text_marks_what_differs(wanted: str) -> None:
         "    read    · · 52바3108",  # Hangul is two cells wide
         "    wanted  서울52바3108",
         "            ^ ^",
+        "row 7: pattern  P1",
+        "    read    78다55509",
+        "    wanted  7?다*   9",
+        "row 8: pattern (1 edit)  P1",
+        "    read    7다· ·9",
+        "    wanted  7? 다*9",
+        "               ^",
     ]
-    assert "wanted.csv: row 4, plate: patterns are not supported yet (value: '12?3456')" in err
+    assert "wanted.csv: row 4, plate: ranges are not supported" in err
     assert "row 2, text: Expected `str`, got `int`\nrow 4, text: no letter or digit\n" in err
-    assert "3 reads, 2 hits," in err
+    assert "5 reads, 4 hits," in err
     assert "reads/s; 2 bad rows" in err
 
 
@@ -63,6 +71,8 @@ def test_match_jsonl_and_csv_say_the_same(wanted: str, tmp_path: Path) -> None:
     assert [(hit["row"], hit["grade"], hit["edits"], hit["entry_id"]) for hit in hits] == [
         (1, "fuzzy", 1, "A1"),
         (5, "exact", 0, "A2"),
+        (7, "pattern", 0, "P1"),
+        (8, "pattern", 1, "P1"),
     ]
     assert hits[0]["differences"] == [
         {"op": "substitute", "read_position": 2, "wanted_position": 2, "read": "거", "wanted": "가"}
@@ -71,6 +81,8 @@ def test_match_jsonl_and_csv_say_the_same(wanted: str, tmp_path: Path) -> None:
     assert [(row["row"], row["read"], row["plate"]) for row in table] == [
         ("1", "12거3456", "12가3456"),
         ("5", "52바3108", "서울52바3108"),
+        ("7", "78다55509", "7?다*9"),
+        ("8", "7다9", "7?다*9"),
     ]
 
 
@@ -116,7 +128,7 @@ def test_outbox_leaves_other_files_alone(tmp_path: Path) -> None:
 def test_match_max_edits_and_strict(wanted: str) -> None:
     assert run("match", "--hotlist", wanted, "--max-edits", "0", given="12거3456\n".encode())[0] == ""
     _, err = run("match", "--hotlist", wanted, "--strict", given=b"", status=2)
-    assert "wanted.csv: row 4, plate: patterns" in err
+    assert "wanted.csv: row 4, plate: ranges are not supported" in err
     assert "bytes.txt" in run("match", "--hotlist", wanted, "bytes.txt", status=2)[1]
     assert "row 1, text: not valid UTF-8\n" in run("match", "--hotlist", wanted, given=b"\xff\n", status=2)[1]
 
@@ -125,13 +137,14 @@ def test_hotlist_check(wanted: str) -> None:
     out, err = run("hotlist", "check", wanted, status=1)
     words = [line.rsplit(maxsplit=1) for line in out.splitlines()]
     assert {name.strip(): count for name, count in words} == {
-        "rows": "3",
-        "entries": "2",
+        "rows": "4",
+        "entries": "3",
         "private": "1",
         "commercial": "1",
+        "pattern": "1",
         "duplicates (the last won)": "0",
-        "patterns (not supported yet)": "1",
-        "errors, patterns included": "1",
+        "patterns": "1",
+        "errors": "1",
     }
     assert "row 4, plate" in err
 

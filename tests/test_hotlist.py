@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import platewatch as pw
-from platewatch.hotlist import MAX_DISTINCT_SYMBOLS, kinds
+from platewatch.hotlist import MAX_DISTINCT_SYMBOLS, kinds, microseconds
 
 
 def write(path: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -44,14 +44,8 @@ def test_csv_without_header_has_the_fields_in_their_order(tmp_path: Path) -> Non
         2,
     )
     # A date without a time is Korean time, nine hours ahead of UTC.
-    assert hotlist.rows() == [
-        (
-            "A1",
-            "12가3456",
-            int(datetime(2025, 12, 31, 15, tzinfo=UTC).timestamp()) * 1_000_000,
-            int(datetime(2026, 2, 1, 12, tzinfo=UTC).timestamp()) * 1_000_000,
-        )
-    ]
+    assert microseconds(entry.valid_from) == int(datetime(2025, 12, 31, 15, tzinfo=UTC).timestamp()) * 1_000_000
+    assert microseconds(entry.valid_until) == int(datetime(2026, 2, 1, 12, tzinfo=UTC).timestamp()) * 1_000_000
 
 
 def test_csv_quoting_and_row_numbers(tmp_path: Path) -> None:
@@ -71,10 +65,11 @@ BAD_FIELDS = [
     ({"id": "A", "plate": "12\ud8003456"}, "plate", "not valid UTF-8"),
     ({"id": "A", "plate": "12가3456", "note": "\udcff"}, "note", "not valid UTF-8"),
     ({"id": "A", "plate": "12\ufffd3456"}, "plate", "holds U+FFFD: the text was decoded wrongly"),
-    ({"id": "A", "plate": "12?3456"}, "plate", "patterns are not supported yet"),
-    ({"id": "A", "plate": "12[가거]3456"}, "plate", "patterns are not supported yet"),
-    ({"id": "A", "plate": "12가＊"}, "plate", "patterns are not supported yet"),
-    ({"id": "A", "plate": "12가345﹖"}, "plate", "patterns are not supported yet"),
+    ({"id": "A", "plate": "12[가-나]3456"}, "plate", "ranges are not supported: list the symbols of the set"),
+    ({"id": "A", "plate": "12[가3456"}, "plate", "[ without ]"),
+    ({"id": "A", "plate": "＊"}, "plate", "a pattern that every plate fits"),
+    ({"id": "A", "plate": "**"}, "plate", "a pattern that every plate fits"),
+    ({"id": "A", "plate": "?" * 17}, "plate", "more than 16 symbols"),
     ({"id": "\ud800", "plate": "12가3456"}, "id", "not valid UTF-8"),
     (
         {"id": "A", "plate": "12가3456", "valid_from": "2026-02-01", "valid_until": "2026-01-01"},
@@ -106,8 +101,8 @@ def test_a_bad_record_is_reported_and_costs_nothing_else(record: Any, field: str
 
 
 def test_an_error_tells_row_field_reason_and_value() -> None:
-    error = pw.Hotlist.from_records([{"id": "A", "plate": "?"}]).report.errors[0]
-    assert str(error) == "row 0, plate: patterns are not supported yet (value: '?')"
+    error = pw.Hotlist.from_records([{"id": "A", "plate": "*"}]).report.errors[0]
+    assert str(error) == "row 0, plate: a pattern that every plate fits (value: '*')"
 
 
 def test_duplicates_last_wins(tmp_path: Path) -> None:
@@ -185,6 +180,50 @@ def test_from_plates_collapses_repeats_and_is_strict() -> None:
         pw.Hotlist.from_plates(["12가3456", "--"])
 
 
+def test_from_plates_in_bulk_is_from_plates_row_by_row() -> None:
+    class Str(str):
+        __slots__ = ()
+
+    plates = ["12가3456", "１２가-3457", "12?3456", Str("12나3456"), " 12 가 3456 ", "ab12", "[가]12*", "AB12"]
+    bad = ["--", "1" * 17, 5, None, "12\ud800", "12\ufffd3456", "*", "", b"12"]
+    together = pw.Hotlist.from_plates([*plates, *bad, "99가9999"], strict=False)  # type: ignore[list-item]
+    one_by_one = [pw.Hotlist.from_plates([plate], strict=False) for plate in [*plates, *bad, "99가9999"]]  # type: ignore[list-item]
+    assert [entry.id for entry in together] == list(dict.fromkeys(e.id for one in one_by_one for e in one))
+    assert [(e.id, e.plate) for e in together if e.id != e.plate] == []
+    assert errors(together) == [(row, *errors(one)[0][1:]) for row, one in enumerate(one_by_one) if one.report.errors]
+    assert len(errors(together)) == len(bad)
+    report = together.report
+    assert (report.rows, report.duplicates, report.patterns) == (len(plates) + len(bad) + 1, 2, 2)
+    # Without a bad row nothing goes the slow way, and nothing differs.
+    fast = pw.Hotlist.from_plates(["12가3456", "１２가-3457", " 12 가 3456 "])
+    assert [(e.id, e.plate) for e in fast] == [("12가3456", "12가3456"), ("12가3457", "12가3457")]
+    assert (fast.report.rows, fast.report.duplicates, fast.version) == (3, 1, 0)
+
+
+def test_from_plates_knows_the_row_with_a_symbol_too_many() -> None:
+    plates = [chr(0x4E00 + i) for i in range(MAX_DISTINCT_SYMBOLS + 2)]
+    hotlist = pw.Hotlist.from_plates(plates, strict=False)
+    assert [row for row, _, _ in errors(hotlist)] == [MAX_DISTINCT_SYMBOLS, MAX_DISTINCT_SYMBOLS + 1]
+    with pytest.raises(pw.EntryError, match=f"row {MAX_DISTINCT_SYMBOLS}, plate: its symbols would be more"):
+        pw.Hotlist.from_plates(plates)
+    full = pw.Hotlist.from_plates(plates[:MAX_DISTINCT_SYMBOLS])
+    with pytest.raises(pw.EntryError, match="more than 254 distinct"):  # the fast way has noted the symbols
+        full.add(pw.Entry(id="X", plate="가"))
+
+
+def test_patterns_are_entries_in_one_canonical_form() -> None:
+    hotlist = pw.Hotlist.from_plates(["１２？3456", "12[거가]34*", "12가345﹖", "[가]﹡?"])
+    assert [entry.plate for entry in hotlist] == ["12?3456", "12[가거]34*", "12가345?", "가?*"]
+    assert hotlist.report.patterns == 4
+    assert kinds(hotlist) == {"pattern": 4}
+
+
+@pytest.mark.parametrize("priority", ["high", True, 1 << 31, -(1 << 80)])
+def test_a_priority_is_a_number_that_an_index_holds(priority: Any) -> None:
+    with pytest.raises(pw.EntryError, match="priority: not a whole number"):
+        pw.Hotlist([pw.Entry(id="A", plate="12가3456", priority=priority)])
+
+
 def test_no_list_has_more_symbols_than_an_index_can_code() -> None:
     full = [chr(0x4E00 + i) for i in range(MAX_DISTINCT_SYMBOLS)]
     hotlist = pw.Hotlist.from_plates(full)
@@ -204,7 +243,7 @@ def test_changes_count_versions_and_apply_as_a_whole() -> None:
     assert hotlist.version == start + 2
     with pytest.raises(KeyError):
         hotlist.remove("11가1111")
-    bad = pw.HotlistDelta(upserts=(pw.Entry(id="B", plate="44가4444"), pw.Entry(id="C", plate="?")), removals=("A",))
+    bad = pw.HotlistDelta(upserts=(pw.Entry(id="B", plate="44가4444"), pw.Entry(id="C", plate="*")), removals=("A",))
     with pytest.raises(pw.EntryError):
         hotlist.apply(bad)
     assert (hotlist.version, "A" in hotlist, "B" in hotlist) == (start + 2, True, False)

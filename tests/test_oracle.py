@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
 from platewatch._core import Matcher
+from platewatch.hotlist import Entry, microseconds
 
 MARKS: list[str] = re.findall("..", "서울부산대구인천광주대전울산세종경기강원충북충남전북전남경북경남제주")
 UNKNOWN = "\ue000"  # no letter, so no entry uses it
@@ -61,7 +62,7 @@ def assert_complete(matcher: Matcher, entries: dict[str, str], read: str) -> Non
 
 
 def new_matcher(entries: dict[str, str]) -> Matcher:
-    return Matcher([(entry_id, plate, None, None) for entry_id, plate in entries.items()], max_edits=1)
+    return Matcher([Entry(id=entry_id, plate=plate) for entry_id, plate in entries.items()], 1, microseconds)
 
 
 IDS = st.text(alphabet="aZ가～🚕", min_size=1, max_size=4)  # in UTF-16, 🚕 would sort in front of ～
@@ -118,8 +119,8 @@ def test_large_lists(kind: str) -> None:
 def test_entries_match_within_their_window() -> None:
     start = datetime(2026, 11, 23, 9, tzinfo=UTC)
     until = start + timedelta(hours=1)
-    window = [int(time.timestamp()) * 1_000_000 for time in (start, until)]
-    matcher = Matcher([("W-1", "12가3456", window[0], window[1])], max_edits=0)
+    entry = Entry(id="W-1", plate="12가3456", valid_from=start, valid_until=until)
+    matcher = Matcher([entry], 0, microseconds)
     tick = timedelta(microseconds=1)
     found = [len(matcher.match("12가3456", at=at)) for at in (start - tick, start, until - tick, until)]
     assert found == [0, 1, 1, 0]

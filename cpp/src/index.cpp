@@ -112,7 +112,7 @@ Index::Index(std::vector<IndexEntry> entries) {
         priority_ = column([](const IndexEntry& entry) { return entry.priority.value_or(kNoPriority); });
     }
     std::map<std::string_view, std::uint32_t> categories;
-    for (const IndexEntry& entry : entries) categories.emplace(entry.category, 0);
+    for (const IndexEntry& entry : entries) categories.try_emplace(entry.category, 0);
     if (categories.size() > 1 || (categories.size() == 1 && !categories.begin()->first.empty())) {
         StringPool::Builder categories_by_name;
         for (std::uint32_t next = 0; auto& [name, place] : categories)

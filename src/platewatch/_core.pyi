@@ -5,8 +5,9 @@ from __future__ import annotations
 import collections.abc
 import numpy
 import numpy.typing
+import os
 import typing
-__all__: list[str] = ['EntryIds', 'Match', 'Matcher', 'Plate', 'admits_everything', 'cpu_features', 'is_pattern', 'normalize', 'normalize_pattern', 'parse', 'plate_kinds', 'region_mark', 'unicode_version']
+__all__: list[str] = ['EntryIds', 'Match', 'Matcher', 'Plate', 'admits_everything', 'canonical_plates', 'cpu_features', 'is_pattern', 'normalize', 'normalize_pattern', 'parse', 'plate_kinds', 'region_mark', 'region_marks', 'unicode_version']
 class Plate:
     """
     A canonical plate and, where it fits a class of Korean plates, its parts.
@@ -112,7 +113,7 @@ class Matcher:
     The index of platewatch.Matcher.
     """
     @staticmethod
-    def verify(path: str) -> None:
+    def verify(path: os.PathLike | str | bytes) -> None:
         """
         Read a whole snapshot and check every byte of it. Raises SnapshotError or OSError.
         """
@@ -130,7 +131,7 @@ class Matcher:
         ...
     def _apply(self, upserts: collections.abc.Iterable[typing.Any], removals: collections.abc.Sequence[str]) -> int:
         ...
-    def _match_batch(self, reads: typing.Any, max_edits: int | None, at: typing.Any, times: typing.Annotated[numpy.typing.ArrayLike, numpy.int64] | None, report: bool, alternatives: bool, threads: typing.SupportsInt | typing.SupportsIndex) -> tuple[numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint8], list[typing.Any], tuple[typing.Any, ...], int]:
+    def _match_batch(self, reads: typing.Any, max_edits: int | None, at: typing.Any, times: typing.Annotated[numpy.typing.ArrayLike, numpy.int64] | None, report: bool, alternatives: bool, threads: typing.SupportsInt | typing.SupportsIndex) -> tuple[numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint8], list[typing.Any], EntryIds, int]:
         """
         The columns of platewatch.Matcher.match_batch, the errors, the ids, and how many `chars` did not line up.
         """
@@ -145,7 +146,7 @@ class Matcher:
         `candidates` count as further texts of a Read, and edits are the least over them.
         Raises ReadError if the text is empty, over 16 symbols or not valid Unicode.
         """
-    def save(self, path: str) -> None:
+    def save(self, path: os.PathLike | str | bytes) -> None:
         """
         Write a snapshot: the index with the entries' metadata, as one file that `open` maps.
         
@@ -180,6 +181,13 @@ class Matcher:
 def admits_everything(text: str) -> bool:
     """
     True for `*`.
+    """
+def canonical_plates(plates: list[typing.Any]) -> tuple[list[str | None], int, list[str]]:
+    """
+    The canonical form of each plate, how many have none, and the distinct symbols of these forms.
+    
+    The form is None for what has to be looked at by itself: bad rows, patterns, what is not exactly a str. It is the
+    same object where the plate is canonical already.
     """
 def cpu_features() -> dict[str, typing.Any]:
     """
@@ -216,6 +224,10 @@ def plate_kinds() -> list[str]:
 def region_mark(plate: str | bytes) -> str:
     """
     The region mark that matching may leave out of this plate; "" if it has none.
+    """
+def region_marks() -> list[str]:
+    """
+    The 17 region marks.
     """
 def unicode_version() -> str:
     """

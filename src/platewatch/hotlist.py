@@ -21,6 +21,7 @@ from platewatch.errors import EntryError, PlatewatchError
 KOREAN_TIME = timezone(timedelta(hours=9), "KST")
 MAX_DISTINCT_SYMBOLS = 254  # an index codes a symbol in one byte
 
+_MOST_PRIORITY = 2**31 - 1  # an index holds it in 32 bits
 _REMEMBERED_CHANGES = 100_000  # ids; a matcher that is further behind indexes the list anew
 _REPLACEMENT_CHARACTER = "\ufffd"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -95,20 +96,19 @@ class Hotlist:
         if isinstance(plates, str | bytes):
             raise TypeError("plates must be a sequence of plates, not one text")
         plates = list(plates)
-        canonical, symbols = canonical_plates(plates)
+        canonical, others, symbols = canonical_plates(plates)
         if len(symbols) > MAX_DISTINCT_SYMBOLS:
             canonical = [None] * len(plates)  # a row is at fault: which?
-        distinct = dict.fromkeys(canonical)
-        if None in distinct:
+        if others or len(symbols) > MAX_DISTINCT_SYMBOLS:
             rows: Iterator[Row] = (
                 (row, {"plate": plate} if good is None else Entry(id=good, plate=good))
                 for row, (plate, good) in enumerate(zip(plates, canonical, strict=True))
             )
             return cls._load(rows, strict=strict, id_from_plate=True)
         hotlist = cls()
-        hotlist._entries = {plate: Entry(id=plate, plate=plate) for plate in distinct if plate is not None}
+        hotlist._entries = {plate: Entry(id=plate, plate=plate) for plate in canonical if plate is not None}
         hotlist._symbols.update(symbols)
-        hotlist.report = LoadReport(rows=len(plates), duplicates=len(plates) - len(distinct))
+        hotlist.report = LoadReport(rows=len(plates), duplicates=len(plates) - len(hotlist))
         return hotlist
 
     @classmethod
@@ -252,6 +252,11 @@ def check(entry: Entry) -> Entry:
             _text(getattr(entry, name))
         except (TypeError, ValueError) as error:
             raise EntryError(str(error), field=name, value=getattr(entry, name)) from None
+    if entry.priority is not None:
+        try:
+            _priority(entry.priority)
+        except (TypeError, ValueError) as error:
+            raise EntryError(str(error), field="priority", value=entry.priority) from None
     begin, end = microseconds(entry.valid_from), microseconds(entry.valid_until)
     if begin is not None and end is not None and begin >= end:
         raise EntryError("is not after valid_from", field="valid_until", value=str(entry.valid_until))
@@ -335,9 +340,12 @@ def _priority(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise TypeError("not a whole number")
     try:
-        return int(value)
+        number = int(value)
     except ValueError:
         raise ValueError("not a whole number") from None
+    if abs(number) > _MOST_PRIORITY:
+        raise ValueError(f"not a whole number from {-_MOST_PRIORITY} to {_MOST_PRIORITY}")
+    return number
 
 
 def _weight(value: object) -> float:

@@ -8,7 +8,7 @@ from datetime import datetime
 from operator import index
 from pathlib import Path
 from threading import Lock
-from typing import Literal, Self, TypeAlias
+from typing import Literal, Protocol, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,18 @@ from platewatch.reads import Read
 _MOST_THREADS = 1024
 
 Grade: TypeAlias = Literal["exact", "fuzzy", "pattern"]
+
+
+class ArrowArray(Protocol):
+    """What pyarrow.Array is: https://arrow.apache.org/docs/format/CDataInterface/PyCapsuleInterface.html."""
+
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
+
+
+class ArrowStream(Protocol):
+    """What pyarrow.ChunkedArray and polars.Series are."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +122,7 @@ class Matcher(_core.Matcher):
 
     def match_batch(
         self,
-        reads: Iterable[str | Read],
+        reads: Iterable[str | bytes | Read] | npt.NDArray[np.str_] | ArrowArray | ArrowStream,
         *,
         max_edits: int | None = None,
         at: datetime | None = None,
@@ -136,7 +148,7 @@ class Matcher(_core.Matcher):
             raise NotImplementedError("matches are not scored yet: score must be False")
         if threads < 1:
             raise ValueError("threads must be 1 or more")
-        read, entry, edits, bad, (entry_ids,), not_lined_up = self._match_batch(
+        read, entry, edits, bad, entry_ids, not_lined_up = self._match_batch(
             reads,
             max_edits,
             at,

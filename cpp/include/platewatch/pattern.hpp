@@ -1,9 +1,9 @@
 // Patterns: plates with unknown characters, as entries and queries.
 //
 // `?` is one symbol, `*` any run of symbols, the empty one too, `[가거]` one of a set. Their full-width and
-// small forms count as the same. The text between them is normalised as a plate is. There is one canonical pattern for
-// each way to write it: several `*` in a row are one, in a mixed run the `?`s stand before the `*`, a set is
-// sorted and without repeats, and a set of one member is that symbol.
+// small forms count as the same. The text between them is normalised as a plate is. There is one canonical
+// pattern for each way to write it: several `*` in a row are one, in a mixed run the `?`s stand before the
+// `*`, a set is sorted and without repeats, and a set of one member is that symbol.
 #pragma once
 
 #include <compare>
