@@ -39,9 +39,15 @@ Symbols normalize_or_raise(const Text& text, TextKind kind) {
 std::tuple<py::typing::List<py::typing::Optional<py::str>>, std::size_t, py::typing::List<py::str>>
 canonical_plates(const py::typing::List<py::object>& plates) {
     py::list canonical(plates.size());
+    constexpr std::size_t kAhead = 16;
     std::size_t others = 0;
     std::vector<bool> used(0x110000);
     for (std::size_t i = 0; i < canonical.size(); ++i) {
+        // The texts lie all over the memory: fetch those of the next rows meanwhile.
+        if (const auto next = static_cast<py::ssize_t>(i + kAhead); next < PyList_GET_SIZE(plates.ptr())) {
+            const auto* text = reinterpret_cast<const char*>(PyList_GET_ITEM(plates.ptr(), next));
+            __builtin_prefetch(text), __builtin_prefetch(text + 64);
+        }
         const auto plate =
             py::reinterpret_borrow<py::object>(PyList_GetItem(plates.ptr(), static_cast<py::ssize_t>(i)));
         if (!plate) throw py::error_already_set();  // another thread may have made the list shorter
@@ -62,6 +68,7 @@ canonical_plates(const py::typing::List<py::object>& plates) {
                 result = to_str(to_utf8(text));
             }
             if (!result.is_none()) {
+                (void)PyObject_Hash(result.ptr());  // a str keeps it, and is at hand now; a dict will ask
                 for (const char32_t symbol : text) used[symbol] = true;
             }
         }
