@@ -10,7 +10,7 @@
 // scanning a few more keys is cheaper than a sparse node, and so no list can blow up the trie.
 //
 // Most walks begin with the same few steps, so a hash table leads from the first kShortcutSymbols symbols
-// straight to their node. It may lack some: then the walk takes its steps.
+// straight to their node. It may lack some, or all where there would be many: then the walk takes its steps.
 //
 // The slots may come from a snapshot that nobody has verified: then a walk may go astray, but it stays in
 // them, and its ranges stay in the array.
@@ -50,7 +50,10 @@ class Trie {
   public:
     static constexpr std::size_t kShortcutSymbols = 3;
     static constexpr std::uint32_t kLeafKeys = 16;
-    static constexpr std::size_t kKeysPerSlot = 3;
+    // Comparing a wide key costs several times what a narrow one does, so their ranges are split further.
+    static constexpr std::size_t kKeysPerSlot = sizeof(Key) == sizeof(Key8) ? 3 : 2;
+    // More shortcuts would cost more than the steps that they save are worth; a small table always pays.
+    static constexpr std::size_t kKeysPerShortcut = 16, kFewShortcuts = 256;
     static constexpr std::uint32_t kLeaf = ~0U;
 
     Trie() = default;
@@ -170,6 +173,7 @@ class Trie {
         std::vector<TrieShortcut> found;
         find_shortcuts(keys, root_, 0, found);
         if (found.empty()) return;
+        if (found.size() > std::max(kFewShortcuts, keys.size() / kKeysPerShortcut)) return;
         Column<TrieShortcut> rows(found.size() * 3 / 2 + kProbes - 1);
         shortcuts_ = Array<TrieShortcut>(std::span<const TrieShortcut>(rows));
         for (const TrieShortcut& shortcut : found) {
