@@ -5,8 +5,9 @@
 // would be at least floor(k/2) + 1 + floor((k-1)/2) + 1 = k + 1. A key of the first sort begins with
 // something within floor(k/2) edits of the read's left part: a walk down the trie of the keys read forwards.
 // One of the second sort ends likewise: a walk down the trie of the keys read backwards. Each walk ends in
-// few contiguous ranges of a sorted array, and only these are compared in full. The cut is put where the
-// ranges are smallest.
+// few contiguous ranges of a sorted array; only their keys are compared, each with what the walk has left of
+// the read and of the edits. The cut is put where that costs least; of an even k, either side may be the one
+// that forgives more.
 //
 // Reads are taken a block at a time, step by step, so that the memory that one read waits for is fetched
 // while the others are worked on.

@@ -88,6 +88,7 @@ class Trie {
     };
 
     [[nodiscard]] Node root() const noexcept { return root_; }
+
     // The child of a node that is no leaf; an empty leaf if no key goes on with that code.
     [[nodiscard]] Node child(const Node& node, Code code) const noexcept { return child(node.branch, code); }
     [[nodiscard]] Node child(std::size_t header, Code code) const noexcept {

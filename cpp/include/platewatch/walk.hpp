@@ -1,7 +1,6 @@
 // Walks down a trie, with and without an edit forgiven.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -27,10 +26,6 @@ template <class Key>
 struct Anchors {
     typename Trie<Key>::Node forward, backward;
     std::uint32_t taken = 0;  // symbols that the forward anchor uses
-
-    [[nodiscard]] std::uint32_t larger() const noexcept {
-        return std::max(forward.range.size(), backward.range.size());
-    }
 };
 
 // Lets whichever anchor has the larger range go on, until all `left` symbols are used. From the roots, that
