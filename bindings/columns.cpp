@@ -1,6 +1,8 @@
 #include "columns.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -45,6 +47,14 @@ class SequenceColumn final : public ReadColumn {
     [[nodiscard]] TextSource source() const noexcept override {
         const auto fill = [](const void* context, std::size_t first, std::span<TextView> texts) {
             auto* tuple = static_cast<PyObject*>(const_cast<void*>(context));
+            const auto size = static_cast<std::size_t>(PyTuple_GET_SIZE(tuple));
+            // Strings lie anywhere, and each has its header and its characters: those of the next call.
+            for (std::size_t i = first + texts.size(); i < std::min(first + 2 * texts.size(), size); ++i) {
+                const auto* next =
+                    reinterpret_cast<const std::byte*>(PyTuple_GET_ITEM(tuple, static_cast<Py_ssize_t>(i)));
+                __builtin_prefetch(next);
+                __builtin_prefetch(next + sizeof(PyCompactUnicodeObject));
+            }
             for (std::size_t i = 0; i < texts.size(); ++i) {
                 texts[i] = text_view(PyTuple_GET_ITEM(tuple, static_cast<Py_ssize_t>(first + i)));
             }

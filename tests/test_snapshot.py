@@ -110,7 +110,7 @@ def test_damage_is_told(hotlist: pw.Hotlist, path: Path) -> None:
         with pytest.raises(pw.SnapshotError):
             pw.Matcher.open(path)
     newer = bytearray(good)
-    struct.pack_into("<I", newer, 8, 2)
+    struct.pack_into("<I", newer, 8, 99)
     path.write_bytes(newer)
     with pytest.raises(pw.SnapshotError, match="version"):
         pw.Matcher.open(path)

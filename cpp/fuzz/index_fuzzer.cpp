@@ -253,6 +253,8 @@ class Scenario {
             }
         }
         std::ranges::sort(all_lines, {}, &in_order);
+        const auto repeats = std::ranges::unique(all_lines);
+        all_lines.erase(repeats.begin(), repeats.end());
         for (unsigned k = 0; k <= kMaxEdits; ++k) {
             const auto within = [&](std::span<const Match> matches) {
                 std::vector<Match> out;
@@ -264,7 +266,9 @@ class Scenario {
             index.search(block, k, workspace, found);
             std::vector<Match> lines = found;
             std::ranges::sort(lines, {}, &in_order);
-            order_matches(found);
+            const auto again = std::ranges::unique(lines);
+            lines.erase(again.begin(), again.end());
+            order_matches(found, 0, workspace.words);
             if (found != within(all)) report("matches", block, k, found, within(all));
             if (std::vector<Match> expected = within(all_lines); lines != expected)
                 report("lines before they are put in order", block, k, lines, expected);

@@ -299,13 +299,36 @@ std::vector<std::uint32_t> Index::search(const Pattern& query, Time at) const {
     return found;
 }
 
-void order_matches(std::vector<Match>& matches) {
-    if (matches.size() < 2) return;
-    std::ranges::sort(matches, {}, [](const Match& m) { return std::tuple(m.read, m.entry, m.edits); });
-    const auto repeats = std::ranges::unique(
-        matches, [](const Match& a, const Match& b) { return a.read == b.read && a.entry == b.entry; });
-    matches.erase(repeats.begin(), repeats.end());
-    std::ranges::sort(matches, {}, [](const Match& m) { return std::tuple(m.read, m.edits, m.entry); });
+void order_matches(std::vector<Match>& matches, std::size_t first, std::vector<std::uint64_t>& words) {
+    if (matches.size() - first < 2) return;
+    constexpr unsigned kEditsBits = 2, kReadShift = 32;
+    static_assert(kMaxEdits < 1U << kEditsBits && kMostNumbers - 1 <= (~std::uint32_t{0} >> kEditsBits));
+    words.clear();
+    const auto mine =
+        std::ranges::subrange(matches.begin() + static_cast<std::ptrdiff_t>(first), matches.end());
+    for (const Match& m : mine) {
+        words.push_back(std::uint64_t{m.read} << kReadShift | std::uint64_t{m.entry} << kEditsBits | m.edits);
+    }
+    std::ranges::sort(words);
+    const auto repeats =
+        std::ranges::unique(words, {}, [](std::uint64_t word) { return word >> kEditsBits; });
+    words.erase(repeats.begin(), repeats.end());
+
+    // Each read's by edits: there are few numbers of them, so the entries stay in order.
+    auto out = mine.begin();
+    for (auto begin = words.begin(); begin != words.end();) {
+        const auto read = static_cast<std::uint32_t>(*begin >> kReadShift);
+        const auto end =
+            std::find_if(begin, words.end(), [&](std::uint64_t w) { return w >> kReadShift != read; });
+        for (std::uint32_t edits = 0; edits <= kMaxEdits; ++edits) {
+            for (const std::uint64_t word : std::ranges::subrange(begin, end)) {
+                if ((word & ((1U << kEditsBits) - 1)) != edits) continue;
+                *out++ = {read, static_cast<std::uint32_t>(word) >> kEditsBits, edits};
+            }
+        }
+        begin = end;
+    }
+    matches.erase(out, matches.end());
 }
 
 // Every array that a snapshot keeps, and the number of its section.

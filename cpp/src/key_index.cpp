@@ -67,7 +67,7 @@ void prefetch_keys(const Key* keys, std::uint32_t count) noexcept {
     for (std::size_t at = kLine; at + kLine < bytes; at += kLine) __builtin_prefetch(begin + at);
 }
 
-constexpr std::uint32_t kMirroredTag = 1;
+constexpr std::uint32_t kMirroredTag = 1, kNone = ~0U;
 constexpr std::size_t kNearBytes = std::size_t{1} << 20;  // about what a core's own cache keeps of a trie
 
 // Calls found(scan, place in its keys) for each key that a scan finds within k edits.
@@ -124,12 +124,8 @@ void KeyIndex<Key>::search(std::span<const Probe> block, unsigned k, Workspace& 
     if (size_ == 0) return;
     if (k == 0) return search_exact(block, workspace, out);
     if (k == 1) search_one_edit(block, workspace, out);
-    for (std::uint32_t number = 0; number < block.size(); ++number) {
-        const std::uint32_t size = block[number].size;
-        const bool done = k == 1 && size <= kKeySymbols<Key>;
-        if (!done && size <= kKeySymbols<Key> + k)
-            search_more_edits(block[number], number, k, workspace, out);
-    }
+    const auto is_too_long = [](const Probe& probe) { return probe.size > kKeySymbols<Key>; };
+    if (k > 1 || std::ranges::any_of(block, is_too_long)) search_more_edits(block, k, workspace, out);
 }
 
 template <class Key>
@@ -175,6 +171,11 @@ void KeyIndex<Key>::anchor(std::span<const Probe> block, Workspace& workspace) c
             forward_trie_.prefetch_header(a.anchors.forward);
             backward_trie_.prefetch_header(a.anchors.backward);
         }
+        for (auto& a : anchored) {
+            if (a.forward_place == 0 || a.backward_place == 0) continue;
+            forward_trie_.prefetch_child(a.anchors.forward.branch, code_at(a.read, kJump));
+            backward_trie_.prefetch_child(a.anchors.backward.branch, code_at(a.mirrored, kJump));
+        }
     }
     for (std::size_t i = 0; i < block.size(); ++i) {
         auto& [read, mirrored, forward_rows, backward_rows, forward_place, backward_place, anchors] =
@@ -195,7 +196,7 @@ template <class Key>
 void KeyIndex<Key>::search_one_edit(std::span<const Probe> block, Workspace& workspace,
                                     std::vector<KeyMatch>& out) const {
     anchor(block, workspace);
-    auto& scans = workspace.scans[0];
+    auto& scans = workspace.scans;
     scans.clear();
     for (std::uint32_t number = 0; number < block.size(); ++number) {
         if (block[number].size > kKeySymbols<Key>) continue;
@@ -226,52 +227,73 @@ void KeyIndex<Key>::search_one_edit(std::span<const Probe> block, Workspace& wor
     find_sought(workspace, out);
 }
 
+// Each probe's anchors are found, and their keys asked for, before those of the probe in front are compared.
 template <class Key>
-void KeyIndex<Key>::search_more_edits(const Probe& probe, std::uint32_t number, unsigned k,
-                                      Workspace& workspace, std::vector<KeyMatch>& out) const {
-    const std::size_t before = out.size();
-    const Key16 texts[2] = {probe.key, reversed(probe.key)};
-    const auto found = [&](bool mirrored, std::uint32_t place) {
-        const Key key = (mirrored ? backward_ : forward_)[place];
-        const unsigned edits = bounded_distance(texts[mirrored ? 1 : 0], Probe::widened(key), k);
-        if (edits > k) return;
-        if (mirrored) {
-            workspace.sought.push_back({reversed(key), number, edits});
-        } else {
-            out.push_back({number, place, edits});
-        }
-    };
+void KeyIndex<Key>::search_more_edits(std::span<const Probe> block, unsigned k, Workspace& workspace,
+                                      std::vector<KeyMatch>& out) const {
     workspace.sought.clear();
-    for (auto& scans : workspace.scans) scans.clear();
+    auto *next = &workspace.pending[0], *current = &workspace.pending[1];
+    current->number = kNone;
+    for (std::uint32_t number = 0; number <= block.size(); ++number) {
+        next->number = kNone;
+        if (number < block.size()) collect(block[number], number, k, workspace, *next, out);
+        if (current->number != kNone) compare(*current, k, workspace, out);
+        std::swap(current, next);
+    }
+    find_sought(workspace, out);
+}
+
+// The ranges of keys to compare a probe with.
+template <class Key>
+void KeyIndex<Key>::collect(const Probe& probe, std::uint32_t number, unsigned k, Workspace& workspace,
+                            Pending& pending, std::vector<KeyMatch>& out) const {
+    const bool fits = probe.size <= kKeySymbols<Key>;
+    if (probe.size > kKeySymbols<Key> + k || (fits && k == 1)) return;
+    for (auto& scans : pending.scans) scans.clear();
+    const Key16 texts[2] = {probe.key, reversed(probe.key)};
+    if (fits) {
+        pending.number = number;
+        for (int side = 0; side < 2; ++side) pending.texts[side] = Probe{texts[side], 0, 0}.as<Key>();
+    }
     visit_both(probe, k, workspace, [&](bool mirrored, const Anchor& anchor) {
         const Array<Key>& keys = mirrored ? backward_ : forward_;
-        if (probe.size > kKeySymbols<Key>) {  // what is left of the read need not fit into a key
-            for (std::uint32_t i = anchor.range.begin; i < anchor.range.end; ++i) found(mirrored, i);
+        if (!fits) {  // what is left of the read need not fit into a key
+            for (std::uint32_t i = anchor.range.begin; i < anchor.range.end; ++i) {
+                const unsigned edits = bounded_distance(texts[mirrored], Probe::widened(keys[i]), k);
+                if (edits <= k) add_found(mirrored, i, number, edits, workspace, out);
+            }
             return;
         }
         prefetch_keys(keys.data() + anchor.range.begin, anchor.range.size());
-        const Key rest = drop(Probe{texts[mirrored ? 1 : 0], 0, 0}.as<Key>(), anchor.of_read);
-        workspace.scans[anchor.edits].push_back(
-            {keys.data() + anchor.range.begin, rest, anchor.range.size(), anchor.of_key, mirrored ? 1U : 0U});
+        pending.scans[anchor.edits].push_back({keys.data() + anchor.range.begin,
+                                               drop(pending.texts[mirrored], anchor.of_read),
+                                               anchor.range.size(), anchor.of_key, mirrored ? 1U : 0U});
     });
-    // What the way to a range has cost, its keys need not be allowed again.
-    for (unsigned spent = 0; spent < workspace.scans.size(); ++spent) {
-        run_scans(
-            *kernel_, workspace.scans[spent], k - spent, [&](const Scan<Key>& scan, std::uint32_t place) {
-                const bool mirrored = scan.tag != 0;
-                found(
-                    mirrored,
-                    static_cast<std::uint32_t>(scan.keys - (mirrored ? backward_ : forward_).data()) + place);
-            });
-    }
-    find_sought(workspace, out);
+}
 
-    // A key can hang on both anchors, or in several ranges of one.
-    const auto mine = out.begin() + static_cast<std::ptrdiff_t>(before);
-    std::sort(mine, out.end(), [](const KeyMatch& a, const KeyMatch& b) { return a.place < b.place; });
-    const auto last =
-        std::unique(mine, out.end(), [](const KeyMatch& a, const KeyMatch& b) { return a.place == b.place; });
-    out.erase(last, out.end());
+template <class Key>
+void KeyIndex<Key>::compare(const Pending& pending, unsigned k, Workspace& workspace,
+                            std::vector<KeyMatch>& out) const {
+    // What the way to a range has cost, its keys need not be allowed again.
+    for (unsigned spent = 0; spent < pending.scans.size(); ++spent) {
+        run_scans(*kernel_, pending.scans[spent], k - spent, [&](const Scan<Key>& scan, std::uint32_t nth) {
+            const bool mirrored = scan.tag != 0;
+            const Array<Key>& keys = mirrored ? backward_ : forward_;
+            const auto place = static_cast<std::uint32_t>(scan.keys - keys.data()) + nth;
+            const unsigned edits = bounded_distance(pending.texts[mirrored], keys[place], k);
+            if (edits <= k) add_found(mirrored, place, pending.number, edits, workspace, out);
+        });
+    }
+}
+
+template <class Key>
+void KeyIndex<Key>::add_found(bool mirrored, std::uint32_t place, std::uint32_t number, unsigned edits,
+                              Workspace& workspace, std::vector<KeyMatch>& out) const {
+    if (mirrored) {
+        workspace.sought.push_back({reversed(backward_[place]), number, edits});
+    } else {
+        out.push_back({number, place, edits});
+    }
 }
 
 // Calls visit(mirrored, anchor) for the anchors on which every key within k edits of the probe hangs.
@@ -310,9 +332,9 @@ void KeyIndex<Key>::search(const Pattern& pattern, const Alphabet& alphabet,
             out.push_back(place);
         }
     };
-    // A trie has fewer nodes than slots, and no key in two leaves; one of an unverified snapshot might go in
+    // A trie has fewer nodes than bytes, and no key in two leaves; one of an unverified snapshot might go in
     // circles.
-    std::size_t nodes_left = trie.nbytes() / sizeof(TrieSlot) + 1, keys_left = size_;
+    std::size_t nodes_left = trie.nbytes() + 1, keys_left = size_;
     const auto walk = [&](const auto& self, const Node& node, KeyPattern::States states,
                           std::size_t depth) -> void {
         if (states == 0 || nodes_left == 0) return;
@@ -343,15 +365,23 @@ void KeyIndex<Key>::search(const Pattern& pattern, const Alphabet& alphabet,
 template <class Key>
 void KeyIndex<Key>::find_sought(Workspace& workspace, std::vector<KeyMatch>& out) const {
     if (workspace.sought.empty()) return;
-    auto& scans = workspace.scans[0];
+    auto& scans = workspace.scans;
     scans.clear();
+    // As in anchor(), each loop asks for the memory that the next one needs.
     if (forward_trie_.has_shortcuts()) {
         for (const auto& sought : workspace.sought)
             __builtin_prefetch(forward_trie_.shortcut_rows(sought.key));
+        for (auto& sought : workspace.sought) {
+            sought.place = forward_trie_.find_shortcut(forward_trie_.shortcut_rows(sought.key), sought.key);
+            forward_trie_.prefetch_slot(sought.place);
+        }
+        for (const auto& sought : workspace.sought) {
+            if (sought.place != 0) forward_trie_.prefetch_header(forward_trie_.node_at(sought.place));
+        }
     }
     for (std::uint32_t i = 0; i < workspace.sought.size(); ++i) {
-        const Key key = workspace.sought[i].key;
-        const KeyRange range = forward_trie_.range_of(descend_to(forward_trie_, key));
+        const auto& [key, probe, edits, shortcut] = workspace.sought[i];
+        const KeyRange range = forward_trie_.range_of(descend_from(forward_trie_, shortcut, key));
         if (range.size() == 0) continue;
         prefetch_keys(forward_.data() + range.begin, range.size());
         scans.push_back({forward_.data() + range.begin, key, range.size(), 0, i});

@@ -65,6 +65,7 @@ State::State(std::vector<Segment> segments) : segments_(std::move(segments)) {
     std::uint32_t first = 0;
     for (Segment& segment : segments_) {
         segment.first = first;
+        if (segment.index->size() >= kMostNumbers - first) throw std::length_error("more than 2^30 entries");
         first += static_cast<std::uint32_t>(segment.index->size());
     }
 }
@@ -124,23 +125,17 @@ void State::search(std::span<const Query> block, unsigned k, Index::Workspace& w
         }
         for (std::size_t i = begin; i < out.size(); ++i) out[i].entry += segment.first;
     }
-    const std::size_t found = out.size() - before;
-    if (found < 2) return;
-
-    // One line an entry, its form with the fewest edits; then the order. There are few matches, and nearly
-    // always they are in order already.
-    const auto mine = std::ranges::subrange(out.begin() + static_cast<std::ptrdiff_t>(before), out.end());
-    const auto by_entry = [](const Match& m) { return std::tuple(m.read, m.entry, m.edits); };
-    const auto same = [](const Match& a, const Match& b) { return a.read == b.read && a.entry == b.entry; };
-    std::ranges::sort(mine, {}, by_entry);
-    out.erase(std::unique(mine.begin(), mine.end(), same), out.end());
-    const auto ids_in_order = segments_.size() == 1;
-    std::sort(out.begin() + static_cast<std::ptrdiff_t>(before), out.end(),
-              [&](const Match& a, const Match& b) {
-                  if (a.read != b.read) return a.read < b.read;
-                  if (a.edits != b.edits) return a.edits < b.edits;
-                  return ids_in_order ? a.entry < b.entry : id(a.entry) < id(b.entry);
-              });
+    order_matches(out, before, workspace.words);
+    if (segments_.size() == 1) return;
+    // Numbers follow the order of the ids in each segment only.
+    const auto tied = [](const Match& a, const Match& b) { return a.read == b.read && a.edits == b.edits; };
+    for (auto begin = out.begin() + static_cast<std::ptrdiff_t>(before); begin != out.end();) {
+        const auto end = std::find_if(begin, out.end(), [&](const Match& m) { return !tied(*begin, m); });
+        if (end - begin > 1) {
+            std::sort(begin, end, [&](const Match& a, const Match& b) { return id(a.entry) < id(b.entry); });
+        }
+        begin = end;
+    }
 }
 
 std::vector<std::uint32_t> State::search(const Pattern& query, Time at) const {

@@ -27,7 +27,7 @@ std::vector<Match> search(const Index& index, std::u32string_view read, unsigned
     std::vector<Match> matches;
     const Query query{0, at, Symbols(read)};
     index.search({&query, 1}, k, workspace, matches);
-    order_matches(matches);
+    order_matches(matches, 0, workspace.words);
     return matches;
 }
 
@@ -232,7 +232,7 @@ TEST_P(IndexAgainstReference, Agrees) {
                     }
                 }
                 index.search(block, k, workspace, found);
-                order_matches(found);
+                order_matches(found, 0, workspace.words);
                 ASSERT_EQ(found, expected)
                     << "k = " << k << ", reads " << block.front().read << " to " << done;
             }

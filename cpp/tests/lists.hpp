@@ -181,7 +181,7 @@ inline std::vector<Hit> hits_of(const Index& index, std::span<const Query> block
                                 Index::Workspace& workspace) {
     std::vector<Match> matches;
     index.search(block, k, workspace, matches);
-    order_matches(matches);
+    order_matches(matches, 0, workspace.words);
     std::vector<Hit> hits;
     for (const Match& match : matches)
         hits.push_back({match.read, std::string(index.id(match.entry)), match.edits});

@@ -61,12 +61,12 @@ std::vector<std::pair<Code, KeyRange>> scan_children(const std::vector<Key>& key
 
 template <class Key>
 void expect_as_scan(const Trie<Key>& trie, const std::vector<Key>& keys, const typename Trie<Key>::Node& node,
-                    std::size_t depth) {
+                    std::size_t depth, bool below_compact = false) {
     if (node.is_leaf()) {
-        if (node.range.size() > Trie<Key>::kLeafKeys && depth < kKeySymbols<Key>) {
+        if (node.range.size() > Trie<Key>::kLeafKeys && depth < kKeySymbols<Key> && !below_compact) {
             const std::size_t codes = std::size_t{code_at(keys[node.range.end - 1], depth)} -
                                       code_at(keys[node.range.begin], depth) + 1;
-            EXPECT_GT(Trie<Key>::kKeysPerSlot * (codes + 2), node.range.size());
+            EXPECT_FALSE(Trie<Key>::is_split(node.range.size(), codes, depth));
         }
         return;
     }
@@ -86,7 +86,7 @@ void expect_as_scan(const Trie<Key>& trie, const std::vector<Key>& keys, const t
         EXPECT_TRUE(children[next].second.range == expected[next].second) << "code " << code;
         EXPECT_TRUE(child.range == expected[next].second) << "code " << code;
         EXPECT_EQ(child.branch, children[next].second.branch);
-        expect_as_scan(trie, keys, child, depth + 1);
+        expect_as_scan(trie, keys, child, depth + 1, Trie<Key>::is_compact(node.range.size(), depth));
         ++next;
     }
 }
@@ -136,18 +136,19 @@ TYPED_TEST_SUITE(TrieOf, KeyTypes);
 
 TYPED_TEST(TrieOf, FewKeysAreOneLeaf) {
     EXPECT_EQ(Trie<TypeParam>().root().range.size(), 0u);
+    constexpr std::uint32_t kMost = Trie<TypeParam>::kLeafKeys;
     std::vector<TypeParam> keys;
-    for (Code code = 1; code <= 16; ++code) keys.push_back(pack<TypeParam>(std::vector<Code>{7, code}));
+    for (Code code = 1; code <= kMost; ++code) keys.push_back(pack<TypeParam>(std::vector<Code>{7, code}));
     EXPECT_TRUE(Trie<TypeParam>(keys).root().is_leaf());
-    EXPECT_EQ(Trie<TypeParam>(keys).root().range.size(), 16u);
+    EXPECT_EQ(Trie<TypeParam>(keys).root().range.size(), kMost);
 
     // One more makes two nodes pay: code 7 alone, and what follows it would be slots as many as keys.
-    keys.push_back(pack<TypeParam>(std::vector<Code>{7, 17}));
+    keys.push_back(pack<TypeParam>(std::vector<Code>{7, kMost + 1}));
     const Trie<TypeParam> trie(keys);
     ASSERT_FALSE(trie.root().is_leaf());
     const auto seven = trie.child(trie.root(), 7);
     EXPECT_TRUE(seven.is_leaf());
-    EXPECT_TRUE(seven.range == (KeyRange{0, 17}));
+    EXPECT_TRUE(seven.range == (KeyRange{0, kMost + 1}));
     EXPECT_EQ(trie.child(trie.root(), 8).range.size(), 0u);
     EXPECT_EQ(trie.child(trie.root(), 6).range.size(), 0u);
 }
@@ -156,7 +157,7 @@ TYPED_TEST(TrieOf, ChildrenAreThoseOfAScan) {
     SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
     Random random(seed());
     for (const std::size_t alphabet : {1, 2, 4, 40, 254}) {
-        for (const std::size_t count : {0, 1, 16, 17, 200, 3000}) {
+        for (const std::size_t count : {0, 1, 16, 17, 200, 255, 256, 3000}) {
             SCOPED_TRACE(testing::Message() << count << " keys of " << alphabet << " symbols");
             const auto keys = random_keys<TypeParam>(random, count, alphabet);
             const Trie<TypeParam> trie(keys);
@@ -170,7 +171,7 @@ TYPED_TEST(TrieOf, WalksMissNothing) {
     SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
     Random random(seed());
     for (const std::size_t alphabet : {2, 4, 254}) {
-        for (const std::size_t count : {0, 17, 500}) {
+        for (const std::size_t count : {0, 17, 200, 500}) {
             const auto keys = random_keys<TypeParam>(random, count, alphabet);
             const Trie<TypeParam> trie(keys);
             for (int round = 0; round < 30; ++round) {

@@ -20,28 +20,33 @@ inline constexpr unsigned kMaxEdits = 3;
 template <class Key>
 [[nodiscard]] constexpr unsigned bounded_distance(Key a, Key b, unsigned k) noexcept {
     if (a == b) return 0;
-    // reach[kMaxEdits + 1 + d]: symbols of a consumed on diagonal d = (consumed of b) - (consumed of a).
-    constexpr int kCentre = kMaxEdits + 1;
-    constexpr int kNever = -2;  // no path is on this diagonal yet
-    std::array<int, 2 * kCentre + 1> reach{};
-    reach.fill(kNever);
-    reach[kCentre] = static_cast<int>(common_prefix(a, b));
-
-    for (unsigned edits = 1; edits <= k; ++edits) {
-        const int widest = static_cast<int>(edits);
-        std::array<int, 2 * kCentre + 1> next = reach;
-        for (int d = -widest; d <= widest; ++d) {
-            const auto at = static_cast<std::size_t>(kCentre + d);
-            const int substituted = reach[at] + 1;
-            const int inserted = reach[at - 1];
-            const int deleted = reach[at + 1] + 1;
-            const int i = std::max({substituted, inserted, deleted});
-            const Key rest_a = drop(a, static_cast<std::size_t>(i));
-            const Key rest_b = drop(b, static_cast<std::size_t>(i + d));
-            if (rest_a == rest_b) return edits;
-            next[at] = i + static_cast<int>(common_prefix(rest_a, rest_b));
+    // used[kCentre + d]: symbols that both have used up on diagonal d, on which b is d symbols ahead of a, or
+    // a is -d ahead of b; the symbols that one is ahead come on top.
+    constexpr int kCentre = static_cast<int>(kMaxEdits);
+    std::array<std::size_t, 2 * kCentre + 1> used{};
+    used[kCentre] = common_prefix(a, b);
+#pragma GCC unroll 3
+    for (int edits = 1; edits <= static_cast<int>(kMaxEdits); ++edits) {
+        if (edits > static_cast<int>(k)) break;
+        std::array<std::size_t, 2 * kCentre + 1> next{};
+#pragma GCC unroll 7
+        for (int d = -edits; d <= edits; ++d) {
+            // The furthest of up to three ways here: another symbol, and one more on the one or other side.
+            const int ahead = d < 0 ? -d : d;
+            const auto at = static_cast<std::size_t>(kCentre + d), inner = d < 0 ? at + 1 : at - 1,
+                       outer = d < 0 ? at - 1 : at + 1;
+            std::size_t reached = 0;
+            if (ahead < edits) reached = used[at] + 1;
+            if (ahead + 1 < edits) reached = std::max(reached, used[outer] + 1);
+            if (d == 0 && edits > 1) reached = std::max(reached, used[inner] + 1);
+            if (d != 0) reached = std::max(reached, used[inner]);
+            const auto skipped = static_cast<std::size_t>(ahead);
+            const Key rest_a = drop(a, d < 0 ? reached + skipped : reached);
+            const Key rest_b = drop(b, d > 0 ? reached + skipped : reached);
+            if (rest_a == rest_b) return static_cast<unsigned>(edits);
+            next[at] = reached + common_prefix(rest_a, rest_b);
         }
-        reach = next;
+        used = next;
     }
     return k + 1;
 }

@@ -69,7 +69,7 @@ struct Match {
 class Index {
   public:
     // Queries that are worked on together, so that the memory that one waits for is fetched meanwhile.
-    static constexpr std::size_t kBlock = 32;
+    static constexpr std::size_t kBlock = 64;
 
     // What a search needs besides its answer; one for each thread, used again for each block.
     struct Workspace {
@@ -84,6 +84,7 @@ class Index {
         PatternIndex::Workspace pattern_walk;
         KeyWorkspace<Key8> short_keys;
         KeyWorkspace<Key16> long_keys;
+        std::vector<std::uint64_t> words;
     };
 
     Index() = default;
@@ -113,7 +114,8 @@ class Index {
     // The number of an id.
     [[nodiscard]] std::optional<std::uint32_t> find(std::string_view id) const noexcept;
 
-    // Appends the matches of each read, unordered, and an entry again for each of its forms that matches.
+    // Appends the matches of each read, unordered, and an entry again for each of its forms that matches and
+    // each way that a form is found.
     // Precondition: k <= kMaxEdits. At its best with kBlock queries at a time.
     void search(std::span<const Query> block, unsigned k, Workspace& workspace,
                 std::vector<Match>& out) const;
@@ -198,7 +200,9 @@ class Index {
     std::shared_ptr<const Snapshot> snapshot_;  // that the arrays lie in, if they do
 };
 
-// The order of a read's matches, edits before ids, and one line an entry: its form with the fewest edits.
-void order_matches(std::vector<Match>& matches);
+// Puts matches, from the first-th on, in the order read, edits, number, one line an entry: its form with the
+// fewest edits. `words` is room to work in. Precondition: entry < kMostNumbers.
+inline constexpr std::uint32_t kMostNumbers = 1U << 30;
+void order_matches(std::vector<Match>& matches, std::size_t first, std::vector<std::uint64_t>& words);
 
 }  // namespace platewatch

@@ -64,11 +64,19 @@ struct KeyWorkspace {
     struct Sought {  // a key whose place is not known yet
         Key key;
         std::uint32_t probe, edits;
+        std::uint32_t place = 0;  // of its shortcut, if there is one
     };
 
     std::vector<Anchored> anchored;
+    struct Pending {  // a probe whose keys are on their way from memory
+        std::uint32_t number;
+        std::array<Key, 2> texts;                     // as it is, and reversed
+        std::array<std::vector<Scan<Key>>, 2> scans;  // by the edits spent on the way to their keys
+    };
+
     std::vector<Way> ways;
-    std::array<std::vector<Scan<Key>>, 2> scans;  // by the edits spent on the way to their keys
+    std::array<Pending, 2> pending;
+    std::vector<Scan<Key>> scans;
     std::vector<Sought> sought;
 };
 
@@ -82,7 +90,7 @@ class KeyIndex {
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
-    // Appends every key within k edits of each probe, without repeats, probes in any order.
+    // Appends every key within k edits of each probe, in any order, and a key again for each way it is found.
     // Precondition: probe.size <= kMaxSymbols, k <= kMaxEdits.
     void search(std::span<const Probe> block, unsigned k, KeyWorkspace<Key>& workspace,
                 std::vector<KeyMatch>& out) const;
@@ -111,13 +119,19 @@ class KeyIndex {
   private:
     using Node = typename Trie<Key>::Node;
     using Workspace = KeyWorkspace<Key>;
+    using Pending = typename Workspace::Pending;
 
     void search_exact(std::span<const Probe> block, Workspace& workspace, std::vector<KeyMatch>& out) const;
     void anchor(std::span<const Probe> block, Workspace& workspace) const;
     void search_one_edit(std::span<const Probe> block, Workspace& workspace,
                          std::vector<KeyMatch>& out) const;
-    void search_more_edits(const Probe& probe, std::uint32_t number, unsigned k, Workspace& workspace,
+    void search_more_edits(std::span<const Probe> block, unsigned k, Workspace& workspace,
                            std::vector<KeyMatch>& out) const;
+    void collect(const Probe& probe, std::uint32_t number, unsigned k, Workspace& workspace, Pending& pending,
+                 std::vector<KeyMatch>& out) const;
+    void compare(const Pending& pending, unsigned k, Workspace& workspace, std::vector<KeyMatch>& out) const;
+    void add_found(bool mirrored, std::uint32_t place, std::uint32_t number, unsigned edits,
+                   Workspace& workspace, std::vector<KeyMatch>& out) const;
     template <class Visit>
     void visit_both(const Probe& probe, unsigned k, Workspace& workspace, Visit&& visit) const;
     void find_sought(Workspace& workspace, std::vector<KeyMatch>& out) const;

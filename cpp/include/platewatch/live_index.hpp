@@ -38,6 +38,7 @@ struct Segment {
 class State {
   public:
     State() = default;
+    // Throws std::length_error if the segments have kMostNumbers entries or more.
     explicit State(std::vector<Segment> segments);
 
     [[nodiscard]] std::span<const Segment> segments() const noexcept { return segments_; }

@@ -1,13 +1,14 @@
 // A snapshot file: arrays under numbers, written once, then mapped read-only by any number of processes.
 //
-// The format, version 1:
+// The format, version 2:
 //   SnapshotHeader
 //   SnapshotSection, one a section: the table, in ascending order of id
 //   the sections in the table's order, each at the next multiple of 64 bytes; the gap in front is zero
-// and nothing behind the last section. So every byte is either data under a checksum or known, and the same
-// sections make the same file. Numbers are in the byte order of the machine that wrote, in practice
-// little-endian; the other one is refused. Checksums are CRC-32C: they find damage, not forgery, but what
-// `open` checks keeps every section inside even a forged file.
+// and nothing behind the last section. Version 1 had no compact nodes in its tries, and is read as well. So
+// every byte is either data under a checksum or known, and the same sections make the same file. Numbers are
+// in the byte order of the machine that wrote, in practice little-endian; the other one is refused. Checksums
+// are CRC-32C: they find damage, not forgery, but what `open` checks keeps every section inside even a forged
+// file.
 #pragma once
 
 #include <array>
@@ -24,7 +25,7 @@
 
 namespace platewatch {
 
-inline constexpr std::uint32_t kSnapshotVersion = 1;
+inline constexpr std::uint32_t kSnapshotVersion = 2;
 inline constexpr std::size_t kSnapshotAlignment = 64;
 
 struct SnapshotHeader {

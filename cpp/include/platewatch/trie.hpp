@@ -6,8 +6,12 @@
 // child is two neighbouring slots: it begins where the first says and ends where the second begins. A code
 // without keys is an empty child. Keys that end at the node hang under code 0.
 //
-// A range is split only where it has more than kLeafKeys keys and at least kKeysPerSlot for each slot:
-// scanning a few more keys is cheaper than a sparse node, and so no list can blow up the trie.
+// Behind the shortcuts (see below), a range of at most kCompactKeys keys is split once more at most: its
+// children are leaves, of which a byte says how many keys stand in front of them. Such a compact node is its
+// header, a slot that begins with the place of its first key, and the bytes, which begin in that slot.
+//
+// A range is split only where it has more than kLeafKeys keys and enough for each slot: scanning a few more
+// keys is cheaper than a sparse node, and so no list can blow up the trie.
 //
 // Most walks begin with the same few steps, so a hash table leads from the first kShortcutSymbols symbols
 // straight to their node. It may lack some, or all where there would be many: then the walk takes its steps.
@@ -35,8 +39,9 @@ struct KeyRange {
 };
 
 struct TrieSlot {
-    std::uint32_t begin = 0;     // of the child's range; in a header: the smallest code
-    std::uint32_t branch = ~0U;  // place of the child's header, or kLeaf; in a header: the number of codes
+    std::uint32_t begin = 0;  // of the child's range; in a header: the smallest code
+    // Place of the child's header, or kLeaf; in a header: the number of codes, and whether it is compact.
+    std::uint32_t branch = ~0U;
 };
 
 // A node's first symbols and the place of its slot; place 0, which is a header, marks an empty row.
@@ -49,12 +54,27 @@ template <class Key>
 class Trie {
   public:
     static constexpr std::size_t kShortcutSymbols = 3;
-    static constexpr std::uint32_t kLeafKeys = 16;
     // Comparing a wide key costs several times what a narrow one does, so their ranges are split further.
-    static constexpr std::size_t kKeysPerSlot = sizeof(Key) == sizeof(Key8) ? 3 : 2;
+    static constexpr bool kNarrow = sizeof(Key) == sizeof(Key8);
+    static constexpr std::uint32_t kLeafKeys = kNarrow ? 16 : 8;
+    static constexpr std::size_t kKeysPerSlot = kNarrow ? 3 : 2;
+    static constexpr std::uint32_t kCompactKeys = 255;
+    static constexpr std::size_t kKeysPerCompactSlot = kNarrow ? 6 : 4;
     // More shortcuts would cost more than the steps that they save are worth; a small table always pays.
     static constexpr std::size_t kKeysPerShortcut = 16, kFewShortcuts = 256;
     static constexpr std::uint32_t kLeaf = ~0U;
+    static constexpr std::uint32_t kCompact = 1U << 31;  // in a header's number of codes
+
+    // Whether a range of keys is split at a depth by so many codes, and whether that makes a compact node.
+    [[nodiscard]] static constexpr bool is_compact(std::size_t keys, std::size_t depth) noexcept {
+        return keys <= kCompactKeys && depth >= kShortcutSymbols;
+    }
+    [[nodiscard]] static constexpr bool is_split(std::size_t keys, std::size_t codes,
+                                                 std::size_t depth) noexcept {
+        if (keys <= kLeafKeys) return false;
+        return is_compact(keys, depth) ? keys >= kKeysPerCompactSlot * compact_slots(codes)
+                                       : keys >= kKeysPerSlot * (codes + 2);
+    }
 
     Trie() = default;
 
@@ -94,6 +114,7 @@ class Trie {
     [[nodiscard]] Node child(std::size_t header, Code code) const noexcept {
         if (header >= slots_.size()) return {};
         const std::uint32_t nth = code - slots_[header].begin;
+        if ((slots_[header].branch & kCompact) != 0) return compact_child(header, nth);
         const std::size_t place = header + 1 + nth;
         if (nth >= slots_[header].branch || place + 1 >= slots_.size()) return {};
         return node_at(place);
@@ -101,7 +122,7 @@ class Trie {
 
     // At most so many children does a node have.
     [[nodiscard]] std::uint32_t child_count(const Node& node) const noexcept {
-        return node.branch < slots_.size() ? slots_[node.branch].branch : 0;
+        return node.branch < slots_.size() ? slots_[node.branch].branch & ~kCompact : 0;
     }
 
     // Finding the node of a key's first kShortcutSymbols symbols, in steps that each touch one new piece of
@@ -115,7 +136,9 @@ class Trie {
     [[nodiscard]] std::uint32_t find_shortcut(const TrieShortcut* rows, Key key) const noexcept {
         const std::uint32_t symbols = first_symbols(key);
         std::uint32_t place = 0;
-        for (std::size_t i = 0; i < kProbes; ++i) place = rows[i].symbols == symbols ? rows[i].place : place;
+        // Which row it is no processor foresees: no branch, and at most one row has the symbols.
+        for (std::size_t i = 0; i < kProbes; ++i)
+            place |= rows[i].place & (0U - static_cast<std::uint32_t>(rows[i].symbols == symbols));
         return std::size_t{place} + 1 < slots_.size() ? place : 0;
     }
     [[nodiscard]] Node node_at(std::size_t place) const noexcept {
@@ -128,8 +151,10 @@ class Trie {
         if (!node.is_leaf()) __builtin_prefetch(slots_.data() + node.branch);
     }
     void prefetch_child(std::size_t header, Code code) const noexcept {
-        if (header < slots_.size())
-            __builtin_prefetch(slots_.data() + header + 1 + code - slots_[header].begin);
+        if (header >= slots_.size()) return;
+        const std::uint32_t nth = code - slots_[header].begin;
+        const bool compact = (slots_[header].branch & kCompact) != 0;
+        __builtin_prefetch(slots_.data() + header + 1 + (compact ? nth / sizeof(TrieSlot) : nth));
     }
 
     // The range of a node, which is in the array whatever a file says.
@@ -143,12 +168,14 @@ class Trie {
     void for_each_child(const Node& node, Visit&& visit) const {
         const std::size_t header = node.branch;
         if (header >= slots_.size()) return;
-        for (std::uint32_t nth = 0; nth < slots_[header].branch; ++nth) {
+        const bool compact = (slots_[header].branch & kCompact) != 0;
+        const std::uint32_t codes = slots_[header].branch & ~kCompact;
+        for (std::uint32_t nth = 0; nth < codes; ++nth) {
             const std::size_t place = header + 1 + nth;
             const std::uint32_t code = slots_[header].begin + nth;
-            if (place + 1 >= slots_.size() || code > kUnknownCode) return;
-            if (const Node child = node_at(place); child.range.size() != 0)
-                visit(static_cast<Code>(code), child);
+            if ((!compact && place + 1 >= slots_.size()) || code > kUnknownCode) return;
+            const Node child = compact ? compact_child(header, nth) : node_at(place);
+            if (child.range.size() != 0) visit(static_cast<Code>(code), child);
         }
     }
 
@@ -158,6 +185,20 @@ class Trie {
 
   private:
     static constexpr std::size_t kProbes = 4;  // rows of the hash table that may hold a prefix
+
+    // Bytes of a compact node in front of those that count keys: the header, and its first key's place.
+    static constexpr std::size_t kCompactHead = sizeof(TrieSlot) + sizeof(std::uint32_t);
+    [[nodiscard]] static constexpr std::size_t compact_slots(std::size_t codes) noexcept {
+        return (kCompactHead + codes + 1 + sizeof(TrieSlot) - 1) / sizeof(TrieSlot);
+    }
+
+    [[nodiscard]] Node compact_child(std::size_t header, std::uint32_t nth) const noexcept {
+        if (nth >= (slots_[header].branch & ~kCompact) || header + compact_slots(nth + 1) > slots_.size())
+            return {};
+        const auto* bytes = reinterpret_cast<const unsigned char*>(&slots_[header]) + kCompactHead + nth;
+        const std::uint32_t first = slots_[header + 1].begin;
+        return {{first + bytes[0], first + bytes[1]}, kLeaf};
+    }
 
     static std::uint32_t first_symbols(Key key) noexcept {
         return static_cast<std::uint32_t>(key >> (8 * (sizeof(Key) - kShortcutSymbols)));
@@ -207,7 +248,8 @@ class Trie {
         if (range.size() <= kLeafKeys || depth == kKeySymbols<Key>) return kLeaf;
         const Code least = code_at(keys[range.begin], depth);
         const std::size_t codes = std::size_t{code_at(keys[range.end - 1], depth)} - least + 1;
-        if (kKeysPerSlot * (codes + 2) > range.size()) return kLeaf;
+        if (!is_split(range.size(), codes, depth)) return kLeaf;
+        if (is_compact(range.size(), depth)) return build_compact(keys, range, depth, slots);
 
         const std::size_t header = slots.size();
         slots.resize(header + codes + 2);
@@ -222,6 +264,23 @@ class Trie {
             begin = end;
         }
         slots[header + 1 + codes] = {range.end, kLeaf};
+        return static_cast<std::uint32_t>(header);
+    }
+
+    static std::uint32_t build_compact(std::span<const Key> keys, KeyRange range, std::size_t depth,
+                                       Column<TrieSlot>& slots) {
+        const Code least = code_at(keys[range.begin], depth);
+        const std::size_t codes = std::size_t{code_at(keys[range.end - 1], depth)} - least + 1;
+        const std::size_t header = slots.size();
+        slots.resize(header + compact_slots(codes), TrieSlot{0, 0});
+        slots[header] = {least, static_cast<std::uint32_t>(codes) | kCompact};
+        slots[header + 1].begin = range.begin;
+        auto* bytes = reinterpret_cast<unsigned char*>(&slots[header]) + kCompactHead;
+        std::uint32_t at = range.begin;
+        for (std::size_t nth = 0; nth <= codes; ++nth) {
+            while (at < range.end && code_at(keys[at], depth) < least + nth) ++at;
+            bytes[nth] = static_cast<unsigned char>(at - range.begin);
+        }
         return static_cast<std::uint32_t>(header);
     }
 

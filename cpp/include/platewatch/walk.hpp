@@ -11,10 +11,10 @@
 
 namespace platewatch {
 
-// The node that a key's symbols lead to.
+// The node that a key's symbols lead to, from the place of their shortcut on, or from the root if it is 0.
 template <class Key>
-[[nodiscard]] typename Trie<Key>::Node descend_to(const Trie<Key>& trie, Key key) noexcept {
-    const std::uint32_t place = trie.has_shortcuts() ? trie.find_shortcut(trie.shortcut_rows(key), key) : 0;
+[[nodiscard]] typename Trie<Key>::Node descend_from(const Trie<Key>& trie, std::uint32_t place,
+                                                    Key key) noexcept {
     auto node = place != 0 ? trie.node_at(place) : trie.root();
     std::size_t depth = place != 0 ? Trie<Key>::kShortcutSymbols : 0;
     for (; depth < kKeySymbols<Key> && !node.is_leaf(); ++depth) node = trie.child(node, code_at(key, depth));

@@ -10,9 +10,13 @@
 //   static Zeros none(); void add(Vector); std::uint64_t mask() const;  bit i: lane i
 //
 // The recursion is that of bounded_distance in distance.hpp, unrolled for K edits and with positions in bits.
-// A lane shifts by more than 127 only once it is found, when what it holds counts no more. Until then each
-// difference lay inside the read or the key: used[] is thus at most 56 + 8 (K - 1), of_read 8 more than that,
-// and of_key another 8 K.
+// On diagonal d, so many more symbols of the key than of the read are used up, what is compared is always the
+// same pair of words, one of them shifted by |d| symbols: their difference is made once, and then only
+// shifted by what both have used. Diagonals d and -d mirror each other: there the read and the key change
+// places.
+//
+// A lane shifts by more than 127 only once it is found, when what it holds counts no more: until then each
+// difference was above 0, so that what is used is at most 56 bits, and the next shift 64.
 //
 // There is no include guard: it is included more than once.
 
@@ -21,36 +25,44 @@ template <unsigned K>
 [[gnu::always_inline]] inline std::uint64_t within_lanes(Vector read, Vector keys) noexcept {
     constexpr int kDiagonals = 2 * static_cast<int>(K) + 1;
     constexpr int kCentre = static_cast<int>(K);
-    static_assert(56 + 16 * K < 128);  // of_key, as said above
-    const Vector difference = read ^ keys;
+    Vector difference[kDiagonals];
+    difference[kCentre] = read ^ keys;
     Zeros done = Zeros::none();
-    done.add(difference);
-    if constexpr (K > 0) {
+    if constexpr (K == 0) {
+        done.add(difference[kCentre]);
+    } else {
         const Vector symbol = Vector::broadcast(8);
-        // used[kCentre + d]: bits of the read used up on diagonal d = (used of the key) - (used of the read).
+#pragma GCC unroll 4
+        for (std::uint32_t d = 1; d <= K; ++d) {
+            difference[kCentre + d] = read ^ keys.shifted(8 * d);
+            difference[kCentre - d] = read.shifted(8 * d) ^ keys;
+        }
+        // used[kCentre + d]: the bits that both have used up on diagonal d, beyond the shift.
         Vector used[kDiagonals];
-        used[kCentre] = difference.common_bits();
+        used[kCentre] = difference[kCentre].common_bits();
 #pragma GCC unroll 4
         for (int edits = 1; edits <= static_cast<int>(K); ++edits) {
             Vector next[kDiagonals];
 #pragma GCC unroll 8
             for (int d = -edits; d <= edits; ++d) {
                 const int at = kCentre + d;
-                // The furthest of up to three: another symbol, the read lacks one, the read has one more.
-                Vector of_read;
-                if (d == edits) {
-                    of_read = used[at - 1];
-                } else if (d == -edits) {
-                    of_read = used[at + 1] + symbol;
+                // The furthest of up to three ways here: another symbol, and one more on the one or other
+                // side.
+                const int ahead = d < 0 ? -d : d;
+                const int inner = d < 0 ? at + 1 : at - 1, outer = d < 0 ? at - 1 : at + 1;
+                Vector reached;
+                if (ahead == edits) {
+                    reached = used[inner];
                 } else {
-                    of_read = used[at] + symbol;
-                    if (d > -edits + 1) of_read = max(of_read, used[at - 1]);
-                    if (d < edits - 1) of_read = max(of_read, used[at + 1] + symbol);
+                    reached = used[at];
+                    if (ahead + 1 < edits) reached = max(reached, used[outer]);
+                    if (d == 0 && edits > 1) reached = max(reached, used[inner]);
+                    reached = reached + symbol;
+                    if (d != 0) reached = max(reached, used[inner]);
                 }
-                const Vector of_key = of_read + Vector::broadcast(static_cast<Key8>(std::int64_t{8} * d));
-                const Vector rest = read.shifted(of_read) ^ keys.shifted(of_key);
+                const Vector rest = difference[at].shifted(reached);
                 done.add(rest);
-                next[at] = of_read + rest.common_bits();
+                next[at] = reached + rest.common_bits();
             }
 #pragma GCC unroll 8
             for (int d = -edits; d <= edits; ++d) used[kCentre + d] = next[kCentre + d];
