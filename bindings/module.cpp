@@ -8,5 +8,6 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     m.attr("__version__") = PLATEWATCH_VERSION;
     platewatch::register_pattern(m);
     platewatch::register_plate(m);
+    platewatch::register_channel(m);
     platewatch::register_matcher(m);
 }

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -20,6 +21,7 @@
 #include "platewatch/batch.hpp"
 #include "platewatch/kernel.hpp"
 #include "platewatch/live_index.hpp"
+#include "evidence.hpp"
 #include "reads.hpp"
 #include "register.hpp"
 #include "text.hpp"
@@ -45,21 +47,67 @@ Time now() {
 template <class T>
 using Optional = py::typing::Optional<T>;
 
+// Scores the matches of one read: a Read or its text.
+class ObjectScorer {
+  public:
+    ObjectScorer(const State& state, const ScoringModel& model) : state_(&state), model_(&model) {}
+
+    // As MatchScorer::score. False if `chars` did not line up.
+    bool score(py::handle read, double min_probability, std::vector<Match>& matches, std::vector<Score>& scores) {
+        thread_local MatchScorer scorer;
+        thread_local ReadEvidence evidence;
+        std::string engine;
+        const bool lined_up = evidence_of_object(read, evidence, engine);
+        scorer.score(*state_, model_->table(engine), evidence, min_probability, matches, scores);
+        return lined_up;
+    }
+
+  private:
+    const State* state_;
+    const ScoringModel* model_;
+};
+
+// A match has its score from the start where the order of several went by it. The score of one alone is
+// worked out when it is asked for, as it takes longer than to find it.
 struct PyMatch {
+    struct Context {
+        std::shared_ptr<const State> state;
+        std::shared_ptr<const ScoringModel> model;
+        py::object read;
+    };
+
     py::str entry_id, plate;
     unsigned edits;
     py::str category;
     py::object priority;
+    std::optional<Score> known;
+    std::optional<Context> context;
+    Match match;
 
-    PyMatch(const State& state, const Match& match)
-        : entry_id(to_str(state.id(match.entry))),
-          plate(to_str(state.plate(match.entry))),
-          edits(match.edits),
-          category(to_str(state.category(match.entry))),
-          priority(py::cast(state.priority(match.entry))) {}
+    PyMatch(const State& state, const Match& found)
+        : entry_id(to_str(state.id(found.entry))),
+          plate(to_str(state.plate(found.entry))),
+          edits(found.edits),
+          category(to_str(state.category(found.entry))),
+          priority(py::cast(state.priority(found.entry))),
+          match(found) {}
+
+    // NaN for what is not scored: what a search by pattern finds has no read.
+    [[nodiscard]] Score score() const {
+        constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+        if (known) return *known;
+        if (!context) return {kNone, kNone};
+        std::vector<Match> matches = {match};
+        std::vector<Score> scores;
+        ObjectScorer(*context->state, *context->model).score(context->read, 0, matches, scores);
+        return scores.front();
+    }
 
     [[nodiscard]] py::tuple fields() const {
-        return py::make_tuple(entry_id, plate, edits, category, priority);
+        // What is not scored is equal to what is not scored, other than NaN.
+        if (!known && !context) return py::make_tuple(entry_id, plate, edits, category, priority);
+        const Score own = score();
+        return py::make_tuple(entry_id, plate, edits, category, priority, own.log_likelihood, own.probability);
     }
 };
 
@@ -79,6 +127,7 @@ using Entries = py::typing::Iterable<py::object>;
 using Microseconds = py::typing::Callable<Optional<py::int_>(py::object)>;
 using MaxEdits = Optional<py::int_>;
 using Columns = std::tuple<py::array_t<std::uint32_t>, py::array_t<std::uint32_t>, py::array_t<std::uint8_t>,
+                           py::array_t<double>, py::array_t<double>,
                            py::typing::List<py::object>, EntryIds, std::size_t>;
 
 // By hand, as pybind11 quotes all arguments of a call that it refuses, and with them the read.
@@ -113,6 +162,7 @@ class EntryReader {
                 entry.validity.until = microseconds_(until).cast<Time>();
             }
             append_utf8(object.attr(category_), entry.category);
+            entry.weight = object.attr(weight_).cast<float>();
             if (const py::object priority = object.attr(priority_); !priority.is_none()) {
                 // The smallest number stands for no priority.
                 constexpr py::ssize_t kMost = std::numeric_limits<std::int32_t>::max();
@@ -157,7 +207,7 @@ class EntryReader {
 
     py::object microseconds_;
     py::str id_ = intern("id"), plate_ = intern("plate"), category_ = intern("category"),
-            priority_ = intern("priority"), valid_from_ = intern("valid_from"),
+            priority_ = intern("priority"), weight_ = intern("weight"), valid_from_ = intern("valid_from"),
             valid_until_ = intern("valid_until");
 
     static py::str intern(const char* name) {
@@ -181,14 +231,17 @@ auto translated(const Work& work) {
 
 class Matcher {
   public:
-    Matcher(const Entries& entries, const MaxEdits& max_edits, const Microseconds& microseconds)
-        : max_edits_(checked_edits(max_edits)), microseconds_(microseconds) {
+    Matcher(const Entries& entries, const MaxEdits& max_edits, const Microseconds& microseconds,
+            std::shared_ptr<ScoringModel> model)
+        : max_edits_(checked_edits(max_edits)), microseconds_(microseconds), model_(std::move(model)) {
         index_ = std::make_unique<LiveIndex>(make_index(entries));
     }
-    Matcher(Index index, unsigned max_edits, const Microseconds& microseconds)
+    Matcher(Index index, unsigned max_edits, const Microseconds& microseconds,
+            std::shared_ptr<ScoringModel> model)
         : index_(std::make_unique<LiveIndex>(std::move(index))),
           max_edits_(max_edits),
-          microseconds_(microseconds) {}
+          microseconds_(microseconds),
+          model_(std::move(model)) {}
     ~Matcher() {
         const py::gil_scoped_release nogil;  // the thread that folds segments may be at work
         index_.reset();
@@ -197,11 +250,12 @@ class Matcher {
     Matcher& operator=(const Matcher&) = delete;
 
     static std::unique_ptr<Matcher> open(const py::str& path, const Optional<py::int_>& max_edits,
-                                         const Microseconds& microseconds) {
+                                         const Microseconds& microseconds,
+                                         std::shared_ptr<ScoringModel> model) {
         unsigned saved = 0;
         Index index = translated([&] { return Index::open(path.cast<std::string>(), saved); });
         const unsigned k = max_edits.is_none() ? saved : checked_edits(max_edits);
-        return std::make_unique<Matcher>(std::move(index), k, microseconds);
+        return std::make_unique<Matcher>(std::move(index), k, microseconds, std::move(model));
     }
 
     static void verify(const std::filesystem::path& file) {
@@ -245,7 +299,7 @@ class Matcher {
     }
 
     [[nodiscard]] py::list match(py::handle read, const MaxEdits& max_edits, py::handle at,
-                                 bool alternatives) const {
+                                 bool alternatives, double min_probability) const {
         thread_local Index::Workspace workspace;
         thread_local std::vector<Query> queries;
         thread_local std::vector<Match> found;
@@ -258,7 +312,65 @@ class Matcher {
         }
         const std::shared_ptr<const State> state = index_->state();
         state->search(queries, k, workspace, found);
-        return list(*state, found);
+        if (found.empty()) return py::list();
+        thread_local std::vector<Score> scores;
+        scores.clear();
+        if (found.size() > 1 || min_probability > 0)
+            ObjectScorer(*state, *model_).score(read, min_probability, found, scores);
+        return list(state, found, scores, py::reinterpret_borrow<py::object>(read));
+    }
+
+    // Several reads of one vehicle; `edits` are the least over them.
+    [[nodiscard]] py::typing::List<PyMatch> match_pass(const py::typing::List<py::object>& reads,
+                                                       const MaxEdits& max_edits, const py::object& at,
+                                                       bool alternatives, double min_probability) const {
+        const unsigned k = max_edits.is_none() ? max_edits_ : checked_edits(max_edits);
+        const Time call_time = at.is_none() ? now() : to_time(at);
+        const std::shared_ptr<const State> state = index_->state();
+        Index::Workspace workspace;
+        ReadParser parser(alternatives);
+        ObjectScorer single(*state, *model_);
+        std::vector<PassRead> pass;
+        std::vector<Match> entries, patterns, found;
+        std::vector<Score> scores, pattern_scores;
+        for (std::size_t row = 0; row < reads.size(); ++row) {
+            const py::object read = reads[row];
+            std::vector<Query> queries;
+            if (const Refusal refusal = parser.parse(read, 0, call_time, queries)) {
+                raise(make_error("ReadError", refusal.why, py::arg("row") = row,
+                                 py::arg("field") = refusal.field));
+            }
+            found.clear();
+            state->search(queries, k, workspace, found);
+            std::string engine;
+            evidence_of_object(read, pass.emplace_back().evidence, engine);
+            pass.back().table = &model_->table(engine);
+            if (reads.size() == 1) {
+                single.score(read, min_probability, found, scores);
+                return list(state, found, scores, read);
+            }
+            entries.insert(entries.end(), found.begin(), found.end());
+            // Of patterns, the read that fits best.
+            std::erase_if(found, [&](const Match& match) { return !state->is_pattern(match.entry); });
+            if (found.empty()) continue;
+            single.score(read, min_probability, found, scores);
+            patterns.insert(patterns.end(), found.begin(), found.end());
+            pattern_scores.insert(pattern_scores.end(), scores.begin(), scores.end());
+        }
+        order_matches(entries, 0, workspace.words);
+        PassScorer().score(*state, pass, model_->frame_weight(), min_probability, entries, scores);
+        for (std::size_t i = 0; i < patterns.size(); ++i) {
+            const auto known = std::ranges::find(entries, patterns[i].entry, &Match::entry);
+            if (known == entries.end()) {
+                entries.push_back(patterns[i]);
+                scores.push_back(pattern_scores[i]);
+                continue;
+            }
+            Score& score = scores[static_cast<std::size_t>(known - entries.begin())];
+            known->edits = std::min(known->edits, patterns[i].edits);
+            if (pattern_scores[i].probability > score.probability) score = pattern_scores[i];
+        }
+        return list(state, entries, scores, py::none());
     }
 
     [[nodiscard]] py::typing::List<PyMatch> search(const py::typing::Union<py::str>& query,
@@ -276,13 +388,16 @@ class Matcher {
             const py::gil_scoped_release nogil;
             for (const std::uint32_t number : state->search(pattern, time)) found.push_back({0, number, 0});
         }
-        return list(*state, found);
+        py::list matches(found.size());
+        for (std::size_t i = 0; i < found.size(); ++i) matches[i] = PyMatch(*state, found[i]);
+        return matches;
     }
 
     [[nodiscard]] Columns match_batch(const py::object& reads, const MaxEdits& max_edits,
                                       const py::object& at,
                                       const std::optional<py::array_t<Time, py::array::c_style>>& times,
-                                      bool report, bool alternatives, unsigned threads) const {
+                                      bool report, bool alternatives, bool score, double min_probability,
+                                      unsigned threads) const {
         const unsigned k = max_edits.is_none() ? max_edits_ : checked_edits(max_edits);
         const std::unique_ptr<ReadColumn> column = make_read_column(reads);
         const TextSource source = column->source();
@@ -296,13 +411,22 @@ class Matcher {
         Batch batch;
         {
             const py::gil_scoped_release nogil;
-            batch = ::platewatch::match_batch(*state, source, time_of, call_time, k, threads);
+            const Scoring scoring{score ? model_.get() : nullptr, min_probability};
+            batch = ::platewatch::match_batch(*state, source, time_of, call_time, k, threads, scoring);
         }
         std::vector<std::pair<std::uint32_t, Refusal>> refused;
         for (const BadText& bad : batch.bad) refused.push_back({bad.row, {"text", reason(bad.error)}});
         ReadParser parser(alternatives);
-        if (!batch.others.empty())
-            match_others(*state, *column, time_of, call_time, k, parser, batch, refused);
+        std::size_t not_lined_up = 0;
+        if (!batch.others.empty()) {
+            Batch others = match_others(*state, *column, time_of, call_time, k, parser, batch.others, refused);
+            std::size_t in_scores = 0;
+            if (score) others = score_others(*state, *column, min_probability, others, in_scores);
+            // Whoever looks for alternatives has looked at every read; scoring only at those that match.
+            not_lined_up = alternatives ? parser.not_lined_up() : in_scores;
+            const py::gil_scoped_release nogil;
+            merge(batch, others);
+        }
 
         std::ranges::sort(refused, {}, [](const auto& item) { return item.first; });
         py::typing::List<py::object> errors;
@@ -313,7 +437,8 @@ class Matcher {
             errors.append(std::move(error));
         }
         return Columns(to_numpy(std::move(batch.read)), to_numpy(std::move(batch.entry)),
-                       to_numpy(std::move(batch.edits)), errors, EntryIds{state}, parser.not_lined_up());
+                       to_numpy(std::move(batch.edits)), to_numpy(std::move(batch.log_likelihood)),
+                       to_numpy(std::move(batch.probability)), errors, EntryIds{state}, not_lined_up);
     }
 
   private:
@@ -323,18 +448,28 @@ class Matcher {
         return Index(std::move(rows));
     }
 
-    [[nodiscard]] static py::typing::List<PyMatch> list(const State& state, const std::vector<Match>& found) {
+    // `scores` may be empty.
+    [[nodiscard]] py::list list(const std::shared_ptr<const State>& state, const std::vector<Match>& found,
+                                const std::vector<Score>& scores, const py::object& read) const {
         py::list matches(found.size());
-        for (std::size_t i = 0; i < found.size(); ++i) matches[i] = PyMatch(state, found[i]);
+        for (std::size_t i = 0; i < found.size(); ++i) {
+            PyMatch match(*state, found[i]);
+            if (scores.empty()) {
+                match.context = {state, model_, read};
+            } else {
+                match.known = scores[i];
+            }
+            matches[i] = std::move(match);
+        }
         return matches;
     }
 
     // The rows that are no text: Reads, and what cannot be matched at all.
-    static void match_others(const State& state, const ReadColumn& column, std::span<const Time> times,
-                             Time at, unsigned k, ReadParser& parser, Batch& batch,
-                             std::vector<std::pair<std::uint32_t, Refusal>>& refused) {
+    static Batch match_others(const State& state, const ReadColumn& column, std::span<const Time> times,
+                              Time at, unsigned k, ReadParser& parser, std::span<const std::uint32_t> rows,
+                              std::vector<std::pair<std::uint32_t, Refusal>>& refused) {
         std::vector<Query> queries;
-        for (const std::uint32_t row : batch.others) {
+        for (const std::uint32_t row : rows) {
             PyObject* object = column.object(row);
             const Refusal refusal = object == nullptr
                                         ? Refusal{"text", "is null"}
@@ -342,19 +477,38 @@ class Matcher {
             if (refusal) refused.emplace_back(row, refusal);
         }
         const py::gil_scoped_release nogil;
-        merge(batch, match_queries(state, queries, k));
+        return match_queries(state, queries, k);
+    }
+
+    // Only reads that match anything are asked for their evidence.
+    [[nodiscard]] Batch score_others(const State& state, const ReadColumn& column, double min_probability,
+                                     const Batch& found, std::size_t& not_lined_up) const {
+        Batch scored;
+        ObjectScorer scorer(state, *model_);
+        std::vector<Match> matches;
+        std::vector<Score> scores;
+        for (std::size_t i = 0; i < found.read.size();) {
+            const std::uint32_t row = found.read[i];
+            matches.clear();
+            for (; i < found.read.size() && found.read[i] == row; ++i)
+                matches.push_back({row, found.entry[i], found.edits[i]});
+            if (!scorer.score(column.object(row), min_probability, matches, scores)) ++not_lined_up;
+            append_matches(matches, scores, scored);
+        }
+        return scored;
     }
 
     std::unique_ptr<LiveIndex> index_;
     unsigned max_edits_;
     Microseconds microseconds_;
+    std::shared_ptr<ScoringModel> model_;
 };
 
 // Matcher.match without pybind11's dispatch, which takes longer than the look-up.
 PyObject* call_match(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords) noexcept {
     try {
-        constexpr const char* kNames[] = {"read", "max_edits", "at", "alternatives"};
-        std::array<PyObject*, 4> values{nullptr, Py_None, Py_None, Py_False};
+        constexpr const char* kNames[] = {"read", "max_edits", "at", "alternatives", "min_probability"};
+        std::array<PyObject*, 5> values{nullptr, Py_None, Py_None, Py_False, nullptr};
         if (count > 1) throw py::type_error("match() takes one positional argument");
         if (count == 1) values[0] = args[0];
         const Py_ssize_t named = keywords == nullptr ? 0 : PyTuple_GET_SIZE(keywords);
@@ -372,8 +526,10 @@ PyObject* call_match(PyObject* self, PyObject* const* args, Py_ssize_t count, Py
         const int alternatives = PyObject_IsTrue(values[3]);
         if (alternatives < 0) throw py::error_already_set();
         const auto max_edits = py::reinterpret_borrow<MaxEdits>(values[1]);
+        const double min_probability = values[4] == nullptr ? 0 : PyFloat_AsDouble(values[4]);
+        if (min_probability == -1 && PyErr_Occurred() != nullptr) throw py::error_already_set();
         return py::cast<const Matcher&>(py::handle(self))
-            .match(values[0], max_edits, values[2], alternatives != 0)
+            .match(values[0], max_edits, values[2], alternatives != 0, min_probability)
             .release()
             .ptr();
     } catch (py::error_already_set& error) {
@@ -390,13 +546,14 @@ void add_match_method(const py::class_<Matcher>& matcher) {
     static PyMethodDef method = {
         "match", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(call_match)),
         METH_FASTCALL | METH_KEYWORDS,
-        R"(match(self: platewatch._core.Matcher, read: object, *, max_edits: int | None = None, at: object = None, alternatives: bool = False) -> list[platewatch._core.Match]
+        R"(match(self: platewatch._core.Matcher, read: object, *, max_edits: int | None = None, at: object = None, alternatives: bool = False, min_probability: float = 0.0) -> list[platewatch._core.Match]
 
-Every valid entry within max_edits of the read, in the order edits, id.
+Every valid entry within max_edits of the read, in the order probability (descending), edits, id.
 
 `read` is text or a platewatch.Read. `at` is the time for a read that has none; now, if left out.
 With alternatives=True, the likeliest ways to choose among its characters' alternatives, at most 64, and its
 `candidates` count as further texts of a Read, and edits are the least over them.
+Matches below `min_probability` are left out.
 Raises ReadError if the text is empty, over 16 symbols or not valid Unicode.)"};
     PyObject* descriptor = PyDescr_NewMethod(reinterpret_cast<PyTypeObject*>(matcher.ptr()), &method);
     if (descriptor == nullptr) throw py::error_already_set();
@@ -424,6 +581,13 @@ PLATEWATCH_KERNEL forces one; ValueError if this machine cannot run it.)");
         .def_readonly("entry_id", &PyMatch::entry_id, "The entry's id.")
         .def_readonly("plate", &PyMatch::plate, "The entry's canonical plate or pattern.")
         .def_readonly("edits", &PyMatch::edits, "Levenshtein distance between read and entry, 0 to 3.")
+        .def_property_readonly(
+            "log_likelihood", [](const PyMatch& a) { return a.score().log_likelihood; },
+            "log P(read | the entry's plate), natural; NaN for what a search by pattern found.")
+        .def_property_readonly(
+            "probability", [](const PyMatch& a) { return a.score().probability; },
+            "How probable it is that the vehicle has the entry's plate; of a pattern, that its plate is one "
+            "that the pattern admits. NaN for what a search by pattern found.")
         .def_readonly("category", &PyMatch::category, "The entry's category; \"\" if it has none.")
         .def_property_readonly(
             "priority", [](const PyMatch& a) -> Optional<py::int_> { return a.priority; },
@@ -435,7 +599,8 @@ PLATEWATCH_KERNEL forces one; ValueError if this machine cannot run it.)");
              })
         .def("__hash__", [](const PyMatch& a) { return py::hash(a.fields()); })
         .def("__repr__", [](const PyMatch& a) {
-            return py::str("Match(entry_id={!r}, plate={!r}, edits={})").format(a.entry_id, a.plate, a.edits);
+            return py::str("Match(entry_id={!r}, plate={!r}, edits={}, probability={:.4f})")
+                .format(a.entry_id, a.plate, a.edits, a.score().probability);
         });
 
     py::class_<EntryIds>(
@@ -452,9 +617,9 @@ PLATEWATCH_KERNEL forces one; ValueError if this machine cannot run it.)");
     add_match_method(matcher);
     matcher
         .def(py::init(&Matcher::open), py::arg("snapshot"), py::arg("max_edits"), py::arg("microseconds"),
-             "snapshot: the path of one, to map. max_edits: None for the one that was saved.")
-        .def(py::init<const Entries&, const MaxEdits&, const Microseconds&>(), py::arg("entries"),
-             py::arg("max_edits"), py::arg("microseconds"),
+             py::arg("model"), "snapshot: the path of one, to map. max_edits: None for the one that was saved.")
+        .def(py::init<const Entries&, const MaxEdits&, const Microseconds&, std::shared_ptr<ScoringModel>>(),
+             py::arg("entries"), py::arg("max_edits"), py::arg("microseconds"), py::arg("model"),
              "entries: objects with the fields of platewatch.Entry. microseconds: turns a datetime into "
              "microseconds "
              "since 1970 UTC.")
@@ -466,6 +631,8 @@ PLATEWATCH_KERNEL forces one; ValueError if this machine cannot run it.)");
         .def_property_readonly("max_edits", &Matcher::max_edits, "The default of the calls' max_edits.")
         .def_property_readonly("entry_ids", &Matcher::entry_ids,
                                "The ids by the number that a batch's `entry` column gives.")
+        .def("_match_pass", &Matcher::match_pass, py::arg("reads"), py::arg("max_edits"), py::arg("at"),
+             py::arg("alternatives"), py::arg("min_probability"))
         .def("search", &Matcher::search, py::arg("query"), py::kw_only(), py::arg("at") = py::none(),
              R"(The valid entries that fit a plate with unknown characters, in the order of their ids.
 
@@ -482,7 +649,8 @@ It is written beside `path`, synced and renamed, so whoever has an older one ope
         .def_static("verify", &Matcher::verify, py::arg("path"),
                     "Read a whole snapshot and check every byte of it. Raises SnapshotError or OSError.")
         .def("_match_batch", &Matcher::match_batch, py::arg("reads"), py::arg("max_edits"), py::arg("at"),
-             py::arg("times"), py::arg("report"), py::arg("alternatives"), py::arg("threads"),
+             py::arg("times"), py::arg("report"), py::arg("alternatives"), py::arg("score"),
+             py::arg("min_probability"), py::arg("threads"),
              "The columns of platewatch.Matcher.match_batch, the errors, the ids, and how many `chars` did "
              "not line up.");
 }

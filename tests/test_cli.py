@@ -3,23 +3,44 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
+import re
 import sqlite3
 import subprocess
 import sys
+import time
 import urllib.request
 from contextlib import closing
+from importlib import resources
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import platewatch as pw
+from platewatch.cli.common import percent
+from platewatch.cli.explain import _factor
+from platewatch.notify import Signer
+from platewatch.notify.event import encode
+from tests.notify.support import hit_event
 
 WANTED = "id,plate,category\nA1,12가3456,stolen\nA2,서울52바3108,\nBAD,12[가-나]3456,\nP1,7?다*9,\n"
+MISREAD = "12가34567"  # no plate, so probably the wanted one
+NEIGHBOUR = "12거3456"  # a plate, so probably itself
 READS = (
-    '{"text": "12 거 3456", "camera_id": "G1", "time": "2026-11-23T09:00:00Z"}\n{"text": 5}\n\n--\n'
-    "52바3108\n99허9999\n78다55509\n7다9\n"
+    f'{{"text": "12 가 34567", "camera_id": "G1", "time": "2026-11-23T09:00:00Z"}}\n{{"text": 5}}\n\n--\n'
+    f"52바3108\n99허9999\n78다5559\n{NEIGHBOUR}\n"
 )
+
+
+def probability(text: str, entry_id: str) -> float:
+    """Of a match with WANTED."""
+    rows = (line.split(",") for line in WANTED.splitlines()[1:])
+    hotlist = pw.Hotlist.from_records({"id": row[0], "plate": row[1]} for row in rows if row[0] != "BAD")
+    return next(
+        match.probability for match in pw.Matcher(hotlist, max_edits=2).match(text) if match.entry_id == entry_id
+    )
 
 
 def run(*arguments: str, given: bytes = b"", status: int = 0) -> tuple[str, str]:
@@ -41,55 +62,101 @@ def wanted(tmp_path: Path) -> str:
 def test_match_text_marks_what_differs(wanted: str) -> None:
     out, err = run("match", "--hotlist", wanted, given=READS.encode())
     assert out.splitlines() == [
-        "row 1: fuzzy (1 edit)  A1  stolen  G1  2026-11-23T09:00:00+00:00",
-        "    read    12거3456",
-        "    wanted  12가3456",
-        "              ^",
-        "row 5: exact  A2",
+        f"row 1: notify ({percent(probability(MISREAD, 'A1'))}, 1 edit)  A1  stolen  G1  2026-11-23T09:00:00+00:00",
+        "    read    12가34567",
+        "    wanted  12가3456·",
+        "                    ^",
+        f"row 5: notify ({percent(probability('52바3108', 'A2'))}, exact)  A2",
         "    read    · · 52바3108",  # Hangul is two cells wide
         "    wanted  서울52바3108",
         "            ^ ^",
-        "row 7: pattern  P1",
-        "    read    78다55509",
-        "    wanted  7?다*   9",
-        "row 8: pattern (1 edit)  P1",
-        "    read    7다· ·9",
-        "    wanted  7? 다*9",
-        "               ^",
+        f"row 7: check ({percent(probability('78다5559', 'P1'))}, fits)  P1",
+        "    read    78다5559",
+        "    wanted  7?다*  9",
     ]
     assert "wanted.csv: row 4, plate: ranges are not supported" in err
     assert "row 2, text: Expected `str`, got `int`\nrow 4, text: no letter or digit\n" in err
-    assert "5 reads, 4 hits," in err
+    assert "5 reads, 3 hits (2 notify, 1 check)," in err
     assert "reads/s; 2 bad rows" in err
+
+
+def test_match_all_shows_what_is_no_hit_too(wanted: str) -> None:
+    out, err = run("match", "--hotlist", wanted, "--all", given=READS.encode())
+    assert f"row 8: no hit ({percent(probability(NEIGHBOUR, 'A1'))}, 1 edit)  A1  stolen" in out
+    assert "5 reads, 3 hits (2 notify, 1 check), 5 matches," in err
 
 
 def test_match_jsonl_and_csv_say_the_same(wanted: str, tmp_path: Path) -> None:
     reads = tmp_path / "reads.jsonl"
     reads.write_text(READS, "utf-8")
-    lines = run("match", "--hotlist", wanted, str(reads), "--format", "jsonl")[0].splitlines()
+    lines = run("match", "--hotlist", wanted, str(reads), "--format", "jsonl", "--all")[0].splitlines()
     hits = [json.loads(line) for line in lines]
-    assert [(hit["row"], hit["grade"], hit["edits"], hit["entry_id"]) for hit in hits] == [
-        (1, "fuzzy", 1, "A1"),
-        (5, "exact", 0, "A2"),
-        (7, "pattern", 0, "P1"),
-        (8, "pattern", 1, "P1"),
+    expected = [
+        (1, "notify", round(probability(MISREAD, "A1"), 4), 1, "A1"),
+        (5, "notify", round(probability("52바3108", "A2"), 4), 0, "A2"),
+        (6, None, round(probability("99허9999", "P1"), 4), 2, "P1"),
+        (7, "check", round(probability("78다5559", "P1"), 4), 0, "P1"),
+        (8, None, round(probability(NEIGHBOUR, "A1"), 4), 1, "A1"),
     ]
+    assert [(hit["row"], hit["grade"], hit["probability"], hit["edits"], hit["entry_id"]) for hit in hits] == expected
     assert hits[0]["differences"] == [
-        {"op": "substitute", "read_position": 2, "wanted_position": 2, "read": "거", "wanted": "가"}
+        {"op": "insert", "read_position": 7, "wanted_position": 7, "read": "7", "wanted": ""}
     ]
-    table = list(csv.DictReader(io.StringIO(run("match", "--hotlist", wanted, str(reads), "--format", "csv")[0])))
-    assert [(row["row"], row["read"], row["plate"]) for row in table] == [
-        ("1", "12거3456", "12가3456"),
-        ("5", "52바3108", "서울52바3108"),
-        ("7", "78다55509", "7?다*9"),
-        ("8", "7다9", "7?다*9"),
+    table = list(
+        csv.DictReader(io.StringIO(run("match", "--hotlist", wanted, str(reads), "--format", "csv", "--all")[0]))
+    )
+    assert [
+        (int(row["row"]), row["grade"] or None, float(row["probability"]), int(row["edits"]), row["entry_id"])
+        for row in table
+    ] == expected
+    assert [(row["read"], row["plate"]) for row in table][:2] == [
+        ("12가34567", "12가3456"),
+        ("52바3108", "서울52바3108"),
     ]
+
+
+def test_match_by_another_policy(wanted: str, tmp_path: Path) -> None:
+    def grades(*options: str) -> list[str]:
+        out, _ = run("match", "--hotlist", wanted, "--format", "csv", *options, given=READS.encode())
+        return [f"{row['row']} {row['grade']}" for row in csv.DictReader(io.StringIO(out))]
+
+    policy = tmp_path / "policy.toml"
+    policy.write_text("[policy]\nnotify = 0.4\n[policy.categories.stolen]\nnotify = 1\ncheck = 0.0001\n", "utf-8")
+    assert grades() == ["1 notify", "5 notify", "7 check"]
+    assert grades("--check", "0.0001") == ["1 notify", "5 notify", "7 check", "8 check"]
+    assert grades("--notify", "1") == ["1 check", "5 check", "7 check"]
+    assert grades("--policy", str(policy)) == ["1 check", "5 notify", "7 check", "8 check"]
+    assert grades("--policy", str(policy), "--notify", "1") == ["1 check", "5 check", "7 check", "8 check"]
+
+
+def test_match_says_what_is_wrong_with_a_policy_or_a_model(wanted: str) -> None:
+    _, err = run("match", "--hotlist", wanted, "--check", "0.6", status=2)
+    assert err == "policy.check: is not above 0 and at most notify, which is 0.5\n"
+    assert "is not TOML" in run("match", "--hotlist", wanted, "--policy", wanted, status=2)[1]
+    assert (
+        f"{wanted}: is not a platewatch channel model"
+        in run("match", "--hotlist", wanted, "--model", wanted, status=2)[1]
+    )
+
+
+def test_match_and_explain_weigh_by_the_model_given(wanted: str, tmp_path: Path) -> None:
+    model = tmp_path / "model.json"
+    document = json.loads(resources.files("platewatch").joinpath("models/channel.json").read_text("utf-8"))
+    # A recogniser that is never wrong explains no misread.
+    for table in (document["general"], *document["engines"].values()):
+        if "insertion" in table:
+            table["insertion"] = [[1e-12, 1e-12], [1e-12, 1e-12]]
+    model.write_text(json.dumps(document), "utf-8")
+    out, _ = run("match", "--hotlist", wanted, "--model", str(model), "--all", given=MISREAD.encode())
+    assert out.startswith("row 1: no hit")
+    told = json.loads(run("explain", MISREAD, "12가3456", "--model", str(model), "--json")[0])
+    assert told["probability"] < 0.05
 
 
 def test_match_takes_no_json_for_a_plate_and_no_mark_for_text(wanted: str) -> None:
     given = b'\xef\xbb\xbf{"text": "12\xea\xb0\x803456"}\n[{"text": "1"}]\n"12\xea\xb0\x803456"\n'
     out, err = run("match", "--hotlist", wanted, given=given)
-    assert out.startswith("row 1: exact  A1")
+    assert out.startswith("row 1: notify (")
     assert "row 2: Expected `object`, got `array`\nrow 3: Expected `object`, got `str`\n" in err
 
 
@@ -100,7 +167,7 @@ def test_match_shows_a_hit_before_the_next_read_comes(wanted: str) -> None:
         assert process.stdout is not None
         process.stdin.write("12가3456\n".encode())
         process.stdin.flush()
-        assert process.stdout.readline().startswith(b"row 1: exact  A1")
+        assert process.stdout.readline().startswith(b"row 1: notify (")
         process.communicate()
 
 
@@ -110,7 +177,7 @@ def test_a_reader_that_has_seen_enough_and_a_terminal_without_unicode(wanted: st
     line = f"{sys.executable} -m platewatch match --hotlist {wanted} {reads} | head -1"
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run(line, shell=True, capture_output=True, env=environment, check=True, timeout=60)
-    assert done.stdout == b"row 1: exact  A1  stolen\n"
+    assert done.stdout == f"row 1: notify ({percent(probability('12가3456', 'A1'))}, exact)  A1  stolen\n".encode()
     assert b"pipe" not in done.stderr.lower()
     assert b"Traceback" not in done.stderr
 
@@ -126,7 +193,7 @@ def test_outbox_leaves_other_files_alone(tmp_path: Path) -> None:
 
 
 def test_match_max_edits_and_strict(wanted: str) -> None:
-    assert run("match", "--hotlist", wanted, "--max-edits", "0", given="12거3456\n".encode())[0] == ""
+    assert run("match", "--hotlist", wanted, "--max-edits", "0", "--all", given=NEIGHBOUR.encode())[0] == ""
     _, err = run("match", "--hotlist", wanted, "--strict", given=b"", status=2)
     assert "wanted.csv: row 4, plate: ranges are not supported" in err
     assert "bytes.txt" in run("match", "--hotlist", wanted, "bytes.txt", status=2)[1]
@@ -159,6 +226,7 @@ def test_every_command_has_help_and_the_version_is_told() -> None:
     assert run("--version")[0].strip() == pw.__version__
     for command in (
         "match",
+        "explain",
         "serve",
         "demo",
         "wass-simulator",
@@ -176,15 +244,109 @@ def test_importing_the_package_loads_no_command_line_or_service() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"[]\n"
 
 
-def test_wass_simulator_prints_where_it_listens() -> None:
+def test_the_command_line_needs_nothing_of_the_service() -> None:
+    code = (
+        "import sys\n"
+        "for module in ('aiohttp', 'httptools', 'structlog', 'uvicorn', 'uvloop'): sys.modules[module] = None\n"
+        "import platewatch.cli"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_explain_tells_each_step_and_the_odds() -> None:
+    explanation = pw.ChannelModel.default().explain(MISREAD, "12가3456")
+    lines = run("explain", MISREAD, "12 가 3456")[0].splitlines()
+    assert lines[:3] == [
+        f"read        {MISREAD}",
+        "plate       12가3456 (private)",
+        "recogniser  not given: the rates are those of all together",
+    ]
+    steps = [line.split() for line in lines[5:13]]
+    assert [step[:2] for step in steps] == [[c, c] for c in "12가3456"] + [["·", "7"]]
+    assert [step[-1] for step in steps] == [f"{event.log_probability:.2f}" for event in explanation.events]
+    assert " ".join(steps[2][2:4]) == "read right"
+    assert " ".join(steps[-1][2:-2]) == "read, but not on the plate"
+    total = sum(event.log_probability for event in explanation.events)
+    assert lines[13].endswith(f"{total:.2f}")
+    (ours,) = (line for line in lines if line.startswith("this plate, in any frame"))
+    (others,) = (line for line in lines if line.startswith("all other vehicles"))
+    log_likelihood, log_others = float(ours.split()[-1]), float(others.split()[-1])
+    assert log_likelihood == round(explanation.log_likelihood, 2)
+    odds = math.exp(log_likelihood - log_others)
+    assert odds / (1 + odds) == pytest.approx(explanation.probability, abs=0.002)
+    assert lines[-1].startswith(f"So {percent(explanation.probability)} of the reads like this one are of this plate: ")
+
+
+def test_explain_takes_a_read_with_characters_and_an_engine() -> None:
+    characters = [{"c": c, "p": 0.98, "alts": [[c, 0.98]]} for c in "12거3456"]
+    characters[2] = {"c": "거", "p": 0.3, "alts": [["거", 0.3], ["가", 0.28]]}
+    read = json.dumps({"text": "12거3456", "chars": characters, "engine": "tesseract-kor"})
+    told = json.loads(run("explain", read, "12가3456", "--json")[0])
+    explanation = pw.ChannelModel.default().explain(msgspec.json.decode(read, type=pw.Read), "12가3456")
+    assert (told["read"], told["plate"], told["engine"]) == ("12거3456", "12가3456", "tesseract-kor")
+    assert told["probability"] == explanation.probability
+    assert told["log_likelihood"] == explanation.log_likelihood
+    assert told["log_background"] == explanation.log_background
+    assert [event["kind"] for event in told["events"]] == [event.kind for event in explanation.events]
+    assert told["events"][2]["kind"] == "wrong"
+    assert "recogniser  tesseract-kor\n" in run("explain", read, "12가3456")[0]
+    assert "may be above 1" in run("explain", read, "12가3456")[0]
+    other = json.loads(run("explain", read, "12가3456", "--engine", "tesseract-hangul", "--json")[0])
+    assert (other["engine"], other["probability"] != told["probability"]) == ("tesseract-hangul", True)
+
+
+def test_explain_says_what_it_cannot_explain() -> None:
+    assert "is a pattern" in run("explain", "12가3456", "12?3456", status=2)[1]
+    assert "wanted plate: no letter or digit" in run("explain", "12가3456", "..", status=2)[1]
+    assert "text: no letter or digit" in run("explain", "..", "12가3456", status=2)[1]
+    assert "not a JSON object" in run("explain", "{oops", "12가3456", status=2)[1]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.0, "<0.01 %"),
+        (0.00012, "0.01 %"),
+        (0.0033, "0.33 %"),
+        (0.0999, "9.99 %"),
+        (0.1, "10.0 %"),
+        (0.979, "97.9 %"),
+        (0.9949, "99.49 %"),
+        (0.99995, ">99.99 %"),
+    ],
+)
+def test_percent(value: float, shown: str) -> None:
+    assert percent(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("log", "shown"),
+    [(8.05, "3,100"), (2.31, "10"), (0.19, "1.2"), (-0.06, "0.94"), (-5.56, "0.0038"), (-8.89, "1/7,300"), (0.0, "1")],
+)
+def test_factors(log: float, shown: str) -> None:
+    assert _factor(log) == shown
+
+
+def test_wass_simulator_prints_where_it_listens_and_what_it_receives() -> None:
     arguments = [sys.executable, "-u", "-m", "platewatch", "wass-simulator", "--port", "0"]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None
             url = process.stdout.readline().decode().split()[-1]
-            assert process.stdout.readline().split()[-1].startswith(b"whsec_")
+            secret = process.stdout.readline().decode().split()[-1]
             with urllib.request.urlopen(url, timeout=10) as response:
                 assert json.load(response)["received"] == 0
+            body = encode(hit_event())
+            headers = Signer([secret]).headers(hit_event().id, int(time.time()), body)
+            urllib.request.urlopen(urllib.request.Request(f"{url}", body, headers), timeout=10)
+            shown = [process.stdout.readline().decode().rstrip() for _ in range(5)]
+            assert shown == [
+                "",
+                "  check 25.1 %  missing person  W-1  at Station square (GJ-0117)",
+                "    read    12거3456",
+                "    wanted  12가3456",
+                "              ^",
+            ]
         finally:
             process.terminate()
 
@@ -195,7 +357,10 @@ def test_demo_delivers_misread_plates_twice_over() -> None:
         assert "450 reads matched" in out
         hits = int(out.split(" hits: ")[0].split()[-1])
         assert f"{hits} notifications delivered, signatures verified; 0 failed." in out
-        misread = int(out.split(" misread.")[0].split()[-1])
-        assert misread > 10
+        told = out.replace("\n", " ").split(" hits: ")[1]
+        notify, check, misread, right = map(int, re.findall(r"\d+", told)[:4])
+        assert notify + check == hits
+        assert 10 < misread < hits
+        assert 0.9 * hits < right <= hits
         assert "wanted  " in out
         assert "p50" in out

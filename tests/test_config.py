@@ -8,6 +8,7 @@ import platewatch as pw
 from platewatch import cameras
 from platewatch.config import load
 from platewatch.notify import Camera
+from platewatch.policy import CategoryPolicy, Policy
 
 MINIMAL = 'hotlist = "wanted.csv"\n[wass]\nurl = "http://127.0.0.1:9/events"\nsecrets = ["s"]\n'
 
@@ -23,12 +24,23 @@ def test_paths_are_relative_to_the_file(config: Path) -> None:
     settings = load(config, {})
     assert settings.hotlist == config.parent / "wanted.csv"
     assert settings.outbox.path == config.parent / "outbox.db"
-    assert (settings.http.port, settings.max_edits, settings.cameras) == (8080, 1, None)
+    assert (settings.http.port, settings.max_edits, settings.cameras, settings.model) == (8080, 2, None, None)
+    assert settings.policy == Policy(notify=0.5, check=0.05)
+
+
+def test_policy_and_model(config: Path) -> None:
+    text = 'model = "channel.json"\n' + MINIMAL + "[policy]\ncheck = 0.1\n[policy.categories.stolen]\nnotify = 0.9\n"
+    config.write_text(text, "utf-8")
+    settings = load(config, {"PLATEWATCH_POLICY__NOTIFY": "0.7"})
+    assert settings.model == config.parent / "channel.json"
+    assert settings.policy == Policy(notify=0.7, check=0.1, categories={"stolen": CategoryPolicy(notify=0.9)})
+    settings = load(config, {"PLATEWATCH_POLICY__CATEGORIES": "{'suicide risk' = {notify = 0.2}}"})
+    assert settings.policy.categories == {"suicide risk": CategoryPolicy(notify=0.2)}
 
 
 def test_environment_overrides(config: Path) -> None:
     environment = {
-        "PLATEWATCH_MAX_EDITS": "2",
+        "PLATEWATCH_MAX_EDITS": "3",
         "PLATEWATCH_HTTP__PORT": "0",
         "PLATEWATCH_HTTP__TOKEN": "not TOML",
         "PLATEWATCH_WASS__SECRETS": '["a", "b"]',
@@ -36,7 +48,7 @@ def test_environment_overrides(config: Path) -> None:
         "PLATEWATCH_KERNEL": "serial",  # not a setting of the service
     }
     settings = load(config, environment)
-    assert (settings.max_edits, settings.http.port, settings.http.token) == (2, 0, "not TOML")
+    assert (settings.max_edits, settings.http.port, settings.http.token) == (3, 0, "not TOML")
     assert settings.wass.secrets == ("a", "b")
     assert settings.cameras == Path("/srv/cameras.csv")
 
@@ -49,6 +61,9 @@ def test_environment_overrides(config: Path) -> None:
         ({"PLATEWATCH_RETRY__JITTER": "2.0"}, "retry.jitter: Expected `float` <= 1"),
         ({"PLATEWATCH_WASS__URL": "not a url"}, "wass.url: is not an http or https URL"),
         ({"PLATEWATCH_HTTP": "5", "PLATEWATCH_HTTP__PORT": "1"}, "http: is not a table of settings"),
+        ({"PLATEWATCH_POLICY__CHECK": "0.6"}, "policy.check: is not above 0 and at most notify, which is 0.5"),
+        ({"PLATEWATCH_POLICY__CHEK": "0.6"}, "policy: Object contains unknown field `chek`"),
+        ({"PLATEWATCH_MODEL": "5"}, "model: expected the path of a file"),
         ({"PLATEWATCH_HOTLIST": "5"}, "hotlist: expected the path of a file"),
     ],
 )

@@ -26,7 +26,8 @@ def test_single_match(matcher: pw.Matcher) -> None:
         ("12가3456", "12가3456", 0),
         ("12거3456", "12거3456", 1),
     ]
-    assert matcher.match("12가3456", max_edits=0) == matches[:1]
+    assert [m.entry_id for m in matcher.match("12가3456", max_edits=0)] == ["12가3456"]
+    assert matcher.match("12 가 3456") == matches
     assert matcher.match(pw.Read(text="52바3108"))[0].plate == "서울52바3108"
     assert matcher.match("99허9999") == []
 

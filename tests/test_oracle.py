@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
 from platewatch._core import Matcher
+from platewatch.channel import ChannelModel
 from platewatch.hotlist import Entry, microseconds
 
 MARKS: list[str] = re.findall("..", "서울부산대구인천광주대전울산세종경기강원충북충남전북전남경북경남제주")
+MODEL = ChannelModel.default().scoring
 UNKNOWN = "\ue000"  # no letter, so no entry uses it
 
 DIGITS = "0123456789"
@@ -50,11 +52,14 @@ def edits(read: str, entry: str, symbols: set[str]) -> int:
 
 
 def assert_complete(matcher: Matcher, entries: dict[str, str], read: str) -> None:
-    """Every k gives the entries within k edits, in the order edits, id."""
+    """Every k gives the entries within k edits, in the order probability, edits, id."""
     symbols = set("".join(entries.values()))
     expected = sorted((edits(read, plate, symbols), entry_id, plate) for entry_id, plate in entries.items())
     for k in range(4):
-        found = [(match.edits, match.entry_id, match.plate) for match in matcher.match(read, max_edits=k)]
+        matches = matcher.match(read, max_edits=k)
+        order = [(-round(m.probability, 9), m.edits, m.entry_id) for m in matches]
+        assert order == sorted(order)
+        found = sorted((match.edits, match.entry_id, match.plate) for match in matches)
         wanted = [row for row in expected if row[0] <= k]
         if found != wanted:  # no assert: pytest would take minutes to show the difference of long lists
             missing, extra = sorted({*wanted} - {*found}), sorted({*found} - {*wanted})
@@ -62,7 +67,7 @@ def assert_complete(matcher: Matcher, entries: dict[str, str], read: str) -> Non
 
 
 def new_matcher(entries: dict[str, str]) -> Matcher:
-    return Matcher([Entry(id=entry_id, plate=plate) for entry_id, plate in entries.items()], 1, microseconds)
+    return Matcher([Entry(id=entry_id, plate=plate) for entry_id, plate in entries.items()], 1, microseconds, MODEL)
 
 
 IDS = st.text(alphabet="aZ가～🚕", min_size=1, max_size=4)  # in UTF-16, 🚕 would sort in front of ～
@@ -120,7 +125,7 @@ def test_entries_match_within_their_window() -> None:
     start = datetime(2026, 11, 23, 9, tzinfo=UTC)
     until = start + timedelta(hours=1)
     entry = Entry(id="W-1", plate="12가3456", valid_from=start, valid_until=until)
-    matcher = Matcher([entry], 0, microseconds)
+    matcher = Matcher([entry], 0, microseconds, MODEL)
     tick = timedelta(microseconds=1)
     found = [len(matcher.match("12가3456", at=at)) for at in (start - tick, start, until - tick, until)]
     assert found == [0, 1, 1, 0]

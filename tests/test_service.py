@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+import platewatch as pw
 from platewatch.notify import generate_secret
 from platewatch.notify.simulator import Faults, WassSimulator
 from tests.service import Service, prepare, running
@@ -50,14 +51,16 @@ def service(config: Path) -> Iterator[Service]:
         yield running_service
 
 
-def test_a_hit_reaches_wass_with_all_it_needs(service: Service, wass: WassSimulator) -> None:
+def test_a_hit_reaches_wass_with_all_it_needs(tmp_path: Path, service: Service, wass: WassSimulator) -> None:
     line = {**read(0, FUZZY), "image_url": "http://camera/1.jpg", "late": True}
     assert service.post("/v1/reads", json.dumps(line).encode()) == (200, {"accepted": 1, "hits": 1, "errors": []})
     service.wait_until_delivered()
     (event,) = wass.received.values()
     data = event.data
     assert (data.entry_id, data.category, data.priority, data.agency) == ("A1", "stolen", 2, "광주경찰")
-    assert (data.grade, data.edits, data.read_text, data.wanted_plate) == ("fuzzy", 1, FUZZY, EXACT)
+    assert (data.grade, data.edits, data.read_text, data.wanted_plate) == ("check", 1, FUZZY, EXACT)
+    (match,) = pw.Matcher(pw.Hotlist.from_csv(tmp_path / "wanted.csv"), max_edits=2).match(FUZZY)
+    assert (data.probability, data.pattern) == (round(match.probability, 4), False)
     assert [(d.op, d.read_position, d.read, d.wanted) for d in data.differences] == [("substitute", 2, "거", "가")]
     assert (data.camera.name, data.camera.latitude, data.camera.longitude, data.camera.heading) == (
         "City Hall",
@@ -86,7 +89,7 @@ def test_a_batch_keeps_its_good_reads(service: Service, wass: WassSimulator) -> 
     ]
     service.wait_until_delivered()
     assert sorted(event.data.entry_id for event in wass.received.values()) == ["A1", "A2"]
-    assert {event.data.grade for event in wass.received.values()} == {"exact"}
+    assert {event.data.grade for event in wass.received.values()} == {"notify"}
 
 
 def test_requests_that_cannot_be_served(service: Service) -> None:
@@ -280,16 +283,26 @@ def outbox(command: str, place: Path, *options: str) -> str:
 
 def test_a_read_without_a_hit_leaves_no_trace(tmp_path: Path, service: Service, wass: WassSimulator) -> None:
     innocent, broken = "77무7777", "77무7777" * 3
-    service.send(read(0), {"text": innocent, "camera_id": "GJ-0001"}, {"text": broken})
+    near = "서울52바3109"  # one edit from a wanted plate, but very probably the plate that it says
+    service.send(read(0), {"text": innocent, "camera_id": "GJ-0001"}, {"text": broken}, read(1, near))
     _, answer = service.send({"text": broken}, {"text": innocent, "time": innocent})
     service.wait_until_delivered()
+    assert service.get("/v1/status")[1]["hits"] == 1
     service.terminate()
     traces = [path.read_bytes() for path in tmp_path.iterdir()] + [json.dumps(answer, ensure_ascii=False).encode()]
     traces += [json.dumps(event.data.read_text, ensure_ascii=False).encode() for event in wass.received.values()]
     assert any(EXACT.encode() in trace for trace in traces), "the hit is there, so a trace would be found"
     for trace in traces:
-        for form in (innocent, json.dumps(innocent)[1:-1]):
+        for form in (innocent, json.dumps(innocent)[1:-1], near, json.dumps(near)[1:-1], near[2:]):
             assert form.encode() not in trace
+
+
+def test_a_category_that_only_the_policy_knows_is_told(config: Path) -> None:
+    with running(config, {"PLATEWATCH_POLICY__CATEGORIES": "{stolen = {notify = 0.9}, stoln = {notify = 0.9}}"}) as it:
+        warnings = [event for event in it.log() if event["level"] == "warning"]
+    assert [(warning["event"], warning["category"]) for warning in warnings] == [
+        ("the policy names a category that no entry has", "stoln")
+    ]
 
 
 def test_it_stops_when_told_and_two_cannot_run(config: Path, service: Service) -> None:
@@ -305,6 +318,9 @@ def test_it_stops_when_told_and_two_cannot_run(config: Path, service: Service) -
     [
         ("max_edit = 2", "Object contains unknown field `max_edit`"),
         ("max_edits = 9", "max_edits: Expected `int` <= 3"),
+        ("policy.check = 0.6", "policy.check: is not above 0 and at most notify, which is 0.5"),
+        ("model = 'wanted.csv'", "wanted.csv: is not a platewatch channel model 1"),
+        ("model = 'nowhere.json'", "No such file"),
         ("http.host = 5", "http.host: Expected `str`, got `int`"),
         ("http.host = '256.0.0.1'", "http: cannot listen at 256.0.0.1"),
         ("[oops", "is not TOML"),

@@ -5,16 +5,10 @@
 #include <functional>
 
 #include "platewatch/normalize.hpp"
+#include "platewatch/white_space.hpp"
 
 namespace platewatch {
 namespace {
-
-// As Python's str.isspace has it: Unicode's White_Space and the four separators of ASCII.
-constexpr bool is_space(char32_t c) noexcept {
-    return (0x09 <= c && c <= 0x0D) || (0x1C <= c && c <= 0x20) || c == 0x85 || c == 0xA0 || c == 0x1680 ||
-           (0x2000 <= c && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
-           c == 0x3000;
-}
 
 // The canonical form, which may hold no symbol; nullopt for what is no text or too long.
 std::optional<Symbols> canonical(std::u32string_view text) noexcept {
@@ -100,7 +94,7 @@ bool Alternatives::lines_up(std::u32string_view raw) const noexcept {
     if (off_scale_ || raw.size() > kMaxRawLength) return false;
     auto character = characters_.begin();
     for (std::size_t i = 0; i < raw.size(); ++i) {
-        if (is_space(raw[i])) continue;
+        if (is_white_space(raw[i])) continue;
         if (character == characters_.end()) return false;
         const std::optional<Symbols> form = canonical(view(character->c));
         if (!form || form != canonical(raw.substr(i, 1))) return false;
@@ -151,7 +145,7 @@ void Alternatives::write_text(std::u32string_view raw, std::size_t path) {
     text_.clear();
     auto choice = choices.begin();
     for (const char32_t c : raw) {
-        if (is_space(c)) {
+        if (is_white_space(c)) {
             text_ += c;  // stays, as it parts a letter from a mark
         } else {
             text_ += *choice++;
@@ -172,7 +166,7 @@ bool Alternatives::expand(std::u32string_view raw, std::vector<ReadText>& out) {
     std::size_t begin = 0, number = 0;
     paths_.assign(1, {1.0, 0, {}});
     for (std::size_t i = 0; i < raw.size(); ++i) {
-        if (is_space(raw[i])) continue;
+        if (is_white_space(raw[i])) continue;
         own_p *= list_choices(number++, raw.substr(i, 1));
         const std::size_t end = paths_.size();
         for (std::size_t parent = begin; parent < end; ++parent) {

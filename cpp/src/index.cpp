@@ -111,6 +111,8 @@ Index::Index(std::vector<IndexEntry> entries) {
     if (std::ranges::any_of(entries, [](const IndexEntry& entry) { return entry.priority.has_value(); })) {
         priority_ = column([](const IndexEntry& entry) { return entry.priority.value_or(kNoPriority); });
     }
+    if (std::ranges::any_of(entries, [](const IndexEntry& entry) { return entry.weight != 1; }))
+        weight_ = column([](const IndexEntry& entry) { return entry.weight; });
     std::map<std::string_view, std::uint32_t> categories;
     for (const IndexEntry& entry : entries) categories.try_emplace(entry.category, 0);
     if (categories.size() > 1 || (categories.size() == 1 && !categories.begin()->first.empty())) {
@@ -244,8 +246,8 @@ std::optional<std::int32_t> Index::priority(std::uint32_t entry) const noexcept 
 IndexEntry Index::entry(std::uint32_t number) const {
     IndexEntry entry{
         std::string(id(number)), {}, validity(number), std::string(category(number)), priority(number)};
-    // Asked of the list, as the canonical text of `[1]2` is `12`.
-    if (std::ranges::binary_search(pattern_entries_, number)) {
+    entry.weight = weight(number);
+    if (is_pattern(number)) {
         if (parse_pattern(plate(number), entry.pattern.emplace()) != PatternError::none)
             entry.pattern.reset();
     } else if (normalize(plate(number), TextKind::plate, entry.plate) != TextError::none) {
@@ -331,6 +333,12 @@ void order_matches(std::vector<Match>& matches, std::size_t first, std::vector<s
     matches.erase(out, matches.end());
 }
 
+namespace {
+
+constexpr int kWeightSection = 434;
+
+}  // namespace
+
 // Every array that a snapshot keeps, and the number of its section.
 template <class Self, class Visit>
 void Index::for_each_part(Self& self, Visit&& visit) {
@@ -348,6 +356,7 @@ void Index::for_each_part(Self& self, Visit&& visit) {
     StringPool::for_each_part(self.categories_, from(430));
     visit(432, self.category_);
     visit(433, self.priority_);
+    visit(kWeightSection, self.weight_);
     visit(500, self.pattern_entries_);
 }
 
@@ -387,6 +396,7 @@ Index Index::open(const std::string& path, unsigned& max_edits) {
     const auto facts = snapshot.section<Facts>(kFactsSection);
     const auto symbols = snapshot.section<char32_t>(kAlphabetSection);
     for_each_part(index, [&]<class T>(int id, Array<T>& array) {
+        if (id == kWeightSection && !snapshot.has(kWeightSection)) return;  // version 1 has none
         array = Array<T>(snapshot.section<T>(static_cast<std::uint32_t>(id)));
     });
     index.patterns_ = PatternIndex({snapshot.section<char32_t>(kPatternSections),
@@ -402,7 +412,7 @@ Index Index::open(const std::string& path, unsigned& max_edits) {
                        index.short_.keys.size() == index.short_.owners.size() && index.long_.keys.restore() &&
                        index.long_.keys.size() == index.long_.owners.size() &&
                        index.names_.size() == 2 * entries && one_each(index.validity_) &&
-                       one_each(index.category_) && one_each(index.priority_);
+                       one_each(index.category_) && one_each(index.priority_) && one_each(index.weight_);
     if (!sound) throw SnapshotError(path + ": its sections do not fit together");
     index.alphabet_ = Alphabet({symbols.begin(), symbols.end()});
     max_edits = facts[0].max_edits;

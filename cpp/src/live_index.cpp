@@ -111,6 +111,27 @@ std::optional<std::int32_t> State::priority(std::uint32_t number) const noexcept
     return segment.index->priority(number - segment.first);
 }
 
+void State::prefetch_plates(std::span<const Match> matches) const noexcept {
+    for (const Match& match : matches) {
+        const Segment& segment = segment_of(match.entry);
+        segment.index->prefetch_names_place(match.entry - segment.first);
+    }
+    for (const Match& match : matches) {
+        const Segment& segment = segment_of(match.entry);
+        segment.index->prefetch_names(match.entry - segment.first);
+    }
+}
+
+float State::weight(std::uint32_t number) const noexcept {
+    const Segment& segment = segment_of(number);
+    return segment.index->weight(number - segment.first);
+}
+
+bool State::is_pattern(std::uint32_t number) const noexcept {
+    const Segment& segment = segment_of(number);
+    return segment.index->is_pattern(number - segment.first);
+}
+
 void State::search(std::span<const Query> block, unsigned k, Index::Workspace& workspace,
                    std::vector<Match>& out) const {
     const std::size_t before = out.size();

@@ -175,6 +175,7 @@ std::vector<IndexEntry> dense_list() {
         entry.validity.until = entries.size() % 5 == 0 ? 5 : 100;
         entry.category = entries.size() % 3 == 0 ? "stolen" : "";
         if (entries.size() % 4 == 0) entry.priority = static_cast<std::int32_t>(entries.size());
+        if (entries.size() % 6 == 0) entry.weight = 2.5F;
         return entry;
     };
     const auto bits = [](std::size_t number, std::size_t count, std::u32string_view symbols) {
@@ -509,6 +510,9 @@ TEST_P(GoldenSnapshot, IsStillRead) {
     ASSERT_EQ(parse_pattern("*가1*", query), PatternError::none);
     EXPECT_EQ(index.search(query, 7), Index(entries).search(query, 7));
     EXPECT_GT(index.search(query, 7).size(), 10u);
+    const Index anew(entries);
+    for (std::uint32_t i = 0; i < index.size(); ++i)  // version 1 had no weights
+        EXPECT_EQ(index.weight(i), GetParam() == 1 ? 1 : anew.weight(i));
 }
 
 }  // namespace

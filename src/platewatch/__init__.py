@@ -8,13 +8,15 @@ matcher.match("12거3456")
 
 from platewatch._core import Match, Plate, cpu_features, normalize, parse
 from platewatch._core import __version__ as __version__
-from platewatch.errors import ConfigError, EntryError, PlatewatchError, ReadError, SnapshotError
+from platewatch.channel import ChannelModel
+from platewatch.errors import ConfigError, EntryError, ModelError, PlatewatchError, ReadError, SnapshotError
 from platewatch.hotlist import Entry, Hotlist, HotlistDelta
 from platewatch.matcher import MatchBatch, Matcher
 from platewatch.reads import Candidate, Character, Read
 
 __all__ = [
     "Candidate",
+    "ChannelModel",
     "Character",
     "ConfigError",
     "Entry",
@@ -24,6 +26,7 @@ __all__ = [
     "Match",
     "MatchBatch",
     "Matcher",
+    "ModelError",
     "Plate",
     "PlatewatchError",
     "Read",

@@ -7,7 +7,7 @@ import numpy
 import numpy.typing
 import os
 import typing
-__all__: list[str] = ['EntryIds', 'Match', 'Matcher', 'Plate', 'admits_everything', 'canonical_plates', 'cpu_features', 'is_pattern', 'normalize', 'normalize_pattern', 'parse', 'plate_kinds', 'region_mark', 'region_marks', 'unicode_version']
+__all__: list[str] = ['ChannelTable', 'EntryIds', 'Match', 'Matcher', 'Plate', 'ScoringModel', 'admits_everything', 'canonical_plates', 'cpu_features', 'is_pattern', 'normalize', 'normalize_pattern', 'parse', 'plate_kinds', 'read_evidence', 'region_mark', 'region_marks', 'unicode_version']
 class Plate:
     """
     A canonical plate and, where it fits a class of Korean plates, its parts.
@@ -63,6 +63,46 @@ class Plate:
         """
         "car", "van", "truck" or "special", where the code tells.
         """
+class ChannelTable:
+    """
+    What is known of one recogniser; platewatch.channel fits it.
+    """
+    def __init__(self, symbols: str, bin_edges: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], rates: dict) -> None:
+        """
+        symbols: known ones, ascending. ValueError if shapes do not agree or a rate is out of range.
+        """
+    def count(self, reads: list[typing.Any], plates: list[str]) -> tuple[dict[str, numpy.typing.NDArray[numpy.float64]], float]:
+        """
+        Expected counts of what happened, shaped as the rates, and the sum of log likelihoods.
+        """
+    def events(self, read: typing.Any, plate: str) -> list[tuple[str, int, int, int, int, float]]:
+        """
+        The likeliest way from plate to read: (what, place in plate, symbols, place in read, characters, log).
+        """
+class ScoringModel:
+    """
+    A channel model's tables and the population, ready to score with.
+    """
+    def __init__(self, general: ChannelTable, engines: dict, population: dict, frame_weight: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        """
+        ValueError if the population cannot be one.
+        """
+    def log_background(self, read: typing.Any, engine: str = '') -> float:
+        """
+        log of the sum over all registered vehicles of P(read | its plate), and of reads of no plate.
+        """
+    def log_likelihood(self, read: typing.Any, plate: str, engine: str = '') -> float:
+        """
+        log P(read | plate), with the evidence's likelihood ratios.
+        """
+    def log_posterior_of_pass(self, reads: list[typing.Any], plate: str, frame_weight: typing.SupportsFloat | typing.SupportsIndex) -> float:
+        """
+        log P(plate | the reads of one pass), if no plate is listed.
+        """
+    def registered(self, plate: str) -> float:
+        """
+        How many vehicles have this plate, in expectation.
+        """
 class Match:
     """
     A wanted entry that lies within the allowed edits of a read.
@@ -89,6 +129,11 @@ class Match:
         The entry's id.
         """
     @property
+    def log_likelihood(self) -> float:
+        """
+        log P(read | the entry's plate), natural; NaN for what a search by pattern found.
+        """
+    @property
     def plate(self) -> str:
         """
         The entry's canonical plate or pattern.
@@ -97,6 +142,11 @@ class Match:
     def priority(self) -> int | None:
         """
         The entry's priority; None if it has none.
+        """
+    @property
+    def probability(self) -> float:
+        """
+        How probable it is that the vehicle has the entry's plate; of a pattern, that its plate is one that the pattern admits. NaN for what a search by pattern found.
         """
 class EntryIds:
     """
@@ -118,12 +168,12 @@ class Matcher:
         Read a whole snapshot and check every byte of it. Raises SnapshotError or OSError.
         """
     @typing.overload
-    def __init__(self, snapshot: str, max_edits: int | None, microseconds: collections.abc.Callable[[typing.Any], int | None]) -> None:
+    def __init__(self, snapshot: str, max_edits: int | None, microseconds: collections.abc.Callable[[typing.Any], int | None], model: ScoringModel) -> None:
         """
         snapshot: the path of one, to map. max_edits: None for the one that was saved.
         """
     @typing.overload
-    def __init__(self, entries: collections.abc.Iterable[typing.Any], max_edits: int | None, microseconds: collections.abc.Callable[[typing.Any], int | None]) -> None:
+    def __init__(self, entries: collections.abc.Iterable[typing.Any], max_edits: int | None, microseconds: collections.abc.Callable[[typing.Any], int | None], model: ScoringModel) -> None:
         """
         entries: objects with the fields of platewatch.Entry. microseconds: turns a datetime into microseconds since 1970 UTC.
         """
@@ -131,19 +181,22 @@ class Matcher:
         ...
     def _apply(self, upserts: collections.abc.Iterable[typing.Any], removals: collections.abc.Sequence[str]) -> int:
         ...
-    def _match_batch(self, reads: typing.Any, max_edits: int | None, at: typing.Any, times: typing.Annotated[numpy.typing.ArrayLike, numpy.int64] | None, report: bool, alternatives: bool, threads: typing.SupportsInt | typing.SupportsIndex) -> tuple[numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint8], list[typing.Any], EntryIds, int]:
+    def _match_batch(self, reads: typing.Any, max_edits: int | None, at: typing.Any, times: typing.Annotated[numpy.typing.ArrayLike, numpy.int64] | None, report: bool, alternatives: bool, score: bool, min_probability: typing.SupportsFloat | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex) -> tuple[numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint8], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], list[typing.Any], EntryIds, int]:
         """
         The columns of platewatch.Matcher.match_batch, the errors, the ids, and how many `chars` did not line up.
         """
+    def _match_pass(self, reads: list[typing.Any], max_edits: int | None, at: typing.Any, alternatives: bool, min_probability: typing.SupportsFloat | typing.SupportsIndex) -> list[Match]:
+        ...
     def _replace(self, entries: collections.abc.Iterable[typing.Any]) -> None:
         ...
-    def match(self, read: typing.Any, *, max_edits: int | None = None, at: typing.Any = None, alternatives: bool = False) -> list[Match]:
+    def match(self, read: typing.Any, *, max_edits: int | None = None, at: typing.Any = None, alternatives: bool = False, min_probability: float = 0.0) -> list[Match]:
         """
-        Every valid entry within max_edits of the read, in the order edits, id.
+        Every valid entry within max_edits of the read, in the order probability (descending), edits, id.
         
         `read` is text or a platewatch.Read. `at` is the time for a read that has none; now, if left out.
         With alternatives=True, the likeliest ways to choose among its characters' alternatives, at most 64, and its
         `candidates` count as further texts of a Read, and edits are the least over them.
+        Matches below `min_probability` are left out.
         Raises ReadError if the text is empty, over 16 symbols or not valid Unicode.
         """
     def save(self, path: os.PathLike | str | bytes) -> None:
@@ -220,6 +273,10 @@ def parse(text: str | bytes) -> Plate:
 def plate_kinds() -> list[str]:
     """
     Every kind that parse() knows, in the table's order.
+    """
+def read_evidence(read: typing.Any) -> list[tuple[str, float | None, list[tuple[str, float]] | None]]:
+    """
+    Of a Read or its text, what stood there: (character, confidence, other symbols and theirs). Raises ReadError.
     """
 def region_mark(plate: str | bytes) -> str:
     """

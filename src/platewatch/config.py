@@ -16,8 +16,10 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct
 
+from platewatch import toml
 from platewatch.errors import ConfigError
 from platewatch.notify.dispatcher import RetryPolicy
+from platewatch.policy import Policy
 
 _PREFIX = "PLATEWATCH_"
 _TEXTS = frozenset({"host", "token", "url"})  # settings of sections that are text whatever they look like
@@ -50,14 +52,17 @@ class WassSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings of `platewatch serve`. Relative paths are relative to the settings' file.
 
-    `source` is the URI that this service signs its events with; `max_edits` bounds what counts as a hit.
+    `source` is the URI that this service signs its events with. `model` is the channel model; without it, the one
+    that is shipped. `max_edits` bounds what is looked for, and of what is found `policy` says what is a hit.
     """
 
     hotlist: Path
     wass: WassSettings
     cameras: Path | None = None
     source: str = "urn:platewatch"
-    max_edits: Annotated[int, Meta(ge=0, le=3)] = 1
+    model: Path | None = None
+    max_edits: Annotated[int, Meta(ge=0, le=3)] = 2
+    policy: Policy = Policy()
     http: HttpSettings = HttpSettings()
     outbox: OutboxSettings = OutboxSettings()
     retry: RetryPolicy = RetryPolicy()
@@ -65,18 +70,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
     """Raises ConfigError that names the setting."""
-    try:
-        values = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not TOML: {error}") from None
+    values = toml.read(path)
     _override(values, environment)
-    try:
-        settings = msgspec.convert(values, Settings, dec_hook=_path)
-    except msgspec.ValidationError as error:
-        reason, _, place = str(error).partition(" - at `$")
-        raise ConfigError(reason, field=place.strip("`.") or None) from None
+    settings = toml.convert(values, Settings)
     wass = urlsplit(settings.wass.url)
     if wass.scheme not in ("http", "https") or not wass.hostname:
         raise ConfigError("is not an http or https URL", field="wass.url")
@@ -85,14 +81,9 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
         settings,
         hotlist=here / settings.hotlist,
         cameras=None if settings.cameras is None else here / settings.cameras,
+        model=None if settings.model is None else here / settings.model,
         outbox=msgspec.structs.replace(settings.outbox, path=here / settings.outbox.path),
     )
-
-
-def _path(kind: type, value: object) -> Path:
-    if kind is Path and isinstance(value, str):
-        return Path(value)
-    raise ValueError("expected the path of a file")
 
 
 def _override(values: dict[str, Any], environment: Mapping[str, str]) -> None:

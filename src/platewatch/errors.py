@@ -45,3 +45,7 @@ class SnapshotError(PlatewatchError):
 
 class ConfigError(PlatewatchError):
     """The service's configuration is not usable; `field` is the dotted name of the setting."""
+
+
+class ModelError(PlatewatchError):
+    """A file that holds no channel model of this version, or one whose numbers cannot be."""

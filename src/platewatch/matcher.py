@@ -8,20 +8,18 @@ from datetime import datetime
 from operator import index
 from pathlib import Path
 from threading import Lock
-from typing import Literal, Protocol, Self, TypeAlias
+from typing import Literal, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from platewatch import _core
-from platewatch._core import is_pattern
+from platewatch.channel import ChannelModel
 from platewatch.errors import EntryError, ReadError
 from platewatch.hotlist import Entry, Hotlist, check, microseconds
 from platewatch.reads import Read
 
 _MOST_THREADS = 1024
-
-Grade: TypeAlias = Literal["exact", "fuzzy", "pattern"]
 
 
 class ArrowArray(Protocol):
@@ -38,11 +36,14 @@ class ArrowStream(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MatchBatch:
-    """The matches of a batch of reads, one row a match, ascending by read, then by edits, then by entry id.
+    """The matches of a batch of reads, one row a match, ascending by read; then by probability, descending, edits
+    and entry id, or without scores by edits and entry id.
 
     `read` (uint32) is the read's place in the batch, `entry` (uint32) the entry's number in `entry_ids`,
-    `edits` (uint8) their distance. `errors` lists the reads that could not be matched; their row is the place
-    in the batch. `not_lined_up` counts the reads whose `chars` did not line up with their text and were ignored.
+    `edits` (uint8) their distance. `log_likelihood` and `probability` (float64) are as a Match has them; None
+    without scores. `errors` lists the reads that could not be matched; their row is the place
+    in the batch. `not_lined_up` counts the reads whose `chars` did not line up with their text and were ignored; only
+    reads that match are looked at for it, but all of them with alternatives=True.
     """
 
     read: npt.NDArray[np.uint32]
@@ -51,6 +52,8 @@ class MatchBatch:
     entry_ids: _core.EntryIds
     errors: Sequence[ReadError] = ()
     not_lined_up: int = 0
+    log_likelihood: npt.NDArray[np.float64] | None = None
+    probability: npt.NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.read)
@@ -61,21 +64,24 @@ class Matcher(_core.Matcher):
 
     The hotlist is indexed as it is now; `update`, `add` and `remove` change the index. A change shows in the next
     call, calls under way finish on what they started with, and nobody waits: any thread may match meanwhile.
+    `model` says how probable misreads are; the one that is shipped, if left out.
     """
 
-    def __init__(self, hotlist: Hotlist, *, max_edits: int = 1) -> None:
-        super().__init__(hotlist, max_edits, microseconds)
+    def __init__(self, hotlist: Hotlist, *, max_edits: int = 1, model: ChannelModel | None = None) -> None:
+        self._model = model or ChannelModel.default()
+        super().__init__(hotlist, max_edits, microseconds, self._model.scoring)
         self._follow(hotlist)
 
     @classmethod
-    def open(cls, path: str | Path, *, max_edits: int | None = None) -> Self:
+    def open(cls, path: str | Path, *, max_edits: int | None = None, model: ChannelModel | None = None) -> Self:
         """Map a snapshot that `save` wrote: milliseconds whatever its size, and processes share its memory.
 
         `max_edits` is the saved one if left out. Raises SnapshotError or OSError. The file's content is not checked
         (`Matcher.verify` does that): where it is damaged, matches may be wrong or missing, but nothing worse happens.
         """
         matcher = cls.__new__(cls)
-        _core.Matcher.__init__(matcher, str(path), max_edits, microseconds)
+        matcher._model = model or ChannelModel.default()
+        _core.Matcher.__init__(matcher, str(path), max_edits, microseconds, matcher._model.scoring)
         matcher._follow(None)
         return matcher
 
@@ -120,6 +126,23 @@ class Matcher(_core.Matcher):
                 raise KeyError(entry_id)
             self._strayed.add(entry_id)
 
+    def match_pass(
+        self,
+        reads: Sequence[str | Read],
+        *,
+        max_edits: int | None = None,
+        at: datetime | None = None,
+        alternatives: bool = False,
+        min_probability: float = 0.0,
+    ) -> list[_core.Match]:
+        """Match the reads of one vehicle that passes one camera, as one body of evidence.
+
+        Every entry that one of the reads matches, with the least of its edits and its probability given all of the
+        reads; in the order probability (descending), edits, id. Frames that fail together are discounted, as the
+        model has learnt. Raises ReadError, with the read's place, for one that cannot be matched.
+        """
+        return self._match_pass(list(reads), max_edits, at, alternatives, min_probability)
+
     def match_batch(
         self,
         reads: Iterable[str | bytes | Read] | npt.NDArray[np.str_] | ArrowArray | ArrowStream,
@@ -129,7 +152,8 @@ class Matcher(_core.Matcher):
         times: Sequence[datetime] | npt.NDArray[np.datetime64] | None = None,
         errors: Literal["raise", "report"] = "raise",
         alternatives: bool = False,
-        score: Literal[False] = False,
+        score: bool = True,
+        min_probability: float = 0.0,
         threads: int = 1,
     ) -> MatchBatch:
         """Match many reads in one call; the GIL is released while it searches.
@@ -140,31 +164,30 @@ class Matcher(_core.Matcher):
 
         A read without a time of its own takes the one of `times` in its place (datetimes with an offset, or
         datetime64 in UTC), else `at`, else now. `alternatives` is as for `match`. A bad read raises ReadError, or
-        with errors="report" is listed in the batch's `errors`. Matches are not scored yet: `score` must be False.
+        with errors="report" is listed in the batch's `errors`. With score=False, matches have no probabilities, which
+        costs less. Those below `min_probability` are left out, and where none can reach it, it is not worked out.
         """
         if errors not in ("raise", "report"):
             raise ValueError('errors must be "raise" or "report"')
-        if score:
-            raise NotImplementedError("matches are not scored yet: score must be False")
+        if not 0 <= min_probability <= 1:
+            raise ValueError("min_probability must be from 0 to 1")
+        if min_probability > 0 and not score:
+            raise ValueError("min_probability needs score=True")
         if threads < 1:
             raise ValueError("threads must be 1 or more")
-        read, entry, edits, bad, entry_ids, not_lined_up = self._match_batch(
+        read, entry, edits, log_likelihood, probability, bad, entry_ids, not_lined_up = self._match_batch(
             reads,
             max_edits,
             at,
             None if times is None else _to_microseconds(times),
             errors == "report",
             bool(alternatives),
+            score,
+            min_probability,
             min(index(threads), _MOST_THREADS),
         )
-        return MatchBatch(read, entry, edits, entry_ids, bad, not_lined_up)
-
-
-def grade(wanted: str, edits: int) -> Grade:
-    """What a match says of the vehicle: it is the wanted one; it may be, misread; it is one that a pattern fits."""
-    if is_pattern(wanted):
-        return "pattern"
-    return "exact" if edits == 0 else "fuzzy"
+        scores = (log_likelihood, probability) if score else (None, None)
+        return MatchBatch(read, entry, edits, entry_ids, bad, not_lined_up, *scores)
 
 
 def _to_microseconds(times: Sequence[datetime] | npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:

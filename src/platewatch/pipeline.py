@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from platewatch._core import normalize
+from platewatch._core import is_pattern, normalize
 from platewatch.alignment import differences
 from platewatch.errors import ReadError
 from platewatch.hotlist import Entry, Hotlist
-from platewatch.matcher import Matcher, grade
+from platewatch.matcher import Matcher
 from platewatch.notify.event import Camera, HitData, encode, new_event
 from platewatch.notify.outbox import Outbox
+from platewatch.policy import Policy
 from platewatch.reads import Read
 
 
@@ -39,6 +40,7 @@ class Pipeline:
         cameras: Mapping[str, Camera],
         outbox: Outbox,
         *,
+        policy: Policy,
         source: str,
         on_queued: Callable[[], None],
     ) -> None:
@@ -46,6 +48,7 @@ class Pipeline:
         self._matcher = matcher
         self._cameras = cameras
         self._outbox = outbox
+        self._policy = policy
         self._source = source
         self._on_queued = on_queued
 
@@ -54,15 +57,22 @@ class Pipeline:
         now = datetime.now(UTC)
         batch = self._matcher.match_batch(reads, at=now, errors="report")
         events: list[tuple[str, bytes]] = []
-        for row, entry, edits in zip(batch.read.tolist(), batch.entry.tolist(), batch.edits.tolist(), strict=True):
-            data = self._hit(reads[row], self._hotlist[batch.entry_ids[entry]], edits, now)
-            event = new_event(self._outbox.hit_key, self._source, now, data)
-            events.append((event.id, encode(event)))
+        for row, number, edits, probability in self._policy.candidates(batch):
+            entry = self._hotlist[batch.entry_ids[number]]
+            data = self._hit(reads[row], entry, edits, probability, now)
+            if data is not None:
+                event = new_event(self._outbox.hit_key, self._source, now, data)
+                events.append((event.id, encode(event)))
         if events and await self._outbox.append(events):
             self._on_queued()
         return Accepted(len(reads) - len(batch.errors), len(events), batch.errors)
 
-    def _hit(self, read: Read, entry: Entry, edits: int, now: datetime) -> HitData:
+    def _hit(self, read: Read, entry: Entry, edits: int, probability: float, now: datetime) -> HitData | None:
+        """None for a match that the policy gives no grade."""
+        pattern = is_pattern(entry.plate)
+        grade = self._policy.grade(entry.category, edits, probability, pattern)
+        if grade is None:
+            return None
         camera_id = read.camera_id or "unknown"
         text = normalize(read.text, read=True)
         return HitData(
@@ -70,7 +80,9 @@ class Pipeline:
             agency=entry.agency,
             category=entry.category,
             priority=entry.priority,
-            grade=grade(entry.plate, edits),
+            grade=grade,
+            probability=round(probability, 4),
+            pattern=pattern,
             wanted_plate=entry.plate,
             read_text=text,
             edits=edits,

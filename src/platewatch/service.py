@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final, TypeAlias
 
 import msgspec
@@ -18,6 +19,7 @@ from msgspec import Struct
 
 from platewatch import cameras
 from platewatch.asgi import BodyTooLargeError, DisconnectedError, Receive, Scope, Send, header, read_body, send_json
+from platewatch.channel import ChannelModel
 from platewatch.config import Settings
 from platewatch.errors import ConfigError, PlatewatchError, ReadError
 from platewatch.hotlist import Hotlist
@@ -62,7 +64,9 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
         _log.warning("hotlist row refused", row=refused.row, field=refused.field, reason=refused.reason)
     if not len(hotlist):
         _log.warning("the hotlist is empty: nothing can be found")
-    matcher = Matcher(hotlist, max_edits=settings.max_edits)
+    for category in sorted(set(settings.policy.categories) - {entry.category for entry in hotlist}):
+        _log.warning("the policy names a category that no entry has", category=category)
+    matcher = Matcher(hotlist, max_edits=settings.max_edits, model=_model(settings.model))
     places = cameras.load(settings.cameras) if settings.cameras else {}
     try:
         signer = Signer(settings.wass.secrets)
@@ -78,7 +82,15 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
         ):
             outbox.publish(url)
             dispatcher = Dispatcher(outbox, sender, settings.retry)
-            pipeline = Pipeline(hotlist, matcher, places, outbox, source=settings.source, on_queued=dispatcher.wake)
+            pipeline = Pipeline(
+                hotlist,
+                matcher,
+                places,
+                outbox,
+                policy=settings.policy,
+                source=settings.source,
+                on_queued=dispatcher.wake,
+            )
             app = _App(settings, pipeline, outbox, dispatcher, entries=len(hotlist))
 
             def ready() -> None:
@@ -95,6 +107,13 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                 dispatcher.stop()
                 pruning.cancel()
     _log.info("stopped")
+
+
+def _model(path: Path | None) -> ChannelModel:
+    try:
+        return ChannelModel.default() if path is None else ChannelModel.load(path)
+    except (PlatewatchError, OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {error}", field="model") from None
 
 
 class _App:

@@ -8,6 +8,7 @@
 
 #include "platewatch/live_index.hpp"
 #include "platewatch/normalize.hpp"
+#include "platewatch/posterior.hpp"
 
 namespace platewatch {
 
@@ -39,20 +40,31 @@ struct BadText {
 };
 
 struct Batch {
-    // One item a match, in the order row, edits, id.
+    // One item a match, in the order row, then edits and id, or, scored, probability, edits and id.
     std::vector<std::uint32_t> read, entry;
     std::vector<std::uint8_t> edits;
     std::vector<BadText> bad;           // ascending by row
     std::vector<std::uint32_t> others;  // rows without a text, ascending
+    std::vector<double> log_likelihood = {}, probability = {};  // one a match; empty without scoring
+};
+
+// How to score; without a model, matches are not scored.
+struct Scoring {
+    const ScoringModel* model = nullptr;
+    double min_probability = 0;
 };
 
 // Matches each row's text at its time of `times`, or at `at` if there are none. Throws std::system_error if a
 // thread cannot be started.
 [[nodiscard]] Batch match_batch(const State& state, const TextSource& source, std::span<const Time> times,
-                                Time at, unsigned k, unsigned threads);
+                                Time at, unsigned k, unsigned threads, const Scoring& scoring = {});
 
-// The same for reads that are symbols already, on this thread. Precondition: the queries ascend by read.
+// The same for reads that are symbols already, on this thread and without scores. Precondition: the queries
+// ascend by read.
 [[nodiscard]] Batch match_queries(const State& state, std::span<const Query> queries, unsigned k);
+
+// Appends the matches of one read and, if there are any, their scores.
+void append_matches(std::span<const Match> matches, std::span<const Score> scores, Batch& out);
 
 // Adds the matches of other reads to a batch.
 void merge(Batch& batch, const Batch& other);

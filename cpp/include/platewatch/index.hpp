@@ -9,6 +9,7 @@
 // least to any plate that it admits: pattern_index.hpp.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -49,6 +50,7 @@ struct IndexEntry {
     std::string category = {};  // UTF-8
     std::optional<std::int32_t> priority = {};
     std::optional<Pattern> pattern = {};
+    float weight = 1;  // how often the vehicle passes, relative to an ordinary one
 };
 
 // A text of a read; several may share its number.
@@ -101,11 +103,21 @@ class Index {
     [[nodiscard]] std::string_view plate(std::uint32_t entry) const noexcept {
         return names_[2 * std::size_t{entry} + 1];
     }
+    // Asks for what plate() and id() will touch, in two steps.
+    void prefetch_names_place(std::uint32_t entry) const noexcept { names_.prefetch_place(2 * std::size_t{entry}); }
+    void prefetch_names(std::uint32_t entry) const noexcept { names_.prefetch_text(2 * std::size_t{entry}); }
     [[nodiscard]] Validity validity(std::uint32_t entry) const noexcept {
         return validity_.empty() ? Validity{} : validity_[entry];
     }
     [[nodiscard]] std::string_view category(std::uint32_t entry) const noexcept;
     [[nodiscard]] std::optional<std::int32_t> priority(std::uint32_t entry) const noexcept;
+    [[nodiscard]] float weight(std::uint32_t entry) const noexcept {
+        return weight_.empty() ? 1 : weight_[entry];
+    }
+    // Asked of the list, as the canonical text of `[1]2` is `12`.
+    [[nodiscard]] bool is_pattern(std::uint32_t entry) const noexcept {
+        return std::ranges::binary_search(pattern_entries_, entry);
+    }
     [[nodiscard]] IndexEntry entry(std::uint32_t entry) const;
 
     // Those that entries without unknown characters use, ascending.
@@ -197,6 +209,7 @@ class Index {
     StringPool categories_;
     Array<std::uint32_t> category_;             // the place in categories_
     Array<std::int32_t> priority_;              // kNoPriority if it has none
+    Array<float> weight_;
     std::shared_ptr<const Snapshot> snapshot_;  // that the arrays lie in, if they do
 };
 

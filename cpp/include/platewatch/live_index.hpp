@@ -50,6 +50,10 @@ class State {
     [[nodiscard]] std::string_view plate(std::uint32_t number) const noexcept;
     [[nodiscard]] std::string_view category(std::uint32_t number) const noexcept;
     [[nodiscard]] std::optional<std::int32_t> priority(std::uint32_t number) const noexcept;
+    // Asks for the plates of matches, which lie anywhere, before they are wanted one after the other.
+    void prefetch_plates(std::span<const Match> matches) const noexcept;
+    [[nodiscard]] float weight(std::uint32_t number) const noexcept;
+    [[nodiscard]] bool is_pattern(std::uint32_t number) const noexcept;
 
     // Appends the matches of a block of queries in the order read, edits, id, one line an entry.
     // Preconditions: as Index::search; the queries ascend by read.

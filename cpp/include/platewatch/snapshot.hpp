@@ -4,7 +4,8 @@
 //   SnapshotHeader
 //   SnapshotSection, one a section: the table, in ascending order of id
 //   the sections in the table's order, each at the next multiple of 64 bytes; the gap in front is zero
-// and nothing behind the last section. Version 1 had no compact nodes in its tries, and is read as well. So
+// and nothing behind the last section. Version 1, which is read as
+// well, had no compact nodes in its tries and no weights. So
 // every byte is either data under a checksum or known, and the same sections make the same file. Numbers are
 // in the byte order of the machine that wrote, in practice little-endian; the other one is refused. Checksums
 // are CRC-32C: they find damage, not forgery, but what `open` checks keeps every section inside even a forged
@@ -54,7 +55,8 @@ static_assert(sizeof(SnapshotSection) == 32);
 // Without padding, whose bytes would be anything: the same elements are the same bytes.
 template <class T>
 concept SnapshotElement =
-    std::has_unique_object_representations_v<T> && !std::is_pointer_v<T> && alignof(T) <= kSnapshotAlignment;
+    (std::has_unique_object_representations_v<T> || std::is_floating_point_v<T>) && !std::is_pointer_v<T> &&
+    alignof(T) <= kSnapshotAlignment;
 
 // A file is no snapshot, or a damaged one, or not the expected one. Names the path.
 class SnapshotError : public std::runtime_error {

@@ -1,6 +1,7 @@
 // Many short strings in one piece of memory.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -39,6 +40,12 @@ class StringPool {
         const std::uint64_t begin = i == 0 ? 0 : ends_[i - 1], end = ends_[i];
         if (begin > end || end > text_.size()) return {};
         return {text_.data() + begin, static_cast<std::size_t>(end - begin)};
+    }
+
+    // Two steps towards a string: ask for its place, and once that is there for its text.
+    void prefetch_place(std::size_t i) const noexcept { __builtin_prefetch(ends_.data() + i); }
+    void prefetch_text(std::size_t i) const noexcept {
+        __builtin_prefetch(text_.data() + std::min<std::uint64_t>(i == 0 ? 0 : ends_[i - 1], text_.size()));
     }
 
     // Calls visit(number, array) for each of the arrays that a snapshot keeps.

@@ -12,11 +12,14 @@ from typing import NoReturn
 import typer
 from rich.cells import cell_len
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from platewatch.alignment import columns
+from platewatch.channel import ChannelModel
 from platewatch.errors import PlatewatchError
 from platewatch.hotlist import Hotlist
+from platewatch.notify.event import HitData
 
 stderr = Console(stderr=True)
 
@@ -66,6 +69,22 @@ def load_hotlist(path: Path, *, strict: bool) -> Hotlist:
     return hotlist
 
 
+def load_model(path: Path | None) -> ChannelModel:
+    """The channel model of a file; without one, that which is shipped."""
+    with errors_to_exit(path):
+        return ChannelModel.default() if path is None else ChannelModel.load(path)
+
+
+def percent(probability: float) -> str:
+    """`97.9 %`, `0.33 %`; never 0 % or 100 %, which no match is."""
+    if probability < 0.0001:
+        return "<0.01 %"
+    if probability > 0.9999:
+        return ">99.99 %"
+    digits = 1 if 0.1 <= probability <= 0.99 else 2
+    return f"{100 * probability:.{digits}f} %"
+
+
 def side_by_side(read: str, wanted: str) -> tuple[str, str, str]:
     """Read, wanted plate, and a line with ^ under each place where they differ; aligned though Hangul is wide."""
     lines = ["", "", ""]
@@ -77,6 +96,22 @@ def side_by_side(read: str, wanted: str) -> tuple[str, str, str]:
     return lines[0].rstrip(), lines[1].rstrip(), lines[2].rstrip()
 
 
-def plural(count: int, noun: str) -> str:
-    """`1 edit`, `2 edits`, `1,000 reads`."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+def print_hit(console: Console, hit: HitData) -> None:
+    """A notification as a person reads it."""
+    camera = f"{hit.camera.name} ({hit.camera.id})" if hit.camera.name else hit.camera.id
+    ours, theirs, marks = side_by_side(hit.read_text, hit.wanted_plate)
+    console.print(
+        f"\n  [bold red]{hit.grade}[/] {percent(hit.probability)}  [bold]{escape(hit.category)}[/]"
+        f"  {escape(hit.entry_id)}  at {escape(camera)}",
+        f"    read    {escape(ours)}",
+        f"    wanted  {escape(theirs)}",
+        *([f"            [red]{marks}[/]"] if marks else []),
+        sep="\n",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def plural(count: int, noun: str, nouns: str | None = None) -> str:
+    """`1 edit`, `2 edits`, `1,000 reads`; `nouns` where an s does not make it plural."""
+    return f"{count:,} " + (noun if count == 1 else nouns or noun + "s")

@@ -8,27 +8,34 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 from rich.console import Console
 
-from platewatch.cli.common import fail, plural, side_by_side
+from platewatch._core import normalize
+from platewatch.cli.common import fail, plural, print_hit
 from platewatch.errors import PlatewatchError
 
 if TYPE_CHECKING:
     import aiohttp
 
-    from platewatch.notify.simulator import Received, WassSimulator
+    from platewatch.notify.simulator import WassSimulator
 
+_DATA = ("reads.jsonl", "wanted.csv", "cameras.csv")
 _SHOWN = 8  # misread hits that are shown symbol by symbol
+# What the demo's list calls urgent: to miss one costs more than to look in vain.
+_POLICY = '[policy.categories."suicide risk"]\nnotify = 0.2\ncheck = 0.02\n'
 _SECONDS_TO_START = 30.0
 _SECONDS_TO_DELIVER = 30.0
+
+Truths: TypeAlias = dict[tuple[str, datetime], str]
+"""The plate that was shown to a camera at a time, which the service is not told."""
 
 console = Console(highlight=False)
 
@@ -41,20 +48,23 @@ def demo(
     Everything is real but the police: the service runs as it would in a city, on free ports of this machine, and
     `platewatch wass-simulator` stands in for WASS. Nothing is left behind.
     """
-    with as_file(files("platewatch") / "data") as data, tempfile.TemporaryDirectory(prefix="platewatch-") as place:
+    with ExitStack() as stack:
+        # File by file: as a folder they have no path where the package lies in two places, as an editable one does.
+        data = {name: stack.enter_context(as_file(files("platewatch") / "data" / name)) for name in _DATA}
+        place = stack.enter_context(tempfile.TemporaryDirectory(prefix="platewatch-"))
         try:
             asyncio.run(_run(data, Path(place), rate))
         except PlatewatchError as error:
             fail(str(error))
 
 
-async def _run(data: Path, place: Path, rate: float) -> None:
+async def _run(data: Mapping[str, Path], place: Path, rate: float) -> None:
     import aiohttp
 
     from platewatch.notify.signing import generate_secret
     from platewatch.notify.simulator import WassSimulator
 
-    reads = [json.loads(line) for line in (data / "reads.jsonl").read_text("utf-8").splitlines()]
+    reads = [json.loads(line) for line in data["reads.jsonl"].read_text("utf-8").splitlines()]
     secret = generate_secret()
     async with (
         WassSimulator([secret]).start() as wass,
@@ -68,24 +78,25 @@ async def _run(data: Path, place: Path, rate: float) -> None:
             f"{len(reads)} reads at {rate:g} a second."
         )
         started = time.perf_counter()
-        await _replay(http, url, reads, rate, wass)
+        truths = await _replay(http, url, reads, rate, wass)
         status = await _delivered(http, url)
-        _report(status, wass, time.perf_counter() - started)
+        _report(status, wass, truths, time.perf_counter() - started)
 
 
 @asynccontextmanager
-async def _service(data: Path, place: Path, wass_url: str, secret: str) -> AsyncIterator[str]:
+async def _service(data: Mapping[str, Path], place: Path, wass_url: str, secret: str) -> AsyncIterator[str]:
     """`platewatch serve` as a process of its own; yields its URL, and ends it."""
     config = place / "platewatch.toml"
     config.write_text(
         f"""
-        hotlist = {json.dumps(str(data / "wanted.csv"))}
-        cameras = {json.dumps(str(data / "cameras.csv"))}
+        hotlist = {json.dumps(str(data["wanted.csv"]))}
+        cameras = {json.dumps(str(data["cameras.csv"]))}
         source = "urn:platewatch:gwangju-demo"
         http.port = 0
         wass.url = "{wass_url}/events"
         wass.secrets = ["{secret}"]
-        """,
+        """
+        + _POLICY,
         "utf-8",
     )
     process = await asyncio.create_subprocess_exec(
@@ -122,23 +133,26 @@ async def _drain(log: asyncio.StreamReader) -> None:
 
 async def _replay(
     http: aiohttp.ClientSession, url: str, reads: list[dict[str, Any]], rate: float, wass: WassSimulator
-) -> None:
+) -> Truths:
     """Send each read at its moment, as its camera would, and show misread hits as they arrive at the far end."""
     shown: set[str] = set()
+    truths: Truths = {}
     started = time.perf_counter()
     async with asyncio.TaskGroup() as cameras:
         for number, read in enumerate(reads):
             await asyncio.sleep(max(0.0, started + number / rate - time.perf_counter()))
+            read["time"] = datetime.now(UTC)
+            truths[read["camera_id"], read["time"]] = normalize(read.pop("truth"))
             cameras.create_task(_send(http, url, read))
             for event in wass.received.values():
                 if event.data.edits and event.id not in shown and len(shown) < _SHOWN:
                     shown.add(event.id)
-                    _show(event)
+                    print_hit(console, event.data)
+    return truths
 
 
 async def _send(http: aiohttp.ClientSession, url: str, read: dict[str, Any]) -> None:
-    sent = {name: value for name, value in read.items() if name != "truth"} | {"time": datetime.now(UTC).isoformat()}
-    async with http.post(f"{url}/v1/reads", json=sent) as response:
+    async with http.post(f"{url}/v1/reads", json=read | {"time": read["time"].isoformat()}) as response:
         if response.status not in (200, 422):  # 422: the recogniser read nothing that could be a plate
             raise PlatewatchError(f"the service answered {response.status}")
 
@@ -158,23 +172,18 @@ async def _get(http: aiohttp.ClientSession, url: str) -> dict[str, Any]:
         return answer
 
 
-def _show(event: Received) -> None:
-    data = event.data
-    ours, theirs, marks = side_by_side(data.read_text, data.wanted_plate)
-    console.print(f"\n  [bold red]{data.category}[/]  {data.entry_id}  at {data.camera.name} ({data.camera.id})")
-    console.print(f"    read    {ours}\n    wanted  {theirs}\n            [red]{marks}[/]")
-
-
-def _report(status: dict[str, Any], wass: WassSimulator, seconds: float) -> None:
+def _report(status: dict[str, Any], wass: WassSimulator, truths: Truths, seconds: float) -> None:
     events = list(wass.received.values())
     grades = Counter(event.data.grade for event in events)
+    misread = sum(event.data.edits > 0 for event in events)
+    right = sum(truths[event.data.camera.id, event.data.time] == event.data.wanted_plate for event in events)
     delays = sorted((event.received_at - event.data.time).total_seconds() * 1000 for event in events)
     if not delays:
         raise PlatewatchError("no notification was delivered")
     console.print(
         f"\n[bold]In {seconds:.1f} s[/]: {plural(status['reads'], 'read')} matched"
-        f" ({status['refused']} without a plate), {plural(status['hits'], 'hit')}: {grades['exact']} exact,"
-        f" {grades['fuzzy']} misread."
+        f" ({status['refused']} without a plate), {plural(status['hits'], 'hit')}: {grades['notify']} to notify,"
+        f" {grades['check']} to check; {misread} of them misread, {right} of them right."
     )
     console.print(
         f"{plural(len(events), 'notification')} delivered, signatures verified; {status['outbox']['dead']} failed."

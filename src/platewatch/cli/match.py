@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from enum import StrEnum
@@ -15,30 +16,42 @@ from typing import Annotated, Protocol, TextIO, cast
 import msgspec
 import typer
 
-from platewatch._core import normalize
+from platewatch._core import is_pattern, normalize
 from platewatch.alignment import Difference, differences
-from platewatch.cli.common import errors_to_exit, fail, load_hotlist, plural, progress, side_by_side, stderr
+from platewatch.cli.common import (
+    errors_to_exit,
+    fail,
+    load_hotlist,
+    load_model,
+    percent,
+    plural,
+    progress,
+    side_by_side,
+    stderr,
+)
 from platewatch.errors import ReadError
 from platewatch.hotlist import Entry
-from platewatch.matcher import Grade, Matcher, grade
+from platewatch.matcher import MatchBatch, Matcher
+from platewatch.policy import Grade, Policy
 from platewatch.reads import Read, decode_text
 
 _CHUNK_BYTES = 1 << 20
 
 
 class Format(StrEnum):
-    """How hits are written."""
+    """How they are written."""
 
     text = "text"
     jsonl = "jsonl"
     csv = "csv"
 
 
-class Hit(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of output."""
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of output: a hit; or any match, which has no grade if it is no hit."""
 
     row: int
-    grade: Grade
+    grade: Grade | None
+    probability: float
     edits: int
     read: str
     plate: str
@@ -54,19 +67,30 @@ def match(
     reads: Annotated[Path | None, typer.Argument(help="File of reads; standard input if left out or `-`.")] = None,
     *,
     hotlist: Annotated[Path, typer.Option(help="The wanted vehicles: CSV or JSON Lines.")],
-    max_edits: Annotated[int, typer.Option(min=0, max=3, help="Edits that a hit may have.")] = 1,
+    max_edits: Annotated[int, typer.Option(min=0, max=3, help="Edits that a match may have.")] = 2,
+    policy: Annotated[Path | None, typer.Option(help="TOML file with a table `policy`; see docs/policy.md.")] = None,
+    notify: Annotated[float | None, typer.Option(help="Least probability of the grade notify.")] = None,
+    check: Annotated[float | None, typer.Option(help="Least probability of the grade check.")] = None,
+    model: Annotated[Path | None, typer.Option(help="Channel model; the one that is shipped if left out.")] = None,
+    show_all: Annotated[bool, typer.Option("--all", help="Print all matches, those that are no hits too.")] = False,
     output_format: Annotated[Format, typer.Option("--format", help="How hits are written.")] = Format.text,
     strict: Annotated[bool, typer.Option(help="Stop at the first bad row of either file.")] = False,
 ) -> None:
     """Match reads with a hotlist and print the hits.
 
     A line of reads is a JSON object such as {"text": "12가3456", "camera_id": "GJ-0117"}, or just a plate.
+
+    A hit is a match whose probability reaches a threshold of the policy. --notify and --check set the thresholds of
+    the categories that have none of their own.
+
     Hits go to the standard output; bad rows and the summary to the standard error.
     """
+    judge = _policy(policy, notify, check)
     wanted = load_hotlist(hotlist, strict=strict)
-    matcher = Matcher(wanted, max_edits=max_edits)
+    matcher = Matcher(wanted, max_edits=max_edits, model=load_model(model))
     write = _WRITERS[output_format](sys.stdout)
-    count = hits = refused = 0
+    count = refused = 0
+    grades: Counter[Grade | None] = Counter()
     started = time.perf_counter()
     with ExitStack() as stack:
         stack.enter_context(errors_to_exit(reads))
@@ -81,18 +105,38 @@ def match(
                 if strict:
                     raise error
                 stderr.print(str(error), style="yellow", markup=False, highlight=False)
-            for i, entry, edits in zip(batch.read.tolist(), batch.entry.tolist(), batch.edits.tolist(), strict=True):
-                write(_hit(rows[i], chunk[i], wanted[batch.entry_ids[entry]], edits))
+            for i, number, edits, probability in _every(batch) if show_all else judge.candidates(batch):
+                entry = wanted[batch.entry_ids[number]]
+                grade = judge.grade(entry.category, edits, probability, is_pattern(entry.plate))
+                if grade or show_all:
+                    grades[grade] += 1
+                    write(_line(rows[i], chunk[i], entry, edits, probability, grade))
             count += len(chunk) - len(batch.errors)
-            hits += len(batch)
             refused += len(errors)
             sys.stdout.flush()
             shown(count)
     seconds = time.perf_counter() - started
-    summary = f"{plural(count, 'read')}, {plural(hits, 'hit')}, {count / seconds:,.0f} reads/s"
-    stderr.print(summary + (f"; {plural(refused, 'bad row')}" if refused else ""), highlight=False)
+    parts = [
+        plural(count, "read"),
+        f"{plural(grades['notify'] + grades['check'], 'hit')} ({grades['notify']} notify, {grades['check']} check)",
+        *([plural(grades.total(), "match", "matches")] if show_all else []),
+        f"{count / seconds:,.0f} reads/s",
+    ]
+    stderr.print(", ".join(parts) + (f"; {plural(refused, 'bad row')}" if refused else ""), highlight=False)
     if count == 0 and refused:
         fail("no usable read")
+
+
+def _policy(path: Path | None, notify: float | None, check: float | None) -> Policy:
+    given = {name: value for name, value in (("notify", notify), ("check", check)) if value is not None}
+    with errors_to_exit():
+        policy = Policy() if path is None else Policy.load(path)
+        return msgspec.structs.replace(policy, **given)
+
+
+def _every(batch: MatchBatch) -> Iterator[tuple[int, int, int, float]]:
+    columns = (batch.read, batch.entry, batch.edits, batch.probability)
+    return zip(*(column.tolist() for column in columns if column is not None), strict=True)
 
 
 def _chunks(source: BufferedReader) -> Iterator[tuple[list[int], list[Read], list[ReadError]]]:
@@ -120,11 +164,12 @@ def _line_chunks(source: BufferedReader) -> Iterator[list[tuple[int, bytes]]]:
         yield [(row + 1, rest.strip())]
 
 
-def _hit(row: int, read: Read, entry: Entry, edits: int) -> Hit:
+def _line(row: int, read: Read, entry: Entry, edits: int, probability: float, grade: Grade | None) -> Line:
     text = normalize(read.text, read=True)
-    return Hit(
+    return Line(
         row=row,
-        grade=grade(entry.plate, edits),
+        grade=grade,
+        probability=round(probability, 4),
         edits=edits,
         read=text,
         plate=entry.plate,
@@ -138,15 +183,17 @@ def _hit(row: int, read: Read, entry: Entry, edits: int) -> Hit:
 
 
 class _Writer(Protocol):
-    def __call__(self, hit: Hit, /) -> None: ...
+    def __call__(self, line: Line, /) -> None: ...
 
 
 def _text_writer(out: TextIO) -> _Writer:
-    def write(hit: Hit) -> None:
-        graded = hit.grade if hit.edits == 0 else f"{hit.grade} ({plural(hit.edits, 'edit')})"
-        details = [hit.entry_id, hit.category, hit.agency, hit.camera_id, hit.time]
-        print(f"row {hit.row}: {graded}  {'  '.join(d for d in details if d)}", file=out)
-        ours, theirs, marks = side_by_side(hit.read, hit.plate)
+    def write(line: Line) -> None:
+        fit = "fits" if is_pattern(line.plate) else "exact"
+        nearness = plural(line.edits, "edit") if line.edits else fit
+        graded = f"{line.grade or 'no hit'} ({percent(line.probability)}, {nearness})"
+        details = [line.entry_id, line.category, line.agency, line.camera_id, line.time]
+        print(f"row {line.row}: {graded}  {'  '.join(d for d in details if d)}", file=out)
+        ours, theirs, marks = side_by_side(line.read, line.plate)
         print(f"    read    {ours}\n    wanted  {theirs}", file=out)
         if marks:
             print(f"            {marks}", file=out)
@@ -155,19 +202,19 @@ def _text_writer(out: TextIO) -> _Writer:
 
 
 def _jsonl_writer(out: TextIO) -> _Writer:
-    def write(hit: Hit) -> None:
-        print(msgspec.json.encode(hit).decode(), file=out)
+    def write(line: Line) -> None:
+        print(msgspec.json.encode(line).decode(), file=out)
 
     return write
 
 
 def _csv_writer(out: TextIO) -> _Writer:
-    columns = [name for name in Hit.__struct_fields__ if name != "differences"]
+    columns = [name for name in Line.__struct_fields__ if name != "differences"]
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
 
-    def write(hit: Hit) -> None:
-        writer.writerow([getattr(hit, name) for name in columns])
+    def write(line: Line) -> None:
+        writer.writerow([getattr(line, name) for name in columns])
 
     return write
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from random import Random
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
+from rich.console import Console
 from typer.models import OptionInfo
 
-from platewatch.cli.common import errors_to_exit, fail
+from platewatch.cli.common import errors_to_exit, fail, print_hit
+
+if TYPE_CHECKING:
+    from platewatch.notify.simulator import Received
 
 
 def _share(fault: str) -> OptionInfo:
@@ -30,17 +34,22 @@ def wass_simulator(
     delay_seconds: Annotated[float, typer.Option(min=0, help="How long a delayed answer takes.")] = 5.0,
     seed: Annotated[int | None, typer.Option(help="Makes the faults repeatable.")] = None,
 ) -> None:
-    """Receive notifications in place of WASS: verify their signatures, and fail on demand.
+    """Receive notifications in place of WASS: verify their signatures, print each new one, and fail on demand.
 
     GET /events shows what was received; PUT /faults changes the faults while it runs. Runs until Ctrl-C.
     """
     from platewatch.notify.signing import generate_secret
     from platewatch.notify.simulator import Faults, WassSimulator
 
+    console = Console()
+
+    def show(received: Received) -> None:
+        print_hit(console, received.data)
+
     secrets = secret or [generate_secret()]
 
     async def run() -> None:
-        simulator = WassSimulator(secrets, faults=faults, random=Random(seed))  # noqa: S311 - faults, not secrets
+        simulator = WassSimulator(secrets, faults=faults, random=Random(seed), on_received=show)  # noqa: S311 - faults, not secrets
         async with simulator.start(host, port):
             typer.echo(f"notifications: {simulator.url}/events")
             if not secret:

@@ -42,7 +42,9 @@ class HitData(Struct, frozen=True, kw_only=True, omit_defaults=True):
     agency: str
     category: str
     priority: int | None = None
-    grade: Literal["exact", "fuzzy", "pattern"]  # pattern: the plate fits one, which many vehicles may
+    grade: Literal["notify", "check"]  # check: a person should look before anybody is sent
+    probability: float  # that the vehicle has the wanted plate, 0 to 1, to 4 decimals; of a pattern: that it fits
+    pattern: bool  # whether wanted_plate is one, which many vehicles may fit
     wanted_plate: str
     read_text: str
     edits: int

@@ -80,7 +80,10 @@ class Summary(Struct, kw_only=True):
 
 
 class WassSimulator:
-    """The simulated far end; `async with WassSimulator(secrets).start() as simulator:` serves at `simulator.url`."""
+    """The simulated far end; `async with WassSimulator(secrets).start() as simulator:` serves at `simulator.url`.
+
+    `on_received` is called with each event that was not received before.
+    """
 
     def __init__(
         self,
@@ -89,6 +92,7 @@ class WassSimulator:
         faults: Faults | None = None,
         random: Random | None = None,
         clock: Callable[[], float] = time.time,
+        on_received: Callable[[Received], None] = lambda _: None,
     ) -> None:
         self.faults = faults or Faults()
         self.received: dict[str, Received] = {}
@@ -98,6 +102,7 @@ class WassSimulator:
         self._verifier = Verifier(secrets)
         self._random = random or Random()  # noqa: S311 - faults, not secrets
         self._clock = clock
+        self._on_received = on_received
 
     @asynccontextmanager
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[Self]:
@@ -167,7 +172,9 @@ class WassSimulator:
             self.received[event.id].deliveries += 1
             return
         received_at = datetime.fromtimestamp(self._clock(), UTC)
-        self.received[event.id] = Received(id=event.id, deliveries=1, received_at=received_at, data=event.data)
+        received = Received(id=event.id, deliveries=1, received_at=received_at, data=event.data)
+        self.received[event.id] = received
+        self._on_received(received)
 
     async def _get_events(self, _: web.Request) -> web.Response:
         return web.Response(body=msgspec.json.encode(self.summary()), content_type="application/json")

@@ -1,0 +1,98 @@
+// What Python tells of a read, as the channel model's evidence.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "platewatch/evidence.hpp"
+#include "platewatch/normalize.hpp"
+#include "text.hpp"
+
+namespace platewatch {
+
+class EvidenceReader {
+  public:
+    // `canonical` is the canonical form of `text`. False if `chars` did not line up, and are left out of it.
+    bool read(const std::u32string& text, const Symbols& canonical, py::handle chars, ReadEvidence& out) {
+        if (py::len(chars) != 0 && from_characters(canonical, chars, out)) return true;
+        evidence_of(std::span<const char32_t>(text), canonical.view(), out);
+        return py::len(chars) == 0;
+    }
+
+  private:
+    static bool from_characters(const Symbols& canonical, py::handle chars, ReadEvidence& out) {
+        out.clear();
+        std::size_t kept = 0;
+        for (const py::handle character : chars) {
+            const std::u32string text = to_u32(character.attr("c"));
+            const char32_t c = character_of(std::span<const char32_t>(text));
+            if (c == 0) {
+                if (text.size() == 1) continue;  // white space, or what cannot stand alone
+                return false;
+            }
+            if (is_kept(c) && (kept == canonical.size() || canonical.view()[kept++] != c)) return false;
+            if (!out.push_back(c)) return false;
+            if (!add(character, out.back())) return false;
+        }
+        return kept == canonical.size();
+    }
+
+    // False for probabilities that are none.
+    static bool add(py::handle character, Evidence& evidence) {
+        const py::object p = character.attr("p");
+        if (!p.is_none()) {
+            const auto value = p.cast<float>();
+            if (!(value <= kMost)) return false;
+            evidence.p = std::min(value, 1.0F);
+        }
+        const py::object listed = character.attr("alts");
+        evidence.has_alternatives = py::len(listed) != 0;
+        std::vector<Evidence::Alternative> alternatives;
+        for (const py::handle pair : listed) {
+            const auto alternative = py::reinterpret_borrow<py::sequence>(pair);
+            const std::u32string text = to_u32(alternative[0]);
+            const char32_t symbol = character_of(std::span<const char32_t>(text));
+            const auto value = alternative[1].cast<float>();
+            if (!(value <= kMost)) return false;
+            if (symbol == 0 || symbol == evidence.c || !is_kept(symbol)) continue;
+            const auto same = std::ranges::find(alternatives, symbol, &Evidence::Alternative::symbol);
+            if (same == alternatives.end()) {
+                alternatives.push_back({symbol, value});
+            } else {
+                same->p = std::max(same->p, value);
+            }
+        }
+        std::ranges::stable_sort(alternatives, std::ranges::greater{}, &Evidence::Alternative::p);
+        for (const Evidence::Alternative& alternative : alternatives) {
+            if (evidence.alternative_count == Evidence::kMostAlternatives) break;
+            evidence.alternatives[evidence.alternative_count++] = alternative;
+        }
+        return true;
+    }
+
+    static constexpr float kMost = 1.001F;  // more is on another scale, percent perhaps
+};
+
+// Of a platewatch.Read or its text (str or bytes). False if its `chars` did not line up. Raises ReadError.
+inline bool evidence_of_object(py::handle read, ReadEvidence& out, std::string& engine) {
+    engine.clear();
+    const bool is_text = text_view(read.ptr()).unit != TextView::Unit::none;
+    py::object text = is_text ? py::reinterpret_borrow<py::object>(read) : read.attr("text");
+    if (PyBytes_Check(text.ptr())) text = text.attr("decode")();
+    const std::u32string raw = to_u32(text);
+    Symbols canonical;
+    const TextError error = normalize(std::span<const char32_t>(raw), TextKind::read, canonical);
+    if (error != TextError::none)
+        raise(make_error("ReadError", reason(error), py::arg("field") = "text"));
+    if (is_text) {
+        evidence_of(std::span<const char32_t>(raw), canonical.view(), out);
+        return true;
+    }
+    if (const py::object name = read.attr("engine"); !name.is_none()) engine = name.cast<std::string>();
+    return EvidenceReader().read(raw, canonical, read.attr("chars"), out);
+}
+
+}  // namespace platewatch

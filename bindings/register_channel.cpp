@@ -1,0 +1,252 @@
+// The channel model's tables and what is computed with them; fitting and files are Python's.
+#include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+#include <pybind11/typing.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "evidence.hpp"
+#include "platewatch/channel_model.hpp"
+#include "platewatch/population.hpp"
+#include "platewatch/posterior.hpp"
+#include "platewatch/score.hpp"
+#include "register.hpp"
+#include "text.hpp"
+
+namespace platewatch {
+namespace {
+
+using Doubles = py::array_t<double, py::array::c_style | py::array::forcecast>;
+using Rates = py::typing::Dict<py::str, py::array_t<double>>;
+
+// Calls visit(name, data, shape) for each array of the rates.
+template <class Visit>
+void for_each_array(ChannelRates& rates, const Visit& visit) {
+    constexpr auto kLevels = static_cast<py::ssize_t>(ChannelRates::kLevels);
+    constexpr auto kClasses = static_cast<py::ssize_t>(kSymbolClasses);
+    const auto columns = static_cast<py::ssize_t>(rates.inserted.size());
+    const auto bins = static_cast<py::ssize_t>(rates.ratio_right.size()) / kLevels;
+    using Shape = std::vector<py::ssize_t>;
+    visit("level", rates.level.data(), Shape{kLevels});
+    visit("one", &rates.one[0][0][0], Shape{kLevels, kClasses, 2});
+    visit("deletion", &rates.deletion[0][0][0], Shape{kLevels, kClasses, 2});
+    visit("split", &rates.split[0][0][0], Shape{kLevels, kClasses, 2});
+    visit("merge", &rates.merge[0][0][0], Shape{kLevels, kClasses, kClasses});
+    visit("unmerged", &rates.unmerged[0][0][0], Shape{kLevels, kClasses, kClasses});
+    visit("merged_as", &rates.merged_as[0][0][0], Shape{kClasses, kClasses, 3});
+    visit("insertion", &rates.insertion[0][0], Shape{kLevels, 2});
+    visit("gap", &rates.gap[0][0], Shape{kLevels, 2});
+    visit("region_loss", rates.region_loss.data(), Shape{kLevels});
+    visit("region_kept", rates.region_kept.data(), Shape{kLevels});
+    visit("right", rates.right.data(), Shape{kLevels, columns});
+    visit("wrong", rates.wrong.data(), Shape{kLevels, columns});
+    visit("confusion", rates.confusion.data(), Shape{columns, columns});
+    visit("inserted", rates.inserted.data(), Shape{columns});
+    visit("split_first", rates.split_first.data(), Shape{kClasses, columns});
+    visit("split_second", rates.split_second.data(), Shape{kClasses, columns});
+    visit("ratio_right", rates.ratio_right.data(), Shape{kLevels, bins});
+    visit("ratio_wrong", rates.ratio_wrong.data(), Shape{kLevels, bins});
+    visit("ratio_merged", rates.ratio_merged.data(), Shape{kLevels, bins});
+    visit("ratio_inserted", rates.ratio_inserted.data(), Shape{kLevels, bins});
+    visit("ratio_rank", &rates.ratio_rank[0][0], Shape{kClasses, static_cast<py::ssize_t>(ChannelRates::kRanks)});
+    visit("alternative", rates.alternative.data(), Shape{columns, columns});
+}
+
+// What only counts have.
+constexpr std::string_view kOfCounts[] = {"gap", "region_kept", "unmerged"};
+
+Rates to_arrays(ChannelRates& rates) {
+    Rates arrays;
+    for_each_array(rates, [&](const char* name, const double* data, const std::vector<py::ssize_t>& shape) {
+        arrays[name] = py::array_t<double>(shape, data);
+    });
+    return arrays;
+}
+
+ChannelRates to_rates(const py::dict& arrays, std::size_t columns, std::size_t bins) {
+    ChannelRates rates(columns, bins);
+    for_each_array(rates, [&](const char* name, double* data, const std::vector<py::ssize_t>& shape) {
+        const bool of_counts = std::ranges::find(kOfCounts, std::string_view(name)) != std::end(kOfCounts);
+        if (of_counts) return;
+        if (!arrays.contains(name)) throw py::key_error(name);
+        const auto array = arrays[name].cast<Doubles>();
+        if (!std::equal(shape.begin(), shape.end(), array.shape(), array.shape() + array.ndim()))
+            throw py::value_error(std::string(name) + " has not the right shape");
+        std::copy_n(array.data(), array.size(), data);
+    });
+    return rates;
+}
+
+ReadEvidence to_evidence(py::handle read) {
+    ReadEvidence evidence;
+    std::string engine;
+    evidence_of_object(read, evidence, engine);
+    return evidence;
+}
+
+using Alternatives = py::typing::List<py::typing::Tuple<py::str, py::float_>>;
+using Characters = py::typing::List<
+    py::typing::Tuple<py::str, py::typing::Optional<py::float_>, py::typing::Optional<Alternatives>>>;
+
+py::str to_str(char32_t c) { return platewatch::to_str(to_utf8(std::u32string_view(&c, 1))); }
+
+Characters to_characters(const ReadEvidence& evidence) {
+    py::list characters;
+    for (const Evidence& e : evidence.view()) {
+        py::list others;
+        for (std::size_t k = 0; k < e.alternative_count; ++k)
+            others.append(py::make_tuple(to_str(e.alternatives[k].symbol), e.alternatives[k].p));
+        characters.append(py::make_tuple(to_str(e.c), e.p < 0 ? py::object(py::none()) : py::float_(e.p),
+                                         e.has_alternatives ? py::object(others) : py::none()));
+    }
+    return Characters(characters);
+}
+
+std::u32string to_plate(const py::str& text) {
+    std::u32string plate = to_u32(text);
+    if (plate.empty() || plate.size() > kMaxSymbols) throw py::value_error("a plate has 1 to 16 symbols");
+    return plate;
+}
+
+// As platewatch/models/population.json has it.
+Population to_population(const py::dict& document) {
+    Population population;
+    population.clutter = document["clutter"].cast<double>();
+    const auto generic = document["generic"].cast<py::dict>();
+    population.generic = {generic["density"].cast<double>(), to_u32(generic["symbols"]),
+                          generic["least"].cast<std::size_t>(), generic["most"].cast<std::size_t>()};
+    for (const py::handle item : document["classes"]) {
+        VehicleClass& vehicles = population.classes.emplace_back();
+        vehicles.name = item["name"].cast<std::string>();
+        vehicles.vehicles = item["vehicles"].cast<double>();
+        for (const py::handle word : item["words"]) vehicles.words.push_back(to_u32(word));
+        vehicles.words_may_be_lost = item["words_may_be_lost"].cast<bool>();
+        for (const py::handle symbols : item["positions"]) {
+            VehicleClass::Position& position = vehicles.positions.emplace_back();
+            for (const auto& [text, share] : symbols.cast<py::dict>()) {
+                const std::u32string alike = to_u32(text);
+                for (const char32_t symbol : alike)
+                    position.emplace_back(symbol, share.cast<double>() / static_cast<double>(alike.size()));
+            }
+        }
+    }
+    return population;
+}
+
+constexpr const char* kKinds[] = {"right", "wrong", "deletion", "split", "merge", "insertion", "region loss"};
+
+using Event = py::typing::Tuple<py::str, py::int_, py::int_, py::int_, py::int_, py::float_>;
+
+}  // namespace
+
+void register_channel(py::module_& m) {
+    py::class_<ChannelTable>(m, "ChannelTable",
+                             "What is known of one recogniser; platewatch.channel fits it.")
+        .def(py::init([](const py::str& symbols, std::vector<double> bin_edges, const py::dict& rates) {
+                 const std::u32string known = to_u32(symbols);
+                 return ChannelTable({known.begin(), known.end()}, bin_edges,
+                                     to_rates(rates, known.size() + kSymbolClasses, bin_edges.size() + 2));
+             }),
+             py::arg("symbols"), py::arg("bin_edges"), py::arg("rates"),
+             "symbols: known ones, ascending. ValueError if shapes do not agree or a rate is out of range.")
+        .def(
+            "events",
+            [](const ChannelTable& table, const py::object& read, const py::str& plate) {
+                const ReadEvidence evidence = to_evidence(read);
+                py::typing::List<Event> events;
+                for (const ChannelEvent& e : likeliest_events(ReadView(table, evidence), to_plate(plate))) {
+                    events.append(py::make_tuple(kKinds[static_cast<std::size_t>(e.kind)], e.of_plate,
+                                                 e.plate_size, e.of_read, e.read_size, e.log_probability));
+                }
+                return events;
+            },
+            py::arg("read"), py::arg("plate"),
+            "The likeliest way from plate to read: (what, place in plate, symbols, place in read, "
+            "characters, log).")
+        .def(
+            "count",
+            [](const ChannelTable& table, const py::typing::List<py::object>& reads,
+               const py::typing::List<py::str>& plates) {
+                if (reads.size() != plates.size()) throw py::value_error("one plate a read");
+                ChannelRates counts(table.columns(), table.bins());
+                double total = 0;
+                for (std::size_t i = 0; i < reads.size(); ++i) {
+                    const ReadEvidence evidence = to_evidence(reads[i]);
+                    const double p =
+                        count_events(ReadView(table, evidence), to_plate(plates[i].cast<py::str>()), counts);
+                    if (p > 0) total += std::log(p);
+                }
+                return py::make_tuple(to_arrays(counts), total);
+            },
+            py::arg("reads"), py::arg("plates"),
+            "Expected counts of what happened, shaped as the rates, and the sum of log likelihoods.");
+    py::class_<ScoringModel, std::shared_ptr<ScoringModel>>(
+        m, "ScoringModel", "A channel model's tables and the population, ready to score with.")
+        .def(py::init([](const ChannelTable& general, const py::dict& engines, const py::dict& population,
+                         double frame_weight) {
+                 const auto trie = std::make_shared<const PopulationTrie>(to_population(population));
+                 std::map<std::string, ScoringTable, std::less<>> tables;
+                 for (const auto& [engine, table] : engines)
+                     tables.emplace(engine.cast<std::string>(),
+                                    ScoringTable(table.cast<const ChannelTable&>(), trie));
+                 return std::make_shared<ScoringModel>(ScoringTable(general, trie), std::move(tables),
+                                                       frame_weight);
+             }),
+             py::arg("general"), py::arg("engines"), py::arg("population"), py::arg("frame_weight"),
+             "ValueError if the population cannot be one.")
+        .def(
+            "log_likelihood",
+            [](const ScoringModel& model, const py::object& read, const py::str& plate,
+               std::string_view engine) {
+                const ReadEvidence evidence = to_evidence(read);
+                ReadScorer scorer;
+                scorer.set_read(model.table(engine), evidence);
+                return std::log(scorer.likelihood(to_plate(plate)));
+            },
+            py::arg("read"), py::arg("plate"), py::arg("engine") = "",
+            "log P(read | plate), with the evidence's likelihood ratios.")
+        .def(
+            "log_background",
+            [](const ScoringModel& model, const py::object& read, std::string_view engine) {
+                const ReadEvidence evidence = to_evidence(read);
+                ReadScorer scorer;
+                scorer.set_read(model.table(engine), evidence);
+                return std::log(scorer.background());
+            },
+            py::arg("read"), py::arg("engine") = "",
+            "log of the sum over all registered vehicles of P(read | its plate), and of reads of no plate.")
+        .def(
+            "log_posterior_of_pass",
+            [](const ScoringModel& model, const py::typing::List<py::object>& reads, const py::str& plate,
+               double frame_weight) {
+                std::vector<PassRead> pass;
+                for (const py::handle read : reads) {
+                    std::string engine;
+                    evidence_of_object(read, pass.emplace_back().evidence, engine);
+                    pass.back().table = &model.table(engine);
+                }
+                return std::log(PassScorer().posterior(pass, frame_weight, to_plate(plate)));
+            },
+            py::arg("reads"), py::arg("plate"), py::arg("frame_weight"),
+            "log P(plate | the reads of one pass), if no plate is listed.")
+        .def(
+            "registered",
+            [](const ScoringModel& model, const py::str& plate) {
+                return registered(model.table("").population().population(), to_plate(plate));
+            },
+            py::arg("plate"), "How many vehicles have this plate, in expectation.");
+    m.def(
+        "read_evidence", [](const py::object& read) { return to_characters(to_evidence(read)); },
+        py::arg("read"),
+        "Of a Read or its text, what stood there: (character, confidence, other symbols and theirs). "
+        "Raises ReadError.");
+}
+
+}  // namespace platewatch

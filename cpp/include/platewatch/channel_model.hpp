@@ -1,0 +1,149 @@
+// What a recogniser does to plates: P(read | true plate), summed over all ways in which the one can have
+// become the other.
+//
+// A plate's symbols are taken from left to right. In front of each and behind the last, characters may be
+// inserted; each symbol is read as one character (its own or another), as none, as two (split), or together
+// with the next as one (merged: one of the two, or another); a leading region mark may be lost as a whole.
+// Errors of one read come together, so a read has one of a few noise levels with rates of its own. What the
+// recogniser says of a character counts as a likelihood ratio: its confidence, against what it says of
+// characters in general; and whether the true symbol is among the alternatives, against how often that symbol
+// is among those of this character.
+//
+// The rates are fitted in Python (platewatch.channel); one table holds what is known of one engine. Here is
+// the model as it is defined, for fitting and for explaining; score.hpp computes the same fast.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "platewatch/evidence.hpp"
+
+namespace platewatch {
+
+enum class SymbolClass : std::uint8_t { digit, letter, syllable, other };
+inline constexpr std::size_t kSymbolClasses = 4;
+
+[[nodiscard]] SymbolClass class_of(char32_t c) noexcept;
+// How many code points share the column of their class, as no table knows them by name.
+[[nodiscard]] double class_size(SymbolClass c) noexcept;
+
+// Rates and distributions; as counts of what has happened they have the same shape. A column is a symbol that
+// the table knows, or one of kSymbolClasses classes for the others: `columns` in all. [edge]: 1 for a plate's
+// first and last symbol, and for insertions in front of and behind all.
+struct ChannelRates {
+    static constexpr std::size_t kLevels = 2;
+    static constexpr std::size_t kRanks = 6;  // of an alternative, by its probability; the last: absent
+
+    template <class T, std::size_t N>
+    using Of = std::array<T, N>;
+    using ByPlace = Of<Of<double, 2>, kSymbolClasses>;  // [class][edge]
+
+    Of<double, kLevels> level = {};
+    using ByPair = Of<Of<double, kSymbolClasses>, kSymbolClasses>;  // [class][class of the next symbol]
+    Of<ByPair, kLevels> merge = {}, unmerged = {};  // unmerged: counts only
+    // Of a merged pair, what the character is: the first symbol, the second, another.
+    Of<Of<Of<double, 3>, kSymbolClasses>, kSymbolClasses> merged_as = {};
+    Of<ByPlace, kLevels> one = {}, deletion = {}, split = {};  // what becomes of a symbol that is not merged
+    Of<Of<double, 2>, kLevels> insertion = {};  // one more character in a gap; of counts: how many
+    Of<Of<double, 2>, kLevels> gap = {};        // counts only: gaps
+    Of<double, kLevels> region_loss = {};       // of a plate with a mark
+    Of<double, kLevels> region_kept = {};       // counts only
+    std::vector<double> right, wrong;           // [level][column]: a symbol read as one character
+    std::vector<double> confusion;              // [column of the symbol][column of the character], if wrong
+    std::vector<double> inserted;               // [column]
+    std::vector<double> split_first, split_second;                 // [class][column]
+    // [level][bin]; the last bin is for no confidence.
+    std::vector<double> ratio_right, ratio_wrong, ratio_inserted, ratio_merged;
+    Of<Of<double, kRanks>, kSymbolClasses> ratio_rank = {};  // [class of the true symbol], if it is read wrong
+    std::vector<double> alternative;  // [column of the character][of a symbol]: how often it is an alternative
+
+    explicit ChannelRates(std::size_t columns = 0, std::size_t bins = 0);
+};
+
+class ChannelTable {
+  public:
+    ChannelTable() = default;
+
+    // `symbols` ascend; `bin_edges` ascend: a confidence p is in the bin of how many edges are <= p.
+    // Throws std::invalid_argument if shapes do not agree, or for more than 250 symbols.
+    ChannelTable(std::vector<char32_t> symbols, std::vector<double> bin_edges, ChannelRates rates);
+
+    // The same table with columns of their own for more symbols, which are read as others of their class are.
+    [[nodiscard]] ChannelTable with_symbols(std::span<const char32_t> more) const;
+
+    [[nodiscard]] std::size_t columns() const noexcept { return symbols_.size() + kSymbolClasses; }
+    [[nodiscard]] std::size_t bins() const noexcept { return bin_edges_.size() + 2; }
+    [[nodiscard]] std::size_t column(char32_t c) const noexcept {
+        return c < kPlane ? plane_[c] : symbols_.size() + static_cast<std::size_t>(class_of(c));
+    }
+    // Code points that share a column.
+    [[nodiscard]] double column_size(std::size_t column) const noexcept;
+    [[nodiscard]] std::size_t bin(float p) const noexcept;
+    [[nodiscard]] std::span<const char32_t> symbols() const noexcept { return symbols_; }
+    [[nodiscard]] const ChannelRates& rates() const noexcept { return rates_; }
+
+  private:
+    static constexpr char32_t kPlane = 0x10000;
+
+    std::vector<char32_t> symbols_;
+    std::vector<std::uint8_t> plane_;  // the columns of the first kPlane code points
+    std::vector<double> bin_edges_;
+    ChannelRates rates_;
+};
+
+// The rank of one of a character's alternatives.
+[[nodiscard]] std::size_t rank_of(const Evidence& evidence, std::size_t alternative) noexcept;
+
+// A read as one table sees it.
+class ReadView {
+  public:
+    ReadView(const ChannelTable& table, const ReadEvidence& read);
+
+    struct Character {
+        char32_t c;
+        std::uint32_t column, bin;
+        std::array<double, ChannelRates::kLevels> right, wrong, inserted, merged;  // ratios; of inserted: times the probability of the character
+        double share;                   // one code point's of its column
+    };
+
+    [[nodiscard]] std::size_t size() const noexcept { return characters_.size(); }
+    [[nodiscard]] const ChannelTable& table() const noexcept { return *table_; }
+    [[nodiscard]] const Character& operator[](std::size_t j) const noexcept { return characters_[j]; }
+    [[nodiscard]] std::size_t rank(std::size_t j, char32_t symbol) const noexcept;
+
+    // P(character j | symbol, which is read as one character), times the ratios of the evidence.
+    [[nodiscard]] double as_right(std::size_t j, std::size_t level, std::size_t column) const noexcept;
+    [[nodiscard]] double as_wrong(std::size_t j, std::size_t level, char32_t symbol,
+                                  std::size_t column) const noexcept;
+    // The same for a symbol known to be read wrong.
+    [[nodiscard]] double confused(std::size_t j, std::size_t level, char32_t symbol, std::size_t column) const noexcept;
+    [[nodiscard]] double split(std::size_t j, std::size_t level, SymbolClass c) const noexcept;
+
+  private:
+    const ChannelTable* table_;
+    const ReadEvidence* read_;
+    std::vector<Character> characters_;
+};
+
+// P(read | plate), each character times its evidence's ratios.
+[[nodiscard]] double likelihood(const ReadView& read, std::u32string_view plate);
+
+// Adds what has happened to the plate, in expectation, and returns the likelihood. `counts` has the shape of
+// the table's rates.
+double count_events(const ReadView& read, std::u32string_view plate, ChannelRates& counts);
+
+// The likeliest way from plate to read.
+struct ChannelEvent {
+    enum class Kind : std::uint8_t { right, wrong, deletion, split, merge, insertion, region_loss };
+    Kind kind;
+    std::uint32_t of_plate, plate_size;  // the symbols concerned
+    std::uint32_t of_read, read_size;
+    double log_probability;
+};
+[[nodiscard]] std::vector<ChannelEvent> likeliest_events(const ReadView& read, std::u32string_view plate);
+
+}  // namespace platewatch

@@ -1,0 +1,573 @@
+#include "platewatch/score.hpp"
+
+#include <algorithm>
+#include <map>
+#include <stdexcept>
+#include <utility>
+
+#include "channel_recursion.hpp"
+#include "platewatch/region.hpp"
+
+namespace platewatch {
+namespace {
+
+// How many more characters than symbols, or fewer, the sum over the population follows: what the lengths of
+// plates make necessary, and some more; further ones carry nothing that counts.
+constexpr std::size_t most_inserted(std::size_t read) noexcept {
+    constexpr std::size_t kShortPlate = 6;
+    return std::max<std::size_t>(3, read > kShortPlate ? read - kShortPlate : 0);
+}
+constexpr std::size_t most_lost(std::size_t read) noexcept {
+    constexpr std::size_t kLongPlate = 9;
+    return std::max<std::size_t>(4, read < kLongPlate ? kLongPlate - read : 0);
+}
+constexpr std::size_t kMostInFront = 3;  // of a word
+
+}  // namespace
+
+PopulationTrie::PopulationTrie(const Population& population) : population_(population) {
+    for (const VehicleClass& vehicles : population.classes) {
+        if (vehicles.positions.empty() || vehicles.positions.size() + 2 > kMaxSymbols)
+            throw std::invalid_argument("a class of vehicles has 1 to 14 positions");
+        const bool has_word = !vehicles.words.empty();
+        std::uint32_t at = kEnd;
+        for (std::size_t i = vehicles.positions.size(); i-- > 0;)
+            at = add({.parent = at, .first = i == 0 && !has_word}, vehicles.positions[i]);
+        if (has_word) {
+            add_words(at, vehicles);
+        } else {
+            nodes_[at].starts += vehicles.vehicles;
+        }
+    }
+    add_generic();
+    std::vector<char32_t> symbols;
+    for (const Set& set : sets_) {
+        for (const auto& [symbol, share] : set.symbols) symbols.push_back(symbol);
+    }
+    alphabet_ = Alphabet(std::move(symbols));
+    children_.resize(nodes_.size());
+    for (std::uint32_t node = 0; node < nodes_.size(); ++node)
+        (nodes_[node].parent == kEnd ? roots_ : children_[nodes_[node].parent]).push_back(node);
+}
+
+// Words that end alike share the node of their second symbol, and that of the symbols in front of it.
+void PopulationTrie::add_words(std::uint32_t rest, const VehicleClass& vehicles) {
+    std::map<char32_t, std::u32string> fronts;  // by the second symbol
+    for (const std::u32string& word : vehicles.words) {
+        if (word.size() != 2) throw std::invalid_argument("a word in front of a plate has two symbols");
+        fronts[word[1]] += word[0];
+    }
+    const double share = vehicles.vehicles / static_cast<double>(vehicles.words.size());
+    for (const auto& [second, firsts] : fronts) {
+        const bool kept = !vehicles.words_may_be_lost;
+        const std::uint32_t behind = add({.parent = rest, .from_start = 1, .kept_word = kept}, {{second, 1.0}});
+        VehicleClass::Position position;
+        for (const char32_t first : firsts)
+            position.emplace_back(first, 1 / static_cast<double>(firsts.size()));
+        const std::uint32_t front = add({.parent = behind,
+                                         .from_start = 0,
+                                         .first = true,
+                                         .may_be_lost = !kept,
+                                         .kept_word = kept},
+                                        position);
+        nodes_[front].starts += share * static_cast<double>(firsts.size());
+    }
+}
+
+void PopulationTrie::add_generic() {
+    const Population::Generic& generic = population_.generic;
+    if (generic.density <= 0 || generic.least > generic.most || generic.symbols.empty()) return;
+    if (generic.most > kMaxSymbols) throw std::invalid_argument("a plate has at most 16 symbols");
+    // The density is that of one plate, so each symbol counts whole.
+    VehicleClass::Position any;
+    for (const char32_t symbol : generic.symbols) any.emplace_back(symbol, 1.0);
+    std::uint32_t at = kEnd;
+    for (std::size_t length = 1; length <= generic.most; ++length) {
+        if (length >= std::max<std::size_t>(generic.least, 1)) {
+            const std::uint32_t first = add({.parent = at, .first = true, .generic = true}, any);
+            nodes_[first].starts += generic.density;
+        }
+        at = add({.parent = at, .generic = true}, any);
+    }
+}
+
+// The node like this one with such a set.
+std::uint32_t PopulationTrie::add(Node node, const VehicleClass::Position& position) {
+    if (position.empty()) throw std::invalid_argument("a position admits no symbol");
+    auto set = std::ranges::find(sets_, position, &Set::symbols);
+    if (set == sets_.end()) {
+        double weight = 0;
+        for (const auto& [symbol, share] : position) weight += share;
+        sets_.push_back({position, class_of(position.front().first), weight});
+        set = std::prev(sets_.end());
+    }
+    node.set = static_cast<std::uint32_t>(set - sets_.begin());
+    node.depth = node.parent == kEnd ? 1 : nodes_[node.parent].depth + 1;
+    const auto same = [&](const Node& other) {
+        return other.parent == node.parent && other.set == node.set && other.first == node.first &&
+               other.from_start == node.from_start && other.may_be_lost == node.may_be_lost &&
+               other.generic == node.generic && other.kept_word == node.kept_word;
+    };
+    const auto found = std::ranges::find_if(nodes_, same);
+    if (found != nodes_.end()) return static_cast<std::uint32_t>(found - nodes_.begin());
+    nodes_.push_back(node);
+    return static_cast<std::uint32_t>(nodes_.size() - 1);
+}
+
+ScoringTable::ScoringTable(const ChannelTable& table, std::shared_ptr<const PopulationTrie> population)
+    : table_(table.with_symbols(population->alphabet().symbols())),
+      population_(std::move(population)),
+      columns_(table_.columns()),
+      sets_(population_->sets().size()) {
+    const ChannelRates& rates = table_.rates();
+    const auto both = [](double a, double b) { return Levels{a, b}; };
+    level_ = both(rates.level[0], rates.level[1]);
+    region_loss_ = both(rates.region_loss[0], rates.region_loss[1]);
+    for (std::size_t edge = 0; edge < 2; ++edge) {
+        insertion_[edge] = both(rates.insertion[0][edge], rates.insertion[1][edge]);
+        for (std::size_t c = 0; c < kSymbolClasses; ++c) {
+            outcomes_[c][edge] = {both(rates.one[0][c][edge], rates.one[1][c][edge]),
+                                  both(rates.deletion[0][c][edge], rates.deletion[1][c][edge]),
+                                  both(rates.split[0][c][edge], rates.split[1][c][edge])};
+        }
+    }
+    for (std::size_t a = 0; a < kSymbolClasses; ++a) {
+        for (std::size_t b = 0; b < kSymbolClasses; ++b)
+            merge_[a][b] = both(rates.merge[0][a][b], rates.merge[1][a][b]);
+    }
+    for (std::size_t s = 0; s < columns_; ++s) {
+        right_.push_back(both(rates.right[s], rates.right[columns_ + s]));
+        wrong_.push_back(both(rates.wrong[s], rates.wrong[columns_ + s]));
+    }
+    const std::size_t bins = table_.bins();
+    for (std::size_t b = 0; b < bins; ++b) {
+        ratio_right_.push_back(both(rates.ratio_right[b], rates.ratio_right[bins + b]));
+        ratio_wrong_.push_back(both(rates.ratio_wrong[b], rates.ratio_wrong[bins + b]));
+        ratio_inserted_.push_back(both(rates.ratio_inserted[b], rates.ratio_inserted[bins + b]));
+        ratio_merged_.push_back(both(rates.ratio_merged[b], rates.ratio_merged[bins + b]));
+    }
+    for (std::size_t c = 0; c < columns_; ++c)
+        inserted_.push_back(rates.inserted[c] / table_.column_size(c));
+    for (auto& values : confused_) values.resize(columns_ * columns_);
+    as_alternative_.resize(columns_ * columns_);
+    const auto class_of_column = [&](std::size_t s) {
+        return s < table_.symbols().size() ? class_of(table_.symbols()[s])
+                                           : static_cast<SymbolClass>(s - table_.symbols().size());
+    };
+    for (std::size_t c = 0; c < columns_; ++c) {
+        const double share = 1 / table_.column_size(c);
+        for (std::size_t s = 0; s < columns_; ++s) {
+            const double usual = rates.confusion[s * columns_ + c] * share;
+            const double often = rates.alternative[at(c, s)];
+            const auto& ranks = rates.ratio_rank[static_cast<std::size_t>(class_of_column(s))];
+            confused_[0][at(c, s)] = usual;
+            confused_[1][at(c, s)] = usual * ranks[ChannelRates::kRanks - 1] / (1 - often);
+            as_alternative_[at(c, s)] = usual / often;
+        }
+    }
+    const auto sets = population_->sets();
+    sums_.assign(columns_ * sets_, SetSums{});
+    shares_.assign(columns_ * sets_, 0.0);
+    for (std::size_t set = 0; set < sets_; ++set) {
+        for (const auto& [symbol, share] : sets[set].symbols) {
+            const std::size_t s = table_.column(symbol);
+            shares_[s * sets_ + set] += share;
+            for (std::size_t c = 0; c < columns_; ++c) {
+                SetSums& sums = sums_[c * sets_ + set];
+                const bool own = c == s && c < table_.symbols().size();
+                if (own) {
+                    sums.own += share;
+                    sums.right += share * right_[s];
+                    continue;
+                }
+                for (std::size_t listed = 0; listed < 2; ++listed) {
+                    const double confused = share * confused_[listed][at(c, s)];
+                    sums.confused[listed] += confused;
+                    sums.wrong[listed] += confused * wrong_[s];
+                }
+            }
+        }
+    }
+    for (std::size_t c = 0; c < kSymbolClasses; ++c) {
+        for (std::size_t character = 0; character < columns_; ++character) {
+            const double share = 1 / table_.column_size(character);
+            split_first_.push_back(rates.split_first[c * columns_ + character] * share);
+            split_second_.push_back(rates.split_second[c * columns_ + character] * share);
+        }
+    }
+    for (const PopulationTrie::Node& node : population_->nodes()) {
+        const bool last = node.parent == PopulationTrie::kEnd;
+        const auto& set = sets[node.set];
+        const auto* next = last ? nullptr : &sets[population_->nodes()[node.parent].set];
+        node_steps_.push_back(step(set.symbol_class, node.first, last,
+                                   last ? SymbolClass::other : next->symbol_class, set.weight,
+                                   last ? 1 : next->weight));
+    }
+    const Population& all = population_->population();
+    clutter_ = all.vehicles() * all.clutter / (1 - all.clutter) / static_cast<double>(kMaxSymbols);
+}
+
+// The shares of a pair that is merged take the weight of the other one of the pair.
+auto ScoringTable::step(SymbolClass c, bool first, bool last, SymbolClass next, double weight,
+                      double next_weight) const noexcept -> Step {
+    const auto number = static_cast<std::size_t>(c);
+    const auto& outcomes = outcomes_[number][first || last ? 1 : 0];
+    Step step;
+    step.gap = first ? 1 : 0;
+    step.on = 1 - insertion_[step.gap];
+    const Levels merge =
+        last ? Levels{0, 0} : step.on * merge_[number][static_cast<std::size_t>(next)];
+    const Levels alone = step.on - merge;
+    step.one = alone * outcomes.one;
+    step.deletion = alone * outcomes.deletion * weight;
+    step.split = alone * outcomes.split * weight;
+    const auto& as = table_.rates().merged_as[number][static_cast<std::size_t>(next)];
+    step.merged_as_first = merge * (as[0] * next_weight);
+    step.merged_as_second = merge * (as[1] * weight);
+    step.merged_otherwise = merge * (as[2] * 0.5);
+    return step;
+}
+
+double ScoringTable::registered(std::u32string_view plate) const noexcept {
+    const std::size_t known = table_.symbols().size();
+    std::array<std::size_t, kMaxSymbols> columns;
+    for (std::size_t i = 0; i < plate.size(); ++i) {
+        columns[i] = table_.column(plate[i]);
+        if (columns[i] >= known) return platewatch::registered(population_->population(), plate);
+    }
+    double sum = 0, generic = 0;
+    const auto walk = [&](const auto& self, std::uint32_t from, double vehicles, std::size_t left) -> void {
+        for (const std::uint32_t number : population_->children(from)) {
+            const auto& node = population_->nodes()[number];
+            if (node.first != (left == 1)) continue;
+            const double share = vehicles * shares_[columns[left - 1] * sets_ + node.set];
+            if (share == 0) continue;
+            if (node.first) {
+                (node.generic ? generic : sum) += share * node.starts;
+            } else {
+                self(self, number, share, left - 1);
+            }
+        }
+    };
+    if (!plate.empty()) walk(walk, PopulationTrie::kEnd, 1.0, plate.size());
+    return sum > 0 ? sum : generic;
+}
+
+double ReadScorer::confused(const Character& character, std::size_t symbol) const noexcept {
+    for (std::size_t k = 0; k < character.alternatives; ++k) {
+        if (character.alternative[k] == symbol) return character.alternative_confused[k];
+    }
+    return table_->confused_[character.listed][table_->at(character.column, symbol)];
+}
+
+void ReadScorer::set_read(const ScoringTable& table, const ReadEvidence& read) noexcept {
+    for (const std::uint16_t column : made_) emission_places_[column] = 0;
+    made_.clear();
+    emission_places_.resize(table.columns_);
+    table_ = &table;
+    read_ = &read;
+    size_ = read.size();
+    splits_made_ = 0;
+    has_letter_ = begins_with_word_ = false;
+    const ChannelTable& channel = table.table_;
+    const ChannelRates& rates = channel.rates();
+    for (std::size_t j = 0; j < size_; ++j) {
+        const Evidence& evidence = read[j];
+        Character& character = characters_[j];
+        const std::size_t bin = channel.bin(evidence.p);
+        character.column = static_cast<std::uint32_t>(channel.column(evidence.c));
+        character.right = table.ratio_right_[bin];
+        character.wrong = table.ratio_wrong_[bin];
+        character.merged = table.ratio_merged_[bin];
+        const Levels inserted = table.inserted_[character.column] * table.ratio_inserted_[bin];
+        for (std::size_t edge = 0; edge < 2; ++edge) inserted_[edge][j] = table.insertion_[edge] * inserted;
+        begins_with_word_ = begins_with_word_ || (j < kMostInFront + 2 && class_of(evidence.c) != SymbolClass::digit);
+        has_letter_ = has_letter_ || class_of(evidence.c) == SymbolClass::letter;
+        character.listed = evidence.has_alternatives ? 1 : 0;
+        character.alternatives = 0;
+        for (std::size_t k = 0; k < evidence.alternative_count; ++k) {
+            const char32_t symbol = evidence.alternatives[k].symbol;
+            const std::size_t s = channel.column(symbol);
+            if (s >= channel.symbols().size()) continue;  // shares its column with others, which are absent
+            const double factor =
+                rates.ratio_rank[static_cast<std::size_t>(class_of(symbol))][rank_of(evidence, k)];
+            character.alternative[character.alternatives] = static_cast<std::uint8_t>(s);
+            character.alternative_confused[character.alternatives++] =
+                table.as_alternative_[table.at(character.column, s)] * factor;
+        }
+    }
+}
+
+void ReadScorer::emit(std::size_t column, char32_t symbol, std::size_t begin, std::size_t end,
+                      Emission& out) const noexcept {
+    const Levels right = table_->right_[column], wrong = table_->wrong_[column];
+    for (std::size_t j = begin; j < end; ++j) {
+        const Character& character = characters_[j];
+        if ((*read_)[j].c == symbol) {
+            out.one[j] = right * character.right;
+            out.own[j] = character.merged;
+            out.confused[j] = Levels{0, 0};
+        } else {
+            out.confused[j] = confused(character, column) * character.wrong;
+            out.own[j] = Levels{0, 0};
+            out.one[j] = wrong * out.confused[j];
+        }
+    }
+    out.weight = 1;
+}
+
+auto ReadScorer::emission_of(char32_t symbol) noexcept -> const Emission& {
+    const std::size_t column = table_->table_.column(symbol);
+    std::uint16_t& place = emission_places_[column];
+    // Symbols without a column of their own share one, and are not kept.
+    const bool keep = column < table_->table_.symbols().size();
+    if (keep && place != 0) return emissions_[place];
+    if (keep) {
+        made_.push_back(static_cast<std::uint16_t>(column));
+        place = static_cast<std::uint16_t>(made_.size() + kMaxSymbols);
+    }
+    Emission& emission = emissions_[keep ? place : spare_++ % (kMaxSymbols + 1)];
+    emit(column, symbol, 0, size_, emission);
+    return emission;
+}
+
+void ReadScorer::emit(std::size_t set, std::size_t end, Emission& out) const noexcept {
+    const std::size_t sets = table_->sets_;
+    for (std::size_t j = 0; j < end; ++j) {
+        const Character& character = characters_[j];
+        const auto& sums = table_->sums_[character.column * sets + set];
+        double confused = sums.confused[character.listed];
+        Levels wrong = sums.wrong[character.listed];
+        for (std::size_t k = 0; k < character.alternatives; ++k) {
+            const std::size_t s = character.alternative[k];
+            const double share = table_->shares_[s * sets + set];
+            if (share == 0) continue;
+            const double more = share * (character.alternative_confused[k] -
+                                         table_->confused_[1][table_->at(character.column, s)]);
+            confused += more;
+            wrong += more * table_->wrong_[s];
+        }
+        out.own[j] = sums.own * character.merged;
+        out.confused[j] = confused * character.wrong;
+        out.one[j] = sums.right * character.right + wrong * character.wrong;
+    }
+    out.weight = table_->population_->sets()[set].weight;
+}
+
+auto ReadScorer::splits(SymbolClass c) noexcept -> const Row& {
+    const auto number = static_cast<std::size_t>(c);
+    Row& row = splits_[number];
+    if ((splits_made_ >> number & 1) != 0) return row;
+    splits_made_ |= 1U << number;
+    const double* first = table_->split_first_.data() + number * table_->columns_;
+    const double* second = table_->split_second_.data() + number * table_->columns_;
+    for (std::size_t j = 0; j + 1 < size_; ++j) {
+        const Character &a = characters_[j], &b = characters_[j + 1];
+        row[j] = (first[a.column] * a.wrong) * (second[b.column] * b.wrong);
+    }
+    for (std::size_t j = size_ == 0 ? 0 : size_ - 1; j <= size_; ++j) row[j] = Levels{0, 0};
+    return row;
+}
+
+void ReadScorer::end_row(Row& out) const noexcept {
+    out[size_] = 1 - table_->insertion_[1];
+    out[size_ + 1] = out[size_ + 2] = Levels{0, 0};
+    for (std::size_t j = size_; j-- > 0;) out[j] = inserted_[1][j] * out[j + 1];
+}
+
+inline void ReadScorer::go_on(const Step& step, const Emission& emission, SymbolClass c, const Emission* next,
+                       const Row& behind, const Row* behind_next, std::size_t begin, std::size_t end,
+                       Row& out) noexcept {
+    const Row &split = splits(c), &inserted = inserted_[step.gap];
+    out[end + 1] = out[end + 2] = Levels{0, 0};
+    if (begin > 0) out[begin - 1] = Levels{0, 0};
+    std::size_t j = end + 1;
+    Levels here = {0, 0};
+    if (end == size_) {
+        here = out[end] = step.deletion * behind[end];
+        --j;
+    }
+    // `here` comes last in each sum: all else does not wait for the cell in front.
+    if (next == nullptr) {
+        while (j-- > begin) {
+            here = out[j] = step.deletion * behind[j] + step.one * emission.one[j] * behind[j + 1] +
+                            step.split * split[j] * behind[j + 2] + inserted[j] * here;
+        }
+        return;
+    }
+    const Levels otherwise = step.merged_otherwise * next->weight,
+                 otherwise_next = step.merged_otherwise * emission.weight;
+    while (j-- > begin) {
+        const Levels merged = step.merged_as_first * emission.own[j] + step.merged_as_second * next->own[j] +
+                              otherwise * emission.confused[j] + otherwise_next * next->confused[j];
+        here = out[j] = step.deletion * behind[j] + step.one * emission.one[j] * behind[j + 1] +
+                        step.split * split[j] * behind[j + 2] + merged * (*behind_next)[j + 1] +
+                        inserted[j] * here;
+    }
+}
+
+double ReadScorer::sum(Levels levels) const noexcept {
+    const Levels weighted = table_->level_ * levels;
+    return weighted[0] + weighted[1];
+}
+
+double ReadScorer::likelihood(std::u32string_view plate) noexcept {
+    const std::size_t n = plate.size(), m = size_;
+    const std::size_t before = kDetour + (n > m ? n - m : 0), ahead = kDetour + (m > n ? m - n : 0);
+    end_row(rows_[n]);
+    // Out of the band: as no way comes here.
+    for (std::size_t j = 0; j + before < n; ++j) rows_[n][j] = Levels{0, 0};
+    if (emissions_.empty()) emissions_.resize(2 * kMaxSymbols + 2 + 256);
+    const Emission* next = nullptr;
+    SymbolClass next_class = SymbolClass::other;
+    for (std::size_t i = n; i-- > 0;) {
+        const std::size_t begin = i > before ? i - before : 0, end = std::min(m, i + ahead);
+        const SymbolClass c = class_of(plate[i]);
+        const Emission& emission = emission_of(plate[i]);
+        const Step step = table_->step(c, i == 0, next == nullptr, next_class, 1, 1);
+        go_on(step, emission, c, next, rows_[i + 1], next == nullptr ? nullptr : &rows_[i + 2], begin, end,
+              rows_[i]);
+        if (i == 0 && has_region_mark(plate)) rows_[0][0] = start_behind(step, rows_[0], rows_[2]);
+        next = &emission;
+        next_class = c;
+    }
+    return sum(rows_[0][0]);
+}
+
+// From the start of a plate of which a word in front may be lost; `behind` is the row behind that word.
+Levels ReadScorer::start_behind(const Step& step, const Row& row, const Row& behind) const noexcept {
+    const Levels inserted = size_ > 0 ? inserted_[step.gap][0] * row[1] : Levels{0, 0};
+    const Levels loss = table_->region_loss_;
+    return inserted + (1 - loss) * (row[0] - inserted) + step.on * loss * behind[0];
+}
+
+double ReadScorer::clutter() const noexcept {
+    Levels product = {table_->clutter_, table_->clutter_};
+    for (std::size_t j = 0; j < size_; ++j) product *= inserted_[1][j] / table_->insertion_[1];
+    return sum(product);
+}
+
+// What a set makes of the first `end` characters at least.
+auto ReadScorer::set_emission(std::size_t set, std::size_t end) noexcept -> const Emission& {
+    if (set_ends_[set] < end) {
+        const std::size_t most = end > kMostInFront + 3 ? size_ : end;
+        emit(set, most, set_emissions_[set]);
+        set_ends_[set] = most;
+    }
+    return set_emissions_[set];
+}
+
+double ReadScorer::background() noexcept {
+    const PopulationTrie& population = *table_->population_;
+    const auto nodes = population.nodes();
+    const auto sets = population.sets();
+    if (node_rows_.size() < nodes.size() + 1) node_rows_.resize(nodes.size() + 1);
+    if (set_emissions_.size() < sets.size()) set_emissions_.resize(sets.size());
+    set_ends_.assign(sets.size(), 0);
+    Row& end = node_rows_[nodes.size()];
+    end_row(end);
+    Levels total = {0, 0};
+    const std::size_t m = size_, inserted = most_inserted(m), lost = most_lost(m);
+    for (std::size_t number = 0; number < nodes.size(); ++number) {
+        const auto& node = nodes[number];
+        // Without a letter in the read, those of a class explain it far better than plates of none; and a
+        // word of two syllables in front hardly ever is read as digits.
+        if ((node.generic && !has_letter_) || (node.kept_word && !begins_with_word_)) continue;
+        const std::size_t d = node.depth;
+        const std::size_t first = m > d + inserted ? m - d - inserted : 0;
+        std::size_t last = m + lost > d ? std::min(m, m + lost - d) : 0;
+        if (node.from_start != PopulationTrie::kAnywhere)
+            last = std::min<std::size_t>(last, node.from_start + kMostInFront);
+        Row& row = node_rows_[number];
+        if (first > last) {
+            std::fill_n(row.begin(), m + 3, Levels{0, 0});
+            continue;
+        }
+        const SymbolClass c = sets[node.set].symbol_class;
+        const bool is_last = node.parent == PopulationTrie::kEnd;
+        const auto* parent = is_last ? nullptr : &nodes[node.parent];
+        const Row* behind = is_last ? &end : &node_rows_[node.parent];
+        const Row* behind_next = is_last                                    ? nullptr
+                                 : parent->parent == PopulationTrie::kEnd ? &end
+                                                                            : &node_rows_[parent->parent];
+        const Emission& emission = set_emission(node.set, std::min(m, last + 1));
+        const Emission* next = is_last ? nullptr : &set_emission(parent->set, std::min(m, last + 1));
+        const Step& step = table_->node_steps_[number];
+        go_on(step, emission, c, next, *behind, behind_next, first, last, row);
+        if (first == 0 && node.first) {
+            total += node.starts * (node.may_be_lost ? start_behind(step, row, *behind_next) : row[0]);
+        }
+    }
+    return sum(total) + clutter();
+}
+
+// A way through the trie of a population on which a pattern goes along.
+struct ReadScorer::Walk {
+    const KeyPattern& pattern;
+    std::uint32_t node;  // the last one
+    KeyPattern::States states;
+    double vehicles;  // the share of them that goes this way
+    const Row *row, *behind;
+    const Emission* emission;
+};
+
+auto ReadScorer::fitting(const Pattern& pattern) -> Fitting {
+    const KeyPattern automaton(pattern, table_->population_->alphabet(), true);
+    Row end;
+    end_row(end);
+    Fitting sums;
+    walk({automaton, PopulationTrie::kEnd, automaton.start(), 1.0, &end, nullptr, nullptr}, sums);
+    return sums;
+}
+
+void ReadScorer::walk(const Walk& from, Fitting& sums) {
+    const PopulationTrie& population = *table_->population_;
+    const bool is_last = from.node == PopulationTrie::kEnd;
+    for (const std::uint32_t number : population.children(from.node)) {
+        const auto& node = population.nodes()[number];
+        const auto& set = population.sets()[node.set];
+        const SymbolClass next_class =
+            is_last ? SymbolClass::other : population.sets()[population.nodes()[from.node].set].symbol_class;
+        // The symbols that the pattern goes on with, those alike together.
+        std::map<KeyPattern::States, VehicleClass::Position> ways;
+        for (const auto& item : set.symbols) {
+            const KeyPattern::States states =
+                from.pattern.step(from.states, population.alphabet().code(item.first));
+            if (states != 0) ways[states].push_back(item);
+        }
+        for (const auto& [states, symbols] : ways) {
+            Emission emission{}, one;
+            for (const auto& [symbol, share] : symbols) {
+                emit(table_->table_.column(symbol), symbol, 0, size_, one);
+                for (std::size_t j = 0; j < size_; ++j) {
+                    emission.one[j] += share * one.one[j];
+                    emission.confused[j] += share * one.confused[j];
+                    emission.own[j] += share * one.own[j];
+                }
+                emission.weight += share;
+            }
+            const Step step = table_->step(set.symbol_class, node.first, is_last, next_class, emission.weight,
+                                         is_last ? 1 : from.emission->weight);
+            Row row;
+            go_on(step, emission, set.symbol_class, from.emission, *from.row, from.behind, 0, size_, row);
+            const double vehicles = from.vehicles * emission.weight;
+            if (node.first && from.pattern.accepts(states)) {
+                const Levels start = node.may_be_lost ? start_behind(step, row, *from.behind) : row[0];
+                sums.background += node.starts * sum(start);
+                sums.vehicles += node.starts * vehicles;
+            }
+            walk({from.pattern, number, states, vehicles, &row, from.row, &emission}, sums);
+        }
+    }
+}
+
+ScoringModel::ScoringModel(ScoringTable general, std::map<std::string, ScoringTable, std::less<>> engines,
+                           double frame_weight)
+    : general_(std::move(general)), engines_(std::move(engines)), frame_weight_(frame_weight) {}
+
+const ScoringTable& ScoringModel::table(std::string_view engine) const noexcept {
+    const auto found = engines_.find(engine);
+    return found == engines_.end() ? general_ : found->second;
+}
+
+}  // namespace platewatch

@@ -1,0 +1,67 @@
+// A small channel model for the tests of scoring.
+#pragma once
+
+#include <algorithm>
+#include <string_view>
+#include <vector>
+
+#include "platewatch/channel_model.hpp"
+#include "platewatch/evidence.hpp"
+
+namespace platewatch {
+
+inline ReadEvidence plain(std::u32string_view text) {
+    ReadEvidence read;
+    read.assign(text);
+    return read;
+}
+
+// Rates that differ by class and level, so that a mistaken index shows.
+inline ChannelRates plain_rates(std::size_t columns) {
+    ChannelRates rates(columns, 3);
+    rates.level = {0.75, 0.25};
+    for (std::size_t l = 0; l < ChannelRates::kLevels; ++l) {
+        const double noise = l == 0 ? 0.01 : 0.1;
+        for (std::size_t c = 0; c < kSymbolClasses; ++c) {
+            for (std::size_t edge = 0; edge < 2; ++edge) {
+                rates.deletion[l][c][edge] = noise * (1 + 0.1 * static_cast<double>(c + edge));
+                rates.split[l][c][edge] = noise / 2;
+                rates.one[l][c][edge] = 1 - rates.deletion[l][c][edge] - rates.split[l][c][edge];
+            }
+            for (std::size_t next = 0; next < kSymbolClasses; ++next) {
+                rates.merge[l][c][next] = noise / (4 + static_cast<double>(c + 2 * next));
+                rates.merged_as[c][next] = {0.3 + 0.1 * static_cast<double>(c), 0.4, 0.3 - 0.1 * static_cast<double>(c)};
+            }
+        }
+        rates.insertion[l] = {noise / 3, noise};
+        rates.region_loss[l] = noise;
+        for (std::size_t i = 0; i < columns; ++i) {
+            rates.wrong[l * columns + i] = noise;
+            rates.right[l * columns + i] = 1 - noise;
+        }
+    }
+    const double each = 1.0 / static_cast<double>(columns);
+    std::ranges::fill(rates.confusion, 1.0 / static_cast<double>(columns - 1));
+    for (std::size_t i = 0; i < columns; ++i) rates.confusion[i * columns + i] = 0;
+    for (auto* values : {&rates.inserted, &rates.split_first, &rates.split_second})
+        std::ranges::fill(*values, each);
+    rates.ratio_right = {0.5, 1.5, 1, 0.7, 1.2, 1};
+    rates.ratio_wrong = {4, 0.25, 1, 3, 0.5, 1};
+    rates.ratio_inserted = {2, 0.5, 1, 2.5, 0.25, 1};
+    rates.ratio_merged = {3, 0.5, 1, 2, 0.75, 1};
+    for (std::size_t c = 0; c < kSymbolClasses; ++c) {
+        const double less = 0.01 * static_cast<double>(c);
+        rates.ratio_rank[c] = {0.3 - less, 0.2, 0.1, 0.05, 0.02, 0.33};
+    }
+    for (std::size_t i = 0; i < rates.alternative.size(); ++i)
+        rates.alternative[i] = 0.05 + 0.01 * static_cast<double>(i % 7);
+    return rates;
+}
+
+// Knows 0, 1, 2, 가 and 거.
+inline ChannelTable small_table() {
+    const std::vector<char32_t> symbols = {U'0', U'1', U'2', U'가', U'거'};
+    return ChannelTable(symbols, {0.5}, plain_rates(symbols.size() + kSymbolClasses));
+}
+
+}  // namespace platewatch

@@ -1,0 +1,299 @@
+// Scores against the channel model as it is defined, and against sums over every plate.
+#include "platewatch/score.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "channel.hpp"
+#include "platewatch/posterior.hpp"
+#include "support.hpp"
+
+namespace platewatch {
+namespace {
+
+using Random = std::mt19937_64;
+
+std::size_t below(Random& random, std::size_t n) { return static_cast<std::size_t>(random() % n); }
+
+VehicleClass::Position alike(std::u32string_view symbols) {
+    VehicleClass::Position position;
+    for (const char32_t c : symbols) position.emplace_back(c, 1 / static_cast<double>(symbols.size()));
+    return position;
+}
+
+// Few enough plates to sum over all of them, as long as plates are.
+Population small_population() {
+    Population population;
+    population.clutter = 0.02;
+    const auto _ = [](char32_t symbol) { return VehicleClass::Position{{symbol, 1.0}}; };
+    const auto digit = alike(U"012");
+    population.classes = {
+        {"seven", 500, {}, false, {alike(U"12"), digit, alike(U"가거"), digit, _(U'0'), _(U'1'), _(U'2')}},
+        {"six", 90, {}, false, {digit, {{U'가', 0.9}, {U'힣', 0.1}}, digit, _(U'0'), _(U'1'), _(U'2')}},
+        {"with a mark", 40, {U"서울", U"경기", U"경북"}, true,
+         {digit, digit, _(U'거'), alike(U"01"), _(U'0'), _(U'1'), _(U'2')}},
+        {"with a word", 5, {U"외교"}, false, {digit, _(U'1'), _(U'0'), _(U'1'), _(U'2')}},
+    };
+    population.generic = {0.001, U"ABC", 4, 5};
+    return population;
+}
+
+void add_plates(const VehicleClass& vehicles, std::size_t at, std::u32string plate,
+                std::vector<std::u32string>& out) {
+    if (at == vehicles.positions.size()) return out.push_back(plate);
+    for (const auto& [symbol, share] : vehicles.positions[at])
+        add_plates(vehicles, at + 1, plate + symbol, out);
+}
+
+std::vector<std::u32string> all_plates(const Population& population) {
+    std::vector<std::u32string> plates;
+    for (const VehicleClass& vehicles : population.classes) {
+        if (vehicles.words.empty()) add_plates(vehicles, 0, U"", plates);
+        for (const std::u32string& word : vehicles.words) add_plates(vehicles, 0, word, plates);
+    }
+    VehicleClass generic;
+    for (std::size_t n = 1; n <= population.generic.most; ++n) {
+        generic.positions.push_back(alike(population.generic.symbols));
+        if (n >= population.generic.least) add_plates(generic, 0, U"", plates);
+    }
+    std::ranges::sort(plates);
+    const auto repeats = std::ranges::unique(plates);
+    plates.erase(repeats.begin(), repeats.end());
+    return plates;
+}
+
+ScoringTable scoring(const Population& population = small_population()) {
+    return {small_table(), std::make_shared<const PopulationTrie>(population)};
+}
+
+// A read of symbols, marks and strangers, with and without confidences and alternatives.
+ReadEvidence random_read(Random& random, std::size_t size) {
+    constexpr std::u32string_view kCharacters = U"0120120가거가거서울A/%힣";
+    ReadEvidence read;
+    for (std::size_t j = 0; j < size; ++j) {
+        read.push_back(kCharacters[below(random, kCharacters.size())]);
+        if (below(random, 3) == 0) continue;
+        Evidence& evidence = read.back();
+        evidence.p = static_cast<float>(below(random, 101)) / 100;
+        evidence.has_alternatives = below(random, 2) == 0;
+        for (const char32_t symbol : {U'1', U'거', U'Q'}) {
+            if (!evidence.has_alternatives || symbol == evidence.c || below(random, 2) == 0) continue;
+            evidence.alternatives[evidence.alternative_count++] = {symbol, static_cast<float>(below(random, 60)) / 100};
+        }
+    }
+    return read;
+}
+
+// The same with some of the characters of a plate left as they are.
+ReadEvidence read_near(Random& random, const std::u32string& plate) {
+    ReadEvidence read;
+    for (const char32_t symbol : plate) {
+        const std::size_t what = below(random, 12);
+        if (what == 0) continue;
+        const ReadEvidence other = random_read(random, 1);
+        read.push_back(what == 1 ? other[0].c : symbol);
+        if (what > 2) continue;
+        const char32_t c = read.back().c;
+        read.back() = other[0];
+        read.back().c = c;
+        if (what == 2) read.push_back(random_read(random, 1)[0].c);
+    }
+    return read;
+}
+
+TEST(ReadScorer, LikelihoodIsThatOfTheChannelModel) {
+    SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
+    Random random(seed());
+    const ScoringTable table = scoring();
+    const auto plates = all_plates(small_population());
+    ReadScorer scorer;
+    for (int round = 0; round < 400; ++round) {
+        const ReadEvidence read = random_read(random, below(random, 12));
+        scorer.set_read(table, read);
+        for (int i = 0; i < 5; ++i) {
+            const std::u32string& plate = plates[below(random, plates.size())];
+            const double expected = likelihood(ReadView(table.table(), read), plate);
+            EXPECT_NEAR(scorer.likelihood(plate), expected, 1e-12 * expected);
+        }
+    }
+}
+
+TEST(ReadScorer, BackgroundIsTheSumOverEveryPlate) {
+    SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
+    Random random(seed());
+    for (const bool generic : {false, true}) {
+        Population population = small_population();
+        if (generic) population.classes.resize(1);
+        if (!generic) population.generic = {};
+        const ScoringTable table = scoring(population);
+        const auto plates = all_plates(population);
+        ReadScorer scorer;
+        for (int round = 0; round < 200; ++round) {
+            const ReadEvidence read = read_near(random, plates[below(random, plates.size())]);
+            scorer.set_read(table, read);
+            double sum = scorer.clutter();
+            for (const std::u32string& plate : plates)
+                sum += registered(population, plate) * likelihood(ReadView(table.table(), read), plate);
+            // Alignments that stray far are left out on both sides, but not quite the same ones.
+            EXPECT_NEAR(scorer.background(), sum, 0.05 * sum + 1e-6) << round;
+        }
+    }
+}
+
+TEST(ReadScorer, FittingIsTheSumOverWhatAPatternAdmits) {
+    SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
+    Random random(seed());
+    Population population = small_population();
+    population.generic = {};
+    const ScoringTable table = scoring(population);
+    const auto plates = all_plates(population);
+    ReadScorer scorer;
+    for (const char* text : {"1?가*", "*12", "경*거*2", "[12]0[가거]?012", "*", "서울01거1012", "*0*1*", "777"}) {
+        Pattern pattern;
+        ASSERT_EQ(parse_pattern(std::string_view(text), pattern), PatternError::none);
+        for (int round = 0; round < 20; ++round) {
+            const ReadEvidence read = read_near(random, plates[below(random, plates.size())]);
+            scorer.set_read(table, read);
+            double sum = 0, vehicles = 0;
+            for (const std::u32string& plate : plates) {
+                if (!admits(pattern, plate)) continue;
+                vehicles += registered(population, plate);
+                sum += registered(population, plate) * likelihood(ReadView(table.table(), read), plate);
+            }
+            const ReadScorer::Fitting fitting = scorer.fitting(pattern);
+            EXPECT_NEAR(fitting.vehicles, vehicles, 1e-9 * (1 + vehicles)) << text;
+            EXPECT_NEAR(fitting.background, sum, 0.05 * sum + 1e-9) << text;
+        }
+    }
+}
+
+TEST(ScoringTable, RegisteredIsThatOfThePopulation) {
+    const Population population = small_population();
+    const ScoringTable table = scoring(population);
+    for (const std::u32string& plate : all_plates(population))
+        EXPECT_NEAR(table.registered(plate), registered(population, plate), 1e-12);
+    for (const char32_t* plate : {U"", U"9", U"10가", U"서울", U"서경01거02", U"가나다라마바사아자차카타파하거너"})
+        EXPECT_EQ(table.registered(plate), 0) << to_utf8(plate);
+    EXPECT_DOUBLE_EQ(table.registered(U"10가1012"), 500.0 / (2 * 3 * 2 * 3));
+    EXPECT_DOUBLE_EQ(table.registered(U"1힣1012"), 90 * 0.1 / 9);
+    EXPECT_DOUBLE_EQ(table.registered(U"ABCA"), 0.001);
+}
+
+// ----------------------------------------------------------------- posterior
+
+class Posterior : public testing::Test {
+  protected:
+    static IndexEntry entry(std::string id, std::u32string_view plate, float weight = 1) {
+        IndexEntry out{std::move(id), Symbols(plate)};
+        out.weight = weight;
+        return out;
+    }
+
+    // Entry ids with their scores, in order.
+    std::vector<std::pair<std::string, Score>> score(std::vector<IndexEntry> entries, std::u32string_view read,
+                                                     double min_probability = 0, unsigned k = 2) {
+        const LiveIndex live{Index(std::move(entries))};
+        const auto state = live.state();
+        const Query query{0, 0, Symbols(read)};
+        Index::Workspace workspace;
+        std::vector<Match> matches;
+        state->search({&query, 1}, k, workspace, matches);
+        std::vector<Score> scores;
+        const ReadEvidence evidence = plain(read);
+        scorer_.score(*state, table_, evidence, min_probability, matches, scores);
+        std::vector<std::pair<std::string, Score>> out;
+        for (std::size_t i = 0; i < matches.size(); ++i)
+            out.emplace_back(std::string(state->id(matches[i].entry)), scores[i]);
+        return out;
+    }
+
+    double likelihood_of(std::u32string_view read, std::u32string_view plate) const {
+        const ReadEvidence evidence = plain(read);
+        return likelihood(ReadView(table_.table(), evidence), plate);
+    }
+    double background_of(std::u32string_view read) const {
+        const ReadEvidence evidence = plain(read);
+        ReadScorer scorer;
+        scorer.set_read(table_, evidence);
+        return scorer.background();
+    }
+
+    ScoringTable table_ = scoring();
+    MatchScorer scorer_;
+};
+
+TEST_F(Posterior, ByHand) {
+    const auto found = score({entry("a", U"10가1012", 2), entry("b", U"12가1012")}, U"10가1012");
+    ASSERT_EQ(found.size(), 2u);
+    const double a = likelihood_of(U"10가1012", U"10가1012"), b = likelihood_of(U"10가1012", U"12가1012");
+    const double each = 500.0 / 36;
+    const double all = 2 * a + b + background_of(U"10가1012") - each * (a + b);
+    EXPECT_EQ(found[0].first, "a");
+    EXPECT_NEAR(found[0].second.probability, 2 * a / all, 1e-12);
+    EXPECT_NEAR(found[1].second.probability, b / all, 1e-12);
+    EXPECT_NEAR(found[1].second.log_likelihood, std::log(b), 1e-12);
+}
+
+TEST_F(Posterior, TwoAgenciesThatListOneVehicleShareItsProbability) {
+    const auto alone = score({entry("a", U"10가1012")}, U"10가2012");
+    const auto both = score({entry("a", U"10가1012"), entry("b", U"10가1012")}, U"10가2012");
+    ASSERT_EQ(both.size(), 2u);
+    EXPECT_EQ(both[0].second.probability, alone[0].second.probability);
+    EXPECT_EQ(both[1].second.probability, alone[0].second.probability);
+    EXPECT_EQ(both[0].first, "a");
+}
+
+TEST_F(Posterior, WhatCannotReachTheMinimumIsLeftOut) {
+    const std::vector<IndexEntry> entries = {entry("a", U"10가1012"), entry("b", U"12가1012"), entry("c", U"12거2012"),
+                                             entry("d", U"0012012")};
+    for (const char32_t* read : {U"10가1012", U"10가2012", U"1001012", U"00가2012", U"12거012", U"0012012"}) {
+        const auto all = score(entries, read);
+        for (const double least : {1e-6, 1e-3, 0.01, 0.1, 0.5}) {
+            const auto kept = score(entries, read, least);
+            std::size_t expected = 0;
+            for (const auto& [id, s] : all) expected += s.probability >= least ? 1 : 0;
+            ASSERT_EQ(kept.size(), expected);
+            for (std::size_t i = 0; i < kept.size(); ++i)
+                EXPECT_EQ(kept[i].second.probability, all[i].second.probability);
+        }
+    }
+}
+
+TEST_F(Posterior, APatternIsAsProbableAsThePlatesThatItAdmits) {
+    Pattern parsed;
+    ASSERT_EQ(parse_pattern(std::string_view("1?가1012"), parsed), PatternError::none);
+    std::vector<IndexEntry> entries = {entry("p", U""), entry("a", U"10가1012")};
+    entries[0].pattern = parsed;
+    const auto found = score(entries, U"10가1012");
+    ASSERT_EQ(found.size(), 2u);
+    const double each = 500.0 / 36;
+    double fits = 0;
+    for (const char32_t* plate : {U"11가1012", U"12가1012"}) fits += each * likelihood_of(U"10가1012", plate);
+    const double a = likelihood_of(U"10가1012", U"10가1012");
+    const double all = a + background_of(U"10가1012") - each * a;
+    EXPECT_EQ(found[0].first, "p");
+    EXPECT_NEAR(found[0].second.probability, (fits + a) / all, 1e-6);
+    EXPECT_NEAR(found[1].second.probability, a / all, 1e-12);
+}
+
+TEST_F(Posterior, OfManyMatchesTheOrderIsByProbabilityThenEditsThenId) {
+    std::vector<IndexEntry> entries;
+    for (const char32_t* plate : {U"10가1012", U"11가1012", U"12가1012", U"20가1012", U"10거1012", U"10가0012"}) {
+        const std::string id = to_utf8(plate);
+        entries.push_back(entry("z" + id, plate));
+        entries.push_back(entry("a" + id, plate));
+    }
+    const auto found = score(entries, U"10가1012");
+    ASSERT_EQ(found.size(), 12u);
+    for (std::size_t i = 1; i < found.size(); ++i)
+        EXPECT_GE(found[i - 1].second.probability, found[i].second.probability);
+    for (std::size_t i = 0; i < found.size(); i += 2) EXPECT_EQ(found[i].first[0], 'a') << i;
+}
+
+}  // namespace
+}  // namespace platewatch

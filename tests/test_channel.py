@@ -1,0 +1,143 @@
+"""The channel model: learnt from reads, kept as JSON, and able to say why."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+import platewatch as pw
+from platewatch import _core
+from platewatch.channel import posterior
+
+
+def character(c: str, p: float, *alts: tuple[str, float]) -> pw.Character:
+    return pw.Character(c=c, p=p, alts=((c, p), *alts))
+
+
+@pytest.fixture(scope="module")
+def model() -> pw.ChannelModel:
+    return pw.ChannelModel.default()
+
+
+def test_default_knows_its_engines_and_prefers_what_was_read(model: pw.ChannelModel) -> None:
+    assert "tesseract-kor" in model.engines
+    plates = ("12가3456", "12거3456", "12거3465")
+    right, near, far = (model.scoring.log_likelihood("12가3456", plate, "tesseract-kor") for plate in plates)
+    assert far < near < right < 0
+
+
+def test_an_engine_nobody_fitted_gets_the_general_table(model: pw.ChannelModel) -> None:
+    general = model.scoring.log_likelihood("12거3456", "12가3456")
+    assert model.scoring.log_likelihood("12거3456", "12가3456", "brand-new") == general
+    assert model.scoring.log_likelihood("12거3456", "12가3456", "ppocr-v6") != general
+
+
+def test_a_lost_region_mark_is_one_event(model: pw.ChannelModel) -> None:
+    explanation = model.explain("12바3456", "서울12바3456")
+    assert explanation.events[0].kind == "region loss"
+    assert (explanation.events[0].plate, explanation.events[0].read) == ("서울", "")
+    assert [event.kind for event in explanation.events[1:]] == ["right"] * 7
+
+
+def test_explanation_adds_up(model: pw.ChannelModel) -> None:
+    explanation = model.explain("12거3456", "12가3456")
+    assert "".join(event.plate for event in explanation.events) == "12가3456"
+    assert "".join(event.read for event in explanation.events) == "12거3456"
+    assert [event.kind for event in explanation.events].count("wrong") == 1
+    # One way is not more likely than all ways together.
+    assert sum(event.log_probability for event in explanation.events) <= explanation.log_likelihood + 0.5
+    registered = model.scoring.registered("12가3456")
+    expected = posterior([explanation.log_likelihood], explanation.log_background, [registered])
+    assert explanation.probability == expected[0]
+
+
+def test_an_exact_read_is_near_certain_and_a_possible_neighbour_is_not(model: pw.ChannelModel) -> None:
+    assert model.explain("123가4567", "123가4567").probability > 0.9
+    assert model.explain("123가4567", "123가4568").probability < 0.01
+    # No vehicle can have this read as its plate, so its neighbour explains it well.
+    impossible = model.explain("123차4567", "123자4567")
+    assert impossible.probability > model.explain("123가4567", "123자4567").probability
+
+
+def test_a_read_without_its_syllable_is_shared_by_the_plates_that_may_have_lost_it(model: pw.ChannelModel) -> None:
+    assert 0.01 < model.explain("1234567", "123가4567").probability < 0.5
+
+
+def test_doubt_and_alternatives_speak_for_another_plate(model: pw.ChannelModel) -> None:
+    def read(p: float, *alts: tuple[str, float]) -> pw.Read:
+        sure = [character(c, 0.98) for c in "12"]
+        rest = [character(c, 0.98) for c in "3456"]
+        return pw.Read(text="12거3456", chars=(*sure, character("거", p, *alts), *rest), engine="tesseract-kor")
+
+    sure = model.explain(read(0.98), "12가3456").probability
+    doubtful = model.explain(read(0.3), "12가3456").probability
+    alternative = model.explain(read(0.3, ("가", 0.25)), "12가3456").probability
+    assert sure < doubtful < alternative
+
+
+def test_chars_that_do_not_line_up_are_ignored() -> None:
+    read = pw.Read(text="12가3456", chars=(character("1", 0.9), character("2", 0.9)))
+    assert _core.read_evidence(read) == [(c, None, None) for c in "12가3456"]
+    percent = pw.Read(text="1A", chars=(character("1", 93.0), character("A", 95.0)))
+    assert _core.read_evidence(percent) == [("1", None, None), ("A", None, None)]
+
+
+def test_evidence_keeps_the_marks_that_normalisation_drops() -> None:
+    read = pw.Read(text="1- 2", chars=(character("1", 0.5, ("7", 0.25)), character("-", 0.5), character("2", 0.75)))
+    assert _core.read_evidence(read) == [("1", 0.5, [("7", 0.25)]), ("-", 0.5, []), ("2", 0.75, [])]
+    assert _core.read_evidence("1-２ ?") == [("1", None, None), ("-", None, None), ("2", None, None), ("?", None, None)]
+    assert _core.read_evidence("-" * 40 + "12") == [("1", None, None), ("2", None, None)]
+
+
+def test_a_mark_in_place_of_the_syllable_tells_where_it_was_lost(model: pw.ChannelModel) -> None:
+    lost, marked = (model.explain(read, "123가4567").probability for read in ("1234567", "123=4567"))
+    assert marked > 1.5 * lost
+
+
+def test_posterior_by_hand() -> None:
+    # Background 3 of which 0.1 * 1 is the listed plate itself: 1 / (1 + 2.9).
+    assert posterior([0.0], math.log(3), [0.1]) == [pytest.approx(1 / 3.9)]
+    both = posterior([0.0, math.log(2)], math.log(3), [0.0, 0.5])
+    assert both == [pytest.approx(1 / 5), pytest.approx(2 / 5)]
+    assert posterior([-800.0], -810.0, [0.0])[0] == pytest.approx(1, abs=1e-4)
+
+
+def test_fit_learns_what_a_camera_confuses(tmp_path: Path) -> None:
+    # This camera reads every fourth 가 as 하, and 나 always right.
+    pairs = [(f"{i:02d}{'하' if i % 4 == 0 else '가'}34{i:02d}", f"{i:02d}가34{i:02d}") for i in range(100)]
+    pairs += [(f"{i:02d}나34{i:02d}", f"{i:02d}나34{i:02d}") for i in range(100)]
+    learnt = pw.ChannelModel.fit(pairs)
+    scoring = learnt.scoring
+    assert scoring.log_likelihood("12하3412", "12가3412") > scoring.log_likelihood("12하3412", "12나3412") + 2
+    learnt.save(tmp_path / "model.json")
+    again = pw.ChannelModel.load(tmp_path / "model.json").scoring.log_likelihood("12하3412", "12가3412")
+    assert again == pytest.approx(scoring.log_likelihood("12하3412", "12가3412"), abs=0.01)
+
+
+def test_fit_needs_reads() -> None:
+    with pytest.raises(pw.PlatewatchError, match="no read"):
+        pw.ChannelModel.fit([("---", "12가3456")])
+
+
+def test_bad_files_are_refused_with_the_row(tmp_path: Path, model: pw.ChannelModel) -> None:
+    good = tmp_path / "good.json"
+    model.save(good)
+    document = json.loads(good.read_text(encoding="utf-8"))
+
+    def refused(match: str) -> None:
+        bad = tmp_path / "bad.json"
+        bad.write_text(json.dumps(document), encoding="utf-8")
+        with pytest.raises(pw.ModelError, match=match):
+            pw.ChannelModel.load(bad)
+
+    document["general"]["confusion"][3][5] += 0.5
+    refused(r"confusion of the general table, row \[3\]")
+    document["general"]["confusion"][3][5] -= 0.5
+    document["general"]["right"][0] = [0.5]
+    refused("shape|operands|inhomogeneous|sequence|broadcast")
+    document["format"] = "platewatch channel model 9"
+    refused("is not a platewatch channel model 1")
+    (tmp_path / "bad.json").write_text("{", encoding="utf-8")
+    with pytest.raises(pw.ModelError, match="is not a"):
+        pw.ChannelModel.load(tmp_path / "bad.json")
