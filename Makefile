@@ -1,6 +1,7 @@
 # make demo   build, then watch a small city for half a minute
 # make test   everything that proves the project, in a virtual environment of its own
 # make dev    an editable install, for working on it
+# make evaluate  our own figures of recall, false alarms and calibration, into build/evaluation-2
 # make lint   what CI checks beside the tests
 # make fuzz   looks for inputs that break the core, FUZZ_SECONDS for each target; needs Clang with libFuzzer
 
@@ -12,9 +13,10 @@ SOURCES := $(shell find src bindings cpp examples -type f -not -name '*.pyc' -no
 
 FUZZ_CXX ?= clang++-16
 FUZZ_SECONDS ?= 60
+EVALUATE_MAX_EDITS ?= 2
 FUZZ_TARGETS := index normalize pattern
 
-.PHONY: demo test test-cpp test-tsan test-aarch64 aarch64-tools test-python bench-core dev lint format stubs fuzz \
+.PHONY: demo evaluate test test-cpp test-tsan test-aarch64 aarch64-tools test-python bench-core dev lint format stubs fuzz \
   fuzz-build fuzz-corpus clean
 
 demo: $(VENV)/installed
@@ -85,6 +87,11 @@ fuzz-corpus: $(FUZZ_TARGETS:%=fuzz-corpus-%)
 $(FUZZ_TARGETS:%=fuzz-corpus-%): fuzz-corpus-%: fuzz-build
 	mkdir -p build/fuzz/found/$*
 	build/fuzz/$*_fuzzer -merge=1 -use_counters=0 cpp/fuzz/corpus/$* build/fuzz/found/$*
+
+# The project's own figures: recall against innocents alarmed, calibration; a minute or two.
+evaluate: $(VENV)/installed-test
+	$(BIN)/platewatch evaluate --reads benchmarks/data/ocr_reads.jsonl.gz --fit --country KR --passes \
+	  --max-edits $(EVALUATE_MAX_EDITS) --output build/evaluation-$(EVALUATE_MAX_EDITS)
 
 dev: $(VENV)/bin/python
 	$(BIN)/pip install --quiet "pybind11>=3.1" "scikit-build-core>=1.1" cmake ninja

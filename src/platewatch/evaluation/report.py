@@ -1,0 +1,302 @@
+"""An evaluation as a page that can be read without knowing how matching works."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+from platewatch.evaluation import plots
+from platewatch.evaluation.figures import Interval, RatePoint
+from platewatch.evaluation.run import ALARM_RATES, RULES, Evaluation, View
+
+_STYLE = """
+:root { color-scheme: light; }
+body { font: 16px/1.55 system-ui, sans-serif; color: #1c1c1c; background: #fff; margin: 0 auto; padding: 1rem;
+       max-width: 46rem; }
+h1 { font-size: 1.6rem; line-height: 1.25; margin-bottom: .25rem; }
+h2 { font-size: 1.2rem; margin-top: 2.4rem; }
+.lead { font-size: 1.1rem; }
+.quiet, figcaption { color: #555; font-size: .9rem; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { text-align: right; padding: .35rem .5rem; border-bottom: 1px solid #ddd; vertical-align: top; }
+th:first-child, td:first-child { text-align: left; }
+thead th { border-bottom: 2px solid #888; font-size: .9rem; }
+tr.model td { font-weight: 600; }
+td small { color: #555; font-weight: 400; display: block; }
+figure { margin: 1rem 0; }
+figure svg { width: 100%; height: auto; max-width: 36rem; display: block; margin: 0 auto; }
+li { margin: .3rem 0; }
+@media (max-width: 30rem) { table { font-size: .85rem; } th, td { padding: .35rem .2rem; } }
+"""
+
+_PLURAL = {"read": "reads", "pass": "passes"}
+_SHOWN_ALARM_RATES = (0.001, 0.01)
+
+
+def write(evaluation: Evaluation, directory: Path) -> list[Path]:
+    """Write report.html, which needs no other file, the plots as PNG and SVG, and result.json; returns their paths.
+
+    The directory is made if missing. Raises PlatewatchError without matplotlib, and OSError.
+    """
+    plots.require()
+    directory.mkdir(parents=True, exist_ok=True)
+    figures = {f"recall_by_{view.unit}": plots.recall(view) for view in evaluation.views}
+    figures["reliability"] = plots.reliability(evaluation)
+    written = []
+    drawings = {}
+    for name, figure in figures.items():
+        drawings[name] = plots.svg(figure)
+        (directory / f"{name}.svg").write_text(drawings[name], encoding="utf-8")
+        plots.write_png(figure, directory / f"{name}.png")
+        written += [directory / f"{name}.svg", directory / f"{name}.png"]
+    (directory / "report.html").write_text(html(evaluation, drawings), encoding="utf-8")
+    evaluation.save(directory / "result.json")
+    return [directory / "report.html", directory / "result.json", *written]
+
+
+def html(evaluation: Evaluation, drawings: dict[str, str]) -> str:
+    """The page, with the plots drawn in it; `drawings` has the SVG documents by name."""
+    parts = [
+        "<h1>Finding wanted vehicles in these reads</h1>",
+        _sample(evaluation),
+        _lead(evaluation.views[0]),
+    ]
+    for view in evaluation.views:
+        units = _PLURAL[view.unit]
+        parts += [
+            f"<h2>What is found, and who is alarmed for nothing{'' if view.unit == 'read' else ', pass by pass'}</h2>",
+            "" if view.unit == "read" else "<p>A pass is all reads of one vehicle going by one camera.</p>",
+            _rules_table(view),
+            _figure(
+                drawings[f"recall_by_{view.unit}"],
+                f"Higher is better, further left is better. The line is what the model's probability can do, one "
+                f"threshold a point. The axis is stretched to the left: each step is ten times fewer innocent {units}.",
+            ),
+        ]
+    parts += [
+        "<h2>Choosing a threshold</h2>",
+        _threshold_text(evaluation),
+        _threshold_table(evaluation),
+        _precision_note(evaluation),
+        "<h2>Can the probability be believed?</h2>",
+        _calibration_text(evaluation),
+        _figure(
+            drawings["reliability"],
+            "Each point is a tenth of the matches of real traffic, the bar its 95 % interval. On the dashed line, "
+            "probabilities come true; above it, matches are right more often than they say. Points at the lower edge "
+            "may be below it.",
+        ),
+        "<h2>How this was measured</h2>",
+        _method(evaluation),
+    ]
+    body = "\n".join(part for part in parts if part)
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>platewatch evaluation</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def _sample(evaluation: Evaluation) -> str:
+    settings = evaluation.settings
+    return (
+        f'<p class="quiet">{evaluation.reads:,} reads of {evaluation.plates:,} plates, matched with '
+        f"{settings.draws:,} lists of {settings.hotlist_size:,} wanted plates, up to {settings.max_edits} differing "
+        f"symbols. Model: {escape(evaluation.model)}.</p>"
+    )
+
+
+def _lead(view: View) -> str:
+    units = _PLURAL[view.unit]
+    exact = next(rule for rule in view.rules if rule.name == "exact")
+    sentences = [f"Looking plates up exactly finds {_percent(exact.recall)} of the {units} of wanted vehicles."]
+    sentences += [
+        f"With {_one_in(point.alarmed)} innocent {units} alarmed, the model finds {_percent(point.recall)}."
+        for point in _shown(view.models[-1].at_alarm_rates)
+    ]
+    return f'<p class="lead">{" ".join(sentences)}</p>'
+
+
+def _shown(points: list[RatePoint]) -> list[RatePoint]:
+    """The points at the alarm rates that the page names: one in a thousand, and one in a hundred."""
+    return [point for rate, point in zip(ALARM_RATES, points, strict=True) if rate in _SHOWN_ALARM_RATES]
+
+
+def _rules_table(view: View) -> str:
+    units = _PLURAL[view.unit]
+    rows = [
+        _row(
+            f"{escape(rule.name)}<small>{escape(RULES[rule.name])}</small>",
+            _with_interval(rule.recall),
+            _share_and_one_in(rule.alarmed),
+        )
+        for rule in view.rules
+    ]
+    for model in view.models:
+        rows += [
+            _row(
+                f"{escape(model.name)}<small>threshold {point.threshold:.2g}</small>",
+                _with_interval(point.recall),
+                _share_and_one_in(point.alarmed),
+                model=True,
+            )
+            for point in model.at_alarm_rates
+        ]
+    return _table(["An alarm is raised by", f"Wanted {units} found", f"Innocent {units} alarmed"], rows)
+
+
+def _threshold_text(evaluation: Evaluation) -> str:
+    settings = evaluation.settings
+    wanted = settings.reads_per_day * settings.hotlist_size / settings.vehicles
+    return (
+        f"<p>A match raises the alarm if its probability is at least the threshold. In a city with "
+        f"{settings.reads_per_day:,} reads a day, cameras and weather as in this sample, and a list of "
+        f"{settings.hotlist_size:,} of {settings.vehicles:,} vehicles, about {_count(wanted)} reads a day are of "
+        f"wanted vehicles, if these drive as much as others.</p>"
+    )
+
+
+def _threshold_table(evaluation: Evaluation) -> str:
+    settings = evaluation.settings
+    view = evaluation.views[0]
+    share = settings.hotlist_size / settings.vehicles
+    rows = []
+    for point in view.models[-1].at_thresholds:
+        wanted, innocent = alarms_per_day(point, settings.reads_per_day, share)
+        right = wanted / (wanted + innocent) if wanted + innocent else None
+        rows.append(
+            _row(
+                f"{point.threshold:g}",
+                _with_interval(point.recall),
+                _count(wanted),
+                _count(innocent) + _most_per_day(point, settings.reads_per_day, share),
+                "–" if right is None else f"{100 * right:.0f} %",
+            )
+        )
+    heads = ["Threshold", "Wanted reads found", "Found a day", "False alarms a day", "Alarms that are right"]
+    return _table(heads, rows)
+
+
+def alarms_per_day(point: RatePoint, reads_per_day: float, wanted_share: float) -> tuple[float, float]:
+    """(right alarms, false alarms) a day, of traffic in which `wanted_share` of the vehicles are listed."""
+    return (
+        reads_per_day * wanted_share * (point.recall.value or 0.0),
+        reads_per_day * (1 - wanted_share) * (point.alarmed.value or 0.0),
+    )
+
+
+def _most_per_day(point: RatePoint, reads_per_day: float, share: float) -> str:
+    if point.alarmed.high is None:
+        return ""
+    return f"<small>up to {_count(reads_per_day * (1 - share) * point.alarmed.high)}</small>"
+
+
+def _precision_note(evaluation: Evaluation) -> str:
+    none = [
+        point.threshold for point in evaluation.views[0].models[-1].at_thresholds if not (point.alarmed.value or 0.0)
+    ]
+    if not none:
+        return ""
+    return (
+        f'<p class="quiet">From {none[0]:g} on, no innocent read of this sample raised an alarm. That does not make '
+        f"it none in a city: a sample of {evaluation.reads:,} reads cannot show what happens once in a million.</p>"
+    )
+
+
+def _calibration_text(evaluation: Evaluation) -> str:
+    c = evaluation.calibration
+    if c.error.value is None:
+        return f"<p>No match had a probability of {c.floor:g} or more: there is nothing to believe.</p>"
+    bounds = ""
+    if c.error.low is not None and c.error.high is not None:
+        bounds = f" (95 % interval {100 * c.error.low:.1f} to {100 * c.error.high:.1f})"
+    ratio = c.log_loss_ratio.value
+    text = (
+        f"<p>Of matches that say 30 %, three in ten should be right. On average over the matches of real traffic that "
+        f"say {100 * c.floor:g} % or more, what they say and what comes true differ by "
+        f"<strong>{100 * c.error.value:.1f} points</strong>{bounds}: the expected calibration error.</p>"
+    )
+    if ratio is not None and c.log_loss.value is not None:
+        text += (
+            f"<p>A model that always said the same would be honest too, and useless. The log-loss tells them apart: "
+            f"{c.log_loss.value:.2g} nats a match, against {c.base_rate_log_loss:.2g} for always saying the base rate "
+            f"of {100 * c.base_rate:.2g} %, and {c.zero_log_loss:.2g} for always saying 0: the model's is "
+            f"{100 * ratio:.0f} % of the base rate's.</p>"
+        )
+    return text
+
+
+def _method(evaluation: Evaluation) -> str:
+    s = evaluation.settings
+    items = (
+        (
+            f"Each list holds {evaluation.listed_plates:,} of the sample's {evaluation.plates:,} plates, drawn at "
+            f"random, and random plates up to {s.hotlist_size:,}. Reads of the drawn plates are wanted, all others "
+            "innocent."
+        ),
+        (
+            "A wanted read is found if the match with its own plate raises the alarm; an innocent one is alarmed if "
+            "any match does. Reads in which no plate can be read count too: they are never found."
+        ),
+        (
+            f"Intervals hold 95 % of {s.replicates:,} samples of plates drawn from these with replacement: plates, not "
+            "reads, as reads of one plate fail together. At a given share of innocents alarmed, the threshold is "
+            "chosen on these same reads."
+        ),
+        (
+            f"Calibration weighs an innocent read as real traffic does: {s.vehicles:,} vehicles, {s.hotlist_size:,} of "
+            "them listed, where in this sample about every second one is."
+        ),
+        f"Random seed {s.seed}: the same command gives the same figures.",
+        *map(escape, evaluation.notes),
+    )
+    return "<ul>" + "".join(f"<li>{item}</li>" for item in items) + "</ul>"
+
+
+def _figure(svg: str, caption: str) -> str:
+    drawing = svg[svg.index("<svg") :]  # without the XML declaration, which HTML does not have
+    return f"<figure>{drawing}<figcaption>{caption}</figcaption></figure>"
+
+
+def _table(heads: list[str], rows: list[str]) -> str:
+    head = "".join(f"<th>{escape(h)}</th>" for h in heads)
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+
+
+def _row(*cells: str, model: bool = False) -> str:
+    kind = ' class="model"' if model else ""
+    return f"<tr{kind}>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _with_interval(figure: Interval) -> str:
+    if figure.value is None:
+        return "–"
+    if figure.low is None or figure.high is None:
+        return _percent(figure)
+    return f"{_percent(figure)}<small>{100 * figure.low:.1f} to {100 * figure.high:.1f}</small>"
+
+
+def _share_and_one_in(figure: Interval) -> str:
+    if figure.value is None:
+        return "–"
+    return f"{100 * figure.value:.2g} %<small>{_one_in(figure)}</small>"
+
+
+def _percent(figure: Interval) -> str:
+    return "–" if figure.value is None else f"{100 * figure.value:.1f} %"
+
+
+def _one_in(figure: Interval) -> str:
+    if not figure.value:
+        return "none"
+    one_in = 1 / figure.value
+    return "all" if one_in < 1.05 else f"one in {one_in:.1f}" if one_in < 10 else f"one in {_count(one_in)}"
+
+
+def _count(number: float) -> str:
+    """Two significant digits of a large number, one decimal of a small one: more would promise too much."""
+    if number >= 10:
+        digits = len(str(int(number))) - 2
+        return f"{round(number / 10**digits) * 10**digits:,}"
+    return f"{number:.1f}"
