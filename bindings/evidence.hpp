@@ -85,8 +85,7 @@ inline bool evidence_of_object(py::handle read, ReadEvidence& out, std::string& 
     const std::u32string raw = to_u32(text);
     Symbols canonical;
     const TextError error = normalize(std::span<const char32_t>(raw), TextKind::read, canonical);
-    if (error != TextError::none)
-        raise(make_error("ReadError", reason(error), py::arg("field") = "text"));
+    if (error != TextError::none) raise(make_error("ReadError", reason(error), py::arg("field") = "text"));
     if (is_text) {
         evidence_of(std::span<const char32_t>(raw), canonical.view(), out);
         return true;

@@ -55,7 +55,8 @@ void for_each_array(ChannelRates& rates, const Visit& visit) {
     visit("ratio_wrong", rates.ratio_wrong.data(), Shape{kLevels, bins});
     visit("ratio_merged", rates.ratio_merged.data(), Shape{kLevels, bins});
     visit("ratio_inserted", rates.ratio_inserted.data(), Shape{kLevels, bins});
-    visit("ratio_rank", &rates.ratio_rank[0][0], Shape{kClasses, static_cast<py::ssize_t>(ChannelRates::kRanks)});
+    visit("ratio_rank", &rates.ratio_rank[0][0],
+          Shape{kClasses, static_cast<py::ssize_t>(ChannelRates::kRanks)});
     visit("alternative", rates.alternative.data(), Shape{columns, columns});
 }
 

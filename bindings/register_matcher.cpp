@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <system_error>
@@ -18,10 +19,10 @@
 #include <vector>
 
 #include "columns.hpp"
+#include "evidence.hpp"
 #include "platewatch/batch.hpp"
 #include "platewatch/kernel.hpp"
 #include "platewatch/live_index.hpp"
-#include "evidence.hpp"
 #include "reads.hpp"
 #include "register.hpp"
 #include "text.hpp"
@@ -53,7 +54,8 @@ class ObjectScorer {
     ObjectScorer(const State& state, const ScoringModel& model) : state_(&state), model_(&model) {}
 
     // As MatchScorer::score. False if `chars` did not line up.
-    bool score(py::handle read, double min_probability, std::vector<Match>& matches, std::vector<Score>& scores) {
+    bool score(py::handle read, double min_probability, std::vector<Match>& matches,
+               std::vector<Score>& scores) {
         thread_local MatchScorer scorer;
         thread_local ReadEvidence evidence;
         std::string engine;
@@ -62,18 +64,59 @@ class ObjectScorer {
         return lined_up;
     }
 
+    // As MatchScorer::order.
+    bool order(py::handle read, std::vector<Match>& matches) {
+        thread_local MatchScorer scorer;
+        thread_local ReadEvidence evidence;
+        std::string engine;
+        evidence_of_object(read, evidence, engine);
+        return scorer.order(*state_, model_->table(engine), evidence, matches);
+    }
+
   private:
     const State* state_;
     const ScoringModel* model_;
 };
 
-// A match has its score from the start where the order of several went by it. The score of one alone is
-// worked out when it is asked for, as it takes longer than to find it.
+// A match's score takes longer than to find it, so it is worked out when it is first asked for, unless the
+// order needed it: that of plates goes by their likelihoods alone.
 struct PyMatch {
     struct Context {
         std::shared_ptr<const State> state;
         std::shared_ptr<const ScoringModel> model;
         py::object read;
+        std::vector<Match> matches;  // all of the read
+
+        // The scores once they are known. Threads that ask at once may each work them out: none waits for
+        // another with the GIL in its hands.
+        [[nodiscard]] Score score_of(std::uint32_t entry) const {
+            {
+                const std::scoped_lock lock(known_);
+                if (!scores_.empty()) return find(entry);
+            }
+            std::vector<Match> scored = matches;
+            std::vector<Score> scores;
+            ObjectScorer(*state, *model).score(read, 0, scored, scores);
+            const std::scoped_lock lock(known_);
+            scored_ = std::move(scored);
+            scores_ = std::move(scores);
+            return find(entry);
+        }
+
+      private:
+        [[nodiscard]] Score find(std::uint32_t entry) const {
+            const auto mine = std::ranges::find(scored_, entry, &Match::entry);
+            return scores_[static_cast<std::size_t>(mine - scored_.begin())];
+        }
+
+        mutable std::mutex known_;
+        mutable std::vector<Match> scored_;
+        mutable std::vector<Score> scores_;
+
+      public:
+        Context(std::shared_ptr<const State> s, std::shared_ptr<const ScoringModel> m, py::object r,
+                std::vector<Match> found)
+            : state(std::move(s)), model(std::move(m)), read(std::move(r)), matches(std::move(found)) {}
     };
 
     py::str entry_id, plate;
@@ -81,7 +124,7 @@ struct PyMatch {
     py::str category;
     py::object priority;
     std::optional<Score> known;
-    std::optional<Context> context;
+    std::shared_ptr<const Context> context;
     Match match;
 
     PyMatch(const State& state, const Match& found)
@@ -97,17 +140,15 @@ struct PyMatch {
         constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
         if (known) return *known;
         if (!context) return {kNone, kNone};
-        std::vector<Match> matches = {match};
-        std::vector<Score> scores;
-        ObjectScorer(*context->state, *context->model).score(context->read, 0, matches, scores);
-        return scores.front();
+        return context->score_of(match.entry);
     }
 
     [[nodiscard]] py::tuple fields() const {
         // What is not scored is equal to what is not scored, other than NaN.
         if (!known && !context) return py::make_tuple(entry_id, plate, edits, category, priority);
         const Score own = score();
-        return py::make_tuple(entry_id, plate, edits, category, priority, own.log_likelihood, own.probability);
+        return py::make_tuple(entry_id, plate, edits, category, priority, own.log_likelihood,
+                              own.probability);
     }
 };
 
@@ -126,9 +167,9 @@ struct EntryIds {
 using Entries = py::typing::Iterable<py::object>;
 using Microseconds = py::typing::Callable<Optional<py::int_>(py::object)>;
 using MaxEdits = Optional<py::int_>;
-using Columns = std::tuple<py::array_t<std::uint32_t>, py::array_t<std::uint32_t>, py::array_t<std::uint8_t>,
-                           py::array_t<double>, py::array_t<double>,
-                           py::typing::List<py::object>, EntryIds, std::size_t>;
+using Columns =
+    std::tuple<py::array_t<std::uint32_t>, py::array_t<std::uint32_t>, py::array_t<std::uint8_t>,
+               py::array_t<double>, py::array_t<double>, py::typing::List<py::object>, EntryIds, std::size_t>;
 
 // By hand, as pybind11 quotes all arguments of a call that it refuses, and with them the read.
 unsigned checked_edits(const MaxEdits& max_edits) {
@@ -298,8 +339,8 @@ class Matcher {
         index_->settle();
     }
 
-    [[nodiscard]] py::list match(py::handle read, const MaxEdits& max_edits, py::handle at,
-                                 bool alternatives, double min_probability) const {
+    [[nodiscard]] py::list match(py::handle read, const MaxEdits& max_edits, py::handle at, bool alternatives,
+                                 double min_probability) const {
         thread_local Index::Workspace workspace;
         thread_local std::vector<Query> queries;
         thread_local std::vector<Match> found;
@@ -315,8 +356,9 @@ class Matcher {
         if (found.empty()) return py::list();
         thread_local std::vector<Score> scores;
         scores.clear();
-        if (found.size() > 1 || min_probability > 0)
-            ObjectScorer(*state, *model_).score(read, min_probability, found, scores);
+        ObjectScorer scorer(*state, *model_);
+        const bool in_order = min_probability == 0 && (found.size() == 1 || scorer.order(read, found));
+        if (!in_order) scorer.score(read, min_probability, found, scores);
         return list(state, found, scores, py::reinterpret_borrow<py::object>(read));
     }
 
@@ -419,7 +461,8 @@ class Matcher {
         ReadParser parser(alternatives);
         std::size_t not_lined_up = 0;
         if (!batch.others.empty()) {
-            Batch others = match_others(*state, *column, time_of, call_time, k, parser, batch.others, refused);
+            Batch others =
+                match_others(*state, *column, time_of, call_time, k, parser, batch.others, refused);
             std::size_t in_scores = 0;
             if (score) others = score_others(*state, *column, min_probability, others, in_scores);
             // Whoever looks for alternatives has looked at every read; scoring only at those that match.
@@ -452,10 +495,13 @@ class Matcher {
     [[nodiscard]] py::list list(const std::shared_ptr<const State>& state, const std::vector<Match>& found,
                                 const std::vector<Score>& scores, const py::object& read) const {
         py::list matches(found.size());
+        std::shared_ptr<const PyMatch::Context> context;
+        if (scores.empty() && !found.empty())
+            context = std::make_shared<const PyMatch::Context>(state, model_, read, found);
         for (std::size_t i = 0; i < found.size(); ++i) {
             PyMatch match(*state, found[i]);
             if (scores.empty()) {
-                match.context = {state, model_, read};
+                match.context = context;
             } else {
                 match.known = scores[i];
             }
@@ -617,7 +663,8 @@ PLATEWATCH_KERNEL forces one; ValueError if this machine cannot run it.)");
     add_match_method(matcher);
     matcher
         .def(py::init(&Matcher::open), py::arg("snapshot"), py::arg("max_edits"), py::arg("microseconds"),
-             py::arg("model"), "snapshot: the path of one, to map. max_edits: None for the one that was saved.")
+             py::arg("model"),
+             "snapshot: the path of one, to map. max_edits: None for the one that was saved.")
         .def(py::init<const Entries&, const MaxEdits&, const Microseconds&, std::shared_ptr<ScoringModel>>(),
              py::arg("entries"), py::arg("max_edits"), py::arg("microseconds"), py::arg("model"),
              "entries: objects with the fields of platewatch.Entry. microseconds: turns a datetime into "

@@ -4,8 +4,8 @@
 #include <array>
 #include <atomic>
 #include <exception>
-#include <memory>
 #include <iterator>
+#include <memory>
 #include <thread>
 
 #include "platewatch/alternatives.hpp"
@@ -89,7 +89,7 @@ void match_rows(const State& state, const TextSource& source, std::span<const Ti
             if (scorer.matches.empty()) continue;
             evidence_of(texts[read - first], queries[query].text, scorer.raw, scorer.evidence);
             scorer.scorer.score(state, scoring.model->table(""), scorer.evidence, scoring.min_probability,
-                             scorer.matches, scorer.scores);
+                                scorer.matches, scorer.scores);
             append_matches(scorer.matches, scorer.scores, out);
         }
     }

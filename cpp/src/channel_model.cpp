@@ -95,7 +95,9 @@ void add_event(const KnownPlate& plate, const ReadView& read, std::size_t level,
     if (arc.i == 0 && arc.j == 0 && plate.may_lose_region()) counts.region_kept[level] += weight;
     const auto c = static_cast<std::size_t>(plate.symbol_class(arc.i));
     const std::size_t edge = is_edge(arc.i, n), column = plate.column(arc.i);
-    const auto count_wrong = [&](std::size_t j, double share) { counts.ratio_wrong[level * read.table().bins() + read[j].bin] += share; };
+    const auto count_wrong = [&](std::size_t j, double share) {
+        counts.ratio_wrong[level * read.table().bins() + read[j].bin] += share;
+    };
     if (arc.kind != Kind::merge && arc.i + 1 < n)
         counts.unmerged[level][c][static_cast<std::size_t>(plate.symbol_class(arc.i + 1))] += weight;
     switch (arc.kind) {
@@ -115,7 +117,8 @@ void add_event(const KnownPlate& plate, const ReadView& read, std::size_t level,
             const double sum = shares[0] + shares[1] + shares[2];
             counts.merge[level][c][next] += weight;
             for (std::size_t as = 0; as < 3; ++as) counts.merged_as[c][next][as] += weight * shares[as] / sum;
-            counts.ratio_merged[level * read.table().bins() + read[arc.j].bin] += weight * (shares[0] + shares[1]) / sum;
+            counts.ratio_merged[level * read.table().bins() + read[arc.j].bin] +=
+                weight * (shares[0] + shares[1]) / sum;
             count_wrong(arc.j, weight * shares[2] / sum);
             return;
         }
@@ -144,8 +147,8 @@ std::size_t rank_of(const Evidence& evidence, std::size_t alternative) noexcept 
     // Beside the character's own, as recognisers do not agree on a scale.
     const float share = evidence.alternatives[alternative].p / std::max(evidence.p, 0.01F);
     constexpr std::array<float, ChannelRates::kRanks - 2> kShares = {0.3F, 0.1F, 0.03F, 0.01F};
-    return static_cast<std::size_t>(std::ranges::find_if(kShares, [&](float least) { return share > least; }) -
-                                    kShares.begin());
+    return static_cast<std::size_t>(
+        std::ranges::find_if(kShares, [&](float least) { return share > least; }) - kShares.begin());
 }
 
 double class_size(SymbolClass c) noexcept {
@@ -217,11 +220,13 @@ ChannelTable ChannelTable::with_symbols(std::span<const char32_t> more) const {
         return i < symbols.size() && from[i] >= symbols_.size() ? 1 / column_size(from[i]) : 1.0;
     };
     ChannelRates rates = rates_;
-    const auto reorder = [&](std::vector<double>& values, std::size_t rows, const auto& row_of, bool characters) {
+    const auto reorder = [&](std::vector<double>& values, std::size_t rows, const auto& row_of,
+                             bool characters) {
         std::vector<double> out(rows * columns);
         for (std::size_t r = 0; r < rows; ++r) {
             for (std::size_t i = 0; i < columns; ++i)
-                out[r * columns + i] = values[row_of(r) * this->columns() + from[i]] * (characters ? share(i) : 1);
+                out[r * columns + i] =
+                    values[row_of(r) * this->columns() + from[i]] * (characters ? share(i) : 1);
         }
         values = std::move(out);
     };
@@ -250,10 +255,11 @@ ReadView::ReadView(const ChannelTable& table, const ReadEvidence& read) : table_
     const ChannelRates& rates = table.rates();
     characters_.reserve(read.size());
     for (const Evidence& evidence : read.view()) {
-        const std::size_t column = table.column(evidence.c),
-                          bin = table.bin(evidence.p);
+        const std::size_t column = table.column(evidence.c), bin = table.bin(evidence.p);
         const double share = 1 / table.column_size(column);
-        Character character{evidence.c, static_cast<std::uint32_t>(column), static_cast<std::uint32_t>(bin), {}, {}, {}, {}, share};
+        Character character{
+            evidence.c, static_cast<std::uint32_t>(column), static_cast<std::uint32_t>(bin), {}, {}, {}, {},
+            share};
         for (std::size_t l = 0; l < ChannelRates::kLevels; ++l) {
             const std::size_t at = l * table.bins() + bin;
             character.right[l] = rates.ratio_right[at];
@@ -277,13 +283,15 @@ double ReadView::as_right(std::size_t j, std::size_t level, std::size_t column) 
     return table_->rates().right[level * table_->columns() + column] * characters_[j].right[level];
 }
 
-double ReadView::confused(std::size_t j, std::size_t level, char32_t symbol, std::size_t column) const noexcept {
+double ReadView::confused(std::size_t j, std::size_t level, char32_t symbol,
+                          std::size_t column) const noexcept {
     const Character& character = characters_[j];
     double ratio = 1;
     if ((*read_)[j].has_alternatives) {
         const std::size_t r = rank(j, symbol);
         const double often = table_->rates().alternative[character.column * table_->columns() + column];
-        ratio = table_->rates().ratio_rank[static_cast<std::size_t>(class_of(symbol))][r] / (r + 1 == ChannelRates::kRanks ? 1 - often : often);
+        ratio = table_->rates().ratio_rank[static_cast<std::size_t>(class_of(symbol))][r] /
+                (r + 1 == ChannelRates::kRanks ? 1 - often : often);
     }
     return table_->rates().confusion[column * table_->columns() + character.column] * character.share *
            character.wrong[level] * ratio;
@@ -331,7 +339,8 @@ double count_events(const ReadView& read, std::u32string_view plate, ChannelRate
                     if (!(weight > 0)) return;
                     add_event(known, read, level, arc, weight, counts);
                     if (arc.kind == ChannelEvent::Kind::right && !known.is_right(i, j)) {
-                        counts.ratio_rank[static_cast<std::size_t>(known.symbol_class(i))][read.rank(j, plate[i])] += weight;
+                        counts.ratio_rank[static_cast<std::size_t>(known.symbol_class(i))]
+                                         [read.rank(j, plate[i])] += weight;
                     }
                 });
             }

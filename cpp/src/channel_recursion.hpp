@@ -5,8 +5,8 @@
 //   std::size_t size() const;
 //   SymbolClass symbol_class(std::size_t i) const;
 //   double one(i, j), split(i, j) const;       P(characters j.. | symbol i is read so), with evidence
-//   std::array<double, 3> merge(i, j) const;  the same for symbols i and i + 1: the first, the second, another
-//   bool may_lose_region() const;
+//   std::array<double, 3> merge(i, j) const;  the same for symbols i and i + 1: the first, the second,
+//   another bool may_lose_region() const;
 #pragma once
 
 #include <algorithm>

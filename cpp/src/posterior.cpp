@@ -22,13 +22,16 @@ std::u32string canonical(const ReadEvidence& read) {
     return text;
 }
 
-// What the order goes by: finer differences are rounding.
-long long rounded(double probability) noexcept { return std::llround(probability * 1e9); }
+// What the order goes by, as it is that of the probabilities: a weight times a likelihood. Finer differences
+// are rounding.
+long long rounded(double joint) noexcept {
+    constexpr double kLeast = 1e-300;
+    return std::llround(std::log(std::max(joint, kLeast)) * 1e9);
+}
 
 template <class Item>
 bool comes_before(const State& state, const Item& a, const Item& b) {
-    const long long p = rounded(a.score.probability), q = rounded(b.score.probability);
-    if (p != q) return p > q;
+    if (a.rank != b.rank) return a.rank > b.rank;
     if (a.match.edits != b.match.edits) return a.match.edits < b.match.edits;
     return state.segments().size() == 1 ? a.match.entry < b.match.entry
                                         : state.id(a.match.entry) < state.id(b.match.entry);
@@ -52,13 +55,14 @@ std::size_t MatchScorer::plate_of(std::string_view utf8, float weight) {
         plate.text.clear();
     plate.weight = static_cast<double>(weight);
     plate.likelihood = plate.text.empty() ? 0 : scorer_.likelihood(plate.text);
-    // The contract forgives a mark that the list lacks: so the plate is as listed, or has the mark that was read.
+    // The contract forgives a mark that the list lacks: so the plate is as listed, or has the mark that was
+    // read.
     constexpr double kMarkOmitted = 0.5;
     constexpr std::size_t kLeastBehindMark = 5;
     if (!mark_.empty() && !has_region_mark(plate.text) && plate.text.size() >= kLeastBehindMark &&
         plate.text.size() + mark_.size() <= kMaxSymbols) {
-        plate.likelihood = (1 - kMarkOmitted) * plate.likelihood +
-                           kMarkOmitted * scorer_.likelihood(mark_ + plate.text);
+        plate.likelihood =
+            (1 - kMarkOmitted) * plate.likelihood + kMarkOmitted * scorer_.likelihood(mark_ + plate.text);
     }
     return texts_.size() - 1;
 }
@@ -67,7 +71,8 @@ std::size_t MatchScorer::plate_of(std::string_view utf8, float weight) {
 double MatchScorer::read_right(const ScoringTable& table, const ReadEvidence& read) {
     const std::u32string plate = canonical(read);
     const auto listed = std::span(plates_).first(texts_.size());
-    if (plate.size() > kMaxSymbols || std::ranges::find(listed, plate, &Plate::text) != listed.end()) return 0;
+    if (plate.size() > kMaxSymbols || std::ranges::find(listed, plate, &Plate::text) != listed.end())
+        return 0;
     const double vehicles = table.registered(plate);
     return vehicles > 0 ? vehicles * scorer_.likelihood(plate) : 0;
 }
@@ -88,7 +93,7 @@ void MatchScorer::score_pattern(std::string_view utf8, double others, double lis
 
 // All texts within one edit of one, and it with each word that recognisers lose in front.
 static void add_neighbours(const std::u32string& text, const PopulationTrie& population,
-                    std::vector<std::u32string>& out) {
+                           std::vector<std::u32string>& out) {
     const std::span<const char32_t> symbols = population.alphabet().symbols();
     out.push_back(text);
     for (std::size_t i = 0; i <= text.size(); ++i) {
@@ -152,7 +157,8 @@ double PassScorer::others(std::span<const std::u32string> listed) {
     return sum + rest;
 }
 
-double PassScorer::posterior(std::span<const PassRead> reads, double frame_weight, std::u32string_view plate) {
+double PassScorer::posterior(std::span<const PassRead> reads, double frame_weight,
+                             std::u32string_view plate) {
     set_reads(reads, frame_weight);
     const double own = reads.front().table->registered(plate) * likelihood(plate);
     const std::u32string known(plate);
@@ -167,14 +173,16 @@ void PassScorer::score(const State& state, std::span<const PassRead> reads, doub
     struct Item {
         Match match;
         std::u32string plate;
-        double weight, likelihood;
+        double weight;
         Score score;
+        long long rank;
     };
     std::vector<Item> items;
     std::vector<std::u32string> listed;
     for (const Match& match : matches) {
         if (state.is_pattern(match.entry)) continue;
-        Item& item = items.emplace_back(Item{match, {}, static_cast<double>(state.weight(match.entry)), 0, {}});
+        Item& item =
+            items.emplace_back(Item{match, {}, static_cast<double>(state.weight(match.entry)), {}, 0});
         if (!decode_utf8(state.plate(match.entry), [&](char32_t c) { item.plate += c; }) ||
             item.plate.size() > kMaxSymbols)
             item.plate.clear();
@@ -197,8 +205,10 @@ void PassScorer::score(const State& state, std::span<const PassRead> reads, doub
     all += others(listed);
     for (Item& item : items) {
         if (item.plate.empty()) continue;
-        const auto i = static_cast<std::size_t>(std::ranges::lower_bound(listed, item.plate) - listed.begin());
+        const auto i =
+            static_cast<std::size_t>(std::ranges::lower_bound(listed, item.plate) - listed.begin());
         item.score = {std::log(likelihoods[i]), weights[i] * likelihoods[i] / all};
+        item.rank = rounded(weights[i] * likelihoods[i]);
     }
     std::erase_if(items, [&](const Item& item) { return item.score.probability < min_probability; });
     std::ranges::sort(items, [&](const Item& a, const Item& b) { return comes_before(state, a, b); });
@@ -209,21 +219,40 @@ void PassScorer::score(const State& state, std::span<const PassRead> reads, doub
     }
 }
 
+void MatchScorer::set_read(const ScoringTable& table, const ReadEvidence& read) {
+    scorer_.set_read(table, read);
+    texts_.clear();
+    items_.clear();
+    mark_.clear();
+    if (const std::u32string text = canonical(read); has_region_mark(text))
+        mark_ = text.substr(0, kRegionMarkSize);
+}
+
+bool MatchScorer::order(const State& state, const ScoringTable& table, const ReadEvidence& read,
+                        std::vector<Match>& matches) {
+    const auto is_pattern = [&](const Match& match) { return state.is_pattern(match.entry); };
+    if (std::ranges::any_of(matches, is_pattern)) return false;
+    set_read(table, read);
+    for (const Match& match : matches)
+        items_.push_back({match, {}, plate_of(state.plate(match.entry), state.weight(match.entry)), 0});
+    for (Item& item : items_)
+        item.rank = rounded(plates_[item.plate].weight * plates_[item.plate].likelihood);
+    std::ranges::sort(items_, [&](const Item& a, const Item& b) { return comes_before(state, a, b); });
+    std::ranges::transform(items_, matches.begin(), &Item::match);
+    return true;
+}
+
 void MatchScorer::score(const State& state, const ScoringTable& table, const ReadEvidence& read,
                         double min_probability, std::vector<Match>& matches, std::vector<Score>& scores) {
     scores.clear();
-    texts_.clear();
-    items_.clear();
     if (matches.empty()) return;
-    scorer_.set_read(table, read);
-    mark_.clear();
-    if (const std::u32string text = canonical(read); has_region_mark(text)) mark_ = text.substr(0, kRegionMarkSize);
+    set_read(table, read);
     bool has_pattern = false;
     for (const Match& match : matches) {
         const std::string_view text = state.plate(match.entry);
         const bool pattern = state.is_pattern(match.entry);
         has_pattern = has_pattern || pattern;
-        items_.push_back({match, {}, pattern ? kPattern : plate_of(text, state.weight(match.entry))});
+        items_.push_back({match, {}, pattern ? kPattern : plate_of(text, state.weight(match.entry)), 0});
     }
     // Sums are taken in the order of the plates, so that they do not depend on that of the matches.
     order_.resize(texts_.size());
@@ -253,12 +282,14 @@ void MatchScorer::score(const State& state, const ScoringTable& table, const Rea
     for (Item& item : items_) {
         if (item.plate == kPattern) {
             score_pattern(state.plate(item.match.entry), others, listed, item.score);
+            item.rank = rounded(item.score.probability * (listed + others));
             continue;
         }
         const Plate& plate = plates_[item.plate];
         item.score.log_likelihood = std::log(plate.likelihood);
         const double all = listed + others;
         item.score.probability = all > 0 ? plate.weight * plate.likelihood / all : 0;
+        item.rank = rounded(plate.weight * plate.likelihood);
     }
     std::erase_if(items_, [&](const Item& item) { return item.score.probability < min_probability; });
     std::ranges::sort(items_, [&](const Item& a, const Item& b) { return comes_before(state, a, b); });

@@ -60,16 +60,14 @@ void PopulationTrie::add_words(std::uint32_t rest, const VehicleClass& vehicles)
     const double share = vehicles.vehicles / static_cast<double>(vehicles.words.size());
     for (const auto& [second, firsts] : fronts) {
         const bool kept = !vehicles.words_may_be_lost;
-        const std::uint32_t behind = add({.parent = rest, .from_start = 1, .kept_word = kept}, {{second, 1.0}});
+        const std::uint32_t behind =
+            add({.parent = rest, .from_start = 1, .kept_word = kept}, {{second, 1.0}});
         VehicleClass::Position position;
         for (const char32_t first : firsts)
             position.emplace_back(first, 1 / static_cast<double>(firsts.size()));
-        const std::uint32_t front = add({.parent = behind,
-                                         .from_start = 0,
-                                         .first = true,
-                                         .may_be_lost = !kept,
-                                         .kept_word = kept},
-                                        position);
+        const std::uint32_t front =
+            add({.parent = behind, .from_start = 0, .first = true, .may_be_lost = !kept, .kept_word = kept},
+                position);
         nodes_[front].starts += share * static_cast<double>(firsts.size());
     }
 }
@@ -146,8 +144,7 @@ ScoringTable::ScoringTable(const ChannelTable& table, std::shared_ptr<const Popu
         ratio_inserted_.push_back(both(rates.ratio_inserted[b], rates.ratio_inserted[bins + b]));
         ratio_merged_.push_back(both(rates.ratio_merged[b], rates.ratio_merged[bins + b]));
     }
-    for (std::size_t c = 0; c < columns_; ++c)
-        inserted_.push_back(rates.inserted[c] / table_.column_size(c));
+    for (std::size_t c = 0; c < columns_; ++c) inserted_.push_back(rates.inserted[c] / table_.column_size(c));
     for (auto& values : confused_) values.resize(columns_ * columns_);
     as_alternative_.resize(columns_ * columns_);
     const auto class_of_column = [&](std::size_t s) {
@@ -209,14 +206,13 @@ ScoringTable::ScoringTable(const ChannelTable& table, std::shared_ptr<const Popu
 
 // The shares of a pair that is merged take the weight of the other one of the pair.
 auto ScoringTable::step(SymbolClass c, bool first, bool last, SymbolClass next, double weight,
-                      double next_weight) const noexcept -> Step {
+                        double next_weight) const noexcept -> Step {
     const auto number = static_cast<std::size_t>(c);
     const auto& outcomes = outcomes_[number][first || last ? 1 : 0];
     Step step;
     step.gap = first ? 1 : 0;
     step.on = 1 - insertion_[step.gap];
-    const Levels merge =
-        last ? Levels{0, 0} : step.on * merge_[number][static_cast<std::size_t>(next)];
+    const Levels merge = last ? Levels{0, 0} : step.on * merge_[number][static_cast<std::size_t>(next)];
     const Levels alone = step.on - merge;
     step.one = alone * outcomes.one;
     step.deletion = alone * outcomes.deletion * weight;
@@ -281,7 +277,8 @@ void ReadScorer::set_read(const ScoringTable& table, const ReadEvidence& read) n
         character.merged = table.ratio_merged_[bin];
         const Levels inserted = table.inserted_[character.column] * table.ratio_inserted_[bin];
         for (std::size_t edge = 0; edge < 2; ++edge) inserted_[edge][j] = table.insertion_[edge] * inserted;
-        begins_with_word_ = begins_with_word_ || (j < kMostInFront + 2 && class_of(evidence.c) != SymbolClass::digit);
+        begins_with_word_ =
+            begins_with_word_ || (j < kMostInFront + 2 && class_of(evidence.c) != SymbolClass::digit);
         has_letter_ = has_letter_ || class_of(evidence.c) == SymbolClass::letter;
         character.listed = evidence.has_alternatives ? 1 : 0;
         character.alternatives = 0;
@@ -376,8 +373,8 @@ void ReadScorer::end_row(Row& out) const noexcept {
 }
 
 inline void ReadScorer::go_on(const Step& step, const Emission& emission, SymbolClass c, const Emission* next,
-                       const Row& behind, const Row* behind_next, std::size_t begin, std::size_t end,
-                       Row& out) noexcept {
+                              const Row& behind, const Row* behind_next, std::size_t begin, std::size_t end,
+                              Row& out) noexcept {
     const Row &split = splits(c), &inserted = inserted_[step.gap];
     out[end + 1] = out[end + 2] = Levels{0, 0};
     if (begin > 0) out[begin - 1] = Levels{0, 0};
@@ -487,9 +484,9 @@ double ReadScorer::background() noexcept {
         const bool is_last = node.parent == PopulationTrie::kEnd;
         const auto* parent = is_last ? nullptr : &nodes[node.parent];
         const Row* behind = is_last ? &end : &node_rows_[node.parent];
-        const Row* behind_next = is_last                                    ? nullptr
+        const Row* behind_next = is_last                                  ? nullptr
                                  : parent->parent == PopulationTrie::kEnd ? &end
-                                                                            : &node_rows_[parent->parent];
+                                                                          : &node_rows_[parent->parent];
         const Emission& emission = set_emission(node.set, std::min(m, last + 1));
         const Emission* next = is_last ? nullptr : &set_emission(parent->set, std::min(m, last + 1));
         const Step& step = table_->node_steps_[number];
@@ -547,7 +544,7 @@ void ReadScorer::walk(const Walk& from, Fitting& sums) {
                 emission.weight += share;
             }
             const Step step = table_->step(set.symbol_class, node.first, is_last, next_class, emission.weight,
-                                         is_last ? 1 : from.emission->weight);
+                                           is_last ? 1 : from.emission->weight);
             Row row;
             go_on(step, emission, set.symbol_class, from.emission, *from.row, from.behind, 0, size_, row);
             const double vehicles = from.vehicles * emission.weight;

@@ -30,7 +30,8 @@ inline ChannelRates plain_rates(std::size_t columns) {
             }
             for (std::size_t next = 0; next < kSymbolClasses; ++next) {
                 rates.merge[l][c][next] = noise / (4 + static_cast<double>(c + 2 * next));
-                rates.merged_as[c][next] = {0.3 + 0.1 * static_cast<double>(c), 0.4, 0.3 - 0.1 * static_cast<double>(c)};
+                rates.merged_as[c][next] = {0.3 + 0.1 * static_cast<double>(c), 0.4,
+                                            0.3 - 0.1 * static_cast<double>(c)};
             }
         }
         rates.insertion[l] = {noise / 3, noise};

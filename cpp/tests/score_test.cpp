@@ -35,7 +35,10 @@ Population small_population() {
     population.classes = {
         {"seven", 500, {}, false, {alike(U"12"), digit, alike(U"가거"), digit, _(U'0'), _(U'1'), _(U'2')}},
         {"six", 90, {}, false, {digit, {{U'가', 0.9}, {U'힣', 0.1}}, digit, _(U'0'), _(U'1'), _(U'2')}},
-        {"with a mark", 40, {U"서울", U"경기", U"경북"}, true,
+        {"with a mark",
+         40,
+         {U"서울", U"경기", U"경북"},
+         true,
          {digit, digit, _(U'거'), alike(U"01"), _(U'0'), _(U'1'), _(U'2')}},
         {"with a word", 5, {U"외교"}, false, {digit, _(U'1'), _(U'0'), _(U'1'), _(U'2')}},
     };
@@ -83,7 +86,8 @@ ReadEvidence random_read(Random& random, std::size_t size) {
         evidence.has_alternatives = below(random, 2) == 0;
         for (const char32_t symbol : {U'1', U'거', U'Q'}) {
             if (!evidence.has_alternatives || symbol == evidence.c || below(random, 2) == 0) continue;
-            evidence.alternatives[evidence.alternative_count++] = {symbol, static_cast<float>(below(random, 60)) / 100};
+            evidence.alternatives[evidence.alternative_count++] = {
+                symbol, static_cast<float>(below(random, 60)) / 100};
         }
     }
     return read;
@@ -153,7 +157,8 @@ TEST(ReadScorer, FittingIsTheSumOverWhatAPatternAdmits) {
     const ScoringTable table = scoring(population);
     const auto plates = all_plates(population);
     ReadScorer scorer;
-    for (const char* text : {"1?가*", "*12", "경*거*2", "[12]0[가거]?012", "*", "서울01거1012", "*0*1*", "777"}) {
+    for (const char* text :
+         {"1?가*", "*12", "경*거*2", "[12]0[가거]?012", "*", "서울01거1012", "*0*1*", "777"}) {
         Pattern pattern;
         ASSERT_EQ(parse_pattern(std::string_view(text), pattern), PatternError::none);
         for (int round = 0; round < 20; ++round) {
@@ -177,7 +182,8 @@ TEST(ScoringTable, RegisteredIsThatOfThePopulation) {
     const ScoringTable table = scoring(population);
     for (const std::u32string& plate : all_plates(population))
         EXPECT_NEAR(table.registered(plate), registered(population, plate), 1e-12);
-    for (const char32_t* plate : {U"", U"9", U"10가", U"서울", U"서경01거02", U"가나다라마바사아자차카타파하거너"})
+    for (const char32_t* plate :
+         {U"", U"9", U"10가", U"서울", U"서경01거02", U"가나다라마바사아자차카타파하거너"})
         EXPECT_EQ(table.registered(plate), 0) << to_utf8(plate);
     EXPECT_DOUBLE_EQ(table.registered(U"10가1012"), 500.0 / (2 * 3 * 2 * 3));
     EXPECT_DOUBLE_EQ(table.registered(U"1힣1012"), 90 * 0.1 / 9);
@@ -195,8 +201,9 @@ class Posterior : public testing::Test {
     }
 
     // Entry ids with their scores, in order.
-    std::vector<std::pair<std::string, Score>> score(std::vector<IndexEntry> entries, std::u32string_view read,
-                                                     double min_probability = 0, unsigned k = 2) {
+    std::vector<std::pair<std::string, Score>> score(std::vector<IndexEntry> entries,
+                                                     std::u32string_view read, double min_probability = 0,
+                                                     unsigned k = 2) {
         const LiveIndex live{Index(std::move(entries))};
         const auto state = live.state();
         const Query query{0, 0, Symbols(read)};
@@ -249,8 +256,8 @@ TEST_F(Posterior, TwoAgenciesThatListOneVehicleShareItsProbability) {
 }
 
 TEST_F(Posterior, WhatCannotReachTheMinimumIsLeftOut) {
-    const std::vector<IndexEntry> entries = {entry("a", U"10가1012"), entry("b", U"12가1012"), entry("c", U"12거2012"),
-                                             entry("d", U"0012012")};
+    const std::vector<IndexEntry> entries = {entry("a", U"10가1012"), entry("b", U"12가1012"),
+                                             entry("c", U"12거2012"), entry("d", U"0012012")};
     for (const char32_t* read : {U"10가1012", U"10가2012", U"1001012", U"00가2012", U"12거012", U"0012012"}) {
         const auto all = score(entries, read);
         for (const double least : {1e-6, 1e-3, 0.01, 0.1, 0.5}) {
@@ -283,7 +290,8 @@ TEST_F(Posterior, APatternIsAsProbableAsThePlatesThatItAdmits) {
 
 TEST_F(Posterior, OfManyMatchesTheOrderIsByProbabilityThenEditsThenId) {
     std::vector<IndexEntry> entries;
-    for (const char32_t* plate : {U"10가1012", U"11가1012", U"12가1012", U"20가1012", U"10거1012", U"10가0012"}) {
+    for (const char32_t* plate :
+         {U"10가1012", U"11가1012", U"12가1012", U"20가1012", U"10거1012", U"10가0012"}) {
         const std::string id = to_utf8(plate);
         entries.push_back(entry("z" + id, plate));
         entries.push_back(entry("a" + id, plate));

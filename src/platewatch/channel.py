@@ -485,7 +485,7 @@ def _maximise(counts: Rates, symbols: str, general: Rates | None, usual: tuple[F
         at_any_level = _backed_off(counts[name].sum(axis=0), often, _BIN_WEIGHT)
         ratio = _backed_off(counts[name], at_any_level, _LEVEL_WEIGHT) / often
         ratio[:, -1] = 1.0  # no confidence says nothing
-        rates[name] = ratio ** _CONFIDENCE_POWER
+        rates[name] = ratio**_CONFIDENCE_POWER
     rates["alternative"], usual_ranks = usual
     ranks = counts["ratio_rank"].sum(axis=0) + 1
     of_any_class = ranks / ranks.sum() if general is None else general["ratio_rank"] * usual_ranks

@@ -43,8 +43,8 @@ struct Batch {
     // One item a match, in the order row, then edits and id, or, scored, probability, edits and id.
     std::vector<std::uint32_t> read, entry;
     std::vector<std::uint8_t> edits;
-    std::vector<BadText> bad;           // ascending by row
-    std::vector<std::uint32_t> others;  // rows without a text, ascending
+    std::vector<BadText> bad;                                   // ascending by row
+    std::vector<std::uint32_t> others;                          // rows without a text, ascending
     std::vector<double> log_likelihood = {}, probability = {};  // one a match; empty without scoring
 };
 

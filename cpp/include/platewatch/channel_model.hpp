@@ -44,7 +44,7 @@ struct ChannelRates {
 
     Of<double, kLevels> level = {};
     using ByPair = Of<Of<double, kSymbolClasses>, kSymbolClasses>;  // [class][class of the next symbol]
-    Of<ByPair, kLevels> merge = {}, unmerged = {};  // unmerged: counts only
+    Of<ByPair, kLevels> merge = {}, unmerged = {};                  // unmerged: counts only
     // Of a merged pair, what the character is: the first symbol, the second, another.
     Of<Of<Of<double, 3>, kSymbolClasses>, kSymbolClasses> merged_as = {};
     Of<ByPlace, kLevels> one = {}, deletion = {}, split = {};  // what becomes of a symbol that is not merged
@@ -55,11 +55,13 @@ struct ChannelRates {
     std::vector<double> right, wrong;           // [level][column]: a symbol read as one character
     std::vector<double> confusion;              // [column of the symbol][column of the character], if wrong
     std::vector<double> inserted;               // [column]
-    std::vector<double> split_first, split_second;                 // [class][column]
+    std::vector<double> split_first, split_second;  // [class][column]
     // [level][bin]; the last bin is for no confidence.
     std::vector<double> ratio_right, ratio_wrong, ratio_inserted, ratio_merged;
-    Of<Of<double, kRanks>, kSymbolClasses> ratio_rank = {};  // [class of the true symbol], if it is read wrong
-    std::vector<double> alternative;  // [column of the character][of a symbol]: how often it is an alternative
+    Of<Of<double, kRanks>, kSymbolClasses> ratio_rank =
+        {};  // [class of the true symbol], if it is read wrong
+    std::vector<double>
+        alternative;  // [column of the character][of a symbol]: how often it is an alternative
 
     explicit ChannelRates(std::size_t columns = 0, std::size_t bins = 0);
 };
@@ -106,8 +108,9 @@ class ReadView {
     struct Character {
         char32_t c;
         std::uint32_t column, bin;
-        std::array<double, ChannelRates::kLevels> right, wrong, inserted, merged;  // ratios; of inserted: times the probability of the character
-        double share;                   // one code point's of its column
+        std::array<double, ChannelRates::kLevels> right, wrong, inserted,
+            merged;    // ratios; of inserted: times the probability of the character
+        double share;  // one code point's of its column
     };
 
     [[nodiscard]] std::size_t size() const noexcept { return characters_.size(); }
@@ -120,7 +123,8 @@ class ReadView {
     [[nodiscard]] double as_wrong(std::size_t j, std::size_t level, char32_t symbol,
                                   std::size_t column) const noexcept;
     // The same for a symbol known to be read wrong.
-    [[nodiscard]] double confused(std::size_t j, std::size_t level, char32_t symbol, std::size_t column) const noexcept;
+    [[nodiscard]] double confused(std::size_t j, std::size_t level, char32_t symbol,
+                                  std::size_t column) const noexcept;
     [[nodiscard]] double split(std::size_t j, std::size_t level, SymbolClass c) const noexcept;
 
   private:

@@ -24,8 +24,8 @@ struct Evidence {
         float p = 0;
     };
 
-    char32_t c = 0;   // a canonical symbol, or a mark that normalisation drops
-    float p = -1;     // confidence, 0 to 1; negative: none given
+    char32_t c = 0;                 // a canonical symbol, or a mark that normalisation drops
+    float p = -1;                   // confidence, 0 to 1; negative: none given
     bool has_alternatives = false;  // the recogniser lists them, though there may be none
     std::uint8_t alternative_count = 0;
     std::array<Alternative, kMostAlternatives> alternatives = {};  // of other symbols, likeliest first

@@ -104,7 +104,9 @@ class Index {
         return names_[2 * std::size_t{entry} + 1];
     }
     // Asks for what plate() and id() will touch, in two steps.
-    void prefetch_names_place(std::uint32_t entry) const noexcept { names_.prefetch_place(2 * std::size_t{entry}); }
+    void prefetch_names_place(std::uint32_t entry) const noexcept {
+        names_.prefetch_place(2 * std::size_t{entry});
+    }
     void prefetch_names(std::uint32_t entry) const noexcept { names_.prefetch_text(2 * std::size_t{entry}); }
     [[nodiscard]] Validity validity(std::uint32_t entry) const noexcept {
         return validity_.empty() ? Validity{} : validity_[entry];
@@ -207,8 +209,8 @@ class Index {
     // Of each entry; empty where all have the default.
     Array<Validity> validity_;
     StringPool categories_;
-    Array<std::uint32_t> category_;             // the place in categories_
-    Array<std::int32_t> priority_;              // kNoPriority if it has none
+    Array<std::uint32_t> category_;  // the place in categories_
+    Array<std::int32_t> priority_;   // kNoPriority if it has none
     Array<float> weight_;
     std::shared_ptr<const Snapshot> snapshot_;  // that the arrays lie in, if they do
 };

@@ -21,7 +21,7 @@ struct VehicleClass {
     double vehicles = 0;
     // The plate begins with one of these, all alike likely; each of two symbols. None: it has no word.
     std::vector<std::u32string> words = {};
-    bool words_may_be_lost = false;  // as recognisers lose a region mark
+    bool words_may_be_lost = false;        // as recognisers lose a region mark
     std::vector<Position> positions = {};  // behind the word
 };
 

@@ -27,6 +27,11 @@ class MatchScorer {
     void score(const State& state, const ScoringTable& table, const ReadEvidence& read,
                double min_probability, std::vector<Match>& matches, std::vector<Score>& scores);
 
+    // Puts the matches in the same order, which takes no background; false, and nothing is done, if one is of
+    // a pattern.
+    bool order(const State& state, const ScoringTable& table, const ReadEvidence& read,
+               std::vector<Match>& matches);
+
   private:
     struct Plate {  // distinct
         std::u32string text;
@@ -36,9 +41,11 @@ class MatchScorer {
         Match match;
         Score score;
         std::size_t plate;  // kPattern: none
+        long long rank;
     };
     static constexpr std::size_t kPattern = ~std::size_t{0};
 
+    void set_read(const ScoringTable& table, const ReadEvidence& read);
     [[nodiscard]] std::size_t plate_of(std::string_view utf8, float weight);
     [[nodiscard]] double read_right(const ScoringTable& table, const ReadEvidence& read);
     void score_pattern(std::string_view utf8, double others, double listed, Score& score);
@@ -61,13 +68,13 @@ struct PassRead {
 //   P(e | r_1 .. r_n) = w_e prod_j P(r_j | e)^a / (sum of the same over the listed plates + B),
 //   B = sum over unlisted plates t of registered(t) prod_j P(r_j | t)^a + what is left.
 // It is the same t for all reads: three reads with one mistake are one mistake. `a` below 1 discounts frames,
-// which fail together. The sum runs over the plates within one edit of some read. For the others, what is left of the
-// single reads' backgrounds, multiplied to the same powers, bounds the sum (Cauchy and Schwarz, for two reads
-// and a = 1/2).
+// which fail together. The sum runs over the plates within one edit of some read. For the others, what is
+// left of the single reads' backgrounds, multiplied to the same powers, bounds the sum (Cauchy and Schwarz,
+// for two reads and a = 1/2).
 class PassScorer {
   public:
-    // As MatchScorer::score, of the entries that any of the reads matches, each once. Pattern entries are left
-    // out: what fits a pattern is not one vehicle. Precondition: two reads or more.
+    // As MatchScorer::score, of the entries that any of the reads matches, each once. Pattern entries are
+    // left out: what fits a pattern is not one vehicle. Precondition: two reads or more.
     void score(const State& state, std::span<const PassRead> reads, double frame_weight,
                double min_probability, std::vector<Match>& matches, std::vector<Score>& scores);
 

@@ -44,15 +44,15 @@ class PopulationTrie {
     static constexpr std::uint32_t kEnd = ~0U, kAnywhere = ~0U;
 
     struct Node {
-        std::uint32_t parent = kEnd;            // the position behind this one
+        std::uint32_t parent = kEnd;  // the position behind this one
         std::uint32_t set = 0;
-        std::uint32_t depth = 1;                // symbols from here to the plate's end
-        std::uint32_t from_start = kAnywhere;   // symbols in front, where every plate has as many
-        bool first = false;                     // plates begin here, and then no other position is in front
-        bool may_be_lost = false;               // together with the next symbol, as a word
-        bool generic = false;                   // of no class
-        bool kept_word = false;                 // of a word that cannot be lost
-        double starts = 0;                      // vehicles whose plates begin here
+        std::uint32_t depth = 1;               // symbols from here to the plate's end
+        std::uint32_t from_start = kAnywhere;  // symbols in front, where every plate has as many
+        bool first = false;                    // plates begin here, and then no other position is in front
+        bool may_be_lost = false;              // together with the next symbol, as a word
+        bool generic = false;                  // of no class
+        bool kept_word = false;                // of a word that cannot be lost
+        double starts = 0;                     // vehicles whose plates begin here
     };
     struct Set {
         VehicleClass::Position symbols;
@@ -129,15 +129,15 @@ class ScoringTable {
     std::array<Levels, 2> insertion_;  // [edge]
     std::array<std::array<Outcomes, 2>, kSymbolClasses> outcomes_;
     std::array<std::array<Levels, kSymbolClasses>, kSymbolClasses> merge_;
-    std::vector<double> inserted_;  // [character]: of one code point
+    std::vector<double> inserted_;       // [character]: of one code point
     std::vector<Levels> right_, wrong_;  // [symbol]
     // P(character | symbol, wrong) for one code point of the character's column, [character][symbol]: for a
     // symbol that is none of the alternatives, as above; for one that is, it takes the factor of its rank.
     std::array<std::vector<double>, 2> confused_;
     std::vector<double> as_alternative_;
     std::vector<Levels> ratio_right_, ratio_wrong_, ratio_inserted_, ratio_merged_;  // [bin]
-    std::vector<SetSums> sums_;    // [character][set]
-    std::vector<double> shares_;   // [symbol][set]
+    std::vector<SetSums> sums_;                                                      // [character][set]
+    std::vector<double> shares_;                                                     // [symbol][set]
     std::vector<double> split_first_, split_second_;  // [class][character]: of one code point
     std::vector<Step> node_steps_;                    // by the population's nodes
     double clutter_ = 0;
@@ -195,9 +195,9 @@ class ReadScorer {
     const Emission& set_emission(std::size_t set, std::size_t end) noexcept;
     const Row& splits(SymbolClass c) noexcept;
     // The row of a position from those behind it; `next` is null for the last one.
-    [[gnu::always_inline]] void go_on(const Step& step, const Emission& emission, SymbolClass c, const Emission* next,
-               const Row& behind, const Row* behind_next, std::size_t begin, std::size_t end,
-               Row& out) noexcept;
+    [[gnu::always_inline]] void go_on(const Step& step, const Emission& emission, SymbolClass c,
+                                      const Emission* next, const Row& behind, const Row* behind_next,
+                                      std::size_t begin, std::size_t end, Row& out) noexcept;
     void end_row(Row& out) const noexcept;
     [[nodiscard]] double sum(Levels levels) const noexcept;
 
@@ -212,7 +212,7 @@ class ReadScorer {
     std::vector<std::uint16_t> emission_places_;  // [column]: 1 + the place of its emission, once it is made
     std::vector<std::uint16_t> made_;             // the columns that have one
     std::vector<Emission> emissions_;
-    std::size_t spare_ = 0;                       // emissions that are not kept take turns in the first places
+    std::size_t spare_ = 0;  // emissions that are not kept take turns in the first places
     bool has_letter_ = false, begins_with_word_ = false;
     std::vector<Row> node_rows_;
     std::vector<Emission> set_emissions_;

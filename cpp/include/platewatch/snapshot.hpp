@@ -54,9 +54,8 @@ static_assert(sizeof(SnapshotSection) == 32);
 
 // Without padding, whose bytes would be anything: the same elements are the same bytes.
 template <class T>
-concept SnapshotElement =
-    (std::has_unique_object_representations_v<T> || std::is_floating_point_v<T>) && !std::is_pointer_v<T> &&
-    alignof(T) <= kSnapshotAlignment;
+concept SnapshotElement = (std::has_unique_object_representations_v<T> || std::is_floating_point_v<T>) &&
+                          !std::is_pointer_v<T> && alignof(T) <= kSnapshotAlignment;
 
 // A file is no snapshot, or a damaged one, or not the expected one. Names the path.
 class SnapshotError : public std::runtime_error {
