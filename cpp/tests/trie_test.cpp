@@ -71,6 +71,8 @@ void expect_as_scan(const Trie<Key>& trie, const std::vector<Key>& keys, const t
         return;
     }
     const auto expected = scan_children(keys, node.range, depth);
+    const std::size_t codes = std::size_t{expected.back().first} - expected.front().first + 1;
+    const bool compact = Trie<Key>::is_compact(node.range.size(), codes, depth);
     std::vector<std::pair<Code, typename Trie<Key>::Node>> children;
     trie.for_each_child(node, [&](Code code, const auto& child) { children.emplace_back(code, child); });
     ASSERT_EQ(children.size(), expected.size());
@@ -86,7 +88,7 @@ void expect_as_scan(const Trie<Key>& trie, const std::vector<Key>& keys, const t
         EXPECT_TRUE(children[next].second.range == expected[next].second) << "code " << code;
         EXPECT_TRUE(child.range == expected[next].second) << "code " << code;
         EXPECT_EQ(child.branch, children[next].second.branch);
-        expect_as_scan(trie, keys, child, depth + 1, Trie<Key>::is_compact(node.range.size(), depth));
+        expect_as_scan(trie, keys, child, depth + 1, compact);
         ++next;
     }
 }

@@ -6,9 +6,10 @@
 // child is two neighbouring slots: it begins where the first says and ends where the second begins. A code
 // without keys is an empty child. Keys that end at the node hang under code 0.
 //
-// Behind the shortcuts (see below), a range of at most kCompactKeys keys is split once more at most: its
-// children are leaves, of which a byte says how many keys stand in front of them. Such a compact node is its
-// header, a slot that begins with the place of its first key, and the bytes, which begin in that slot.
+// Behind the shortcuts (see below), a range of at most kCompactKeys keys, and few of each code, is split once
+// more at most: its children are leaves, of which a byte says how many keys stand in front of them. Such a
+// compact node is its header, a slot that begins with the place of its first key, and the bytes, which begin
+// in that slot.
 //
 // A range is split only where it has more than kLeafKeys keys and enough for each slot: scanning a few more
 // keys is cheaper than a sparse node, and so no list can blow up the trie.
@@ -59,6 +60,7 @@ class Trie {
     static constexpr std::uint32_t kLeafKeys = kNarrow ? 16 : 8;
     static constexpr std::size_t kKeysPerSlot = kNarrow ? 3 : 2;
     static constexpr std::uint32_t kCompactKeys = 255;
+    static constexpr std::size_t kMostOfCompact = 2 * kLeafKeys;  // keys of a child, on average
     static constexpr std::size_t kKeysPerCompactSlot = kNarrow ? 6 : 4;
     // More shortcuts would cost more than the steps that they save are worth; a small table always pays.
     static constexpr std::size_t kKeysPerShortcut = 16, kFewShortcuts = 256;
@@ -66,14 +68,15 @@ class Trie {
     static constexpr std::uint32_t kCompact = 1U << 31;  // in a header's number of codes
 
     // Whether a range of keys is split at a depth by so many codes, and whether that makes a compact node.
-    [[nodiscard]] static constexpr bool is_compact(std::size_t keys, std::size_t depth) noexcept {
-        return keys <= kCompactKeys && depth >= kShortcutSymbols;
+    [[nodiscard]] static constexpr bool is_compact(std::size_t keys, std::size_t codes,
+                                                   std::size_t depth) noexcept {
+        return keys <= kCompactKeys && keys <= kMostOfCompact * codes && depth >= kShortcutSymbols;
     }
     [[nodiscard]] static constexpr bool is_split(std::size_t keys, std::size_t codes,
                                                  std::size_t depth) noexcept {
         if (keys <= kLeafKeys) return false;
-        return is_compact(keys, depth) ? keys >= kKeysPerCompactSlot * compact_slots(codes)
-                                       : keys >= kKeysPerSlot * (codes + 2);
+        return is_compact(keys, codes, depth) ? keys >= kKeysPerCompactSlot * compact_slots(codes)
+                                              : keys >= kKeysPerSlot * (codes + 2);
     }
 
     Trie() = default;
@@ -249,7 +252,7 @@ class Trie {
         const Code least = code_at(keys[range.begin], depth);
         const std::size_t codes = std::size_t{code_at(keys[range.end - 1], depth)} - least + 1;
         if (!is_split(range.size(), codes, depth)) return kLeaf;
-        if (is_compact(range.size(), depth)) return build_compact(keys, range, depth, slots);
+        if (is_compact(range.size(), codes, depth)) return build_compact(keys, range, depth, slots);
 
         const std::size_t header = slots.size();
         slots.resize(header + codes + 2);
