@@ -14,8 +14,8 @@
 
 #include "evidence.hpp"
 #include "platewatch/channel_model.hpp"
+#include "platewatch/pass.hpp"
 #include "platewatch/population.hpp"
-#include "platewatch/posterior.hpp"
 #include "platewatch/score.hpp"
 #include "register.hpp"
 #include "text.hpp"

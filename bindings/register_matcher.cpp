@@ -23,6 +23,7 @@
 #include "platewatch/batch.hpp"
 #include "platewatch/kernel.hpp"
 #include "platewatch/live_index.hpp"
+#include "platewatch/pass.hpp"
 #include "reads.hpp"
 #include "register.hpp"
 #include "text.hpp"
@@ -371,10 +372,9 @@ class Matcher {
         const std::shared_ptr<const State> state = index_->state();
         Index::Workspace workspace;
         ReadParser parser(alternatives);
-        ObjectScorer single(*state, *model_);
         std::vector<PassRead> pass;
-        std::vector<Match> entries, patterns, found;
-        std::vector<Score> scores, pattern_scores;
+        std::vector<Match> matches;
+        std::vector<Score> scores;
         for (std::size_t row = 0; row < reads.size(); ++row) {
             const py::object read = reads[row];
             std::vector<Query> queries;
@@ -382,37 +382,20 @@ class Matcher {
                 raise(make_error("ReadError", refusal.why, py::arg("row") = row,
                                  py::arg("field") = refusal.field));
             }
-            found.clear();
-            state->search(queries, k, workspace, found);
             std::string engine;
             evidence_of_object(read, pass.emplace_back().evidence, engine);
             pass.back().table = &model_->table(engine);
-            if (reads.size() == 1) {
-                single.score(read, min_probability, found, scores);
-                return list(state, found, scores, read);
-            }
-            entries.insert(entries.end(), found.begin(), found.end());
-            // Of patterns, the read that fits best.
-            std::erase_if(found, [&](const Match& match) { return !state->is_pattern(match.entry); });
-            if (found.empty()) continue;
-            single.score(read, min_probability, found, scores);
-            patterns.insert(patterns.end(), found.begin(), found.end());
-            pattern_scores.insert(pattern_scores.end(), scores.begin(), scores.end());
+            state->search(queries, k, workspace, matches);
+            if (reads.size() > 1) continue;
+            ObjectScorer(*state, *model_).score(read, min_probability, matches, scores);
+            return list(state, matches, scores, read);
         }
-        order_matches(entries, 0, workspace.words);
-        PassScorer().score(*state, pass, model_->frame_weight(), min_probability, entries, scores);
-        for (std::size_t i = 0; i < patterns.size(); ++i) {
-            const auto known = std::ranges::find(entries, patterns[i].entry, &Match::entry);
-            if (known == entries.end()) {
-                entries.push_back(patterns[i]);
-                scores.push_back(pattern_scores[i]);
-                continue;
-            }
-            Score& score = scores[static_cast<std::size_t>(known - entries.begin())];
-            known->edits = std::min(known->edits, patterns[i].edits);
-            if (pattern_scores[i].probability > score.probability) score = pattern_scores[i];
+        order_matches(matches, 0, workspace.words);
+        {
+            const py::gil_scoped_release nogil;
+            PassScorer().score(*state, pass, model_->frame_weight(), min_probability, matches, scores);
         }
-        return list(state, entries, scores, py::none());
+        return list(state, matches, scores, py::none());
     }
 
     [[nodiscard]] py::typing::List<PyMatch> search(const py::typing::Union<py::str>& query,

@@ -42,6 +42,14 @@ char32_t character_of(std::span<const char32_t> text) noexcept {
     }
 }
 
+std::u32string canonical_text(const ReadEvidence& read) {
+    std::u32string text;
+    for (const Evidence& evidence : read.view()) {
+        if (is_kept(evidence.c)) text += evidence.c;
+    }
+    return text;
+}
+
 bool is_kept(char32_t c) noexcept {
     if (is_plain_symbol(c)) return true;
     Symbols form;

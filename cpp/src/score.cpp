@@ -22,6 +22,9 @@ constexpr std::size_t most_lost(std::size_t read) noexcept {
     return std::max<std::size_t>(4, read < kLongPlate ? kLongPlate - read : 0);
 }
 constexpr std::size_t kMostInFront = 3;  // of a word
+// Such a read that begins with a digit shows no word: it may be lost, as a whole.
+constexpr std::size_t kLongestWithoutWord = 8;
+constexpr std::size_t kEmissions = 2 * kMaxSymbols + 2 + 256;
 
 }  // namespace
 
@@ -48,6 +51,24 @@ PopulationTrie::PopulationTrie(const Population& population) : population_(popul
     children_.resize(nodes_.size());
     for (std::uint32_t node = 0; node < nodes_.size(); ++node)
         (nodes_[node].parent == kEnd ? roots_ : children_[nodes_[node].parent]).push_back(node);
+    weigh_fronts();
+}
+
+void PopulationTrie::weigh_fronts() {
+    struct Fronts {
+        double vehicles = 0, plates = 0;
+    };
+    std::vector<Fronts> fronts(nodes_.size());
+    for (std::size_t number = nodes_.size(); number-- > 0;) {
+        Node& node = nodes_[number];
+        Fronts& own = fronts[number];
+        if (node.first) own = {node.starts, 1};
+        node.front = own.vehicles / own.plates;
+        if (node.parent == kEnd) continue;
+        const Set& set = sets_[node.set];
+        fronts[node.parent].vehicles += set.weight * own.vehicles;
+        fronts[node.parent].plates += static_cast<double>(set.symbols.size()) * own.plates;
+    }
 }
 
 // Words that end alike share the node of their second symbol, and that of the symbols in front of it.
@@ -68,7 +89,9 @@ void PopulationTrie::add_words(std::uint32_t rest, const VehicleClass& vehicles)
         const std::uint32_t front =
             add({.parent = behind, .from_start = 0, .first = true, .may_be_lost = !kept, .kept_word = kept},
                 position);
-        nodes_[front].starts += share * static_cast<double>(firsts.size());
+        const double starts = share * static_cast<double>(firsts.size());
+        nodes_[front].starts += starts;
+        if (!kept) nodes_[rest].starts_behind_word += starts;
     }
 }
 
@@ -85,7 +108,7 @@ void PopulationTrie::add_generic() {
             const std::uint32_t first = add({.parent = at, .first = true, .generic = true}, any);
             nodes_[first].starts += generic.density;
         }
-        at = add({.parent = at, .generic = true}, any);
+        if (length < generic.most) at = add({.parent = at, .generic = true}, any);
     }
 }
 
@@ -264,7 +287,9 @@ void ReadScorer::set_read(const ScoringTable& table, const ReadEvidence& read) n
     read_ = &read;
     size_ = read.size();
     splits_made_ = 0;
+    any_text_ = Levels{1, 1};
     has_letter_ = begins_with_word_ = false;
+    word_is_lost_ = size_ > 0 && size_ <= kLongestWithoutWord && class_of(read[0].c) == SymbolClass::digit;
     const ChannelTable& channel = table.table_;
     const ChannelRates& rates = channel.rates();
     for (std::size_t j = 0; j < size_; ++j) {
@@ -277,6 +302,7 @@ void ReadScorer::set_read(const ScoringTable& table, const ReadEvidence& read) n
         character.merged = table.ratio_merged_[bin];
         const Levels inserted = table.inserted_[character.column] * table.ratio_inserted_[bin];
         for (std::size_t edge = 0; edge < 2; ++edge) inserted_[edge][j] = table.insertion_[edge] * inserted;
+        any_text_ *= inserted;
         begins_with_word_ =
             begins_with_word_ || (j < kMostInFront + 2 && class_of(evidence.c) != SymbolClass::digit);
         has_letter_ = has_letter_ || class_of(evidence.c) == SymbolClass::letter;
@@ -414,7 +440,7 @@ double ReadScorer::likelihood(std::u32string_view plate) noexcept {
     end_row(rows_[n]);
     // Out of the band: as no way comes here.
     for (std::size_t j = 0; j + before < n; ++j) rows_[n][j] = Levels{0, 0};
-    if (emissions_.empty()) emissions_.resize(2 * kMaxSymbols + 2 + 256);
+    if (emissions_.empty()) emissions_.resize(kEmissions);
     const Emission* next = nullptr;
     SymbolClass next_class = SymbolClass::other;
     for (std::size_t i = n; i-- > 0;) {
@@ -438,11 +464,9 @@ Levels ReadScorer::start_behind(const Step& step, const Row& row, const Row& beh
     return inserted + (1 - loss) * (row[0] - inserted) + step.on * loss * behind[0];
 }
 
-double ReadScorer::clutter() const noexcept {
-    Levels product = {table_->clutter_, table_->clutter_};
-    for (std::size_t j = 0; j < size_; ++j) product *= inserted_[1][j] / table_->insertion_[1];
-    return sum(product);
-}
+double ReadScorer::any_text() const noexcept { return sum(any_text_); }
+
+double ReadScorer::clutter() const noexcept { return sum(table_->clutter_ * any_text_); }
 
 // What a set makes of the first `end` characters at least.
 auto ReadScorer::set_emission(std::size_t set, std::size_t end) noexcept -> const Emission& {
@@ -452,6 +476,12 @@ auto ReadScorer::set_emission(std::size_t set, std::size_t end) noexcept -> cons
         set_ends_[set] = most;
     }
     return set_emissions_[set];
+}
+
+// Without a letter in the read, the plates of a class explain it far better than those of none; and a word of
+// two syllables in front hardly ever is read as digits.
+bool ReadScorer::may_have(const PopulationTrie::Node& node) const noexcept {
+    return (!node.generic || has_letter_) && (!node.kept_word || begins_with_word_);
 }
 
 double ReadScorer::background() noexcept {
@@ -464,12 +494,11 @@ double ReadScorer::background() noexcept {
     Row& end = node_rows_[nodes.size()];
     end_row(end);
     Levels total = {0, 0};
+    const Levels word_lost = (1 - table_->insertion_[1]) * table_->region_loss_;
     const std::size_t m = size_, inserted = most_inserted(m), lost = most_lost(m);
     for (std::size_t number = 0; number < nodes.size(); ++number) {
         const auto& node = nodes[number];
-        // Without a letter in the read, those of a class explain it far better than plates of none; and a
-        // word of two syllables in front hardly ever is read as digits.
-        if ((node.generic && !has_letter_) || (node.kept_word && !begins_with_word_)) continue;
+        if (!may_have(node) || (word_is_lost_ && node.from_start != PopulationTrie::kAnywhere)) continue;
         const std::size_t d = node.depth;
         const std::size_t first = m > d + inserted ? m - d - inserted : 0;
         std::size_t last = m + lost > d ? std::min(m, m + lost - d) : 0;
@@ -491,11 +520,79 @@ double ReadScorer::background() noexcept {
         const Emission* next = is_last ? nullptr : &set_emission(parent->set, std::min(m, last + 1));
         const Step& step = table_->node_steps_[number];
         go_on(step, emission, c, next, *behind, behind_next, first, last, row);
-        if (first == 0 && node.first) {
+        if (first != 0) continue;
+        if (node.first)
             total += node.starts * (node.may_be_lost ? start_behind(step, row, *behind_next) : row[0]);
-        }
+        if (word_is_lost_) total += node.starts_behind_word * word_lost * row[0];
     }
     return sum(total) + clutter();
+}
+
+double ReadScorer::follow(std::uint32_t number, char32_t symbol, const Behind& behind, Row& out) noexcept {
+    const auto& node = table_->population_->nodes()[number];
+    if (emissions_.empty()) emissions_.resize(kEmissions);
+    const bool last = behind.symbol == 0;
+    const SymbolClass c = class_of(symbol);
+    const Step step =
+        table_->step(c, node.first, last, last ? SymbolClass::other : class_of(behind.symbol), 1, 1);
+    const Emission* next = last ? nullptr : &emission_of(behind.symbol);
+    go_on(step, emission_of(symbol), c, next, behind.row, behind.next, 0, size_, out);
+    if (!node.first) return 0;
+    return sum(node.may_be_lost ? start_behind(step, out, *behind.next) : out[0]);
+}
+
+// The recursion of `background` the other way round, from the plates' starts.
+void ReadScorer::make_fronts() {
+    const PopulationTrie& population = *table_->population_;
+    const auto nodes = population.nodes();
+    const auto sets = population.sets();
+    if (set_emissions_.size() < sets.size()) set_emissions_.resize(sets.size());
+    set_ends_.assign(sets.size(), 0);
+    Row none;
+    none.fill(Levels{0, 0});
+    fronts_.assign(nodes.size(), none);
+    merged_fronts_.assign(nodes.size(), none);
+    const std::size_t m = size_;
+    for (std::size_t number = nodes.size(); number-- > 0;) {
+        const auto& node = nodes[number];
+        const Step& step = table_->node_steps_[number];
+        Row& front = fronts_[number];
+        if (node.first) {
+            const Levels loss = node.may_be_lost ? table_->region_loss_ : Levels{0, 0};
+            front[0] += node.starts * (1 - loss);
+            if (node.may_be_lost) {
+                if (m > 0) front[1] += node.starts * loss * inserted_[step.gap][0];
+                fronts_[nodes[node.parent].parent][0] += node.starts * step.on * loss;
+            }
+        }
+        const Row& inserted = inserted_[step.gap];
+        for (std::size_t j = 0; j < m; ++j) front[j + 1] += inserted[j] * front[j];
+        if (node.parent == PopulationTrie::kEnd) continue;
+        const Emission& emission = set_emission(node.set, m);
+        const std::uint32_t set_behind = nodes[node.parent].set;
+        const Emission& next = set_emission(set_behind, m);
+        const Row& split = splits(sets[node.set].symbol_class);
+        const Levels otherwise = step.merged_otherwise * next.weight,
+                     otherwise_next = step.merged_otherwise * emission.weight;
+        Row &behind = fronts_[node.parent], &merged_behind = merged_fronts_[node.parent];
+        for (std::size_t j = 0; j <= m; ++j) {
+            behind[j] += step.deletion * front[j];
+            if (j == m) break;
+            behind[j + 1] += step.one * emission.one[j] * front[j];
+            if (j + 2 <= m) behind[j + 2] += step.split * split[j] * front[j];
+            const Levels merged = step.merged_as_first * emission.own[j] +
+                                  step.merged_as_second * next.own[j] + otherwise * emission.confused[j] +
+                                  otherwise_next * next.confused[j];
+            merged_behind[j + 1] += merged * front[j] / next.weight;
+        }
+    }
+}
+
+double ReadScorer::in_front(std::uint32_t node, const Row& row, const Row& behind) const noexcept {
+    const Row &front = fronts_[node], &merged = merged_fronts_[node];
+    Levels total = {0, 0};
+    for (std::size_t j = 0; j <= size_; ++j) total += front[j] * row[j] + merged[j] * behind[j];
+    return sum(total);
 }
 
 // A way through the trie of a population on which a pattern goes along.

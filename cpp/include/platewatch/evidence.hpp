@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "platewatch/symbols.hpp"
@@ -56,6 +57,9 @@ class ReadEvidence {
 
 // Whether normalisation keeps such a character.
 [[nodiscard]] bool is_kept(char32_t c) noexcept;
+
+// The characters that normalisation keeps.
+[[nodiscard]] std::u32string canonical_text(const ReadEvidence& read);
 
 // What stood in a raw text, of which `canonical` is the canonical form; that form alone where the two do not
 // line up or the text is too long.

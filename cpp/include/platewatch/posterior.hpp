@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <limits>
-#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -56,41 +55,6 @@ class MatchScorer {
     std::vector<std::string_view> texts_;  // of plates_, in UTF-8
     std::vector<std::size_t> order_;       // places in plates_, ascending by text
     std::vector<Item> items_;
-};
-
-// One read of a pass.
-struct PassRead {
-    const ScoringTable* table;
-    ReadEvidence evidence;
-};
-
-// Several reads of one vehicle that passes one camera, as one body of evidence:
-//   P(e | r_1 .. r_n) = w_e prod_j P(r_j | e)^a / (sum of the same over the listed plates + B),
-//   B = sum over unlisted plates t of registered(t) prod_j P(r_j | t)^a + what is left.
-// It is the same t for all reads: three reads with one mistake are one mistake. `a` below 1 discounts frames,
-// which fail together. The sum runs over the plates within one edit of some read. For the others, what is
-// left of the single reads' backgrounds, multiplied to the same powers, bounds the sum (Cauchy and Schwarz,
-// for two reads and a = 1/2).
-class PassScorer {
-  public:
-    // As MatchScorer::score, of the entries that any of the reads matches, each once. Pattern entries are
-    // left out: what fits a pattern is not one vehicle. Precondition: two reads or more.
-    void score(const State& state, std::span<const PassRead> reads, double frame_weight,
-               double min_probability, std::vector<Match>& matches, std::vector<Score>& scores);
-
-    // P(plate | reads) of a vehicle like any other, if no plate is listed: for fitting `a`.
-    [[nodiscard]] double posterior(std::span<const PassRead> reads, double frame_weight,
-                                   std::u32string_view plate);
-
-  private:
-    void set_reads(std::span<const PassRead> reads, double frame_weight);
-    [[nodiscard]] double likelihood(std::u32string_view plate);
-    [[nodiscard]] double others(std::span<const std::u32string> listed);
-
-    std::vector<std::unique_ptr<ReadScorer>> scorers_;
-    std::span<const PassRead> reads_;
-    double frame_weight_ = 1;
-    std::vector<double> single_, best_;  // by read: P(r | the plate last asked for), and the most of all
 };
 
 }  // namespace platewatch

@@ -53,6 +53,8 @@ class PopulationTrie {
         bool generic = false;                  // of no class
         bool kept_word = false;                // of a word that cannot be lost
         double starts = 0;                     // vehicles whose plates begin here
+        double starts_behind_word = 0;         // vehicles with a word in front of this that may be lost
+        double front = 0;                      // how many vehicles have one of the plates with such an end
     };
     struct Set {
         VehicleClass::Position symbols;
@@ -73,6 +75,7 @@ class PopulationTrie {
     std::uint32_t add(Node node, const VehicleClass::Position& position);
     void add_words(std::uint32_t rest, const VehicleClass& vehicles);
     void add_generic();
+    void weigh_fronts();
 
     Population population_;
     std::vector<Node> nodes_;
@@ -90,6 +93,8 @@ class ScoringTable {
     [[nodiscard]] const ChannelTable& table() const noexcept { return table_; }
     [[nodiscard]] const PopulationTrie& population() const noexcept { return *population_; }
 
+    // Reads of no plate, as vehicles.
+    [[nodiscard]] double clutter() const noexcept { return clutter_; }
     // How many vehicles have this plate, in expectation.
     [[nodiscard]] double registered(std::u32string_view plate) const noexcept;
 
@@ -165,9 +170,32 @@ class ReadScorer {
     // A part of the background that takes no time: at least so much is there.
     [[nodiscard]] double clutter() const noexcept;
 
-  private:
-    using Row = std::array<Levels, kMaxCharacters + 3>;  // [place in the read]: of what is left from there on
+    // The probability of these characters one by one, on a sign that is no plate.
+    [[nodiscard]] double any_text() const noexcept;
 
+    // Whether a position may be in what is read: not those of plates that need a letter, if the read has
+    // none.
+    [[nodiscard]] bool may_have(const PopulationTrie::Node& node) const noexcept;
+
+    // Following single plates of the population from their ends (pass.hpp). The row of a position: what its
+    // symbol and those behind make of the read, [place in the read]: of what is left from there on.
+    using Row = std::array<Levels, kMaxCharacters + 3>;
+    struct Behind {
+        const Row& row;
+        const Row* next;  // the row behind that one; null: none is
+        char32_t symbol;  // of `row`; 0: it is that of the plate's end
+    };
+    void end_row(Row& out) const noexcept;
+    // The row of a symbol at a node, and the probability of the whole read if plates begin there.
+    double follow(std::uint32_t node, char32_t symbol, const Behind& behind, Row& out) noexcept;
+    // Before the first `in_front` of a read.
+    void make_fronts();
+    // The sum over all vehicles whose plates have that in front of a node, were each symbol from there on
+    // sure: of the whole read's probability. Exact but for merges with the node's symbol, which are its
+    // set's.
+    [[nodiscard]] double in_front(std::uint32_t node, const Row& row, const Row& behind) const noexcept;
+
+  private:
     struct Character {
         std::uint32_t column;
         std::uint8_t listed;  // 1: the recogniser lists alternatives
@@ -198,7 +226,6 @@ class ReadScorer {
     [[gnu::always_inline]] void go_on(const Step& step, const Emission& emission, SymbolClass c,
                                       const Emission* next, const Row& behind, const Row* behind_next,
                                       std::size_t begin, std::size_t end, Row& out) noexcept;
-    void end_row(Row& out) const noexcept;
     [[nodiscard]] double sum(Levels levels) const noexcept;
 
     const ScoringTable* table_ = nullptr;
@@ -213,10 +240,13 @@ class ReadScorer {
     std::vector<std::uint16_t> made_;             // the columns that have one
     std::vector<Emission> emissions_;
     std::size_t spare_ = 0;  // emissions that are not kept take turns in the first places
-    bool has_letter_ = false, begins_with_word_ = false;
+    Levels any_text_ = {1, 1};
+    bool has_letter_ = false, begins_with_word_ = false, word_is_lost_ = false;
     std::vector<Row> node_rows_;
     std::vector<Emission> set_emissions_;
     std::vector<std::size_t> set_ends_;  // so many characters of the set's emission are made
+    // By node, what a row of it, and one of the node behind it, count for in all that may be in front.
+    std::vector<Row> fronts_, merged_fronts_;
 };
 
 // The tables of a channel model: one for each engine that it knows, and a general one.

@@ -1,0 +1,89 @@
+// Several reads of one vehicle that passes one camera, as one body of evidence:
+//   P(e | r_1 .. r_n) = w_e prod_j P(r_j | e)^a / (sum of the same over the listed plates + B),
+//   B = sum over unlisted plates t of registered(t) prod_j P(r_j | t)^a + clutter.
+// It is the same t for all reads: three reads with one mistake are one mistake. `a` below 1 discounts frames,
+// which fail together.
+//
+// The sum runs over single plates, best first: from the plates' ends down the population's trie, each end by
+// the most that the plates with it can come to, and until what is left does not count.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "platewatch/live_index.hpp"
+#include "platewatch/pattern.hpp"
+#include "platewatch/posterior.hpp"
+#include "platewatch/score.hpp"
+
+namespace platewatch {
+
+// One read of a pass.
+struct PassRead {
+    const ScoringTable* table;
+    ReadEvidence evidence;
+};
+
+// Scores one pass after another; one for each thread.
+class PassScorer {
+  public:
+    // As MatchScorer::score, of the entries that any of the reads matches, each once. The tables must be of
+    // one population. Precondition: there is a read.
+    void score(const State& state, std::span<const PassRead> reads, double frame_weight,
+               double min_probability, std::vector<Match>& matches, std::vector<Score>& scores);
+
+    // P(plate | reads) of a vehicle like any other, if no plate is listed: for fitting `a`.
+    [[nodiscard]] double posterior(std::span<const PassRead> reads, double frame_weight,
+                                   std::u32string_view plate);
+
+  private:
+    struct Listed {
+        std::u32string plate;
+        double weight, joint;
+    };
+    struct WantedPattern {
+        Pattern pattern;
+        double joint = 0;  // of all plates that it admits
+    };
+    struct Item {
+        Match match;
+        Score score;
+        std::size_t place;  // in listed_ or patterns_
+        bool is_pattern;
+        long long rank;
+    };
+    // The end of a plate from a node on.
+    struct End {
+        std::size_t behind;  // its place in ends_
+        std::uint32_t node;
+        char32_t symbol;
+        double vehicles;  // the share of its symbols
+        double bound;
+    };
+
+    void set_reads(std::span<const PassRead> reads, double frame_weight);
+    [[nodiscard]] double joint(std::u32string_view plate);
+    [[nodiscard]] double clutter() const;
+    [[nodiscard]] double others(double listed);
+    void grow(std::size_t place, double least);
+    void meet(const End& begin, double joint);
+    [[nodiscard]] std::span<ReadScorer::Row> rows(std::size_t place);
+
+    std::vector<std::unique_ptr<ReadScorer>> scorers_;  // by read
+    std::vector<std::u32string> marks_;                 // that the reads have
+    std::span<const PassRead> reads_;
+    double frame_weight_ = 1;
+    std::vector<Item> items_;
+    std::vector<Listed> listed_;  // ascending by plate
+    std::vector<WantedPattern> patterns_;
+    std::vector<End> ends_, heap_;
+    std::vector<ReadScorer::Row> rows_;  // of ends_, by read
+    double found_ = 0, left_ = 0;
+};
+
+}  // namespace platewatch

@@ -1,0 +1,196 @@
+#include "platewatch/pass.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "ranking.hpp"
+
+namespace platewatch {
+namespace {
+
+// What is left may be so much of all, and this many ends are followed at the most.
+constexpr double kLeftAtMost = 0.01;
+constexpr std::size_t kMostEnds = 2000;
+
+}  // namespace
+
+void PassScorer::set_reads(std::span<const PassRead> reads, double frame_weight) {
+    reads_ = reads;
+    frame_weight_ = frame_weight;
+    while (scorers_.size() < reads.size()) scorers_.push_back(std::make_unique<ReadScorer>());
+    marks_.clear();
+    for (std::size_t j = 0; j < reads.size(); ++j) {
+        scorers_[j]->set_read(*reads[j].table, reads[j].evidence);
+        marks_.push_back(mark_of(reads[j].evidence));
+    }
+    items_.clear();
+    listed_.clear();
+    patterns_.clear();
+}
+
+double PassScorer::joint(std::u32string_view plate) {
+    double log = 0;
+    const std::u32string text(plate);
+    for (std::size_t j = 0; j < reads_.size(); ++j)
+        log += std::log(listed_likelihood(*scorers_[j], marks_[j], text));
+    return std::exp(frame_weight_ * log);
+}
+
+// That no vehicle is there, which is one explanation of all the reads.
+double PassScorer::clutter() const {
+    double log = 0;
+    for (std::size_t j = 0; j < reads_.size(); ++j) log += std::log(scorers_[j]->any_text());
+    return reads_.front().table->clutter() * std::exp(frame_weight_ * log);
+}
+
+std::span<ReadScorer::Row> PassScorer::rows(std::size_t place) {
+    return std::span(rows_).subspan(place * reads_.size(), reads_.size());
+}
+
+// Everybody who is not listed. `listed` is what the listed plates come to.
+double PassScorer::others(double listed) {
+    const auto first = [](const End& a, const End& b) { return a.bound < b.bound; };
+    for (std::size_t j = 0; j < reads_.size(); ++j) scorers_[j]->make_fronts();
+    found_ = clutter();
+    left_ = 0;
+    ends_.assign(1, End{0, PopulationTrie::kEnd, 0, 1, 0});
+    rows_.resize(reads_.size());
+    for (std::size_t j = 0; j < reads_.size(); ++j) scorers_[j]->end_row(rows_[j]);
+    heap_.clear();
+    grow(0, 0);
+    while (!heap_.empty() && ends_.size() < kMostEnds && left_ > kLeftAtMost * (found_ + listed)) {
+        std::ranges::pop_heap(heap_, first);
+        const End end = heap_.back();
+        heap_.pop_back();
+        left_ -= end.bound;
+        const std::size_t place = ends_.size();
+        ends_.push_back(end);
+        rows_.resize((place + 1) * reads_.size());
+        const std::span<ReadScorer::Row> behind = rows(end.behind);
+        for (std::size_t j = 0; j < reads_.size(); ++j) {
+            const auto* next = end.behind == 0 ? nullptr : &rows(ends_[end.behind].behind)[j];
+            scorers_[j]->follow(end.node, end.symbol, {behind[j], next, ends_[end.behind].symbol},
+                                rows(place)[j]);
+        }
+        grow(place, 1e-6 * (found_ + listed));
+    }
+    left_ = 0;
+    for (const End& end : heap_) left_ += end.bound;
+    return found_ + left_;
+}
+
+// Puts what may stand in front of an end on the heap, and meets the plates that are whole; not what is
+// `least`.
+void PassScorer::grow(std::size_t place, double least) {
+    const PopulationTrie& population = reads_.front().table->population();
+    const auto first = [](const End& a, const End& b) { return a.bound < b.bound; };
+    const double n = static_cast<double>(reads_.size());
+    const End from = ends_[place];
+    ReadScorer::Row row;
+    for (const std::uint32_t number : population.children(from.node)) {
+        const auto& node = population.nodes()[number];
+        if (std::ranges::none_of(std::span(scorers_).first(reads_.size()),
+                                 [&](const auto& scorer) { return scorer->may_have(node); }))
+            continue;
+        for (const auto& [symbol, share] : population.sets()[node.set].symbols) {
+            End end{place, number, symbol, from.vehicles * share, 0};
+            double log = 0;
+            for (std::size_t j = 0; j < reads_.size(); ++j) {
+                const ReadScorer::Row& behind = rows(place)[j];
+                const auto* next = place == 0 ? nullptr : &rows(from.behind)[j];
+                const double whole = scorers_[j]->follow(number, symbol, {behind, next, from.symbol}, row);
+                log += std::log(node.first ? whole : scorers_[j]->in_front(number, row, behind));
+            }
+            if (node.first) {
+                meet(end, node.starts * end.vehicles * std::exp(frame_weight_ * log));
+                continue;
+            }
+            // With x_t = v_t P_j(t), of which each plate's share v is about that of the others: by Hölder,
+            // sum_t v prod_j P_j(t)^a <= v^(1 - na) prod_j (sum_t x_t)^a, if na >= 1.
+            const double one = end.vehicles * node.front;
+            end.bound = std::exp(frame_weight_ * (log + n * std::log(end.vehicles)) +
+                                 (1 - n * frame_weight_) * std::log(one));
+            if (end.bound <= least) continue;
+            left_ += end.bound;
+            heap_.push_back(end);
+            std::ranges::push_heap(heap_, first);
+        }
+    }
+}
+
+// A plate of the population, from its first symbol on.
+void PassScorer::meet(const End& begin, double joint) {
+    std::u32string plate;
+    for (const End* end = &begin;; end = &ends_[end->behind]) {
+        plate += end->symbol;
+        if (end->behind == 0) break;
+    }
+    if (std::ranges::binary_search(listed_, plate, {}, &Listed::plate)) return;
+    found_ += joint;
+    for (WantedPattern& pattern : patterns_) {
+        if (admits(pattern.pattern, plate)) pattern.joint += joint;
+    }
+}
+
+double PassScorer::posterior(std::span<const PassRead> reads, double frame_weight,
+                             std::u32string_view plate) {
+    set_reads(reads, frame_weight);
+    const double own = reads.front().table->registered(plate) * joint(plate);
+    listed_.push_back({std::u32string(plate), 0, own});
+    return own / (own + others(own));
+}
+
+void PassScorer::score(const State& state, std::span<const PassRead> reads, double frame_weight,
+                       double min_probability, std::vector<Match>& matches, std::vector<Score>& scores) {
+    scores.clear();
+    if (matches.empty()) return;
+    set_reads(reads, frame_weight);
+    for (const Match& match : matches) {
+        if (state.is_pattern(match.entry)) {
+            WantedPattern wanted;
+            if (parse_pattern(state.plate(match.entry), wanted.pattern) != PatternError::none) continue;
+            items_.push_back({match, {}, patterns_.size(), true, 0});
+            patterns_.push_back(std::move(wanted));
+        } else {
+            items_.push_back({match, {}, 0, false, 0});
+            Listed& listed =
+                listed_.emplace_back(Listed{{}, static_cast<double>(state.weight(match.entry)), 0});
+            decode_plate(state.plate(match.entry), listed.plate);
+        }
+    }
+    // Entries on one plate share it, and the most of their weights.
+    std::ranges::sort(listed_, [](const Listed& a, const Listed& b) {
+        return a.plate != b.plate ? a.plate < b.plate : a.weight > b.weight;
+    });
+    listed_.erase(std::ranges::unique(listed_, {}, &Listed::plate).begin(), listed_.end());
+    double sum = 0;
+    for (Listed& listed : listed_) {
+        listed.joint = listed.plate.empty() ? 0 : listed.weight * joint(listed.plate);
+        sum += listed.joint;
+    }
+    const double all = sum + others(sum);
+    for (WantedPattern& wanted : patterns_) {
+        for (const Listed& listed : listed_) {
+            if (admits(wanted.pattern, listed.plate)) wanted.joint += listed.joint;
+        }
+    }
+    std::u32string plate;
+    for (Item& item : items_) {
+        double joint = 0, weight = 1;
+        if (item.is_pattern) {
+            joint = patterns_[item.place].joint;
+        } else {
+            decode_plate(state.plate(item.match.entry), plate);
+            const auto listed = std::ranges::lower_bound(listed_, plate, {}, &Listed::plate);
+            joint = listed->joint;
+            weight = listed->weight;
+        }
+        item.score = {std::log(joint / weight), joint / all};
+        item.rank = rounded(joint);
+    }
+    rank(state, min_probability, items_, matches, scores);
+}
+
+}  // namespace platewatch
