@@ -64,6 +64,7 @@ ChannelTable table() {
             }
             rates.merge[level][c].fill(0.01);
             rates.ratio_rank[c].fill(0.2);
+            rates.ratio_lost[c].fill(0.2);
             for (auto& as : rates.merged_as[c]) as.fill(1.0 / 3);
         }
         rates.insertion[level] = {0.01, 0.02};

@@ -57,6 +57,8 @@ void for_each_array(ChannelRates& rates, const Visit& visit) {
     visit("ratio_inserted", rates.ratio_inserted.data(), Shape{kLevels, bins});
     visit("ratio_rank", &rates.ratio_rank[0][0],
           Shape{kClasses, static_cast<py::ssize_t>(ChannelRates::kRanks)});
+    visit("ratio_lost", &rates.ratio_lost[0][0],
+          Shape{kClasses, static_cast<py::ssize_t>(ChannelRates::kRanks)});
     visit("alternative", rates.alternative.data(), Shape{columns, columns});
 }
 

@@ -29,6 +29,7 @@ class KnownPlate {
         return read_[j].c == plate_[i];
     }
     [[nodiscard]] std::size_t column(std::size_t i) const noexcept { return columns_[i]; }
+    [[nodiscard]] char32_t operator[](std::size_t i) const noexcept { return plate_[i]; }
 
     [[nodiscard]] double one(std::size_t i, std::size_t j) const noexcept {
         return is_right(i, j) ? read_.as_right(j, level_, columns_[i])
@@ -42,7 +43,8 @@ class KnownPlate {
         const auto& as = read_.table().rates().merged_as[static_cast<std::size_t>(classes_[i])]
                                                         [static_cast<std::size_t>(classes_[i + 1])];
         const double merged = read_[j].merged[level_];
-        return {is_right(i, j) ? as[0] * merged : 0, is_right(i + 1, j) ? as[1] * merged : 0,
+        return {is_right(i, j) ? as[0] * merged * read_.lost(j, plate_[i + 1], columns_[i + 1]) : 0,
+                is_right(i + 1, j) ? as[1] * merged * read_.lost(j, plate_[i], columns_[i]) : 0,
                 as[2] * 0.5 *
                     (read_.confused(j, level_, plate_[i], columns_[i]) +
                      read_.confused(j, level_, plate_[i + 1], columns_[i + 1]))};
@@ -119,6 +121,12 @@ void add_event(const KnownPlate& plate, const ReadView& read, std::size_t level,
             for (std::size_t as = 0; as < 3; ++as) counts.merged_as[c][next][as] += weight * shares[as] / sum;
             counts.ratio_merged[level * read.table().bins() + read[arc.j].bin] +=
                 weight * (shares[0] + shares[1]) / sum;
+            for (const std::size_t as : {0, 1}) {
+                const std::size_t other = arc.i + 1 - as;
+                if (!read.lists_alternatives(arc.j) || read[arc.j].c == plate[other]) continue;
+                counts.ratio_lost[static_cast<std::size_t>(plate.symbol_class(other))]
+                                 [read.rank(arc.j, plate[other])] += weight * shares[as] / sum;
+            }
             count_wrong(arc.j, weight * shares[2] / sum);
             return;
         }
@@ -191,6 +199,7 @@ ChannelTable::ChannelTable(std::vector<char32_t> symbols, std::vector<double> bi
     check(rates_.ratio_right, shape.ratio_right);
     check(rates_.ratio_wrong, shape.ratio_wrong);
     check(rates_.ratio_inserted, shape.ratio_inserted);
+    check(rates_.ratio_merged, shape.ratio_merged);
     if (!std::ranges::is_sorted(symbols_) || std::ranges::adjacent_find(symbols_) != symbols_.end() ||
         !std::ranges::is_sorted(bin_edges_)) {
         throw std::invalid_argument("symbols and bin edges of a channel model must ascend");
@@ -286,15 +295,23 @@ double ReadView::as_right(std::size_t j, std::size_t level, std::size_t column) 
 double ReadView::confused(std::size_t j, std::size_t level, char32_t symbol,
                           std::size_t column) const noexcept {
     const Character& character = characters_[j];
-    double ratio = 1;
-    if ((*read_)[j].has_alternatives) {
-        const std::size_t r = rank(j, symbol);
-        const double often = table_->rates().alternative[character.column * table_->columns() + column];
-        ratio = table_->rates().ratio_rank[static_cast<std::size_t>(class_of(symbol))][r] /
-                (r + 1 == ChannelRates::kRanks ? 1 - often : often);
-    }
+    const auto& ranks = table_->rates().ratio_rank[static_cast<std::size_t>(class_of(symbol))];
     return table_->rates().confusion[column * table_->columns() + character.column] * character.share *
-           character.wrong[level] * ratio;
+           character.wrong[level] * ratio(j, symbol, column, ranks);
+}
+
+double ReadView::lost(std::size_t j, char32_t symbol, std::size_t column) const noexcept {
+    if (symbol == characters_[j].c) return 1;
+    return ratio(j, symbol, column, table_->rates().ratio_lost[static_cast<std::size_t>(class_of(symbol))]);
+}
+
+// How often a symbol has its rank among the alternatives, against how often anyway.
+double ReadView::ratio(std::size_t j, char32_t symbol, std::size_t column,
+                       const std::array<double, ChannelRates::kRanks>& ranks) const noexcept {
+    if (!(*read_)[j].has_alternatives) return 1;
+    const std::size_t r = rank(j, symbol);
+    const double often = table_->rates().alternative[characters_[j].column * table_->columns() + column];
+    return ranks[r] / (r + 1 == ChannelRates::kRanks ? 1 - often : often);
 }
 
 double ReadView::as_wrong(std::size_t j, std::size_t level, char32_t symbol,
@@ -338,7 +355,8 @@ double count_events(const ReadView& read, std::u32string_view plate, ChannelRate
                         prior * before[i][j] * arc.probability * after[i + arc.plate_size][j + arc.read_size];
                     if (!(weight > 0)) return;
                     add_event(known, read, level, arc, weight, counts);
-                    if (arc.kind == ChannelEvent::Kind::right && !known.is_right(i, j)) {
+                    if (arc.kind == ChannelEvent::Kind::right && !known.is_right(i, j) &&
+                        read.lists_alternatives(j)) {
                         counts.ratio_rank[static_cast<std::size_t>(known.symbol_class(i))]
                                          [read.rank(j, plate[i])] += weight;
                     }

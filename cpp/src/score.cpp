@@ -169,7 +169,8 @@ ScoringTable::ScoringTable(const ChannelTable& table, std::shared_ptr<const Popu
     }
     for (std::size_t c = 0; c < columns_; ++c) inserted_.push_back(rates.inserted[c] / table_.column_size(c));
     for (auto& values : confused_) values.resize(columns_ * columns_);
-    as_alternative_.resize(columns_ * columns_);
+    for (auto* values : {&as_alternative_, &lost_, &lost_as_alternative_})
+        values->resize(columns_ * columns_);
     const auto class_of_column = [&](std::size_t s) {
         return s < table_.symbols().size() ? class_of(table_.symbols()[s])
                                            : static_cast<SymbolClass>(s - table_.symbols().size());
@@ -183,6 +184,9 @@ ScoringTable::ScoringTable(const ChannelTable& table, std::shared_ptr<const Popu
             confused_[0][at(c, s)] = usual;
             confused_[1][at(c, s)] = usual * ranks[ChannelRates::kRanks - 1] / (1 - often);
             as_alternative_[at(c, s)] = usual / often;
+            const auto& lost = rates.ratio_lost[static_cast<std::size_t>(class_of_column(s))];
+            lost_[at(c, s)] = lost[ChannelRates::kRanks - 1] / (1 - often);
+            lost_as_alternative_[at(c, s)] = 1 / often;
         }
     }
     const auto sets = population_->sets();
@@ -195,6 +199,8 @@ ScoringTable::ScoringTable(const ChannelTable& table, std::shared_ptr<const Popu
             for (std::size_t c = 0; c < columns_; ++c) {
                 SetSums& sums = sums_[c * sets_ + set];
                 const bool own = c == s && c < table_.symbols().size();
+                sums.lost[0] += share;
+                sums.lost[1] += share * (own ? 1 : lost_[at(c, s)]);
                 if (own) {
                     sums.own += share;
                     sums.right += share * right_[s];
@@ -220,16 +226,14 @@ ScoringTable::ScoringTable(const ChannelTable& table, std::shared_ptr<const Popu
         const auto& set = sets[node.set];
         const auto* next = last ? nullptr : &sets[population_->nodes()[node.parent].set];
         node_steps_.push_back(step(set.symbol_class, node.first, last,
-                                   last ? SymbolClass::other : next->symbol_class, set.weight,
-                                   last ? 1 : next->weight));
+                                   last ? SymbolClass::other : next->symbol_class, set.weight));
     }
     const Population& all = population_->population();
     clutter_ = all.vehicles() * all.clutter / (1 - all.clutter) / static_cast<double>(kMaxSymbols);
 }
 
-// The shares of a pair that is merged take the weight of the other one of the pair.
-auto ScoringTable::step(SymbolClass c, bool first, bool last, SymbolClass next, double weight,
-                        double next_weight) const noexcept -> Step {
+auto ScoringTable::step(SymbolClass c, bool first, bool last, SymbolClass next, double weight) const noexcept
+    -> Step {
     const auto number = static_cast<std::size_t>(c);
     const auto& outcomes = outcomes_[number][first || last ? 1 : 0];
     Step step;
@@ -241,8 +245,8 @@ auto ScoringTable::step(SymbolClass c, bool first, bool last, SymbolClass next, 
     step.deletion = alone * outcomes.deletion * weight;
     step.split = alone * outcomes.split * weight;
     const auto& as = table_.rates().merged_as[number][static_cast<std::size_t>(next)];
-    step.merged_as_first = merge * (as[0] * next_weight);
-    step.merged_as_second = merge * (as[1] * weight);
+    step.merged_as_first = merge * as[0];
+    step.merged_as_second = merge * as[1];
     step.merged_otherwise = merge * (as[2] * 0.5);
     return step;
 }
@@ -272,11 +276,13 @@ double ScoringTable::registered(std::u32string_view plate) const noexcept {
     return sum > 0 ? sum : generic;
 }
 
-double ReadScorer::confused(const Character& character, std::size_t symbol) const noexcept {
+auto ReadScorer::as_other(const Character& character, std::size_t symbol) const noexcept -> AsOther {
     for (std::size_t k = 0; k < character.alternatives; ++k) {
-        if (character.alternative[k] == symbol) return character.alternative_confused[k];
+        if (character.alternative[k] == symbol)
+            return {character.alternative_confused[k], character.alternative_lost[k]};
     }
-    return table_->confused_[character.listed][table_->at(character.column, symbol)];
+    const std::size_t at = table_->at(character.column, symbol);
+    return {table_->confused_[character.listed][at], character.listed == 0 ? 1 : table_->lost_[at]};
 }
 
 void ReadScorer::set_read(const ScoringTable& table, const ReadEvidence& read) noexcept {
@@ -312,11 +318,13 @@ void ReadScorer::set_read(const ScoringTable& table, const ReadEvidence& read) n
             const char32_t symbol = evidence.alternatives[k].symbol;
             const std::size_t s = channel.column(symbol);
             if (s >= channel.symbols().size()) continue;  // shares its column with others, which are absent
-            const double factor =
-                rates.ratio_rank[static_cast<std::size_t>(class_of(symbol))][rank_of(evidence, k)];
+            const auto c = static_cast<std::size_t>(class_of(symbol));
+            const std::size_t rank = rank_of(evidence, k), at = table.at(character.column, s);
             character.alternative[character.alternatives] = static_cast<std::uint8_t>(s);
+            character.alternative_lost[character.alternatives] =
+                table.lost_as_alternative_[at] * rates.ratio_lost[c][rank];
             character.alternative_confused[character.alternatives++] =
-                table.as_alternative_[table.at(character.column, s)] * factor;
+                table.as_alternative_[at] * rates.ratio_rank[c][rank];
         }
     }
 }
@@ -330,8 +338,11 @@ void ReadScorer::emit(std::size_t column, char32_t symbol, std::size_t begin, st
             out.one[j] = right * character.right;
             out.own[j] = character.merged;
             out.confused[j] = Levels{0, 0};
+            out.lost[j] = 1;
         } else {
-            out.confused[j] = confused(character, column) * character.wrong;
+            const AsOther as = as_other(character, column);
+            out.confused[j] = as.confused * character.wrong;
+            out.lost[j] = as.lost;
             out.own[j] = Levels{0, 0};
             out.one[j] = wrong * out.confused[j];
         }
@@ -359,19 +370,21 @@ void ReadScorer::emit(std::size_t set, std::size_t end, Emission& out) const noe
     for (std::size_t j = 0; j < end; ++j) {
         const Character& character = characters_[j];
         const auto& sums = table_->sums_[character.column * sets + set];
-        double confused = sums.confused[character.listed];
+        double confused = sums.confused[character.listed], lost = sums.lost[character.listed];
         Levels wrong = sums.wrong[character.listed];
         for (std::size_t k = 0; k < character.alternatives; ++k) {
             const std::size_t s = character.alternative[k];
             const double share = table_->shares_[s * sets + set];
             if (share == 0) continue;
-            const double more = share * (character.alternative_confused[k] -
-                                         table_->confused_[1][table_->at(character.column, s)]);
+            const std::size_t at = table_->at(character.column, s);
+            const double more = share * (character.alternative_confused[k] - table_->confused_[1][at]);
             confused += more;
+            lost += share * (character.alternative_lost[k] - table_->lost_[at]);
             wrong += more * table_->wrong_[s];
         }
         out.own[j] = sums.own * character.merged;
         out.confused[j] = confused * character.wrong;
+        out.lost[j] = lost;
         out.one[j] = sums.right * character.right + wrong * character.wrong;
     }
     out.weight = table_->population_->sets()[set].weight;
@@ -421,7 +434,8 @@ inline void ReadScorer::go_on(const Step& step, const Emission& emission, Symbol
     const Levels otherwise = step.merged_otherwise * next->weight,
                  otherwise_next = step.merged_otherwise * emission.weight;
     while (j-- > begin) {
-        const Levels merged = step.merged_as_first * emission.own[j] + step.merged_as_second * next->own[j] +
+        const Levels merged = step.merged_as_first * emission.own[j] * next->lost[j] +
+                              step.merged_as_second * next->own[j] * emission.lost[j] +
                               otherwise * emission.confused[j] + otherwise_next * next->confused[j];
         here = out[j] = step.deletion * behind[j] + step.one * emission.one[j] * behind[j + 1] +
                         step.split * split[j] * behind[j + 2] + merged * (*behind_next)[j + 1] +
@@ -447,7 +461,7 @@ double ReadScorer::likelihood(std::u32string_view plate) noexcept {
         const std::size_t begin = i > before ? i - before : 0, end = std::min(m, i + ahead);
         const SymbolClass c = class_of(plate[i]);
         const Emission& emission = emission_of(plate[i]);
-        const Step step = table_->step(c, i == 0, next == nullptr, next_class, 1, 1);
+        const Step step = table_->step(c, i == 0, next == nullptr, next_class, 1);
         go_on(step, emission, c, next, rows_[i + 1], next == nullptr ? nullptr : &rows_[i + 2], begin, end,
               rows_[i]);
         if (i == 0 && has_region_mark(plate)) rows_[0][0] = start_behind(step, rows_[0], rows_[2]);
@@ -534,7 +548,7 @@ double ReadScorer::follow(std::uint32_t number, char32_t symbol, const Behind& b
     const bool last = behind.symbol == 0;
     const SymbolClass c = class_of(symbol);
     const Step step =
-        table_->step(c, node.first, last, last ? SymbolClass::other : class_of(behind.symbol), 1, 1);
+        table_->step(c, node.first, last, last ? SymbolClass::other : class_of(behind.symbol), 1);
     const Emission* next = last ? nullptr : &emission_of(behind.symbol);
     go_on(step, emission_of(symbol), c, next, behind.row, behind.next, 0, size_, out);
     if (!node.first) return 0;
@@ -580,9 +594,9 @@ void ReadScorer::make_fronts() {
             if (j == m) break;
             behind[j + 1] += step.one * emission.one[j] * front[j];
             if (j + 2 <= m) behind[j + 2] += step.split * split[j] * front[j];
-            const Levels merged = step.merged_as_first * emission.own[j] +
-                                  step.merged_as_second * next.own[j] + otherwise * emission.confused[j] +
-                                  otherwise_next * next.confused[j];
+            const Levels merged = step.merged_as_first * emission.own[j] * next.lost[j] +
+                                  step.merged_as_second * next.own[j] * emission.lost[j] +
+                                  otherwise * emission.confused[j] + otherwise_next * next.confused[j];
             merged_behind[j + 1] += merged * front[j] / next.weight;
         }
     }
@@ -637,11 +651,12 @@ void ReadScorer::walk(const Walk& from, Fitting& sums) {
                     emission.one[j] += share * one.one[j];
                     emission.confused[j] += share * one.confused[j];
                     emission.own[j] += share * one.own[j];
+                    emission.lost[j] += share * one.lost[j];
                 }
                 emission.weight += share;
             }
-            const Step step = table_->step(set.symbol_class, node.first, is_last, next_class, emission.weight,
-                                           is_last ? 1 : from.emission->weight);
+            const Step step =
+                table_->step(set.symbol_class, node.first, is_last, next_class, emission.weight);
             Row row;
             go_on(step, emission, set.symbol_class, from.emission, *from.row, from.behind, 0, size_, row);
             const double vehicles = from.vehicles * emission.weight;

@@ -53,6 +53,7 @@ inline ChannelRates plain_rates(std::size_t columns) {
     for (std::size_t c = 0; c < kSymbolClasses; ++c) {
         const double less = 0.01 * static_cast<double>(c);
         rates.ratio_rank[c] = {0.3 - less, 0.2, 0.1, 0.05, 0.02, 0.33};
+        rates.ratio_lost[c] = {0.2 - less, 0.1, 0.15, 0.05, 0.02, 0.48};
     }
     for (std::size_t i = 0; i < rates.alternative.size(); ++i)
         rates.alternative[i] = 0.05 + 0.01 * static_cast<double>(i % 7);

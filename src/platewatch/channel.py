@@ -335,6 +335,7 @@ def _first_guess(symbols: str, bins: int) -> Rates:
         "ratio_inserted": np.ones((_LEVELS, bins)),
         "ratio_merged": np.ones((_LEVELS, bins)),
         "ratio_rank": np.full((_CLASSES, _RANKS), 0.1),
+        "ratio_lost": np.full((_CLASSES, _RANKS), 0.1),
         "alternative": np.full((columns, columns), 0.1),
     }
 
@@ -487,9 +488,10 @@ def _maximise(counts: Rates, symbols: str, general: Rates | None, usual: tuple[F
         ratio[:, -1] = 1.0  # no confidence says nothing
         rates[name] = ratio**_CONFIDENCE_POWER
     rates["alternative"], usual_ranks = usual
-    ranks = counts["ratio_rank"].sum(axis=0) + 1
-    of_any_class = ranks / ranks.sum() if general is None else general["ratio_rank"] * usual_ranks
-    rates["ratio_rank"] = _backed_off(counts["ratio_rank"], of_any_class, _RANK_WEIGHT) / usual_ranks
+    for name in ("ratio_rank", "ratio_lost"):
+        ranks = counts[name].sum(axis=0) + 1
+        of_any_class = ranks / ranks.sum() if general is None else general[name] * usual_ranks
+        rates[name] = _backed_off(counts[name], of_any_class, _RANK_WEIGHT) / usual_ranks
     return rates
 
 

@@ -60,6 +60,8 @@ struct ChannelRates {
     std::vector<double> ratio_right, ratio_wrong, ratio_inserted, ratio_merged;
     Of<Of<double, kRanks>, kSymbolClasses> ratio_rank =
         {};  // [class of the true symbol], if it is read wrong
+    // [class of the symbol]: of a merged pair, the one that the character is not.
+    Of<Of<double, kRanks>, kSymbolClasses> ratio_lost = {};
     std::vector<double>
         alternative;  // [column of the character][of a symbol]: how often it is an alternative
 
@@ -116,6 +118,9 @@ class ReadView {
     [[nodiscard]] std::size_t size() const noexcept { return characters_.size(); }
     [[nodiscard]] const ChannelTable& table() const noexcept { return *table_; }
     [[nodiscard]] const Character& operator[](std::size_t j) const noexcept { return characters_[j]; }
+    [[nodiscard]] bool lists_alternatives(std::size_t j) const noexcept {
+        return (*read_)[j].has_alternatives;
+    }
     [[nodiscard]] std::size_t rank(std::size_t j, char32_t symbol) const noexcept;
 
     // P(character j | symbol, which is read as one character), times the ratios of the evidence.
@@ -126,8 +131,13 @@ class ReadView {
     [[nodiscard]] double confused(std::size_t j, std::size_t level, char32_t symbol,
                                   std::size_t column) const noexcept;
     [[nodiscard]] double split(std::size_t j, std::size_t level, SymbolClass c) const noexcept;
+    // What the alternatives say for a symbol that was merged with the one that character j is.
+    [[nodiscard]] double lost(std::size_t j, char32_t symbol, std::size_t column) const noexcept;
 
   private:
+    [[nodiscard]] double ratio(std::size_t j, char32_t symbol, std::size_t column,
+                               const std::array<double, ChannelRates::kRanks>& ranks) const noexcept;
+
     const ChannelTable* table_;
     const ReadEvidence* read_;
     std::vector<Character> characters_;

@@ -111,7 +111,8 @@ class ScoringTable {
         Levels right;                    // share of the character's own symbol, times P(right)
         std::array<Levels, 2> wrong;     // share times P(wrong) times P(character | symbol, wrong)
         std::array<double, 2> confused;  // share times P(character | symbol, wrong)
-        double own;                      // share of the character's own symbol
+        std::array<double, 2> lost;  // share times the ratio for a symbol merged with that of the character
+        double own;                  // share of the character's own symbol
     };
 
     // What can become of a symbol and what is in front of it, each times the probability that it comes to it.
@@ -119,9 +120,9 @@ class ScoringTable {
         Levels on, one, deletion, split, merged_as_first, merged_as_second, merged_otherwise;
         std::size_t gap;  // 1: an edge
     };
-    // Of symbols that weigh so much together, as those behind them do.
-    [[nodiscard]] Step step(SymbolClass c, bool first, bool last, SymbolClass next, double weight,
-                            double next_weight) const noexcept;
+    // Of symbols that weigh so much together.
+    [[nodiscard]] Step step(SymbolClass c, bool first, bool last, SymbolClass next,
+                            double weight) const noexcept;
 
     [[nodiscard]] std::size_t at(std::size_t character, std::size_t symbol) const noexcept {
         return character * columns_ + symbol;
@@ -140,6 +141,8 @@ class ScoringTable {
     // symbol that is none of the alternatives, as above; for one that is, it takes the factor of its rank.
     std::array<std::vector<double>, 2> confused_;
     std::vector<double> as_alternative_;
+    // The same for a symbol that was merged with the one that the character is.
+    std::vector<double> lost_, lost_as_alternative_;
     std::vector<Levels> ratio_right_, ratio_wrong_, ratio_inserted_, ratio_merged_;  // [bin]
     std::vector<SetSums> sums_;                                                      // [character][set]
     std::vector<double> shares_;                                                     // [symbol][set]
@@ -201,13 +204,14 @@ class ReadScorer {
         std::uint8_t listed;  // 1: the recogniser lists alternatives
         std::uint8_t alternatives;
         std::array<std::uint8_t, Evidence::kMostAlternatives> alternative;  // its column
-        std::array<double, Evidence::kMostAlternatives> alternative_confused;
+        std::array<double, Evidence::kMostAlternatives> alternative_confused, alternative_lost;
         Levels right, wrong, merged;
     };
     // What one symbol, or the symbols of a set, make of each character: read as one; merged with a neighbour
-    // and yet itself; confused with it.
+    // and yet itself; merged with a neighbour, which the character is; confused with it.
     struct Emission {
         std::array<Levels, kMaxCharacters> one, own, confused;
+        std::array<double, kMaxCharacters> lost;
         double weight;  // of the symbols together
     };
 
@@ -215,7 +219,11 @@ class ReadScorer {
     void walk(const Walk& from, Fitting& sums);
     [[nodiscard]] Levels start_behind(const Step& step, const Row& row, const Row& behind) const noexcept;
 
-    [[nodiscard]] double confused(const Character& character, std::size_t symbol) const noexcept;
+    // Of a symbol that the character is not.
+    struct AsOther {
+        double confused, lost;
+    };
+    [[nodiscard]] AsOther as_other(const Character& character, std::size_t symbol) const noexcept;
     void emit(std::size_t column, char32_t symbol, std::size_t begin, std::size_t end,
               Emission& out) const noexcept;
     void emit(std::size_t set, std::size_t end, Emission& out) const noexcept;
