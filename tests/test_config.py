@@ -26,6 +26,7 @@ def test_paths_are_relative_to_the_file(config: Path) -> None:
     assert settings.outbox.path == config.parent / "outbox.db"
     assert (settings.http.port, settings.max_edits, settings.cameras, settings.model) == (8080, 2, None, None)
     assert settings.policy == Policy(notify=0.5, check=0.05)
+    assert settings.passes.window == 2.0
 
 
 def test_policy_and_model(config: Path) -> None:
@@ -41,6 +42,7 @@ def test_policy_and_model(config: Path) -> None:
 def test_environment_overrides(config: Path) -> None:
     environment = {
         "PLATEWATCH_MAX_EDITS": "3",
+        "PLATEWATCH_PASSES__WINDOW": "0",
         "PLATEWATCH_HTTP__PORT": "0",
         "PLATEWATCH_HTTP__TOKEN": "not TOML",
         "PLATEWATCH_WASS__SECRETS": '["a", "b"]',
@@ -49,6 +51,7 @@ def test_environment_overrides(config: Path) -> None:
     }
     settings = load(config, environment)
     assert (settings.max_edits, settings.http.port, settings.http.token) == (3, 0, "not TOML")
+    assert settings.passes.window == 0
     assert settings.wass.secrets == ("a", "b")
     assert settings.cameras == Path("/srv/cameras.csv")
 
@@ -63,6 +66,9 @@ def test_environment_overrides(config: Path) -> None:
         ({"PLATEWATCH_HTTP": "5", "PLATEWATCH_HTTP__PORT": "1"}, "http: is not a table of settings"),
         ({"PLATEWATCH_POLICY__CHECK": "0.6"}, "policy.check: is not above 0 and at most notify, which is 0.5"),
         ({"PLATEWATCH_POLICY__CHEK": "0.6"}, "policy: Object contains unknown field `chek`"),
+        ({"PLATEWATCH_PASSES__WINDOW": "-1"}, "passes.window: Expected `float` >= 0"),
+        ({"PLATEWATCH_PASSES__WINDOW": "nan"}, "passes.window: Expected `float` "),
+        ({"PLATEWATCH_PASSES__WINDOWS": "2"}, "passes: Object contains unknown field `windows`"),
         ({"PLATEWATCH_MODEL": "5"}, "model: expected the path of a file"),
         ({"PLATEWATCH_HOTLIST": "5"}, "hotlist: expected the path of a file"),
     ],

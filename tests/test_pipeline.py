@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import platewatch as pw
-from platewatch.notify import HitData, Outbox
+from platewatch.notify import HitData, HitEvent, Outbox, OutboxError
 from platewatch.notify.event import decode
 from platewatch.notify.outbox import export_events
+from platewatch.passes import MOST_READS
 from platewatch.pipeline import Accepted, Pipeline
 from platewatch.policy import CategoryPolicy, Policy
 
@@ -79,3 +84,258 @@ def test_a_pattern_is_told_and_never_more_than_looked_at(tmp_path: Path) -> None
     ]
     (tmp_path / "other").mkdir()
     assert accept(tmp_path / "other", Policy(notify=1, check=p * 1.01), "78다5559")[1] == []
+
+
+# --------------------------------------------------------------------- passes
+
+START = datetime(2026, 11, 23, 9, tzinfo=UTC)
+OTHER = "12가3455"  # like NEIGHBOUR one edit from the plate that is wanted, but another one
+ALONE = max(probability(NEIGHBOUR), probability(OTHER))
+TOGETHER = matcher().match_pass([NEIGHBOUR, OTHER])[0].probability
+BETWEEN = (ALONE + TOGETHER) / 2  # a threshold that neither read reaches alone, and both do together
+CHECK = Policy(notify=1, check=BETWEEN)
+
+
+def seen(text: str, at: float = 0, *, pass_id: str | None = None, image_url: str | None = None) -> pw.Read:
+    time = START + timedelta(seconds=at)
+    return pw.Read(text=text, camera_id="G1", time=time, pass_id=pass_id, image_url=image_url)
+
+
+class Running:
+    """A pipeline with a real outbox."""
+
+    def __init__(self, outbox: Outbox, path: Path, policy: Policy) -> None:
+        self.outbox = outbox
+        self.path = path
+        hotlist = pw.Hotlist.from_records(WANTED)
+        self.pipeline = Pipeline(
+            hotlist, matcher(), {}, outbox, policy=policy, source="urn:platewatch:test", on_queued=lambda: None
+        )
+
+    async def hits(self, *reads: pw.Read) -> int:
+        return (await self.pipeline.accept(reads)).hits
+
+    def events(self, entry_id: str = "A1") -> list[HitEvent]:
+        """What is in the outbox of an entry, oldest first."""
+        events = [decode(line) for line in export_events(self.path)]
+        return [event for event in events if event.data.entry_id == entry_id]
+
+    @asynccontextmanager
+    async def disk_full(self) -> AsyncIterator[None]:
+        """No room for what does not fit on a page, such as the event of a read with a LONG image URL."""
+        ((pages,),) = await self.outbox._query("PRAGMA page_count")
+        await self.outbox._query(f"PRAGMA max_page_count = {pages}")
+        yield
+        await self.outbox._query("PRAGMA max_page_count = 10000")
+
+
+LONG = "http://camera/" + "1" * 200_000
+
+
+def run(place: Path, policy: Policy, body: Callable[[Running], Coroutine[None, None, None]]) -> None:
+    async def running() -> None:
+        path = place / "outbox.db"
+        async with await Outbox.open(path) as outbox:
+            await body(Running(outbox, path, policy))
+
+    asyncio.run(running())
+
+
+def test_two_weak_reads_of_one_vehicle_make_a_hit(tmp_path: Path) -> None:
+    assert TOGETHER > 1.5 * ALONE
+
+    async def body(it: Running) -> None:
+        assert await it.hits(seen(NEIGHBOUR)) == 0
+        assert await it.hits(seen(OTHER, 10)) == 0, "another vehicle"
+        assert await it.hits(seen(OTHER, 1)) == 2
+        (hit,) = it.events()
+        (other,) = it.events("A2")
+        assert (hit.sequence, hit.data.grade, hit.data.reads, hit.data.edits) == ("000001", "check", 2, 1)
+        assert hit.data.probability == round(TOGETHER, 4)
+        assert (hit.data.read_text, hit.data.time) == (OTHER, START + timedelta(seconds=1)), "the likeliest of both"
+        assert [(d.read, d.wanted) for d in hit.data.differences] == [("5", "6")]
+        assert (other.data.read_text, other.hitid != hit.hitid) == (OTHER, True)
+        assert await it.hits(seen(NEIGHBOUR, 0.5), seen(OTHER, 2)) == 0, "nothing new"
+        assert len(it.events()) == 1
+
+    run(tmp_path, CHECK, body)
+
+
+def test_reads_of_one_call_are_one_pass_too(tmp_path: Path) -> None:
+    async def body(it: Running) -> None:
+        assert await it.hits(seen(NEIGHBOUR), seen("99허9999", 0.5), seen(OTHER, 1)) == 2
+        assert [event.data.reads for event in it.events()] == [2]
+
+    run(tmp_path, CHECK, body)
+
+
+def test_a_vehicle_behind_another_is_judged_alone(tmp_path: Path) -> None:
+    async def body(it: Running) -> None:
+        assert await it.hits(seen("98나7654"), seen("12가3456", 0.5), seen("98나7654", 1)) == 2
+        (hit,) = it.events()
+        assert (hit.data.grade, hit.data.reads, hit.data.probability) == (
+            "notify",
+            1,
+            round(probability("12가3456"), 4),
+        )
+
+    run(tmp_path, Policy(), body)
+
+
+def test_frames_with_one_misread_are_one_misread(tmp_path: Path) -> None:
+    policy = Policy(notify=1, check=min(1, 4 * probability(NEIGHBOUR)))
+
+    async def body(it: Running) -> None:
+        assert await it.hits(*(seen(NEIGHBOUR, 0.1 * n) for n in range(3))) == 0
+        assert await it.hits(*(seen(NEIGHBOUR, 1 + 0.1 * n) for n in range(5))) == 0
+
+    run(tmp_path, policy, body)
+
+
+def test_a_repeat_is_no_evidence(tmp_path: Path) -> None:
+    async def body(it: Running) -> None:
+        for _ in range(4):
+            assert await it.hits(seen(OTHER), seen(OTHER)) == 0
+        assert await it.hits(seen(NEIGHBOUR, 1)) == 2
+        before = it.events()
+        assert before[0].data.probability == round(TOGETHER, 4)
+        for _ in range(4):
+            assert await it.hits(seen(NEIGHBOUR, 1)) == 0
+        assert it.events() == before
+
+    run(tmp_path, CHECK, body)
+
+
+def test_a_hit_that_rises_is_told_again(tmp_path: Path) -> None:
+    both = matcher().match_pass([OTHER, "12가3456"])[0].probability
+    policy = Policy(notify=both / 1.01, check=probability(OTHER) / 1.01)
+
+    async def body(it: Running) -> None:
+        assert await it.hits(seen(OTHER)) == 2
+        assert await it.hits(seen("12가3456", 1)) == 2
+        first, second = it.events()
+        assert (first.sequence, first.data.grade, first.data.reads) == ("000001", "check", 1)
+        assert (second.sequence, second.data.grade, second.data.reads) == ("000002", "notify", 2)
+        assert (second.hitid, second.data.read_text, second.data.edits) == (first.hitid, "12가3456", 0)
+        assert first.id != second.id
+        assert await it.hits(seen("12가3456", 1.5), seen(OTHER, 2), seen(NEIGHBOUR, 2.5)) == 0
+
+    run(tmp_path, policy, body)
+
+
+def test_a_hit_that_is_out_stays_though_later_reads_speak_against_it(tmp_path: Path) -> None:
+    against = [seen(NEIGHBOUR, 1 + 0.1 * n) for n in range(3)]
+
+    async def early(it: Running) -> None:
+        assert await it.hits(seen("12가3456")) == 2
+        assert await it.hits(*against) == 0
+        assert [event.data.grade for event in it.events()] == ["notify"]
+
+    async def late(it: Running) -> None:
+        assert await it.hits(*against, seen("12가3456")) == 2
+        (hit,) = it.events()
+        assert (hit.data.grade, hit.data.edits, hit.data.reads) == ("check", 0, 4), "exact is never less than check"
+        assert hit.data.probability < 0.5 < probability("12가3456")
+
+    for name, body in (("early", early), ("late", late)):
+        (tmp_path / name).mkdir()
+        run(tmp_path / name, Policy(), body)
+
+
+def test_an_exact_read_that_its_pass_does_not_keep_is_a_hit_all_the_same(tmp_path: Path) -> None:
+    sure = [msgspec.structs.replace(seen("1234거56", 0.1 * n), confidence=0.9) for n in range(MOST_READS)]
+
+    async def body(it: Running) -> None:
+        assert await it.hits(*sure, seen("12가3456", 1)) == 2
+        (hit,) = it.events()
+        assert (hit.data.edits, hit.data.read_text) == (0, "12가3456")
+
+    run(tmp_path, Policy(), body)
+
+
+def test_a_pattern_takes_each_read_by_itself(tmp_path: Path) -> None:
+    p = probability("78다5559")
+    policy = Policy(notify=p / 2, check=p / 2)
+
+    async def body(it: Running) -> None:
+        assert await it.hits(seen("78다5559")) == 1
+        assert await it.hits(seen("78다5569", 1), seen("78다5559", 1)) == 0
+        (hit,) = it.events("P1")
+        assert (hit.data.pattern, hit.data.grade, hit.data.probability) == (True, "check", round(p, 4))
+
+    run(tmp_path, policy, body)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_the_hit_comes_when_a_read_is_sent_again_after_the_outbox_failed(
+    tmp_path: Path, order: tuple[int, int]
+) -> None:
+    reads = [seen(NEIGHBOUR, image_url=LONG), seen(OTHER, 1, image_url=LONG)]
+    first, second = (reads[place] for place in order)
+
+    async def body(it: Running) -> None:
+        assert await it.hits(first) == 0
+        async with it.disk_full():
+            for _ in range(2):
+                with pytest.raises(OutboxError):
+                    await it.hits(second)
+        assert it.events() == []
+        assert await it.hits(second) == 2
+        (hit,) = it.events()
+        assert (hit.sequence, hit.data.reads, hit.data.probability) == ("000001", 2, round(TOGETHER, 4))
+        assert await it.hits(second) == 0
+        assert len(it.events()) == 1
+
+    run(tmp_path, CHECK, body)
+
+
+def test_a_rise_after_the_outbox_failed_brings_both_events(tmp_path: Path) -> None:
+    both = matcher().match_pass([OTHER, "12가3456"])[0].probability
+
+    async def body(it: Running) -> None:
+        async with it.disk_full():
+            with pytest.raises(OutboxError):
+                await it.hits(seen(OTHER, image_url=LONG))
+        assert await it.hits(seen("12가3456", 1)) == 4
+        first, second = it.events()
+        assert [(event.sequence, event.data.grade) for event in (first, second)] == [
+            ("000001", "check"),
+            ("000002", "notify"),
+        ]
+        assert first.hitid == second.hitid
+        assert await it.hits(seen(OTHER, image_url=LONG)) == 0
+
+    run(tmp_path, Policy(notify=both / 1.01, check=probability(OTHER) / 1.01), body)
+
+
+def test_calls_at_the_same_time_make_one_hit_and_wait_for_it(tmp_path: Path) -> None:
+    async def body(it: Running) -> None:
+        await it.hits(seen(NEIGHBOUR))
+        reads = [seen(OTHER, 0.1 * n, image_url=LONG) for n in range(1, 9)]
+        async with it.disk_full():
+            failed = await asyncio.gather(*map(it.hits, reads), return_exceptions=True)
+            assert all(isinstance(error, OutboxError) for error in failed), "each would have been acknowledged"
+        await asyncio.gather(*map(it.hits, reads))
+        assert [event.sequence for event in it.events()] == ["000001"]
+        assert await it.hits(*reads) == 0
+
+    run(tmp_path, CHECK, body)
+
+
+def test_a_restart_forgets_passes_and_loses_no_stronger_hit(tmp_path: Path) -> None:
+    both = matcher().match_pass([OTHER, "12가3456"])[0].probability
+    policy = Policy(notify=both / 1.01, check=probability(OTHER) / 1.01)
+
+    async def before(it: Running) -> None:
+        assert await it.hits(seen(OTHER)) == 2
+
+    async def after(it: Running) -> None:
+        assert await it.hits(seen(OTHER)) == 2
+        assert len(it.events()) == 1, "the same read gives the same event"
+
+    async def in_company(it: Running) -> None:
+        assert await it.hits(seen(OTHER), seen("12가3456", 1)) == 2
+        assert [event.data.grade for event in it.events()] == ["check", "notify"]
+
+    for body in (before, after, in_company, in_company):
+        run(tmp_path, policy, body)

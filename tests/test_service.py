@@ -22,6 +22,7 @@ import pytest
 import platewatch as pw
 from platewatch.notify import generate_secret
 from platewatch.notify.simulator import Faults, WassSimulator
+from platewatch.policy import Policy
 from tests.service import Service, prepare, running
 from tests.simulator import simulating
 
@@ -30,8 +31,13 @@ START = datetime(2026, 11, 23, 9, tzinfo=UTC)
 EXACT, FUZZY = "12가3456", "12거3456"
 
 
-def read(number: int, text: str = EXACT) -> dict[str, Any]:
-    return {"text": text, "camera_id": "GJ-0001", "time": (START + timedelta(seconds=number)).isoformat()}
+def moment(number: float) -> datetime:
+    """When the vehicle with this number passes: none is near enough to the next to be taken for it."""
+    return START + timedelta(seconds=10 * number)
+
+
+def read(number: float, text: str = EXACT) -> dict[str, Any]:
+    return {"text": text, "camera_id": "GJ-0001", "time": moment(number).isoformat()}
 
 
 @pytest.fixture
@@ -135,7 +141,7 @@ def test_every_hit_is_delivered_though_wass_misbehaves(service: Service, wass: W
     time.sleep(0.3)
     wass.faults = Faults()
     service.wait_until_delivered()
-    assert {event.data.time for event in wass.received.values()} == {START + timedelta(seconds=i) for i in range(20)}
+    assert {event.data.time for event in wass.received.values()} == {moment(i) for i in range(20)}
     assert len(wass.received) == 20, "a hit came under two ids"
     assert wass.rejected == 0
 
@@ -195,6 +201,33 @@ def test_a_read_sent_twice_is_one_hit(service: Service, wass: WassSimulator) -> 
     assert [event.deliveries for event in wass.received.values()] == [1]
 
 
+def test_reads_of_one_pass_are_judged_together(tmp_path: Path, config: Path, wass: WassSimulator) -> None:
+    texts = FUZZY, "12가3455"
+    matcher = pw.Matcher(pw.Hotlist.from_csv(tmp_path / "wanted.csv"), max_edits=2)
+    alone = max(matcher.match(text)[0].probability for text in texts)
+    together = matcher.match_pass(texts)[0].probability
+    check = {"PLATEWATCH_POLICY__CATEGORIES": f"{{stolen = {{check = {(alone + together) / 2}}}}}"}
+    with running(config, check) as service:
+        one, other = ({**read(number, text), "pass_id": "7"} for number, text in enumerate(texts))
+        assert service.send(one)[1]["hits"] == 0
+        assert service.post("/v1/reads", json.dumps(other).encode())[1]["hits"] == 1
+        assert service.send(other, one)[1]["hits"] == 0
+        assert service.send(read(0), read(0.1))[1]["hits"] == 1, "another vehicle, for all that the service knows"
+        service.wait_until_delivered()
+    first, second = wass.received.values()
+    grade = "notify" if together >= Policy().notify else "check"
+    assert (first.data.grade, first.data.reads, first.data.probability) == (grade, 2, round(together, 4))
+    assert (first.data.read_text, first.data.time) == (texts[1], moment(1))
+    assert (second.data.grade, second.data.reads, second.data.edits) == ("notify", 2, 0)
+
+
+def test_passes_without_an_id_can_be_switched_off(config: Path, wass: WassSimulator) -> None:
+    with running(config, {"PLATEWATCH_PASSES__WINDOW": "0"}) as service:
+        assert service.send(read(0), read(0.1))[1]["hits"] == 2
+        service.wait_until_delivered()
+    assert [event.data.reads for event in wass.received.values()] == [1, 1]
+
+
 def test_kill_9_between_match_and_delivery(config: Path, wass: WassSimulator) -> None:
     wass.faults = Faults(error=1.0)
     with running(config) as service:
@@ -207,7 +240,7 @@ def test_kill_9_between_match_and_delivery(config: Path, wass: WassSimulator) ->
         service.send(*(read(i) for i in range(50)))  # the source, unsure, sends them again
         service.wait_until_delivered()
     assert len(wass.received) == 50
-    assert {event.data.time for event in wass.received.values()} == {START + timedelta(seconds=i) for i in range(50)}
+    assert {event.data.time for event in wass.received.values()} == {moment(i) for i in range(50)}
 
 
 def test_kill_9_at_any_moment_loses_nothing(config: Path, wass: WassSimulator) -> None:
@@ -236,7 +269,7 @@ def test_kill_9_at_any_moment_loses_nothing(config: Path, wass: WassSimulator) -
     ids = defaultdict(set)
     for event in wass.received.values():
         ids[event.data.time].add(event.id)
-    assert set(ids) == {START + timedelta(seconds=i) for i in range(count)}, "a hit was lost"
+    assert set(ids) == {moment(i) for i in range(count)}, "a hit was lost"
     assert all(len(one) == 1 for one in ids.values()), "a hit was delivered under two ids"
 
 
@@ -285,6 +318,7 @@ def test_a_read_without_a_hit_leaves_no_trace(tmp_path: Path, service: Service, 
     innocent, broken = "77무7777", "77무7777" * 3
     near = "서울52바3109"  # one edit from a wanted plate, but very probably the plate that it says
     service.send(read(0), {"text": innocent, "camera_id": "GJ-0001"}, {"text": broken}, read(1, near))
+    service.send({**read(0.1, near), "pass_id": "7"}, {**read(0.2, innocent), "pass_id": "7"})
     _, answer = service.send({"text": broken}, {"text": innocent, "time": innocent})
     service.wait_until_delivered()
     assert service.get("/v1/status")[1]["hits"] == 1
@@ -321,6 +355,7 @@ def test_it_stops_when_told_and_two_cannot_run(config: Path, service: Service) -
         ("policy.check = 0.6", "policy.check: is not above 0 and at most notify, which is 0.5"),
         ("model = 'wanted.csv'", "wanted.csv: is not a platewatch channel model 1"),
         ("model = 'nowhere.json'", "No such file"),
+        ("passes.window = 60", "passes.window: Expected `float` <= 30"),
         ("http.host = 5", "http.host: Expected `str`, got `int`"),
         ("http.host = '256.0.0.1'", "http: cannot listen at 256.0.0.1"),
         ("[oops", "is not TOML"),

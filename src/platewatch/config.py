@@ -19,6 +19,7 @@ from msgspec import Meta, Struct
 from platewatch import toml
 from platewatch.errors import ConfigError
 from platewatch.notify.dispatcher import RetryPolicy
+from platewatch.passes import LIFE, WINDOW
 from platewatch.policy import Policy
 
 _PREFIX = "PLATEWATCH_"
@@ -32,6 +33,14 @@ class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     port: Annotated[int, Meta(ge=0, le=65535)] = 8080
     token: str | None = None
     max_body_bytes: Annotated[int, Meta(ge=1)] = 16 * 1024 * 1024
+
+
+class PassSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which reads are judged together. Those without a `pass_id` if one camera reads similar plates within `window`
+    seconds; 0 judges them one by one.
+    """
+
+    window: Annotated[float, Meta(ge=0, le=LIFE)] = WINDOW
 
 
 class OutboxSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -63,6 +72,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     model: Path | None = None
     max_edits: Annotated[int, Meta(ge=0, le=3)] = 2
     policy: Policy = Policy()
+    passes: PassSettings = PassSettings()
     http: HttpSettings = HttpSettings()
     outbox: OutboxSettings = OutboxSettings()
     retry: RetryPolicy = RetryPolicy()

@@ -28,6 +28,7 @@ from platewatch.notify.dispatcher import Dispatcher
 from platewatch.notify.outbox import Outbox, OutboxError
 from platewatch.notify.sender import WassSender
 from platewatch.notify.signing import Signer
+from platewatch.passes import Passes
 from platewatch.pipeline import Accepted, Pipeline
 from platewatch.reads import Read
 from platewatch.sources.http import ReadsEndpoint
@@ -90,6 +91,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                 policy=settings.policy,
                 source=settings.source,
                 on_queued=dispatcher.wake,
+                passes=Passes(settings.passes.window),
             )
             app = _App(settings, pipeline, outbox, dispatcher, entries=len(hotlist))
 

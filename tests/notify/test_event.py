@@ -120,6 +120,13 @@ def test_the_hit_id_is_the_keyed_digest_of_its_fields() -> None:
     assert len(expected) == 32
 
 
+def test_an_update_names_its_hit() -> None:
+    hitid = hit_id(KEY, "W-1", "GJ-0117", READ_AT, "12거3456", "check")
+    event = new_event(KEY, "/", READ_AT, hit_data(read_text="12가3456", reads=2), 2, hitid=hitid)
+    assert (event.hitid, event.id, event.data.reads) == (hitid, f"{hitid}.000002", 2)
+    assert "reads" not in json.loads(encode(hit_event()))["data"], "of a single read"
+
+
 def test_the_hit_id_is_of_the_instant_not_of_its_time_zone() -> None:
     assert hit_id(KEY, "W-1", "C", READ_AT.astimezone(KOREA), "12거3456") == hit_id(
         KEY, "W-1", "C", READ_AT, "12거3456"
@@ -127,7 +134,7 @@ def test_the_hit_id_is_of_the_instant_not_of_its_time_zone() -> None:
 
 
 def test_every_field_and_the_key_change_the_hit_id() -> None:
-    variants = [
+    variants: list[Any] = [
         (KEY, "ab", "c", READ_AT, "1"),
         (KEY[::-1], "ab", "c", READ_AT, "1"),
         (KEY, "a", "bc", READ_AT, "1"),
@@ -135,6 +142,8 @@ def test_every_field_and_the_key_change_the_hit_id() -> None:
         (KEY, "ab", "d", READ_AT, "1"),
         (KEY, "ab", "c", READ_AT + timedelta(microseconds=1), "1"),
         (KEY, "ab", "c", READ_AT, "2"),
+        (KEY, "ab", "c", READ_AT, "1", "check"),
+        (KEY, "ab", "c", READ_AT, "1", "notify"),
     ]
     assert len({hit_id(*variant) for variant in variants}) == len(variants)
 

@@ -53,6 +53,7 @@ class HitData(Struct, frozen=True, kw_only=True, omit_defaults=True):
     time: AwareDatetime
     image_url: str | None = None
     late: bool  # an old read that its source sent again after an outage
+    reads: int = 1  # of the vehicle's pass that were judged together; the fields above are those of the best one
 
 
 class HitEvent(Struct, frozen=True, kw_only=True):
@@ -75,23 +76,32 @@ class HitEvent(Struct, frozen=True, kw_only=True):
 _decoder = msgspec.json.Decoder(HitEvent)
 
 
-def new_event(key: bytes, source: str, time: datetime, data: HitData, sequence: int = 1) -> HitEvent:
+def new_event(
+    key: bytes, source: str, time: datetime, data: HitData, sequence: int = 1, *, hitid: str | None = None
+) -> HitEvent:
     """The event of a hit; `sequence` counts from 1, for the hit's later updates.
 
-    `key` is the outbox's `hit_key`, `source` the URI of this service. Raises EventError for a time without offset.
+    `key` is the outbox's `hit_key`, `source` the URI of this service, `hitid` the hit's id where it is not that of
+    the read in `data`. Raises EventError for a time without offset.
     """
-    hitid = hit_id(key, data.entry_id, data.camera.id, data.time, data.read_text)
+    if hitid is None:
+        hitid = hit_id(key, data.entry_id, data.camera.id, data.time, data.read_text)
     number = f"{sequence:06d}"
     return HitEvent(id=f"{hitid}.{number}", source=source, time=_utc(time), hitid=hitid, sequence=number, data=data)
 
 
-def hit_id(key: bytes, entry_id: str, camera_id: str, time: datetime, read_text: str) -> str:
+def hit_id(key: bytes, entry_id: str, camera_id: str, time: datetime, read_text: str, grade: str | None = None) -> str:
     """32 hex digits, the same each time that a read is repeated, so that its repeat is recognised.
+
+    `grade` is for a hit that several reads have made together: of a read that is sent again, in the company of
+    others, a stronger hit must not be taken for the repeat of a weaker one.
 
     Keyed (at most 64 bytes), as there are few enough plates to undo a plain hash by trying them all.
     Raises EventError for a time without offset.
     """
     fields = [entry_id, camera_id, _utc(time).isoformat(timespec="microseconds"), read_text]
+    if grade is not None:
+        fields.append(grade)
     return hashlib.blake2b(msgspec.json.encode(fields), key=key, digest_size=16).hexdigest()
 
 
