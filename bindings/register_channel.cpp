@@ -87,8 +87,7 @@ ChannelRates to_rates(const py::dict& arrays, std::size_t columns, std::size_t b
 
 ReadEvidence to_evidence(py::handle read) {
     ReadEvidence evidence;
-    std::string engine;
-    evidence_of_object(read, evidence, engine);
+    evidence_of_object(read, evidence);
     return evidence;
 }
 
@@ -190,38 +189,42 @@ void register_channel(py::module_& m) {
             "Expected counts of what happened, shaped as the rates, and the sum of log likelihoods.");
     py::class_<ScoringModel, std::shared_ptr<ScoringModel>>(
         m, "ScoringModel", "A channel model's tables and the population, ready to score with.")
-        .def(py::init([](const ChannelTable& general, const py::dict& engines, const py::dict& population,
-                         double frame_weight) {
+        .def(py::init([](const ChannelTable& general, const py::dict& engines, const py::dict& cameras,
+                         const py::dict& population, double frame_weight) {
                  const auto trie = std::make_shared<const PopulationTrie>(to_population(population));
-                 std::map<std::string, ScoringTable, std::less<>> tables;
-                 for (const auto& [engine, table] : engines)
-                     tables.emplace(engine.cast<std::string>(),
-                                    ScoringTable(table.cast<const ChannelTable&>(), trie));
-                 return std::make_shared<ScoringModel>(ScoringTable(general, trie), std::move(tables),
-                                                       frame_weight);
+                 const auto tables = [&](const py::dict& named) {
+                     ScoringModel::Tables out;
+                     for (const auto& [name, table] : named)
+                         out.emplace(name.cast<std::string>(),
+                                     ScoringTable(table.cast<const ChannelTable&>(), trie));
+                     return out;
+                 };
+                 return std::make_shared<ScoringModel>(ScoringTable(general, trie), tables(engines),
+                                                       tables(cameras), frame_weight);
              }),
-             py::arg("general"), py::arg("engines"), py::arg("population"), py::arg("frame_weight"),
-             "ValueError if the population cannot be one.")
+             py::arg("general"), py::arg("engines"), py::arg("cameras"), py::arg("population"),
+             py::arg("frame_weight"), "ValueError if the population cannot be one.")
         .def(
             "log_likelihood",
             [](const ScoringModel& model, const py::object& read, const py::str& plate,
-               std::string_view engine) {
+               std::string_view engine, std::string_view camera) {
                 const ReadEvidence evidence = to_evidence(read);
                 ReadScorer scorer;
-                scorer.set_read(model.table(engine), evidence);
+                scorer.set_read(model.table(engine, camera), evidence);
                 return std::log(scorer.likelihood(to_plate(plate)));
             },
-            py::arg("read"), py::arg("plate"), py::arg("engine") = "",
+            py::arg("read"), py::arg("plate"), py::arg("engine") = "", py::arg("camera") = "",
             "log P(read | plate), with the evidence's likelihood ratios.")
         .def(
             "log_background",
-            [](const ScoringModel& model, const py::object& read, std::string_view engine) {
+            [](const ScoringModel& model, const py::object& read, std::string_view engine,
+               std::string_view camera) {
                 const ReadEvidence evidence = to_evidence(read);
                 ReadScorer scorer;
-                scorer.set_read(model.table(engine), evidence);
+                scorer.set_read(model.table(engine, camera), evidence);
                 return std::log(scorer.background());
             },
-            py::arg("read"), py::arg("engine") = "",
+            py::arg("read"), py::arg("engine") = "", py::arg("camera") = "",
             "log of the sum over all registered vehicles of P(read | its plate), and of reads of no plate.")
         .def(
             "log_posterior_of_pass",
@@ -229,9 +232,8 @@ void register_channel(py::module_& m) {
                double frame_weight) {
                 std::vector<PassRead> pass;
                 for (const py::handle read : reads) {
-                    std::string engine;
-                    evidence_of_object(read, pass.emplace_back().evidence, engine);
-                    pass.back().table = &model.table(engine);
+                    evidence_of_object(read, pass.emplace_back().evidence);
+                    pass.back().table = &table_of(model, read);
                 }
                 return std::log(PassScorer().posterior(pass, frame_weight, to_plate(plate)));
             },

@@ -83,15 +83,15 @@ class ScoringModel:
     """
     A channel model's tables and the population, ready to score with.
     """
-    def __init__(self, general: ChannelTable, engines: dict, population: dict, frame_weight: typing.SupportsFloat | typing.SupportsIndex) -> None:
+    def __init__(self, general: ChannelTable, engines: dict, cameras: dict, population: dict, frame_weight: typing.SupportsFloat | typing.SupportsIndex) -> None:
         """
         ValueError if the population cannot be one.
         """
-    def log_background(self, read: typing.Any, engine: str = '') -> float:
+    def log_background(self, read: typing.Any, engine: str = '', camera: str = '') -> float:
         """
         log of the sum over all registered vehicles of P(read | its plate), and of reads of no plate.
         """
-    def log_likelihood(self, read: typing.Any, plate: str, engine: str = '') -> float:
+    def log_likelihood(self, read: typing.Any, plate: str, engine: str = '', camera: str = '') -> float:
         """
         log P(read | plate), with the evidence's likelihood ratios.
         """

@@ -41,16 +41,21 @@ class Explanation:
 
 
 class ChannelModel:
-    """P(read | plate) for each engine that it was fitted on, and in general."""
+    """P(read | plate) for each camera and each engine that it was fitted on, and in general.
+
+    A read is scored with the rates of its camera, if they are known, else of its engine, else in general.
+    """
 
     def __init__(self, tables: Tables, population: Population | None = None) -> None:
         self._numbers = tables
         self._population = population or Population.default()
         self._general = tables.core(tables.general)
         self._engines = {engine: tables.core(table) for engine, table in tables.engines.items()}
+        self._cameras = {camera: tables.core(table) for camera, table in tables.cameras.items()}
         try:
+            vehicles = dict(self._population.document)
             self.scoring = _core.ScoringModel(
-                self._general, self._engines, dict(self._population.document), tables.frame_weight
+                self._general, self._engines, self._cameras, vehicles, tables.frame_weight
             )
         except ValueError as error:
             raise ModelError(str(error)) from None
@@ -62,6 +67,11 @@ class ChannelModel:
     @property
     def engines(self) -> list[str]:
         return sorted(self._engines)
+
+    @property
+    def cameras(self) -> list[str]:
+        """The ids of those that have rates of their own."""
+        return sorted(self._cameras)
 
     @property
     def frame_weight(self) -> float:
@@ -89,15 +99,15 @@ class ChannelModel:
         Raises ReadError for a read that cannot be matched.
         """
         canonical = _core.normalize(plate)
-        engine = "" if isinstance(read, str) else read.engine or ""
-        table = self._engines.get(engine, self._general)
+        engine, camera = ("", "") if isinstance(read, str) else (read.engine or "", read.camera_id or "")
+        table = self._cameras.get(camera) or self._engines.get(engine, self._general)
         characters = "".join(c for c, _, _ in _core.read_evidence(read))
         events = tuple(
             Event(kind, canonical[i : i + n], characters[j : j + m], log)
             for kind, i, n, j, m, log in table.events(read, canonical)
         )
-        log_likelihood = self.scoring.log_likelihood(read, canonical, engine)
-        log_background = self.scoring.log_background(read, engine)
+        log_likelihood = self.scoring.log_likelihood(read, canonical, engine, camera)
+        log_background = self.scoring.log_background(read, engine, camera)
         registered = self.scoring.registered(canonical)
         return Explanation(
             events,
@@ -107,14 +117,21 @@ class ChannelModel:
         )
 
     @classmethod
-    def fit(cls, reads: Iterable[tuple[Read | str, str]], *, iterations: int = channel_fit.ITERATIONS) -> Self:
+    def fit(
+        cls,
+        reads: Iterable[tuple[Read | str, str]],
+        *,
+        iterations: int = channel_fit.ITERATIONS,
+        camera_reads: int | None = None,
+    ) -> Self:
         """Learn from pairs of a read and its true plate, by EM over all alignments.
 
         Reads and plates that cannot be matched are left out. An engine gets rates of its own as far as its reads
-        support them. Raises PlatewatchError if nothing is left.
+        support them; so does a camera with `camera_reads` of them or more, backed off to its engine's. None: no
+        camera does. Raises PlatewatchError if nothing is left.
         """
         examples = channel_fit.usable(reads)
-        tables = channel_fit.fit_tables(examples, iterations)
+        tables = channel_fit.fit_tables(examples, iterations, camera_reads)
         return cls(replace(tables, frame_weight=channel_fit.frame_weight(cls(tables).scoring, examples)))
 
 

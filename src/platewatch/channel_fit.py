@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -39,6 +41,7 @@ _RATE_WEIGHT = 30.0
 _BIN_WEIGHT = 5.0
 _LEVEL_WEIGHT = 20.0
 _ENGINE_WEIGHT = 300.0
+_CAMERA_WEIGHT = 60.0
 _ALTERNATIVE_WEIGHT = 10.0
 _RANK_WEIGHT = 20.0
 # A read's confidences are not independent of one another, so each counts for less than its ratio says: by
@@ -66,23 +69,45 @@ def _engine(read: Read | str) -> str | None:
     return None if isinstance(read, str) else read.engine
 
 
-def fit_tables(examples: Sequence[Example], iterations: int) -> Tables:
-    """The tables that usable examples support, each engine's as far as its reads do."""
+def _camera(read: Read | str) -> str | None:
+    return None if isinstance(read, str) else read.camera_id
+
+
+def fit_tables(examples: Sequence[Example], iterations: int, camera_reads: int | None) -> Tables:
+    """The tables that usable examples support, each engine's and each camera's as far as its reads do.
+
+    `camera_reads`: a camera needs so many to get a table; None: none gets one.
+    """
     symbols = _known_symbols(examples)
     edges = _bin_edges(examples)
     usual = _usual_alternatives(examples, symbols)
     start = _first_guess(symbols, len(edges) + 2)
-    general = _fit_table(examples, symbols, Table(edges, start), None, usual, iterations)
-    by_engine: dict[str, list[Example]] = {}
-    for example in examples:
-        if engine := _engine(example[0]):
-            by_engine.setdefault(engine, []).append(example)
-    engines = {}
-    for engine, own in by_engine.items():
+    general = _fit_table(examples, symbols, Table(edges, start), iterations, partial(_maximise, symbols, usual, None))
+    tables = Tables(symbols, general, {})
+    iterations = max(2, iterations // 3)  # what is refined starts near its end
+    for engine, own in _by_name(examples, _engine).items():
         edges = _bin_edges(own)
         start = dict(general.rates) | {name: np.ones((_LEVELS, len(edges) + 2)) for name in RATIOS}
-        engines[engine] = _fit_table(own, symbols, Table(edges, start), general.rates, usual, max(2, iterations // 3))
-    return Tables(symbols, general, engines)
+        refine = partial(_maximise, symbols, usual, general.rates)
+        tables.engines[engine] = _fit_table(own, symbols, Table(edges, start), iterations, refine)
+    if camera_reads is None:
+        return tables
+    for camera, own in _by_name(examples, _camera).items():
+        if len(own) < camera_reads:
+            continue
+        ((main, _),) = Counter(_engine(read) for read, _ in own).most_common(1)
+        parent = replace(tables.of_engine(main), engine=main)
+        refine = partial(_maximise_camera, symbols, usual, parent.rates)
+        tables.cameras[camera] = _fit_table(own, symbols, parent, iterations, refine)
+    return tables
+
+
+def _by_name(examples: Sequence[Example], name_of: Callable[[Read | str], str | None]) -> dict[str, list[Example]]:
+    named: dict[str, list[Example]] = {}
+    for example in examples:
+        if name := name_of(example[0]):
+            named.setdefault(name, []).append(example)
+    return dict(sorted(named.items()))
 
 
 def frame_weight(scoring: _core.ScoringModel, examples: Sequence[Example]) -> float:
@@ -192,17 +217,16 @@ def _fit_table(
     examples: Sequence[Example],
     symbols: str,
     start: Table,
-    general: Rates | None,
-    usual: tuple[Floats, Floats],
     iterations: int,
+    maximise: Callable[[Rates], Rates],
 ) -> Table:
     reads = [read for read, _ in examples]
     plates = [plate for _, plate in examples]
     rates = start.rates
     for _ in range(iterations):
         counts, _ = _core.ChannelTable(symbols, start.bin_edges, rates).count(reads, plates)
-        rates = _maximise(counts, symbols, general, usual)
-    return Table(start.bin_edges, rates)
+        rates = maximise(counts)
+    return replace(start, rates=rates)
 
 
 def _rank(p: float | None, q: float) -> int:
@@ -240,9 +264,18 @@ def _usual_alternatives(examples: Sequence[Example], symbols: str) -> tuple[Floa
     return often, np.append(ranks / ranks.sum(), 1.0)
 
 
-def _maximise(counts: Rates, symbols: str, general: Rates | None, usual: tuple[Floats, Floats]) -> Rates:
+def _maximise_camera(symbols: str, usual: tuple[Floats, Floats], engine: Rates, counts: Rates) -> Rates:
+    """What its confidences and alternatives mean is the recogniser's: that stays its engine's."""
+    rates = _maximise(symbols, usual, engine, counts, _CAMERA_WEIGHT)
+    return rates | {name: engine[name] for name in (*RATIOS, "ratio_rank", "alternative")}
+
+
+def _maximise(
+    symbols: str, usual: tuple[Floats, Floats], general: Rates | None, counts: Rates, refining: float = _ENGINE_WEIGHT
+) -> Rates:
+    """The rates by what was counted; `general`, those that are refined, counts for `refining` observations."""
     classes = _classes(symbols)
-    weight = _ENGINE_WEIGHT if general is not None else 1.0
+    weight = refining if general is not None else 1.0
     rates: Rates = {}
     level_prior = general["level"] if general is not None else np.array([0.5, 0.5])
     rates["level"] = _backed_off(counts["level"], level_prior, weight)
@@ -250,7 +283,7 @@ def _maximise(counts: Rates, symbols: str, general: Rates | None, usual: tuple[F
     outcomes = np.stack([counts[name] for name in OUTCOMES], axis=-1)
     if general is not None:
         prior = np.stack([general[name] for name in OUTCOMES], axis=-1)
-        shares = _backed_off(outcomes, prior, _ENGINE_WEIGHT)
+        shares = _backed_off(outcomes, prior, weight)
     else:
         pooled = outcomes.sum(axis=(1, 2), keepdims=True) + 0.01
         by_class = _backed_off(outcomes.sum(axis=2, keepdims=True), pooled / pooled.sum(-1, keepdims=True), 10.0)
@@ -289,7 +322,7 @@ def _maximise(counts: Rates, symbols: str, general: Rates | None, usual: tuple[F
     of_class = np.array([[wrong[:, classes == c].sum(1), right[:, classes == c].sum(1)] for c in range(_CLASSES)])
     by_class = share(of_class[:, 0], of_class[:, 1], 0.05, 2.0).T[:, classes]
     prior_wrong = general["wrong"] if general is not None else by_class
-    rates["wrong"] = share(wrong, right, prior_wrong, _RATE_WEIGHT if general is None else _ENGINE_WEIGHT / 2)
+    rates["wrong"] = share(wrong, right, prior_wrong, _RATE_WEIGHT if general is None else weight / 2)
     rates["right"] = 1 - rates["wrong"]
 
     if general is not None:

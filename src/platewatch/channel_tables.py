@@ -1,4 +1,6 @@
-"""What a channel model has learnt, as numbers: a general table and one for each engine, and their JSON.
+"""What a channel model has learnt, as numbers: a general table, those of engines and of cameras, and their JSON.
+
+A camera's table refines that of its engine, an engine's the general one; what it has from there is the same array.
 
 An array is named and shaped as in the core's ChannelRates (cpp/include/platewatch/channel_model.hpp).
 """
@@ -7,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
@@ -36,10 +38,11 @@ _SUMS_MAY_MISS = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What is known of one recogniser. `bin_edges` part its confidences."""
+    """What is known of one recogniser. `bin_edges` part its confidences; of a camera's, `engine` is what it refines."""
 
     bin_edges: list[float]
     rates: Rates
+    engine: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,12 @@ class Tables:
     symbols: str
     general: Table
     engines: dict[str, Table]
+    cameras: dict[str, Table] = field(default_factory=dict)
     frame_weight: float = 1.0
+
+    def of_engine(self, engine: str | None) -> Table:
+        """Its own, or else the general one."""
+        return self.general if engine is None else self.engines.get(engine, self.general)
 
     def core(self, table: Table) -> _core.ChannelTable:
         """One of them, ready to count with."""
@@ -73,11 +81,15 @@ class Tables:
         if not isinstance(frame_weight, int | float) or not 0 < frame_weight <= 1:
             raise ModelError("is not above 0 and at most 1", field="frame_weight")
         general = _table(document.get("general"), "the general table", None)
-        engines = document.get("engines")
-        if not isinstance(engines, dict):
-            raise ModelError("is not an object", field="engines")
-        named = {engine: _table(item, f"engine {engine!r}", general) for engine, item in engines.items()}
-        tables = cls(symbols, general, named, float(frame_weight))
+        tables = cls(symbols, general, {}, {}, float(frame_weight))
+        for engine, item in _object(document.get("engines"), "engines").items():
+            tables.engines[engine] = _table(item, f"engine {engine!r}", general)
+        for camera, item in _object(document.get("cameras", {}), "cameras").items():
+            where = f"camera {camera!r}"
+            refined = _object(item, where).get("engine")
+            if refined is not None and refined not in list(tables.engines):
+                raise ModelError(f"engine of {where}: is not among the engines")
+            tables.cameras[camera] = replace(_table(item, where, tables.of_engine(refined)), engine=refined)
         for where, table in tables._named():
             try:
                 tables.core(table)  # checks the shapes
@@ -90,22 +102,33 @@ class Tables:
         yield "the general table", self.general
         for engine, table in self.engines.items():
             yield f"engine {engine!r}", table
+        for camera, table in self.cameras.items():
+            yield f"camera {camera!r}", table
 
     def save(self, path: str | Path) -> None:
-        """Write them as JSON. What an engine shares with the general table stands there only."""
+        """Write them as JSON. What a table has from the one that it refines stands there only."""
         document = {
             "format": FORMAT,
             "symbols": self.symbols,
             "frame_weight": self.frame_weight,
             "general": _document(self.general, None),
             "engines": {engine: _document(table, self.general) for engine, table in self.engines.items()},
+            "cameras": {
+                camera: {"engine": table.engine} | _document(table, self.of_engine(table.engine))
+                for camera, table in self.cameras.items()
+            },
         }
         Path(path).write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
 
 
 def _document(table: Table, parent: Table | None) -> dict[str, Any]:
-    own = {n: _rounded(a) for n, a in table.rates.items() if parent is None or a is not parent.rates[n]}
-    return {"bin_edges": table.bin_edges, **own}
+    own: dict[str, Any] = {}
+    if parent is None or table.bin_edges is not parent.bin_edges:
+        own["bin_edges"] = table.bin_edges
+    for name, array in table.rates.items():
+        if parent is None or array is not parent.rates[name]:
+            own[name] = _rounded(array)
+    return own
 
 
 def _rounded(values: Floats) -> Any:
@@ -113,22 +136,30 @@ def _rounded(values: Floats) -> Any:
 
 
 def _table(document: object, where: str, parent: Table | None) -> Table:
-    if not isinstance(document, dict):
-        raise ModelError(f"{where} is not an object")
-    edges = _array(document.get("bin_edges"), f"bin_edges of {where}")
-    if edges.ndim != 1:
-        raise ModelError(f"bin_edges of {where}: is not a list of numbers")
+    own = _object(document, where)
+    edges = parent.bin_edges if parent is not None else []
+    if parent is None or "bin_edges" in own:
+        array = _array(own.get("bin_edges"), f"bin_edges of {where}")
+        if array.ndim != 1:
+            raise ModelError(f"bin_edges of {where}: is not a list of numbers")
+        edges = array.tolist()
     rates: Rates = {}
     for name in _ARRAYS:
-        if parent is not None and name not in document:
+        if parent is not None and name not in own:
             rates[name] = parent.rates[name]
             continue
-        rates[name] = _array(document.get(name), f"{name} of {where}")
+        rates[name] = _array(own.get(name), f"{name} of {where}")
         outside = rates[name] < 0
         if name in _PROBABILITIES or name in _DISTRIBUTIONS:
             outside |= rates[name] > 1 + _SUMS_MAY_MISS
         _refuse_rows(outside, f"{name} of {where}", "is out of range")
-    return Table(edges.tolist(), rates)
+    return Table(edges, rates)
+
+
+def _object(value: object, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ModelError(f"{where}: is not an object")
+    return value
 
 
 def _array(value: object, where: str) -> Floats:
