@@ -19,9 +19,14 @@ class EvidenceReader {
   public:
     // `canonical` is the canonical form of `text`. False if `chars` did not line up, and are left out of it.
     bool read(const std::u32string& text, const Symbols& canonical, py::handle chars, ReadEvidence& out) {
-        if (py::len(chars) != 0 && from_characters(canonical, chars, out)) return true;
+        bool none = false, lines_up = false;
+        const bool typed = finds_types([&] {
+            none = py::len(chars) == 0;
+            lines_up = !none && from_characters(canonical, chars, out);
+        });
+        if (typed && lines_up) return true;
         evidence_of(std::span<const char32_t>(text), canonical.view(), out);
-        return py::len(chars) == 0;
+        return none;
     }
 
   private:
