@@ -143,6 +143,7 @@ Population to_population(const py::dict& document) {
 constexpr const char* kKinds[] = {"right", "wrong", "deletion", "split", "merge", "insertion", "region loss"};
 
 using Event = py::typing::Tuple<py::str, py::int_, py::int_, py::int_, py::int_, py::float_>;
+using LevelAndEvents = py::typing::Tuple<py::int_, py::typing::List<Event>>;
 
 }  // namespace
 
@@ -157,19 +158,20 @@ void register_channel(py::module_& m) {
              py::arg("symbols"), py::arg("bin_edges"), py::arg("rates"),
              "symbols: known ones, ascending. ValueError if shapes do not agree or a rate is out of range.")
         .def(
-            "events",
+            "likeliest_way",
             [](const ChannelTable& table, const py::object& read, const py::str& plate) {
                 const ReadEvidence evidence = to_evidence(read);
+                const LikeliestWay way = likeliest_way(ReadView(table, evidence), to_plate(plate));
                 py::typing::List<Event> events;
-                for (const ChannelEvent& e : likeliest_events(ReadView(table, evidence), to_plate(plate))) {
+                for (const ChannelEvent& e : way.events) {
                     events.append(py::make_tuple(kKinds[static_cast<std::size_t>(e.kind)], e.of_plate,
                                                  e.plate_size, e.of_read, e.read_size, e.log_probability));
                 }
-                return events;
+                return LevelAndEvents(py::make_tuple(way.level, events));
             },
             py::arg("read"), py::arg("plate"),
-            "The likeliest way from plate to read: (what, place in plate, symbols, place in read, "
-            "characters, log).")
+            "The likeliest way from plate to read: its noise level, and its events: (what, place in plate, "
+            "symbols, place in read, characters, log).")
         .def(
             "count",
             [](const ChannelTable& table, const py::typing::List<py::object>& reads,
@@ -215,6 +217,17 @@ void register_channel(py::module_& m) {
             },
             py::arg("read"), py::arg("plate"), py::arg("engine") = "", py::arg("camera") = "",
             "log P(read | plate), with the evidence's likelihood ratios.")
+        .def(
+            "log_clutter",
+            [](const ScoringModel& model, const py::object& read, std::string_view engine,
+               std::string_view camera) {
+                const ReadEvidence evidence = to_evidence(read);
+                ReadScorer scorer;
+                scorer.set_read(model.table(engine, camera), evidence);
+                return std::log(scorer.clutter());
+            },
+            py::arg("read"), py::arg("engine") = "", py::arg("camera") = "",
+            "log of the part of the background that are reads of no plate.")
         .def(
             "log_background",
             [](const ScoringModel& model, const py::object& read, std::string_view engine,

@@ -8,7 +8,6 @@ import pytest
 
 import platewatch as pw
 from platewatch import _core
-from platewatch.channel import posterior
 
 
 def character(c: str, p: float, *alts: tuple[str, float]) -> pw.Character:
@@ -45,11 +44,39 @@ def test_explanation_adds_up(model: pw.ChannelModel) -> None:
     assert "".join(event.plate for event in explanation.events) == "12가3456"
     assert "".join(event.read for event in explanation.events) == "12거3456"
     assert [event.kind for event in explanation.events].count("wrong") == 1
-    # One way is not more likely than all ways together.
-    assert sum(event.log_probability for event in explanation.events) <= explanation.log_likelihood + 0.5
-    registered = model.scoring.registered("12가3456")
-    expected = posterior([explanation.log_likelihood], explanation.log_background, [registered])
-    assert explanation.probability == expected[0]
+    # The likeliest way has a part in all ways together, and here most of it.
+    way = explanation.log_frame + sum(event.log_probability for event in explanation.events)
+    assert explanation.log_likelihood - 0.5 < way < explanation.log_likelihood
+
+
+@pytest.mark.parametrize("read", ["12가3456", "12거3456", "1234567", "12바3456", "9999999999"])
+@pytest.mark.parametrize("plate", ["12가3456", "서울12바3456"])
+def test_explanation_weighs_as_the_matcher_does(model: pw.ChannelModel, read: str, plate: str) -> None:
+    explanation = model.explain(read, plate)
+    odds = math.exp(explanation.log_likelihood - explanation.log_others)
+    assert explanation.probability == pytest.approx(odds / (1 + odds), rel=1e-9)
+    own = model.scoring.registered(plate) * math.exp(explanation.log_likelihood)
+    background = math.exp(explanation.log_background)
+    assert math.exp(explanation.log_others) == pytest.approx(background - own, rel=1e-6)
+    if matches := pw.Matcher(pw.Hotlist.from_plates([plate]), max_edits=3, model=model).match(read):
+        # But for the mark that the contract forgives, of which the channel model has other ways too.
+        assert explanation.probability == pytest.approx(matches[0].probability, rel=1e-9)
+
+
+def test_what_is_weighed_against_a_plate_by_hand(model: pw.ChannelModel) -> None:
+    # Of an exact read, most of the background is the plate itself.
+    explanation = model.explain("12가3456", "12가3456")
+    assert explanation.log_others < explanation.log_background - 1
+    assert model.explain("12거3456", "12가3456").log_others == pytest.approx(
+        model.explain("12거3456", "12가3456").log_background, abs=0.01
+    )
+
+
+def test_a_frame_is_the_noisier_the_more_is_wrong(model: pw.ChannelModel) -> None:
+    right, near, far = (model.explain(read, "12가3456") for read in ("12가3456", "12거3456", "72거345"))
+    assert 0 < right.noisy < near.noisy < far.noisy < 1
+    assert (right.frame, far.frame) == ("good", "noisy")
+    assert math.exp(right.log_frame) + math.exp(far.log_frame) == pytest.approx(1)
 
 
 def test_an_exact_read_is_near_certain_and_a_possible_neighbour_is_not(model: pw.ChannelModel) -> None:
@@ -93,14 +120,6 @@ def test_evidence_keeps_the_marks_that_normalisation_drops() -> None:
 def test_a_mark_in_place_of_the_syllable_tells_where_it_was_lost(model: pw.ChannelModel) -> None:
     lost, marked = (model.explain(read, "123가4567").probability for read in ("1234567", "123=4567"))
     assert marked > 1.5 * lost
-
-
-def test_posterior_by_hand() -> None:
-    # Background 3 of which 0.1 * 1 is the listed plate itself: 1 / (1 + 2.9).
-    assert posterior([0.0], math.log(3), [0.1]) == [pytest.approx(1 / 3.9)]
-    both = posterior([0.0, math.log(2)], math.log(3), [0.0, 0.5])
-    assert both == [pytest.approx(1 / 5), pytest.approx(2 / 5)]
-    assert posterior([-800.0], -810.0, [0.0])[0] == pytest.approx(1, abs=1e-4)
 
 
 def test_fit_learns_what_a_camera_confuses(tmp_path: Path) -> None:

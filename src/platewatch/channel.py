@@ -7,17 +7,19 @@ channel_tables.py and how they are learnt in channel_fit.py.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from platewatch import _core, channel_fit
 from platewatch.channel_tables import Tables
 from platewatch.errors import ModelError
 from platewatch.population import Population
 from platewatch.reads import Read
+
+_QUALITIES: tuple[Literal["good"], Literal["noisy"]] = ("good", "noisy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +34,21 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a match has its probability. Logarithms are natural."""
+    """Why a match has its probability. Logarithms are natural.
+
+    `events` are the likeliest way from plate to read, in a frame of the quality `frame`. `log_frame` is how often
+    frames are so; with it, the events sum to this way's part of `log_likelihood`, which is of all ways in any frame.
+    `noisy` is the probability that the frame was a noisy one, if the read is of this plate. `log_others` is what the
+    plate is weighed against: the background, all vehicles and signs that are no plate, without the plate's own part.
+    """
 
     events: tuple[Event, ...]
+    frame: Literal["good", "noisy"]
+    log_frame: float
+    noisy: float
     log_likelihood: float
     log_background: float
+    log_others: float
     probability: float
 
 
@@ -47,36 +59,36 @@ class ChannelModel:
     """
 
     def __init__(self, tables: Tables, population: Population | None = None) -> None:
-        self._numbers = tables
+        self._tables = tables
         self._population = population or Population.default()
-        self._general = tables.core(tables.general)
-        self._engines = {engine: tables.core(table) for engine, table in tables.engines.items()}
-        self._cameras = {camera: tables.core(table) for camera, table in tables.cameras.items()}
         try:
-            vehicles = dict(self._population.document)
             self.scoring = _core.ScoringModel(
-                self._general, self._engines, self._cameras, vehicles, tables.frame_weight
+                tables.core(tables.general),
+                {engine: tables.core(table) for engine, table in tables.engines.items()},
+                {camera: tables.core(table) for camera, table in tables.cameras.items()},
+                dict(self._population.document),
+                tables.frame_weight,
             )
         except ValueError as error:
             raise ModelError(str(error)) from None
 
     def with_population(self, population: Population) -> Self:
         """The same recognisers among other vehicles."""
-        return type(self)(self._numbers, population)
+        return type(self)(self._tables, population)
 
     @property
     def engines(self) -> list[str]:
-        return sorted(self._engines)
+        return sorted(self._tables.engines)
 
     @property
     def cameras(self) -> list[str]:
         """The ids of those that have rates of their own."""
-        return sorted(self._cameras)
+        return sorted(self._tables.cameras)
 
     @property
     def frame_weight(self) -> float:
         """How much one of several frames of a pass counts."""
-        return self._numbers.frame_weight
+        return self._tables.frame_weight
 
     @classmethod
     @cache
@@ -91,7 +103,7 @@ class ChannelModel:
 
     def save(self, path: str | Path) -> None:
         """Write the model as JSON."""
-        self._numbers.save(path)
+        self._tables.save(path)
 
     def explain(self, read: Read | str, plate: str) -> Explanation:
         """How probable it is that a vehicle read so has this plate, if it is the only one listed, and why.
@@ -100,20 +112,29 @@ class ChannelModel:
         """
         canonical = _core.normalize(plate)
         engine, camera = ("", "") if isinstance(read, str) else (read.engine or "", read.camera_id or "")
-        table = self._cameras.get(camera) or self._engines.get(engine, self._general)
+        numbers = self._tables.cameras.get(camera) or self._tables.of_engine(engine)
+        table = self._tables.core(numbers)
         characters = "".join(c for c, _, _ in _core.read_evidence(read))
-        events = tuple(
-            Event(kind, canonical[i : i + n], characters[j : j + m], log)
-            for kind, i, n, j, m, log in table.events(read, canonical)
-        )
+        level, events = table.likeliest_way(read, canonical)
+        counts, _ = table.count([read], [canonical])
         log_likelihood = self.scoring.log_likelihood(read, canonical, engine, camera)
         log_background = self.scoring.log_background(read, engine, camera)
-        registered = self.scoring.registered(canonical)
+        likelihood = math.exp(log_likelihood)
+        # As posterior.hpp does it, for one plate.
+        own = self.scoring.registered(canonical) * likelihood
+        clutter = math.exp(self.scoring.log_clutter(read, engine, camera))
+        others = max(math.exp(log_background) - own, clutter)
         return Explanation(
-            events,
-            log_likelihood,
-            log_background,
-            posterior([log_likelihood], log_background, [registered])[0],
+            events=tuple(
+                Event(kind, canonical[i : i + n], characters[j : j + m], log) for kind, i, n, j, m, log in events
+            ),
+            frame=_QUALITIES[level],
+            log_frame=_log(numbers.rates["level"][level]),
+            noisy=float(counts["level"][1]),
+            log_likelihood=log_likelihood,
+            log_background=log_background,
+            log_others=_log(others),
+            probability=likelihood / (likelihood + others) if likelihood > 0 else 0.0,
         )
 
     @classmethod
@@ -135,13 +156,5 @@ class ChannelModel:
         return cls(replace(tables, frame_weight=channel_fit.frame_weight(cls(tables).scoring, examples)))
 
 
-def posterior(log_likelihoods: Sequence[float], log_background: float, shares: Sequence[float]) -> list[float]:
-    """P(plate | read) of distinct listed plates.
-
-    `shares` says of each how many unlisted vehicles the background counts for it: they are the listed one.
-    """
-    top = max([*log_likelihoods, log_background])
-    weights = [math.exp(log - top) for log in log_likelihoods]
-    others = math.exp(log_background - top) - sum(s * w for s, w in zip(shares, weights, strict=True))
-    total = math.fsum(weights) + max(others, 0.0)
-    return [weight / total for weight in weights]
+def _log(value: float) -> float:
+    return math.log(value) if value > 0 else -math.inf

@@ -64,19 +64,25 @@ def _print(read: Read, wanted: str, channel: ChannelModel, explanation: Explanat
     recogniser = read.engine if known else f"{read.engine or 'not given'}: the rates are those of all together"
     print(f"read        {normalize(read.text, read=True)}")
     print(f"plate       {wanted} ({parse(wanted).kind})")
-    print(f"recogniser  {recogniser}\n")
+    print(f"recogniser  {recogniser}")
+    if read.camera_id in channel.cameras:
+        print(f"camera      {read.camera_id}: the rates are its own")
+    noisy = explanation.noisy
+    quality = f"noisy ({noisy:.2f})" if noisy > 0.5 else f"good ({1 - noisy:.2f})"
+    print(f"frame       {quality}, if it shows this plate\n")
 
-    likeliest = sum(event.log_probability for event in explanation.events)
+    likeliest = explanation.log_frame + sum(event.log_probability for event in explanation.events)
     _print_table(
         ["plate", "read", "what happened", "factor", "log"],
+        ["", "", f"the frame is {explanation.frame}", _factor(explanation.log_frame), f"{explanation.log_frame:.2f}"],
         *(_row(event) for event in explanation.events),
-        ["", "", "together, in a frame of this quality", _factor(likeliest), f"{likeliest:.2f}"],
+        ["", "", "together", _factor(likeliest), f"{likeliest:.2f}"],
     )
     print("\nA factor says how often this happens to such a character: 0.01 is once in a hundred.")
     if read.chars:
         print("The recogniser's own doubts and alternatives count in it: where they speak for it, it may be above 1.")
 
-    ours, others = explanation.log_likelihood, _log_others(explanation)
+    ours, others = explanation.log_likelihood, explanation.log_others
     print("\nIf every vehicle passed once, how often would the camera read just this?\n")
     _print_table(
         ["this plate, in any frame and in any way", "", "", _factor(ours), f"{ours:.2f}"],
@@ -101,13 +107,6 @@ def _print_table(*rows: list[str]) -> None:
 def _row(event: Event) -> list[str]:
     log = event.log_probability
     return [event.plate or "·", event.read or "·", _HAPPENED[event.kind], _factor(log), f"{log:.2f}"]
-
-
-def _log_others(explanation: Explanation) -> float:
-    """The log of what the plate was weighed against: the background without the plate's own share of it."""
-    if explanation.probability in (0, 1):
-        return explanation.log_background
-    return explanation.log_likelihood + math.log((1 - explanation.probability) / explanation.probability)
 
 
 def _factor(log: float) -> str:
