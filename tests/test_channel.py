@@ -2,12 +2,14 @@
 
 import json
 import math
+import random
 from pathlib import Path
 
 import pytest
 
 import platewatch as pw
 from platewatch import _core
+from platewatch.population import Population
 
 
 def character(c: str, p: float, *alts: tuple[str, float]) -> pw.Character:
@@ -120,6 +122,59 @@ def test_evidence_keeps_the_marks_that_normalisation_drops() -> None:
 def test_a_mark_in_place_of_the_syllable_tells_where_it_was_lost(model: pw.ChannelModel) -> None:
     lost, marked = (model.explain(read, "123가4567").probability for read in ("1234567", "123=4567"))
     assert marked > 1.5 * lost
+
+
+def test_the_error_rate_is_the_share_of_plates_not_read_exactly() -> None:
+    # A fifth of the plates have an error. With no other smoothed in, that is what the model must say.
+    rng = random.Random(7)
+    plates = [f"{rng.randrange(100):02d}가{rng.randrange(10_000):04d}" for _ in range(2000)]
+    pairs = [(p[:-1] + str((int(p[-1]) + 1) % 10) if i % 5 == 0 else p, p) for i, p in enumerate(plates)]
+    everyone = {"name": "all", "vehicles": 1, "words": [], "words_may_be_lost": False}
+    positions = [{"0123456789": 1.0}] * 2 + [{"가": 1.0}] + [{"0123456789": 1.0}] * 4
+    nothing = {"density": 0, "symbols": "", "least": 1, "most": 0}
+    population = Population({"clutter": 0.01, "generic": nothing, "classes": [everyone | {"positions": positions}]})
+    model = pw.ChannelModel.fit(pairs).with_population(population)
+    assert model.error_rate == pytest.approx(0.2, abs=0.05)
+    # All ways to read the plate exactly, summed by the core: the one that counts is the one without an error.
+    exact = [math.exp(model.scoring.log_likelihood(p, p)) for p in plates]
+    assert 1 - math.fsum(exact) / len(exact) == pytest.approx(model.error_rate, abs=0.01)
+
+
+@pytest.mark.parametrize("rate", [1e-4, 0.02, 0.3, 0.9])
+def test_a_scaled_model_has_the_error_rate(model: pw.ChannelModel, rate: float, tmp_path: Path) -> None:
+    scaled = model.scaled(rate)
+    assert scaled.error_rate == pytest.approx(rate, rel=1e-6)
+    assert (scaled.engines, scaled.frame_weight) == (model.engines, model.frame_weight)
+    scaled.save(tmp_path / "scaled.json")
+    assert pw.ChannelModel.load(tmp_path / "scaled.json").error_rate == pytest.approx(rate, rel=0.01)
+
+
+def test_scaling_to_its_own_rate_changes_nothing(model: pw.ChannelModel) -> None:
+    same = model.scaled(model.error_rate)
+    back = model.scaled(0.02).scaled(model.error_rate)
+    for engine in ("", *model.engines):
+        for plate in ("12가3456", "12거3456", "서울12거3456", "123가4567"):
+            expected = model.scoring.log_likelihood("12가3456", plate, engine)
+            # The shipped rates are rounded to four digits.
+            assert same.scoring.log_likelihood("12가3456", plate, engine) == pytest.approx(expected, abs=0.002)
+            assert back.scoring.log_likelihood("12가3456", plate, engine) == pytest.approx(expected, abs=0.002)
+
+
+def test_the_better_a_camera_the_less_does_one_edit_say(model: pw.ChannelModel) -> None:
+    rates = (0.005, 0.02, 0.1, 0.3)
+    for engine in (None, "tesseract-kor"):
+        read = pw.Read(text="12거3456", engine=engine)
+        near = [model.scaled(rate).explain(read, "12가3456").probability for rate in rates]
+        assert near == sorted(near)
+        assert near[-1] > 10 * near[0]
+    exact = [model.scaled(rate).explain("12가3456", "12가3456").probability for rate in rates]
+    assert exact == sorted(exact, reverse=True)
+
+
+@pytest.mark.parametrize("rate", [0.0, 1.0, -0.1, 1.5, math.nan])
+def test_an_error_rate_that_cannot_be_is_refused(model: pw.ChannelModel, rate: float) -> None:
+    with pytest.raises(pw.ModelError, match="error_rate: is not above 0 and below 1"):
+        model.scaled(rate)
 
 
 def test_fit_learns_what_a_camera_confuses(tmp_path: Path) -> None:

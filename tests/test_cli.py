@@ -34,13 +34,12 @@ READS = (
 )
 
 
-def probability(text: str, entry_id: str) -> float:
+def probability(text: str, entry_id: str, model: pw.ChannelModel | None = None) -> float:
     """Of a match with WANTED."""
     rows = (line.split(",") for line in WANTED.splitlines()[1:])
     hotlist = pw.Hotlist.from_records({"id": row[0], "plate": row[1]} for row in rows if row[0] != "BAD")
-    return next(
-        match.probability for match in pw.Matcher(hotlist, max_edits=2).match(text) if match.entry_id == entry_id
-    )
+    matches = pw.Matcher(hotlist, max_edits=2, model=model).match(text)
+    return next(match.probability for match in matches if match.entry_id == entry_id)
 
 
 def run(*arguments: str, given: bytes = b"", status: int = 0) -> tuple[str, str]:
@@ -151,6 +150,16 @@ def test_match_and_explain_weigh_by_the_model_given(wanted: str, tmp_path: Path)
     assert out.startswith("row 1: no hit")
     told = json.loads(run("explain", MISREAD, "12가3456", "--model", str(model), "--json")[0])
     assert told["probability"] < 0.05
+
+
+def test_the_error_rate_of_the_cameras_scales_the_model(wanted: str) -> None:
+    scaled = pw.ChannelModel.default().scaled(0.02)
+    told = json.loads(run("explain", NEIGHBOUR, "12가3456", "--error-rate", "0.02", "--json")[0])
+    assert told["probability"] == scaled.explain(NEIGHBOUR, "12가3456").probability
+    out, _ = run("match", "--hotlist", wanted, "--error-rate", "0.02", "--all", given=NEIGHBOUR.encode())
+    assert f"({percent(probability(NEIGHBOUR, 'A1', scaled))}, 1 edit)  A1" in out
+    _, err = run("match", "--hotlist", wanted, "--error-rate", "2", given=b"1", status=2)
+    assert err.endswith("\nerror_rate: is not above 0 and below 1\n")
 
 
 def test_match_takes_no_json_for_a_plate_and_no_mark_for_text(wanted: str) -> None:

@@ -31,7 +31,8 @@ def test_paths_are_relative_to_the_file(config: Path) -> None:
 def test_policy_and_model(config: Path) -> None:
     text = 'model = "channel.json"\n' + MINIMAL + "[policy]\ncheck = 0.1\n[policy.categories.stolen]\nnotify = 0.9\n"
     config.write_text(text, "utf-8")
-    settings = load(config, {"PLATEWATCH_POLICY__NOTIFY": "0.7"})
+    settings = load(config, {"PLATEWATCH_POLICY__NOTIFY": "0.7", "PLATEWATCH_MODEL_ERROR_RATE": "0.03"})
+    assert settings.model_error_rate == 0.03
     assert settings.model == config.parent / "channel.json"
     assert settings.policy == Policy(notify=0.7, check=0.1, categories={"stolen": CategoryPolicy(notify=0.9)})
     settings = load(config, {"PLATEWATCH_POLICY__CATEGORIES": "{'suicide risk' = {notify = 0.2}}"})
@@ -63,6 +64,9 @@ def test_environment_overrides(config: Path) -> None:
         ({"PLATEWATCH_HTTP": "5", "PLATEWATCH_HTTP__PORT": "1"}, "http: is not a table of settings"),
         ({"PLATEWATCH_POLICY__CHECK": "0.6"}, "policy.check: is not above 0 and at most notify, which is 0.5"),
         ({"PLATEWATCH_POLICY__CHEK": "0.6"}, "policy: Object contains unknown field `chek`"),
+        ({"PLATEWATCH_MODEL_ERROR_RATE": "0"}, "model_error_rate: Expected `float` > 0"),
+        ({"PLATEWATCH_MODEL_ERROR_RATE": "1.0"}, "model_error_rate: Expected `float` < 1"),
+        ({"PLATEWATCH_MODEL_ERROR_RATE": "low"}, "model_error_rate: Expected `float"),
         ({"PLATEWATCH_MODEL": "5"}, "model: expected the path of a file"),
         ({"PLATEWATCH_HOTLIST": "5"}, "hotlist: expected the path of a file"),
     ],

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, Self
 
-from platewatch import _core, channel_fit
+from platewatch import _core, channel_fit, channel_rate
 from platewatch.channel_tables import Tables
 from platewatch.errors import ModelError
 from platewatch.population import Population
@@ -84,6 +84,24 @@ class ChannelModel:
     def cameras(self) -> list[str]:
         """The ids of those that have rates of their own."""
         return sorted(self._tables.cameras)
+
+    @property
+    def error_rate(self) -> float:
+        """The share of plates that are not read exactly, by the general rates.
+
+        It is the mean over the population's vehicles, and what a city can measure: look at some hundred images, and
+        count the reads that are not what is on the plate. A region mark that is lost is no error, nor is a hyphen.
+        """
+        return channel_rate.error_rate(self._tables.symbols, self._tables.general.rates, self._population.document)
+
+    def scaled(self, error_rate: float) -> Self:
+        """The model for cameras of which this share of plates, above 0 and below 1, is not read exactly.
+
+        The odds of all errors change by one factor: that symbols are read wrong, are lost, split or merge, and that
+        others are inserted. What they are taken for stays, as does how often frames are noisy. The general rates then
+        have this `error_rate`; engines and cameras that the model knows keep their distance to them. Raises ModelError.
+        """
+        return type(self)(channel_rate.scaled(self._tables, error_rate, self._population.document), self._population)
 
     @property
     def frame_weight(self) -> float:

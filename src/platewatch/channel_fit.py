@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from platewatch import _core
-from platewatch.channel_tables import OUTCOMES, RATIOS, Floats, Rates, Table, Tables
+from platewatch.channel_tables import CLASSES, OUTCOMES, RATIOS, Floats, Rates, Table, Tables, class_of, column_of
 from platewatch.errors import PlatewatchError, ReadError
 from platewatch.reads import Read
 
@@ -25,12 +25,11 @@ ITERATIONS = 25
 Example: TypeAlias = tuple[Read | str, str]
 """A read and its true plate, canonical."""
 
-_CLASSES = 4  # digits, Latin letters, Hangul syllables, others
 _SHARED = ("confusion", "inserted", "split_first", "split_second")  # by all engines
 _LEVELS = 2  # of noise: a good frame and a bad one
 _BINS = 20  # of an engine's confidences
 _RANKS = 6
-_FIRST_SYLLABLE, _LAST_SYLLABLE = 0xAC00, 0xD7A3
+_FIRST_SYLLABLE = 0xAC00
 _JAMO_VOWELS, _JAMO_FINALS = 21, 28
 
 # How many observations the coarser estimate is worth when a finer one is made.
@@ -146,23 +145,15 @@ def _bin_edges(examples: Sequence[Example]) -> list[float]:
     return [float(edge) for edge in np.unique(np.float32(edges))]
 
 
-def _class_of(c: str) -> int:
-    if "0" <= c <= "9":
-        return 0
-    if "A" <= c <= "Z":
-        return 1
-    return 2 if _FIRST_SYLLABLE <= ord(c) <= _LAST_SYLLABLE else 3
-
-
 def _classes(symbols: str) -> npt.NDArray[np.int64]:
     """The class of each column."""
-    return np.array([*map(_class_of, symbols), *range(_CLASSES)])
+    return np.array([*map(class_of, symbols), *range(CLASSES)])
 
 
 def _first_guess(symbols: str, bins: int) -> Rates:
-    columns = len(symbols) + _CLASSES
+    columns = len(symbols) + CLASSES
     wrong = np.repeat(np.array([[0.02], [0.25]]), columns, axis=1)
-    shape = (_LEVELS, _CLASSES, 2)
+    shape = (_LEVELS, CLASSES, 2)
     quiet_and_loud = np.array([1.0, 10.0])[:, None, None]
     deletion, split = (np.broadcast_to(rate * quiet_and_loud, shape).copy() for rate in (0.01, 0.003))
     return {
@@ -170,33 +161,33 @@ def _first_guess(symbols: str, bins: int) -> Rates:
         "one": 1 - deletion - split,
         "deletion": deletion,
         "split": split,
-        "merge": np.broadcast_to(np.array([0.02, 0.1])[:, None, None], (_LEVELS, _CLASSES, _CLASSES)).copy(),
-        "merged_as": np.full((_CLASSES, _CLASSES, 3), 1 / 3),
+        "merge": np.broadcast_to(np.array([0.02, 0.1])[:, None, None], (_LEVELS, CLASSES, CLASSES)).copy(),
+        "merged_as": np.full((CLASSES, CLASSES, 3), 1 / 3),
         "insertion": np.array([[0.003, 0.01], [0.02, 0.06]]),
         "region_loss": np.array([0.1, 0.3]),
         "right": 1 - wrong,
         "wrong": wrong,
         "confusion": _similar(symbols),
         "inserted": np.full(columns, 1 / columns),
-        "split_first": np.full((_CLASSES, columns), 1 / columns),
-        "split_second": np.full((_CLASSES, columns), 1 / columns),
+        "split_first": np.full((CLASSES, columns), 1 / columns),
+        "split_second": np.full((CLASSES, columns), 1 / columns),
         "ratio_right": np.ones((_LEVELS, bins)),
         "ratio_wrong": np.ones((_LEVELS, bins)),
         "ratio_inserted": np.ones((_LEVELS, bins)),
         "ratio_merged": np.ones((_LEVELS, bins)),
-        "ratio_rank": np.full((_CLASSES, _RANKS), 0.1),
+        "ratio_rank": np.full((CLASSES, _RANKS), 0.1),
         "alternative": np.full((columns, columns), 0.1),
     }
 
 
 def _similar(symbols: str) -> Floats:
     """What a symbol may be read as, before anything was seen: syllables with a jamo in common above others."""
-    columns = len(symbols) + _CLASSES
+    columns = len(symbols) + CLASSES
     weights = np.ones((columns, columns))
     for i, a in enumerate(symbols):
         weights[i, i] = 0
         for j, b in enumerate(symbols):
-            if i != j and _class_of(a) == _class_of(b) == 2:
+            if i != j and class_of(a) == class_of(b) == 2:
                 (a_initial, a_vowel), (b_initial, b_vowel) = _jamo(a), _jamo(b)
                 weights[i, j] = 1 + 8 * (a_vowel == b_vowel) + 4 * (a_initial == b_initial)
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))
@@ -240,7 +231,7 @@ def _usual_alternatives(examples: Sequence[Example], symbols: str) -> tuple[Floa
     The last rank, of those that are not, has 1: what is absent is compared with how often it is absent.
     """
     place = {c: i for i, c in enumerate(symbols)}
-    columns = len(symbols) + _CLASSES
+    columns = len(symbols) + CLASSES
     often = np.zeros((columns, columns))
     reads = np.zeros((columns, 1))
     ranks = np.full(_RANKS - 1, 0.5)
@@ -248,7 +239,7 @@ def _usual_alternatives(examples: Sequence[Example], symbols: str) -> tuple[Floa
         for c, p, others in _core.read_evidence(read):
             if others is None:
                 continue
-            row = place.get(c, len(symbols) + _class_of(c))
+            row = column_of(symbols, c)
             reads[row] += 1
             for other, q in others:
                 if other in place:
@@ -256,8 +247,8 @@ def _usual_alternatives(examples: Sequence[Example], symbols: str) -> tuple[Floa
                     ranks[_rank(p, q)] += 1
     classes = _classes(symbols)
     prior = np.zeros((columns, columns))
-    for a in range(_CLASSES):
-        for b in range(_CLASSES):
+    for a in range(CLASSES):
+        for b in range(CLASSES):
             block = np.ix_(classes == a, classes == b)
             prior[block] = (often[block].sum() + 1) / (reads[classes == a].sum() + 20) / max((classes == b).sum(), 1)
     often = np.clip((often + _ALTERNATIVE_WEIGHT * prior) / (reads + _ALTERNATIVE_WEIGHT), 1e-4, 0.95)
@@ -319,7 +310,7 @@ def _maximise(
     )
 
     right, wrong = counts["right"], counts["wrong"]
-    of_class = np.array([[wrong[:, classes == c].sum(1), right[:, classes == c].sum(1)] for c in range(_CLASSES)])
+    of_class = np.array([[wrong[:, classes == c].sum(1), right[:, classes == c].sum(1)] for c in range(CLASSES)])
     by_class = share(of_class[:, 0], of_class[:, 1], 0.05, 2.0).T[:, classes]
     prior_wrong = general["wrong"] if general is not None else by_class
     rates["wrong"] = share(wrong, right, prior_wrong, _RATE_WEIGHT if general is None else weight / 2)
@@ -355,19 +346,19 @@ def _confusion(counts: Floats, symbols: str, classes: npt.NDArray[np.int64]) -> 
     """Of a wrong character, what it is: by symbol, backed off to syllables of its vowel, to its class, to shapes."""
     similar = _similar(symbols)
     rows = np.empty_like(counts)
-    for c in range(_CLASSES):
+    for c in range(CLASSES):
         of_class = counts[classes == c].sum(axis=0)
         pooled = _backed_off(of_class, np.full(len(classes), 1 / len(classes)), _CLASS_WEIGHT)
         rows[classes == c] = pooled
     # Within a class of characters, those that look like the symbol take more of its share.
-    for c in range(_CLASSES):
+    for c in range(CLASSES):
         inside = classes == c
         total = rows[:, inside].sum(axis=1, keepdims=True)
         shape = similar[:, inside] * np.sqrt(rows[:, inside])
         rows[:, inside] = total * shape / np.maximum(shape.sum(axis=1, keepdims=True), 1e-300)
     vowels: dict[int, list[int]] = {}
     for i, symbol in enumerate(symbols):
-        if _class_of(symbol) == 2:
+        if class_of(symbol) == 2:
             vowels.setdefault(_jamo(symbol)[1], []).append(i)
     for members in vowels.values():
         pooled = counts[members].sum(axis=0)

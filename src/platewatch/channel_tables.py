@@ -36,6 +36,23 @@ _ARRAYS = (*_PROBABILITIES, *_DISTRIBUTIONS, *RATIOS, "ratio_rank")
 _SUMS_MAY_MISS = 0.01
 
 
+CLASSES = 4  # of symbols: digits, Latin letters, Hangul syllables, others
+
+
+def class_of(c: str) -> int:
+    if "0" <= c <= "9":
+        return 0
+    if "A" <= c <= "Z":
+        return 1
+    return 2 if "가" <= c <= "힣" else 3
+
+
+def column_of(symbols: str, c: str) -> int:
+    """A symbol that is known has a column of its own, the others one a class."""
+    place = symbols.find(c)
+    return place if place >= 0 else len(symbols) + class_of(c)
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """What is known of one recogniser. `bin_edges` part its confidences; of a camera's, `engine` is what it refines."""

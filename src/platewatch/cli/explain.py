@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from platewatch._core import is_pattern, normalize, parse
 from platewatch.channel import ChannelModel, Event, Explanation
-from platewatch.cli.common import errors_to_exit, fail, load_model, percent
+from platewatch.cli.common import ErrorRate, errors_to_exit, fail, load_model, percent
 from platewatch.errors import PlatewatchError
 from platewatch.reads import Read, decode_text
 
@@ -34,13 +34,14 @@ def explain(
     *,
     engine: Annotated[str | None, typer.Option(help="The recogniser; the read's own if left out.")] = None,
     model: Annotated[Path | None, typer.Option(help="Channel model; the one that is shipped if left out.")] = None,
+    error_rate: ErrorRate = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object; its logarithms are natural.")] = False,
 ) -> None:
     """Explain how probable it is that a vehicle read so has the wanted plate.
 
     The plate is weighed as if it were the only one listed: beside similar ones, its probability in a match is less.
     """
-    channel = load_model(model)
+    channel = load_model(model, error_rate)
     with errors_to_exit():
         shown = decode_text(read.encode(errors="surrogateescape"))
         if engine is not None:
