@@ -3,7 +3,9 @@
 import json
 import math
 import random
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -194,24 +196,104 @@ def test_fit_needs_reads() -> None:
         pw.ChannelModel.fit([("---", "12가3456")])
 
 
-def test_bad_files_are_refused_with_the_row(tmp_path: Path, model: pw.ChannelModel) -> None:
-    good = tmp_path / "good.json"
-    model.save(good)
-    document = json.loads(good.read_text(encoding="utf-8"))
+def changed(path: Path, model: pw.ChannelModel, change: Callable[[dict[str, Any]], object]) -> pw.ModelError:
+    """What is said of the model's file after such a change."""
+    model.save(path)
+    document = json.loads(path.read_text(encoding="utf-8"))
+    change(document)
+    path.write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(pw.ModelError) as caught:
+        pw.ChannelModel.load(path)
+    return caught.value
 
-    def refused(match: str) -> None:
-        bad = tmp_path / "bad.json"
-        bad.write_text(json.dumps(document), encoding="utf-8")
-        with pytest.raises(pw.ModelError, match=match):
-            pw.ChannelModel.load(bad)
 
-    document["general"]["confusion"][3][5] += 0.5
-    refused(r"confusion of the general table, row \[3\]")
-    document["general"]["confusion"][3][5] -= 0.5
-    document["general"]["right"][0] = [0.5]
-    refused("shape|operands|inhomogeneous|sequence|broadcast")
-    document["format"] = "platewatch channel model 9"
-    refused("is not a platewatch channel model 1")
-    (tmp_path / "bad.json").write_text("{", encoding="utf-8")
-    with pytest.raises(pw.ModelError, match="is not a"):
-        pw.ChannelModel.load(tmp_path / "bad.json")
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", '{"format": 1}', '{"format": "platewatch channel model 9"}', b"\xff\xfe{"]
+)
+def test_other_files_are_refused(tmp_path: Path, text: str | bytes) -> None:
+    path = tmp_path / "bad.json"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(pw.ModelError, match="is not a platewatch channel model 1"):
+        pw.ChannelModel.load(path)
+    with pytest.raises(FileNotFoundError):
+        pw.ChannelModel.load(tmp_path / "nowhere.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.update(frame_weight=0), "frame_weight: is not above 0 and at most 1"),
+        (lambda d: d.update(frame_weight=1.01), "frame_weight: is not above 0 and at most 1"),
+        (lambda d: d.update(frame_weight=math.nan), "frame_weight: is not above 0 and at most 1"),
+        (lambda d: d.update(frame_weight="1"), "frame_weight: is not above 0 and at most 1"),
+        (lambda d: d.pop("frame_weight"), "frame_weight: is not above 0 and at most 1"),
+        (lambda d: d.pop("symbols"), "symbols: is not a text"),
+        (lambda d: d.update(symbols=5), "symbols: is not a text"),
+        (lambda d: d.update(symbols=d["symbols"][::-1]), "the general table: symbols and bin edges of a channel"),
+        (lambda d: d.pop("general"), "the general table: is not an object"),
+        (lambda d: d.pop("engines"), "engines: is not an object"),
+        (lambda d: d["engines"].update(x=5), "engine 'x': is not an object"),
+        (lambda d: d["engines"].update(x={"bin_edges": [0.5]}), "engine 'x': ratio_right has not the right shape"),
+        (lambda d: d.update(cameras=5), "cameras: is not an object"),
+        (lambda d: d.update(cameras={"G1": {"engine": "x"}}), "engine of camera 'G1': is not among the engines"),
+        (lambda d: d.update(cameras={"G1": {"engine": []}}), "engine of camera 'G1': is not among the engines"),
+        (lambda d: d.update(cameras={"G1": {"level": [0.5, 0.6]}}), "level of camera 'G1', row [0]: does not sum to 1"),
+    ],
+)
+def test_a_bad_file_says_what_is_wrong(
+    model: pw.ChannelModel, tmp_path: Path, change: Callable[[dict[str, Any]], object], message: str
+) -> None:
+    assert message in str(changed(tmp_path / "bad.json", model, change))
+
+
+def put(value: object, *place: str | int) -> Callable[[dict[str, Any]], None]:
+    """Puts a value at a place of the general table."""
+
+    def change(document: dict[str, Any]) -> None:
+        table = document["general"]
+        for step in place[:-1]:
+            table = table[step]
+        table[place[-1]] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (put(0.9, "level", 0), "level of the general table, row [0]: does not sum to 1"),
+        (put(0.9, "confusion", 3, 5), "confusion of the general table, row [3]: does not sum to 1"),
+        (put(0.9, "inserted", 3), "inserted of the general table, row [0]: does not sum to 1"),
+        (put(0.9, "split_first", 2, 7), "split_first of the general table, row [2]: does not sum to 1"),
+        (put(0.9, "split_second", 1, 7), "split_second of the general table, row [1]: does not sum to 1"),
+        (put(0.9, "merged_as", 2, 1, 0), "merged_as of the general table, row [2, 1]: does not sum to 1"),
+        (put(0.9, "wrong", 1, 4), "right + wrong of the general table, row [1, 4]: does not sum to 1"),
+        (put(0.9, "split", 1, 2, 0), "one + deletion + split of the general table, row [1, 2, 0]: does not sum"),
+        (put(math.nan, "right", 0, 3), "right of the general table, row [0, 3]: is not a number"),
+        (put(math.inf, "ratio_right", 0, 3), "ratio_right of the general table, row [0, 3]: is not a number"),
+        (put(None, "insertion", 1, 0), "insertion of the general table, row [1, 0]: is not a number"),
+        (put(-0.1, "insertion", 1, 0), "insertion of the general table, row [1, 0]: is out of range"),
+        (put(1.1, "region_loss", 1), "region_loss of the general table, row [1]: is out of range"),
+        (put(-1, "ratio_rank", 0, 2), "ratio_rank of the general table, row [0, 2]: is out of range"),
+        (put(5, "alternative", 0, 2), "alternative of the general table, row [0, 2]: is out of range"),
+        (put(1e7, "ratio_wrong", 0, 0), "the general table: a rate of a channel model is out of range"),
+        (put([0.5], "right", 0), "right of the general table: is not an array of numbers, or not of its shape"),
+        (put("x", "right", 0, 0), "right of the general table: is not an array of numbers"),
+        (put([[1.0]], "merge"), "the general table: merge has not the right shape"),
+        (put([0.2, 0.3, 0.5], "level"), "the general table: level has not the right shape"),
+        (put([0.5], "bin_edges"), "the general table: ratio_right has not the right shape"),
+        (put([[0.5]], "bin_edges"), "bin_edges of the general table: is not a list of numbers"),
+        (lambda d: d["general"]["bin_edges"].reverse(), "symbols and bin edges of a channel model must ascend"),
+    ],
+)
+def test_a_bad_array_is_named_with_its_row(
+    model: pw.ChannelModel, tmp_path: Path, change: Callable[[dict[str, Any]], object], message: str
+) -> None:
+    assert message in str(changed(tmp_path / "bad.json", model, change))
+
+
+def test_every_array_of_the_general_table_is_needed(model: pw.ChannelModel, tmp_path: Path) -> None:
+    model.save(tmp_path / "good.json")
+    for name in json.loads((tmp_path / "good.json").read_text(encoding="utf-8"))["general"]:
+        error = changed(tmp_path / "bad.json", model, lambda d, name=name: d["general"].pop(name))  # type: ignore[misc]
+        assert str(error) == f"{name} of the general table: is missing"

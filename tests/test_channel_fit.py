@@ -108,3 +108,36 @@ def test_a_cameras_table_explains_its_other_reads_better() -> None:
             for read, p in reads(camera, 300)
         ]
         assert math.fsum(gain) / len(gain) > {"plain": 0.0, "odd": 0.1}[camera]
+
+
+def passes(rng: random.Random, *, independent: bool) -> Pairs:
+    """Three frames of each vehicle: each misread by itself, or all with the same mistakes."""
+    pairs: Pairs = []
+    for number in range(60):
+        wanted = plate(rng)
+        same = misread(rng, wanted, DIRTY)
+        for _ in range(3):
+            text = misread(rng, wanted, DIRTY) if independent else same
+            pairs.append((pw.Read(text=text, camera_id="G1", pass_id=str(number)), wanted))
+    return pairs
+
+
+def test_frames_that_fail_by_themselves_count_in_full_and_those_that_fail_together_little() -> None:
+    rng = random.Random(3)
+    assert pw.ChannelModel.fit(passes(rng, independent=True)).frame_weight >= 0.9
+    repeated = pw.ChannelModel.fit(passes(rng, independent=False))
+    assert repeated.frame_weight <= 0.5
+    # One mistake in three frames then says about as much as in one.
+    wanted, read = "12가3456", "12거3456"
+    one, three = (repeated.scoring.log_posterior_of_pass([read] * n, wanted, repeated.frame_weight) for n in (1, 3))
+    full = repeated.scoring.log_posterior_of_pass([read] * 3, wanted, 1.0)
+    assert full < three
+    assert abs(three - one) < 0.3 * abs(full - one)
+
+
+def test_without_passes_a_frame_counts_in_full() -> None:
+    rng = random.Random(4)
+    assert pw.ChannelModel.fit(reads_of(rng, "G1", DIRTY, 50)).frame_weight == 1
+    # Of a pass of one read, and of two cameras' passes of one name, nothing can be learnt.
+    single = [(pw.Read(text=p, camera_id=f"G{i}", pass_id="1"), p) for i, p in enumerate(plate(rng) for _ in range(20))]
+    assert pw.ChannelModel.fit(single).frame_weight == 1

@@ -31,7 +31,8 @@ def error_rate(symbols: str, rates: Rates, population: Mapping[str, Any]) -> flo
     gap = (1 - rates["insertion"]) / (1 - rates["insertion"] * dropped)
     kinds = population["classes"]
     right = [_read_right(symbols, rates, gap, kind) for kind in kinds]
-    return 1 - float(np.average(right, weights=[kind["vehicles"] for kind in kinds]))
+    vehicles = [kind["vehicles"] for kind in kinds]
+    return 1 - float(np.average(right, weights=vehicles if any(vehicles) else None))
 
 
 def _share_dropped(symbols: str, inserted: Floats) -> float:
