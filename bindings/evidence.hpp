@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "platewatch/evidence.hpp"
 #include "platewatch/normalize.hpp"
+#include "platewatch/score.hpp"
 #include "text.hpp"
 
 namespace platewatch {
@@ -17,9 +19,14 @@ class EvidenceReader {
   public:
     // `canonical` is the canonical form of `text`. False if `chars` did not line up, and are left out of it.
     bool read(const std::u32string& text, const Symbols& canonical, py::handle chars, ReadEvidence& out) {
-        if (py::len(chars) != 0 && from_characters(canonical, chars, out)) return true;
+        bool none = false, lines_up = false;
+        const bool typed = finds_types([&] {
+            none = py::len(chars) == 0;
+            lines_up = !none && from_characters(canonical, chars, out);
+        });
+        if (typed && lines_up) return true;
         evidence_of(std::span<const char32_t>(text), canonical.view(), out);
-        return py::len(chars) == 0;
+        return none;
     }
 
   private:
@@ -77,8 +84,7 @@ class EvidenceReader {
 };
 
 // Of a platewatch.Read or its text (str or bytes). False if its `chars` did not line up. Raises ReadError.
-inline bool evidence_of_object(py::handle read, ReadEvidence& out, std::string& engine) {
-    engine.clear();
+inline bool evidence_of_object(py::handle read, ReadEvidence& out) {
     const bool is_text = text_view(read.ptr()).unit != TextView::Unit::none;
     py::object text = is_text ? py::reinterpret_borrow<py::object>(read) : read.attr("text");
     if (PyBytes_Check(text.ptr())) text = text.attr("decode")();
@@ -90,8 +96,28 @@ inline bool evidence_of_object(py::handle read, ReadEvidence& out, std::string& 
         evidence_of(std::span<const char32_t>(raw), canonical.view(), out);
         return true;
     }
-    if (const py::object name = read.attr("engine"); !name.is_none()) engine = name.cast<std::string>();
     return EvidenceReader().read(raw, canonical, read.attr("chars"), out);
+}
+
+// The name of an engine or a camera, while `name` lives; what is no text names none.
+inline std::string_view name_view(const py::object& name) {
+    if (!PyUnicode_Check(name.ptr())) return {};
+    Py_ssize_t size = 0;
+    const char* utf8 = PyUnicode_AsUTF8AndSize(name.ptr(), &size);
+    if (utf8 == nullptr) {
+        PyErr_Clear();
+        return {};
+    }
+    return {utf8, static_cast<std::size_t>(size)};
+}
+
+// The table that a Read or its text is scored with.
+inline const ScoringTable& table_of(const ScoringModel& model, py::handle read) {
+    if (text_view(read.ptr()).unit != TextView::Unit::none) return model.table("");
+    const py::object engine = read.attr("engine");
+    if (!model.has_cameras()) return model.table(name_view(engine));
+    const py::object camera = read.attr("camera_id");
+    return model.table(name_view(engine), name_view(camera));
 }
 
 }  // namespace platewatch

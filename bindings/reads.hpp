@@ -60,28 +60,37 @@ class ReadParser {
   private:
     void add_alternatives(py::handle read, const py::object& raw, Query query, std::vector<Query>& out) {
         texts_.assign(1, {query.text, 1.0});
-        const py::object characters = read.attr("chars");
-        if (py::len(characters) != 0 && PyUnicode_Check(raw.ptr())) {
-            alternatives_.clear();
-            for (const py::handle character : characters) {
-                const py::object p = character.attr("p");
-                alternatives_.add(to_u32(character.attr("c")),
-                                  p.is_none() ? std::nullopt : std::optional(p.cast<double>()));
-                for (const py::handle pair : character.attr("alts")) {
-                    const auto alternative = py::reinterpret_borrow<py::sequence>(pair);
-                    alternatives_.add_alternative(to_u32(alternative[0]), alternative[1].cast<double>());
-                }
+        bool lines_up = true;
+        const bool typed = finds_types([&] {
+            const py::object characters = read.attr("chars");
+            if (py::len(characters) == 0 || !PyUnicode_Check(raw.ptr())) return;
+            read_characters(characters);
+            lines_up = alternatives_.expand(to_u32(raw), texts_);
+        });
+        if (!typed || !lines_up) ++not_lined_up_;
+        finds_types([&] {
+            for (const py::handle candidate : read.attr("candidates")) {
+                Symbols text;
+                const auto error = normalize_object(candidate.attr("text"), TextKind::read, text);
+                if (error == TextError::none) add_text(texts_, text, 0.0);
             }
-            if (!alternatives_.expand(to_u32(raw), texts_)) ++not_lined_up_;
-        }
-        for (const py::handle candidate : read.attr("candidates")) {
-            Symbols text;
-            const auto error = normalize_object(candidate.attr("text"), TextKind::read, text);
-            if (error == TextError::none) add_text(texts_, text, 0.0);
-        }
+        });
         for (const ReadText& text : texts_) {
             if (text.text == query.text) continue;
             out.push_back({query.read, query.at, text.text});
+        }
+    }
+
+    void read_characters(py::handle characters) {
+        alternatives_.clear();
+        for (const py::handle character : characters) {
+            const py::object p = character.attr("p");
+            alternatives_.add(to_u32(character.attr("c")),
+                              p.is_none() ? std::nullopt : std::optional(p.cast<double>()));
+            for (const py::handle pair : character.attr("alts")) {
+                const auto alternative = py::reinterpret_borrow<py::sequence>(pair);
+                alternatives_.add_alternative(to_u32(alternative[0]), alternative[1].cast<double>());
+            }
         }
     }
 

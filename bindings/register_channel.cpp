@@ -89,8 +89,7 @@ ChannelRates to_rates(const py::dict& arrays, std::size_t columns, std::size_t b
 
 ReadEvidence to_evidence(py::handle read) {
     ReadEvidence evidence;
-    std::string engine;
-    evidence_of_object(read, evidence, engine);
+    evidence_of_object(read, evidence);
     return evidence;
 }
 
@@ -146,6 +145,7 @@ Population to_population(const py::dict& document) {
 constexpr const char* kKinds[] = {"right", "wrong", "deletion", "split", "merge", "insertion", "region loss"};
 
 using Event = py::typing::Tuple<py::str, py::int_, py::int_, py::int_, py::int_, py::float_>;
+using LevelAndEvents = py::typing::Tuple<py::int_, py::typing::List<Event>>;
 
 }  // namespace
 
@@ -160,19 +160,20 @@ void register_channel(py::module_& m) {
              py::arg("symbols"), py::arg("bin_edges"), py::arg("rates"),
              "symbols: known ones, ascending. ValueError if shapes do not agree or a rate is out of range.")
         .def(
-            "events",
+            "likeliest_way",
             [](const ChannelTable& table, const py::object& read, const py::str& plate) {
                 const ReadEvidence evidence = to_evidence(read);
+                const LikeliestWay way = likeliest_way(ReadView(table, evidence), to_plate(plate));
                 py::typing::List<Event> events;
-                for (const ChannelEvent& e : likeliest_events(ReadView(table, evidence), to_plate(plate))) {
+                for (const ChannelEvent& e : way.events) {
                     events.append(py::make_tuple(kKinds[static_cast<std::size_t>(e.kind)], e.of_plate,
                                                  e.plate_size, e.of_read, e.read_size, e.log_probability));
                 }
-                return events;
+                return LevelAndEvents(py::make_tuple(way.level, events));
             },
             py::arg("read"), py::arg("plate"),
-            "The likeliest way from plate to read: (what, place in plate, symbols, place in read, "
-            "characters, log).")
+            "The likeliest way from plate to read: its noise level, and its events: (what, place in plate, "
+            "symbols, place in read, characters, log).")
         .def(
             "count",
             [](const ChannelTable& table, const py::typing::List<py::object>& reads,
@@ -192,38 +193,53 @@ void register_channel(py::module_& m) {
             "Expected counts of what happened, shaped as the rates, and the sum of log likelihoods.");
     py::class_<ScoringModel, std::shared_ptr<ScoringModel>>(
         m, "ScoringModel", "A channel model's tables and the population, ready to score with.")
-        .def(py::init([](const ChannelTable& general, const py::dict& engines, const py::dict& population,
-                         double frame_weight) {
+        .def(py::init([](const ChannelTable& general, const py::dict& engines, const py::dict& cameras,
+                         const py::dict& population, double frame_weight) {
                  const auto trie = std::make_shared<const PopulationTrie>(to_population(population));
-                 std::map<std::string, ScoringTable, std::less<>> tables;
-                 for (const auto& [engine, table] : engines)
-                     tables.emplace(engine.cast<std::string>(),
-                                    ScoringTable(table.cast<const ChannelTable&>(), trie));
-                 return std::make_shared<ScoringModel>(ScoringTable(general, trie), std::move(tables),
-                                                       frame_weight);
+                 const auto tables = [&](const py::dict& named) {
+                     ScoringModel::Tables out;
+                     for (const auto& [name, table] : named)
+                         out.emplace(name.cast<std::string>(),
+                                     ScoringTable(table.cast<const ChannelTable&>(), trie));
+                     return out;
+                 };
+                 return std::make_shared<ScoringModel>(ScoringTable(general, trie), tables(engines),
+                                                       tables(cameras), frame_weight);
              }),
-             py::arg("general"), py::arg("engines"), py::arg("population"), py::arg("frame_weight"),
-             "ValueError if the population cannot be one.")
+             py::arg("general"), py::arg("engines"), py::arg("cameras"), py::arg("population"),
+             py::arg("frame_weight"), "ValueError if the population cannot be one.")
         .def(
             "log_likelihood",
             [](const ScoringModel& model, const py::object& read, const py::str& plate,
-               std::string_view engine) {
+               std::string_view engine, std::string_view camera) {
                 const ReadEvidence evidence = to_evidence(read);
                 ReadScorer scorer;
-                scorer.set_read(model.table(engine), evidence);
+                scorer.set_read(model.table(engine, camera), evidence);
                 return std::log(scorer.likelihood(to_plate(plate)));
             },
-            py::arg("read"), py::arg("plate"), py::arg("engine") = "",
+            py::arg("read"), py::arg("plate"), py::arg("engine") = "", py::arg("camera") = "",
             "log P(read | plate), with the evidence's likelihood ratios.")
         .def(
-            "log_background",
-            [](const ScoringModel& model, const py::object& read, std::string_view engine) {
+            "log_clutter",
+            [](const ScoringModel& model, const py::object& read, std::string_view engine,
+               std::string_view camera) {
                 const ReadEvidence evidence = to_evidence(read);
                 ReadScorer scorer;
-                scorer.set_read(model.table(engine), evidence);
+                scorer.set_read(model.table(engine, camera), evidence);
+                return std::log(scorer.clutter());
+            },
+            py::arg("read"), py::arg("engine") = "", py::arg("camera") = "",
+            "log of the part of the background that are reads of no plate.")
+        .def(
+            "log_background",
+            [](const ScoringModel& model, const py::object& read, std::string_view engine,
+               std::string_view camera) {
+                const ReadEvidence evidence = to_evidence(read);
+                ReadScorer scorer;
+                scorer.set_read(model.table(engine, camera), evidence);
                 return std::log(scorer.background());
             },
-            py::arg("read"), py::arg("engine") = "",
+            py::arg("read"), py::arg("engine") = "", py::arg("camera") = "",
             "log of the sum over all registered vehicles of P(read | its plate), and of reads of no plate.")
         .def(
             "log_posterior_of_pass",
@@ -231,9 +247,8 @@ void register_channel(py::module_& m) {
                double frame_weight) {
                 std::vector<PassRead> pass;
                 for (const py::handle read : reads) {
-                    std::string engine;
-                    evidence_of_object(read, pass.emplace_back().evidence, engine);
-                    pass.back().table = &model.table(engine);
+                    evidence_of_object(read, pass.emplace_back().evidence);
+                    pass.back().table = &table_of(model, read);
                 }
                 return std::log(PassScorer().posterior(pass, frame_weight, to_plate(plate)));
             },

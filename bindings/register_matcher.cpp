@@ -59,9 +59,8 @@ class ObjectScorer {
                std::vector<Score>& scores) {
         thread_local MatchScorer scorer;
         thread_local ReadEvidence evidence;
-        std::string engine;
-        const bool lined_up = evidence_of_object(read, evidence, engine);
-        scorer.score(*state_, model_->table(engine), evidence, min_probability, matches, scores);
+        const bool lined_up = evidence_of_object(read, evidence);
+        scorer.score(*state_, table_of(*model_, read), evidence, min_probability, matches, scores);
         return lined_up;
     }
 
@@ -69,9 +68,8 @@ class ObjectScorer {
     bool order(py::handle read, std::vector<Match>& matches) {
         thread_local MatchScorer scorer;
         thread_local ReadEvidence evidence;
-        std::string engine;
-        evidence_of_object(read, evidence, engine);
-        return scorer.order(*state_, model_->table(engine), evidence, matches);
+        evidence_of_object(read, evidence);
+        return scorer.order(*state_, table_of(*model_, read), evidence, matches);
     }
 
   private:
@@ -382,9 +380,8 @@ class Matcher {
                 raise(make_error("ReadError", refusal.why, py::arg("row") = row,
                                  py::arg("field") = refusal.field));
             }
-            std::string engine;
-            evidence_of_object(read, pass.emplace_back().evidence, engine);
-            pass.back().table = &model_->table(engine);
+            evidence_of_object(read, pass.emplace_back().evidence);
+            pass.back().table = &table_of(*model_, read);
             state->search(queries, k, workspace, matches);
             if (reads.size() > 1) continue;
             ObjectScorer(*state, *model_).score(read, min_probability, matches, scores);

@@ -80,6 +80,19 @@ inline py::str to_str(std::string_view utf8) {
     return text;
 }
 
+// Runs work(); false if it found Python objects of other types than it wants, or missed their attributes.
+template <class Work>
+bool finds_types(const Work& work) {
+    try {
+        work();
+        return true;
+    } catch (const py::error_already_set& error) {
+        if (!error.matches(PyExc_Exception)) throw;  // Ctrl-C, say
+    } catch (const py::builtin_exception&) {
+    }
+    return false;
+}
+
 // An instance of a class of platewatch.errors.
 template <class... Keywords>
 py::object make_error(const char* name, std::string_view why, Keywords&&... keywords) {

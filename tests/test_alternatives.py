@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -79,3 +80,51 @@ def test_no_wrong_argument_quotes_the_read() -> None:
     matcher = pw.Matcher(pw.Hotlist.from_plates(["12가3456"]))
     assert matcher.match("12가3456", alternatives="yes")  # type: ignore[arg-type]
     assert len(matcher.match_batch(["12가3456"], alternatives="yes")) == 1  # type: ignore[arg-type]
+
+
+WRONGLY_TYPED: list[Any] = [
+    [("1", 0.9)],
+    [("a", 1)],
+    [5],
+    5,
+    None,
+    "12가3456",
+    [pw.Character(c=c, p="x") for c in "12가3456"],  # type: ignore[arg-type]
+    [pw.Character(c=c, p=[0.5]) for c in "12가3456"],  # type: ignore[arg-type]
+    [pw.Character(c=5) for _ in "12가3456"],  # type: ignore[arg-type]
+    [pw.Character(c=c, alts=[("1",)]) for c in "12가3456"],  # type: ignore[arg-type]
+    [pw.Character(c=c, alts=[("1", "x")]) for c in "12가3456"],  # type: ignore[arg-type]
+    [pw.Character(c=c, alts=5) for c in "12가3456"],  # type: ignore[arg-type]
+    [pw.Character(c=c, alts=[5]) for c in "12가3456"],  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize("alternatives", [False, True])
+@pytest.mark.parametrize("chars", WRONGLY_TYPED)
+def test_characters_of_wrong_types_are_ignored_and_counted(chars: Any, alternatives: bool) -> None:
+    matcher = pw.Matcher(pw.Hotlist.from_plates(["12가3456", "12거3456"]))
+    bad, good = pw.Read(text="12가3456", chars=chars), pw.Read(text="12가3456")
+    expected = matcher.match(good)
+    assert matcher.match(bad, alternatives=alternatives) == expected
+    assert matcher.match_pass([bad], alternatives=alternatives) == expected
+    fused = [(m.entry_id, m.probability) for m in matcher.match_pass([bad, bad], alternatives=alternatives)]
+    assert fused == [(m.entry_id, m.probability) for m in matcher.match_pass([good, good])]
+    for errors in ("raise", "report"):
+        batch = matcher.match_batch([good, bad, good], errors=errors, alternatives=alternatives)
+        assert batch.read.tolist() == [0, 0, 1, 1, 2, 2]
+        assert (batch.errors, batch.not_lined_up) == ([], 1)
+        assert batch.probability is not None
+        assert batch.probability.tolist() == [m.probability for m in expected] * 3
+
+
+@pytest.mark.parametrize("candidates", [5, [5], ["12가3456"], [pw.Candidate(text=5)]])  # type: ignore[arg-type]
+def test_candidates_of_wrong_types_are_ignored(candidates: Any) -> None:
+    matcher = pw.Matcher(pw.Hotlist.from_plates(["12가3456"]))
+    read = pw.Read(text="12가3456", candidates=candidates)
+    assert [m.entry_id for m in matcher.match(read, alternatives=True)] == ["12가3456"]
+
+
+@pytest.mark.parametrize("name", [5, b"x", "\ud800"])
+def test_an_engine_or_camera_that_is_no_text_is_not_known(name: Any) -> None:
+    matcher = pw.Matcher(pw.Hotlist.from_plates(["12가3456"]))
+    assert matcher.match(pw.Read(text="12가3456", engine=name, camera_id=name)) == matcher.match("12가3456")

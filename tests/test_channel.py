@@ -2,13 +2,16 @@
 
 import json
 import math
+import random
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import platewatch as pw
 from platewatch import _core
-from platewatch.channel import posterior
+from platewatch.population import Population
 
 
 def character(c: str, p: float, *alts: tuple[str, float]) -> pw.Character:
@@ -45,11 +48,39 @@ def test_explanation_adds_up(model: pw.ChannelModel) -> None:
     assert "".join(event.plate for event in explanation.events) == "12가3456"
     assert "".join(event.read for event in explanation.events) == "12거3456"
     assert [event.kind for event in explanation.events].count("wrong") == 1
-    # One way is not more likely than all ways together.
-    assert sum(event.log_probability for event in explanation.events) <= explanation.log_likelihood + 0.5
-    registered = model.scoring.registered("12가3456")
-    expected = posterior([explanation.log_likelihood], explanation.log_background, [registered])
-    assert explanation.probability == expected[0]
+    # The likeliest way has a part in all ways together, and here most of it.
+    way = explanation.log_frame + sum(event.log_probability for event in explanation.events)
+    assert explanation.log_likelihood - 0.5 < way < explanation.log_likelihood
+
+
+@pytest.mark.parametrize("read", ["12가3456", "12거3456", "1234567", "12바3456", "9999999999"])
+@pytest.mark.parametrize("plate", ["12가3456", "서울12바3456"])
+def test_explanation_weighs_as_the_matcher_does(model: pw.ChannelModel, read: str, plate: str) -> None:
+    explanation = model.explain(read, plate)
+    odds = math.exp(explanation.log_likelihood - explanation.log_others)
+    assert explanation.probability == pytest.approx(odds / (1 + odds), rel=1e-9)
+    own = model.scoring.registered(plate) * math.exp(explanation.log_likelihood)
+    background = math.exp(explanation.log_background)
+    assert math.exp(explanation.log_others) == pytest.approx(background - own, rel=1e-6)
+    if matches := pw.Matcher(pw.Hotlist.from_plates([plate]), max_edits=3, model=model).match(read):
+        # But for the mark that the contract forgives, of which the channel model has other ways too.
+        assert explanation.probability == pytest.approx(matches[0].probability, rel=1e-9)
+
+
+def test_what_is_weighed_against_a_plate_by_hand(model: pw.ChannelModel) -> None:
+    # Of an exact read, most of the background is the plate itself.
+    explanation = model.explain("12가3456", "12가3456")
+    assert explanation.log_others < explanation.log_background - 1
+    assert model.explain("12거3456", "12가3456").log_others == pytest.approx(
+        model.explain("12거3456", "12가3456").log_background, abs=0.01
+    )
+
+
+def test_a_frame_is_the_noisier_the_more_is_wrong(model: pw.ChannelModel) -> None:
+    right, near, far = (model.explain(read, "12가3456") for read in ("12가3456", "12거3456", "72거345"))
+    assert 0 < right.noisy < near.noisy < far.noisy < 1
+    assert (right.frame, far.frame) == ("good", "noisy")
+    assert math.exp(right.log_frame) + math.exp(far.log_frame) == pytest.approx(1)
 
 
 def test_an_exact_read_is_near_certain_and_a_possible_neighbour_is_not(model: pw.ChannelModel) -> None:
@@ -92,15 +123,60 @@ def test_evidence_keeps_the_marks_that_normalisation_drops() -> None:
 
 def test_a_mark_in_place_of_the_syllable_tells_where_it_was_lost(model: pw.ChannelModel) -> None:
     lost, marked = (model.explain(read, "123가4567").probability for read in ("1234567", "123=4567"))
-    assert marked > 1.5 * lost
+    assert marked > lost
 
 
-def test_posterior_by_hand() -> None:
-    # Background 3 of which 0.1 * 1 is the listed plate itself: 1 / (1 + 2.9).
-    assert posterior([0.0], math.log(3), [0.1]) == [pytest.approx(1 / 3.9)]
-    both = posterior([0.0, math.log(2)], math.log(3), [0.0, 0.5])
-    assert both == [pytest.approx(1 / 5), pytest.approx(2 / 5)]
-    assert posterior([-800.0], -810.0, [0.0])[0] == pytest.approx(1, abs=1e-4)
+def test_the_error_rate_is_the_share_of_plates_not_read_exactly() -> None:
+    # A fifth of the plates have an error. With no other smoothed in, that is what the model must say.
+    rng = random.Random(7)
+    plates = [f"{rng.randrange(100):02d}가{rng.randrange(10_000):04d}" for _ in range(2000)]
+    pairs = [(p[:-1] + str((int(p[-1]) + 1) % 10) if i % 5 == 0 else p, p) for i, p in enumerate(plates)]
+    everyone = {"name": "all", "vehicles": 1, "words": [], "words_may_be_lost": False}
+    positions = [{"0123456789": 1.0}] * 2 + [{"가": 1.0}] + [{"0123456789": 1.0}] * 4
+    nothing = {"density": 0, "symbols": "", "least": 1, "most": 0}
+    population = Population({"clutter": 0.01, "generic": nothing, "classes": [everyone | {"positions": positions}]})
+    model = pw.ChannelModel.fit(pairs).with_population(population)
+    assert model.error_rate == pytest.approx(0.2, abs=0.05)
+    # All ways to read the plate exactly, summed by the core: the one that counts is the one without an error.
+    exact = [math.exp(model.scoring.log_likelihood(p, p)) for p in plates]
+    assert 1 - math.fsum(exact) / len(exact) == pytest.approx(model.error_rate, abs=0.01)
+
+
+@pytest.mark.parametrize("rate", [1e-4, 0.02, 0.3, 0.9])
+def test_a_scaled_model_has_the_error_rate(model: pw.ChannelModel, rate: float, tmp_path: Path) -> None:
+    scaled = model.scaled(rate)
+    assert scaled.error_rate == pytest.approx(rate, rel=1e-6)
+    assert (scaled.engines, scaled.frame_weight) == (model.engines, model.frame_weight)
+    scaled.save(tmp_path / "scaled.json")
+    assert pw.ChannelModel.load(tmp_path / "scaled.json").error_rate == pytest.approx(rate, rel=0.01)
+
+
+def test_scaling_to_its_own_rate_changes_nothing(model: pw.ChannelModel) -> None:
+    same = model.scaled(model.error_rate)
+    back = model.scaled(0.02).scaled(model.error_rate)
+    for engine in ("", *model.engines):
+        for plate in ("12가3456", "12거3456", "서울12거3456", "123가4567"):
+            expected = model.scoring.log_likelihood("12가3456", plate, engine)
+            # The shipped rates are rounded to four digits.
+            assert same.scoring.log_likelihood("12가3456", plate, engine) == pytest.approx(expected, abs=0.002)
+            assert back.scoring.log_likelihood("12가3456", plate, engine) == pytest.approx(expected, abs=0.002)
+
+
+def test_the_better_a_camera_the_less_does_one_edit_say(model: pw.ChannelModel) -> None:
+    rates = (0.005, 0.02, 0.1, 0.3)
+    for engine in (None, "tesseract-kor"):
+        read = pw.Read(text="12거3456", engine=engine)
+        near = [model.scaled(rate).explain(read, "12가3456").probability for rate in rates]
+        assert near == sorted(near)
+        assert near[-1] > 10 * near[0]
+    exact = [model.scaled(rate).explain("12가3456", "12가3456").probability for rate in rates]
+    assert exact == sorted(exact, reverse=True)
+
+
+@pytest.mark.parametrize("rate", [0.0, 1.0, -0.1, 1.5, math.nan])
+def test_an_error_rate_that_cannot_be_is_refused(model: pw.ChannelModel, rate: float) -> None:
+    with pytest.raises(pw.ModelError, match="error_rate: is not above 0 and below 1"):
+        model.scaled(rate)
 
 
 def test_fit_learns_what_a_camera_confuses(tmp_path: Path) -> None:
@@ -120,24 +196,104 @@ def test_fit_needs_reads() -> None:
         pw.ChannelModel.fit([("---", "12가3456")])
 
 
-def test_bad_files_are_refused_with_the_row(tmp_path: Path, model: pw.ChannelModel) -> None:
-    good = tmp_path / "good.json"
-    model.save(good)
-    document = json.loads(good.read_text(encoding="utf-8"))
+def changed(path: Path, model: pw.ChannelModel, change: Callable[[dict[str, Any]], object]) -> pw.ModelError:
+    """What is said of the model's file after such a change."""
+    model.save(path)
+    document = json.loads(path.read_text(encoding="utf-8"))
+    change(document)
+    path.write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(pw.ModelError) as caught:
+        pw.ChannelModel.load(path)
+    return caught.value
 
-    def refused(match: str) -> None:
-        bad = tmp_path / "bad.json"
-        bad.write_text(json.dumps(document), encoding="utf-8")
-        with pytest.raises(pw.ModelError, match=match):
-            pw.ChannelModel.load(bad)
 
-    document["general"]["confusion"][3][5] += 0.5
-    refused(r"confusion of the general table, row \[3\]")
-    document["general"]["confusion"][3][5] -= 0.5
-    document["general"]["right"][0] = [0.5]
-    refused("shape|operands|inhomogeneous|sequence|broadcast")
-    document["format"] = "platewatch channel model 9"
-    refused("is not a platewatch channel model 1")
-    (tmp_path / "bad.json").write_text("{", encoding="utf-8")
-    with pytest.raises(pw.ModelError, match="is not a"):
-        pw.ChannelModel.load(tmp_path / "bad.json")
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", '{"format": 1}', '{"format": "platewatch channel model 9"}', b"\xff\xfe{"]
+)
+def test_other_files_are_refused(tmp_path: Path, text: str | bytes) -> None:
+    path = tmp_path / "bad.json"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(pw.ModelError, match="is not a platewatch channel model 1"):
+        pw.ChannelModel.load(path)
+    with pytest.raises(FileNotFoundError):
+        pw.ChannelModel.load(tmp_path / "nowhere.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.update(frame_weight=0), "frame_weight: is not above 0 and at most 1"),
+        (lambda d: d.update(frame_weight=1.01), "frame_weight: is not above 0 and at most 1"),
+        (lambda d: d.update(frame_weight=math.nan), "frame_weight: is not above 0 and at most 1"),
+        (lambda d: d.update(frame_weight="1"), "frame_weight: is not above 0 and at most 1"),
+        (lambda d: d.pop("frame_weight"), "frame_weight: is not above 0 and at most 1"),
+        (lambda d: d.pop("symbols"), "symbols: is not a text"),
+        (lambda d: d.update(symbols=5), "symbols: is not a text"),
+        (lambda d: d.update(symbols=d["symbols"][::-1]), "the general table: symbols and bin edges of a channel"),
+        (lambda d: d.pop("general"), "the general table: is not an object"),
+        (lambda d: d.pop("engines"), "engines: is not an object"),
+        (lambda d: d["engines"].update(x=5), "engine 'x': is not an object"),
+        (lambda d: d["engines"].update(x={"bin_edges": [0.5]}), "engine 'x': ratio_right has not the right shape"),
+        (lambda d: d.update(cameras=5), "cameras: is not an object"),
+        (lambda d: d.update(cameras={"G1": {"engine": "x"}}), "engine of camera 'G1': is not among the engines"),
+        (lambda d: d.update(cameras={"G1": {"engine": []}}), "engine of camera 'G1': is not among the engines"),
+        (lambda d: d.update(cameras={"G1": {"level": [0.5, 0.6]}}), "level of camera 'G1', row [0]: does not sum to 1"),
+    ],
+)
+def test_a_bad_file_says_what_is_wrong(
+    model: pw.ChannelModel, tmp_path: Path, change: Callable[[dict[str, Any]], object], message: str
+) -> None:
+    assert message in str(changed(tmp_path / "bad.json", model, change))
+
+
+def put(value: object, *place: str | int) -> Callable[[dict[str, Any]], None]:
+    """Puts a value at a place of the general table."""
+
+    def change(document: dict[str, Any]) -> None:
+        table = document["general"]
+        for step in place[:-1]:
+            table = table[step]
+        table[place[-1]] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (put(0.9, "level", 0), "level of the general table, row [0]: does not sum to 1"),
+        (put(0.9, "confusion", 3, 5), "confusion of the general table, row [3]: does not sum to 1"),
+        (put(0.9, "inserted", 3), "inserted of the general table, row [0]: does not sum to 1"),
+        (put(0.9, "split_first", 2, 7), "split_first of the general table, row [2]: does not sum to 1"),
+        (put(0.9, "split_second", 1, 7), "split_second of the general table, row [1]: does not sum to 1"),
+        (put(0.9, "merged_as", 2, 1, 0), "merged_as of the general table, row [2, 1]: does not sum to 1"),
+        (put(0.9, "wrong", 1, 4), "right + wrong of the general table, row [1, 4]: does not sum to 1"),
+        (put(0.9, "split", 1, 2, 0), "one + deletion + split of the general table, row [1, 2, 0]: does not sum"),
+        (put(math.nan, "right", 0, 3), "right of the general table, row [0, 3]: is not a number"),
+        (put(math.inf, "ratio_right", 0, 3), "ratio_right of the general table, row [0, 3]: is not a number"),
+        (put(None, "insertion", 1, 0), "insertion of the general table, row [1, 0]: is not a number"),
+        (put(-0.1, "insertion", 1, 0), "insertion of the general table, row [1, 0]: is out of range"),
+        (put(1.1, "region_loss", 1), "region_loss of the general table, row [1]: is out of range"),
+        (put(-1, "ratio_rank", 0, 2), "ratio_rank of the general table, row [0, 2]: is out of range"),
+        (put(5, "alternative", 0, 2), "alternative of the general table, row [0, 2]: is out of range"),
+        (put(1e7, "ratio_wrong", 0, 0), "the general table: a rate of a channel model is out of range"),
+        (put([0.5], "right", 0), "right of the general table: is not an array of numbers, or not of its shape"),
+        (put("x", "right", 0, 0), "right of the general table: is not an array of numbers"),
+        (put([[1.0]], "merge"), "the general table: merge has not the right shape"),
+        (put([0.2, 0.3, 0.5], "level"), "the general table: level has not the right shape"),
+        (put([0.5], "bin_edges"), "the general table: ratio_right has not the right shape"),
+        (put([[0.5]], "bin_edges"), "bin_edges of the general table: is not a list of numbers"),
+        (lambda d: d["general"]["bin_edges"].reverse(), "symbols and bin edges of a channel model must ascend"),
+    ],
+)
+def test_a_bad_array_is_named_with_its_row(
+    model: pw.ChannelModel, tmp_path: Path, change: Callable[[dict[str, Any]], object], message: str
+) -> None:
+    assert message in str(changed(tmp_path / "bad.json", model, change))
+
+
+def test_every_array_of_the_general_table_is_needed(model: pw.ChannelModel, tmp_path: Path) -> None:
+    model.save(tmp_path / "good.json")
+    for name in json.loads((tmp_path / "good.json").read_text(encoding="utf-8"))["general"]:
+        error = changed(tmp_path / "bad.json", model, lambda d, name=name: d["general"].pop(name))  # type: ignore[misc]
+        assert str(error) == f"{name} of the general table: is missing"

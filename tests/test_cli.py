@@ -34,13 +34,12 @@ READS = (
 )
 
 
-def probability(text: str, entry_id: str) -> float:
+def probability(text: str, entry_id: str, model: pw.ChannelModel | None = None) -> float:
     """Of a match with WANTED."""
     rows = (line.split(",") for line in WANTED.splitlines()[1:])
     hotlist = pw.Hotlist.from_records({"id": row[0], "plate": row[1]} for row in rows if row[0] != "BAD")
-    return next(
-        match.probability for match in pw.Matcher(hotlist, max_edits=2).match(text) if match.entry_id == entry_id
-    )
+    matches = pw.Matcher(hotlist, max_edits=2, model=model).match(text)
+    return next(match.probability for match in matches if match.entry_id == entry_id)
 
 
 def run(*arguments: str, given: bytes = b"", status: int = 0) -> tuple[str, str]:
@@ -153,6 +152,16 @@ def test_match_and_explain_weigh_by_the_model_given(wanted: str, tmp_path: Path)
     assert told["probability"] < 0.05
 
 
+def test_the_error_rate_of_the_cameras_scales_the_model(wanted: str) -> None:
+    scaled = pw.ChannelModel.default().scaled(0.02)
+    told = json.loads(run("explain", NEIGHBOUR, "12가3456", "--error-rate", "0.02", "--json")[0])
+    assert told["probability"] == scaled.explain(NEIGHBOUR, "12가3456").probability
+    out, _ = run("match", "--hotlist", wanted, "--error-rate", "0.02", "--all", given=NEIGHBOUR.encode())
+    assert f"({percent(probability(NEIGHBOUR, 'A1', scaled))}, 1 edit)  A1" in out
+    _, err = run("match", "--hotlist", wanted, "--error-rate", "2", given=b"1", status=2)
+    assert err.endswith("\nerror_rate: is not above 0 and below 1\n")
+
+
 def test_match_takes_no_json_for_a_plate_and_no_mark_for_text(wanted: str) -> None:
     given = b'\xef\xbb\xbf{"text": "12\xea\xb0\x803456"}\n[{"text": "1"}]\n"12\xea\xb0\x803456"\n'
     out, err = run("match", "--hotlist", wanted, given=given)
@@ -261,17 +270,22 @@ def test_explain_tells_each_step_and_the_odds() -> None:
         "plate       12가3456 (private)",
         "recogniser  not given: the rates are those of all together",
     ]
-    steps = [line.split() for line in lines[5:13]]
+    assert lines[3] == f"frame       good ({1 - explanation.noisy:.2f}), if it shows this plate"
+    assert lines[6].split() == ["the", "frame", "is", "good", *lines[6].split()[4:]]
+    assert lines[6].endswith(f"{explanation.log_frame:.2f}")
+    steps = [line.split() for line in lines[7:15]]
     assert [step[:2] for step in steps] == [[c, c] for c in "12가3456"] + [["·", "7"]]
     assert [step[-1] for step in steps] == [f"{event.log_probability:.2f}" for event in explanation.events]
     assert " ".join(steps[2][2:4]) == "read right"
     assert " ".join(steps[-1][2:-2]) == "read, but not on the plate"
-    total = sum(event.log_probability for event in explanation.events)
-    assert lines[13].endswith(f"{total:.2f}")
+    total = explanation.log_frame + sum(event.log_probability for event in explanation.events)
+    assert lines[15].split()[0] == "together"
+    assert lines[15].endswith(f"{total:.2f}")
     (ours,) = (line for line in lines if line.startswith("this plate, in any frame"))
     (others,) = (line for line in lines if line.startswith("all other vehicles"))
     log_likelihood, log_others = float(ours.split()[-1]), float(others.split()[-1])
     assert log_likelihood == round(explanation.log_likelihood, 2)
+    assert log_others == round(explanation.log_others, 2)
     odds = math.exp(log_likelihood - log_others)
     assert odds / (1 + odds) == pytest.approx(explanation.probability, abs=0.002)
     assert lines[-1].startswith(f"So {percent(explanation.probability)} of the reads like this one are of this plate: ")
@@ -287,6 +301,8 @@ def test_explain_takes_a_read_with_characters_and_an_engine() -> None:
     assert told["probability"] == explanation.probability
     assert told["log_likelihood"] == explanation.log_likelihood
     assert told["log_background"] == explanation.log_background
+    assert told["log_others"] == explanation.log_others
+    assert (told["frame"], told["noisy"]) == (explanation.frame, explanation.noisy)
     assert [event["kind"] for event in told["events"]] == [event.kind for event in explanation.events]
     assert told["events"][2]["kind"] == "wrong"
     assert "recogniser  tesseract-kor\n" in run("explain", read, "12가3456")[0]

@@ -32,7 +32,8 @@ def test_paths_are_relative_to_the_file(config: Path) -> None:
 def test_policy_and_model(config: Path) -> None:
     text = 'model = "channel.json"\n' + MINIMAL + "[policy]\ncheck = 0.1\n[policy.categories.stolen]\nnotify = 0.9\n"
     config.write_text(text, "utf-8")
-    settings = load(config, {"PLATEWATCH_POLICY__NOTIFY": "0.7"})
+    settings = load(config, {"PLATEWATCH_POLICY__NOTIFY": "0.7", "PLATEWATCH_MODEL_ERROR_RATE": "0.03"})
+    assert settings.model_error_rate == 0.03
     assert settings.model == config.parent / "channel.json"
     assert settings.policy == Policy(notify=0.7, check=0.1, categories={"stolen": CategoryPolicy(notify=0.9)})
     settings = load(config, {"PLATEWATCH_POLICY__CATEGORIES": "{'suicide risk' = {notify = 0.2}}"})
@@ -64,11 +65,24 @@ def test_environment_overrides(config: Path) -> None:
         ({"PLATEWATCH_RETRY__JITTER": "2.0"}, "retry.jitter: Expected `float` <= 1"),
         ({"PLATEWATCH_WASS__URL": "not a url"}, "wass.url: is not an http or https URL"),
         ({"PLATEWATCH_HTTP": "5", "PLATEWATCH_HTTP__PORT": "1"}, "http: is not a table of settings"),
+        (
+            {"PLATEWATCH_POLICY__CATEGORIES": "{a = {}, b = {check = 'x'}}"},
+            "policy.categories.b.check: Expected `float",
+        ),
+        ({"PLATEWATCH_POLICY__CATEGORIES": "5"}, "policy.categories: Expected `object`, got `int`"),
+        ({"PLATEWATCH_WASS__SECRETS": '["a", 5]'}, "wass.secrets[1]: Expected `str`, got `int`"),
+        ({"PLATEWATCH_WASS__SECRETS": "5"}, "wass.secrets: Expected `array`, got `int`"),
+        ({"PLATEWATCH_OUTBOX": "5"}, "outbox: Expected `object`, got `int`"),
+        ({"PLATEWATCH_OUTBOX__RETENTION_DAYS": "0"}, "outbox.retention_days: Expected `float` > 0"),
+        ({"PLATEWATCH_RETRY__CONCURRENCY": "1.5"}, "retry.concurrency: Expected `int`"),
         ({"PLATEWATCH_POLICY__CHECK": "0.6"}, "policy.check: is not above 0 and at most notify, which is 0.5"),
         ({"PLATEWATCH_POLICY__CHEK": "0.6"}, "policy: Object contains unknown field `chek`"),
         ({"PLATEWATCH_PASSES__WINDOW": "-1"}, "passes.window: Expected `float` >= 0"),
         ({"PLATEWATCH_PASSES__WINDOW": "nan"}, "passes.window: Expected `float` "),
         ({"PLATEWATCH_PASSES__WINDOWS": "2"}, "passes: Object contains unknown field `windows`"),
+        ({"PLATEWATCH_MODEL_ERROR_RATE": "0"}, "model_error_rate: Expected `float` > 0"),
+        ({"PLATEWATCH_MODEL_ERROR_RATE": "1.0"}, "model_error_rate: Expected `float` < 1"),
+        ({"PLATEWATCH_MODEL_ERROR_RATE": "low"}, "model_error_rate: Expected `float"),
         ({"PLATEWATCH_MODEL": "5"}, "model: expected the path of a file"),
         ({"PLATEWATCH_HOTLIST": "5"}, "hotlist: expected the path of a file"),
     ],

@@ -356,7 +356,8 @@ def test_command_as_json_with_a_model_of_ones_own(some_reads: str, tmp_path: Pat
 
 def test_command_says_what_is_wrong(some_reads: str, tmp_path: Path) -> None:
     assert "no read of the country 'XX'" in run("--reads", some_reads, "--country", "XX", status=2)[1]
-    assert "exclude each other" in run("--reads", some_reads, "--fit", "--model", "m.json", status=2)[1]
+    for option in (("--model", "m.json"), ("--error-rate", "0.1")):
+        assert "--fit excludes" in run("--reads", some_reads, "--fit", *option, status=2)[1]
     assert "No such file" in run("--reads", str(tmp_path / "none.jsonl"), status=2)[1]
     bad = tmp_path / "bad.jsonl"
     bad.write_text('{"text": "12가3456"}\n' * 12, "utf-8")

@@ -20,9 +20,11 @@ from typing import Any
 import pytest
 
 import platewatch as pw
+from platewatch.config import load
 from platewatch.notify import generate_secret
 from platewatch.notify.simulator import Faults, WassSimulator
 from platewatch.policy import Policy
+from platewatch.service import _model
 from tests.service import Service, prepare, running
 from tests.simulator import simulating
 
@@ -345,6 +347,11 @@ def test_it_stops_when_told_and_two_cannot_run(config: Path, service: Service) -
     assert f"in use by process {service.process.pid} at {service.url}" in second.stderr
     assert service.terminate() == 0
     assert service.log()[-1]["event"] == "stopped"
+
+
+def test_the_model_is_scaled_to_the_cameras_error_rate(config: Path) -> None:
+    assert _model(load(config, {"PLATEWATCH_MODEL_ERROR_RATE": "0.03"})).error_rate == pytest.approx(0.03)
+    assert _model(load(config, {})) is pw.ChannelModel.default()
 
 
 @pytest.mark.parametrize(

@@ -367,13 +367,13 @@ double count_events(const ReadView& read, std::u32string_view plate, ChannelRate
     return total;
 }
 
-std::vector<ChannelEvent> likeliest_events(const ReadView& read, std::u32string_view plate) {
+LikeliestWay likeliest_way(const ReadView& read, std::u32string_view plate) {
     struct Step {
         double log_probability = -HUGE_VAL;
         Arc arc{};
     };
     const std::size_t n = plate.size(), m = read.size();
-    std::vector<ChannelEvent> best;
+    LikeliestWay best;
     double best_log = -HUGE_VAL;
     for (std::size_t level = 0; level < ChannelRates::kLevels; ++level) {
         const KnownPlate known(read, plate, level);
@@ -390,22 +390,25 @@ std::vector<ChannelEvent> likeliest_events(const ReadView& read, std::u32string_
                 });
             }
         }
-        const double total = steps.back().log_probability;
+        const double log_ending = std::log(ending(read, level));
+        const double total = steps.back().log_probability + log_ending;
         if (!(total > best_log)) continue;
         best_log = total;
-        best.clear();
+        best = {level, {}};
         for (std::size_t i = n, j = m; i != 0 || j != 0;) {
             const Arc& arc = steps[i * (m + 1) + j].arc;
             auto kind = arc.kind;
             if (kind == ChannelEvent::Kind::right && !known.is_right(arc.i, arc.j))
                 kind = ChannelEvent::Kind::wrong;
-            best.push_back({kind, static_cast<std::uint32_t>(arc.i),
-                            static_cast<std::uint32_t>(arc.plate_size), static_cast<std::uint32_t>(arc.j),
-                            static_cast<std::uint32_t>(arc.read_size), std::log(arc.probability)});
+            best.events.push_back({kind, static_cast<std::uint32_t>(arc.i),
+                                   static_cast<std::uint32_t>(arc.plate_size),
+                                   static_cast<std::uint32_t>(arc.j),
+                                   static_cast<std::uint32_t>(arc.read_size), std::log(arc.probability)});
             i = arc.i;
             j = arc.j;
         }
-        std::ranges::reverse(best);
+        if (!best.events.empty()) best.events.front().log_probability += log_ending;  // the last one
+        std::ranges::reverse(best.events);
     }
     return best;
 }

@@ -670,11 +670,14 @@ void ReadScorer::walk(const Walk& from, Fitting& sums) {
     }
 }
 
-ScoringModel::ScoringModel(ScoringTable general, std::map<std::string, ScoringTable, std::less<>> engines,
-                           double frame_weight)
-    : general_(std::move(general)), engines_(std::move(engines)), frame_weight_(frame_weight) {}
+ScoringModel::ScoringModel(ScoringTable general, Tables engines, Tables cameras, double frame_weight)
+    : general_(std::move(general)),
+      engines_(std::move(engines)),
+      cameras_(std::move(cameras)),
+      frame_weight_(frame_weight) {}
 
-const ScoringTable& ScoringModel::table(std::string_view engine) const noexcept {
+const ScoringTable& ScoringModel::table(std::string_view engine, std::string_view camera) const noexcept {
+    if (const auto own = cameras_.find(camera); own != cameras_.end()) return own->second;
     const auto found = engines_.find(engine);
     return found == engines_.end() ? general_ : found->second;
 }

@@ -110,10 +110,13 @@ TEST(ChannelModel, CountsAddUp) {
 TEST(ChannelModel, LikeliestEventsTellTheStory) {
     const ChannelTable t = small_table();
     const ReadEvidence evidence = plain(U"02가1");
-    const auto events = likeliest_events(ReadView(t, evidence), U"01가");
+    const ReadView view(t, evidence);
+    const LikeliestWay way = likeliest_way(view, U"01가");
     std::size_t plate = 0, read = 0;
     std::vector<ChannelEvent::Kind> kinds;
-    for (const ChannelEvent& event : events) {
+    double log = std::log(t.rates().level[way.level]);
+    for (const ChannelEvent& event : way.events) {
+        log += event.log_probability;
         EXPECT_EQ(event.of_plate, plate);
         EXPECT_EQ(event.of_read, read);
         plate += event.plate_size;
@@ -122,6 +125,20 @@ TEST(ChannelModel, LikeliestEventsTellTheStory) {
     }
     using Kind = ChannelEvent::Kind;
     EXPECT_EQ(kinds, (std::vector{Kind::right, Kind::wrong, Kind::right, Kind::insertion}));
+    EXPECT_LT(std::exp(log), likelihood(view, U"01가"));
+    EXPECT_GT(std::exp(log), 0.5 * likelihood(view, U"01가"));
+}
+
+TEST(ChannelModel, TheOnlyWayIsAllOfTheLikelihood) {
+    ChannelRates rates = plain_rates(9);
+    rates.level = {0, 1};
+    rates.insertion = {};
+    const ChannelTable t({U'0', U'1', U'2', U'가', U'거'}, {0.5}, rates);
+    const ReadEvidence evidence = plain(U"0");
+    const LikeliestWay way = likeliest_way(ReadView(t, evidence), U"0");
+    ASSERT_EQ(way.events.size(), 1U);
+    EXPECT_EQ(way.level, 1U);
+    EXPECT_NEAR(way.events[0].log_probability, std::log(likelihood_of(t, U"0", U"0")), 1e-12);
 }
 
 TEST(ChannelModel, RefusesTablesThatDoNotAgree) {

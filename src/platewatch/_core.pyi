@@ -75,23 +75,27 @@ class ChannelTable:
         """
         Expected counts of what happened, shaped as the rates, and the sum of log likelihoods.
         """
-    def events(self, read: typing.Any, plate: str) -> list[tuple[str, int, int, int, int, float]]:
+    def likeliest_way(self, read: typing.Any, plate: str) -> tuple[int, list[tuple[str, int, int, int, int, float]]]:
         """
-        The likeliest way from plate to read: (what, place in plate, symbols, place in read, characters, log).
+        The likeliest way from plate to read: its noise level, and its events: (what, place in plate, symbols, place in read, characters, log).
         """
 class ScoringModel:
     """
     A channel model's tables and the population, ready to score with.
     """
-    def __init__(self, general: ChannelTable, engines: dict, population: dict, frame_weight: typing.SupportsFloat | typing.SupportsIndex) -> None:
+    def __init__(self, general: ChannelTable, engines: dict, cameras: dict, population: dict, frame_weight: typing.SupportsFloat | typing.SupportsIndex) -> None:
         """
         ValueError if the population cannot be one.
         """
-    def log_background(self, read: typing.Any, engine: str = '') -> float:
+    def log_background(self, read: typing.Any, engine: str = '', camera: str = '') -> float:
         """
         log of the sum over all registered vehicles of P(read | its plate), and of reads of no plate.
         """
-    def log_likelihood(self, read: typing.Any, plate: str, engine: str = '') -> float:
+    def log_clutter(self, read: typing.Any, engine: str = '', camera: str = '') -> float:
+        """
+        log of the part of the background that are reads of no plate.
+        """
+    def log_likelihood(self, read: typing.Any, plate: str, engine: str = '', camera: str = '') -> float:
         """
         log P(read | plate), with the evidence's likelihood ratios.
         """

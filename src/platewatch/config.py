@@ -62,7 +62,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings of `platewatch serve`. Relative paths are relative to the settings' file.
 
     `source` is the URI that this service signs its events with. `model` is the channel model; without it, the one
-    that is shipped. `max_edits` bounds what is looked for, and of what is found `policy` says what is a hit.
+    that is shipped. It is scaled to `model_error_rate`, the share of plates that the cameras do not read exactly.
+    `max_edits` bounds what is looked for, and of what is found `policy` says what is a hit.
     """
 
     hotlist: Path
@@ -70,6 +71,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cameras: Path | None = None
     source: str = "urn:platewatch"
     model: Path | None = None
+    model_error_rate: Annotated[float, Meta(gt=0, lt=1)] | None = None
     max_edits: Annotated[int, Meta(ge=0, le=3)] = 2
     policy: Policy = Policy()
     passes: PassSettings = PassSettings()

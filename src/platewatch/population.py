@@ -6,13 +6,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any, Self
 
+from platewatch import model_files
 from platewatch.errors import ModelError
 
 FORMAT = "platewatch population 1"
@@ -28,23 +27,15 @@ class Population:
     @classmethod
     def default(cls) -> Self:
         """Korea's."""
-        return cls._from_json(
-            resources.files("platewatch").joinpath("models/population.json").read_text(encoding="utf-8")
-        )
+        return cls._of(model_files.shipped("population.json", FORMAT))
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Raises ModelError that names the class and the field, or OSError."""
-        return cls._from_json(Path(path).read_text(encoding="utf-8"))
+        return cls._of(model_files.load(path, FORMAT))
 
     @classmethod
-    def _from_json(cls, text: str) -> Self:
-        try:
-            document = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ModelError(f"is not JSON: {error}") from None
-        if not isinstance(document, dict) or document.get("format") != FORMAT:
-            raise ModelError(f"is not a {FORMAT}", field="format")
+    def _of(cls, document: dict[str, Any]) -> Self:
         sets = _object(document.get("sets", {}), "sets")
         classes = document.get("classes")
         if not isinstance(classes, list) or not classes:

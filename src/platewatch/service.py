@@ -9,7 +9,6 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final, TypeAlias
 
 import msgspec
@@ -67,7 +66,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
         _log.warning("the hotlist is empty: nothing can be found")
     for category in sorted(set(settings.policy.categories) - {entry.category for entry in hotlist}):
         _log.warning("the policy names a category that no entry has", category=category)
-    matcher = Matcher(hotlist, max_edits=settings.max_edits, model=_model(settings.model))
+    matcher = Matcher(hotlist, max_edits=settings.max_edits, model=_model(settings))
     places = cameras.load(settings.cameras) if settings.cameras else {}
     try:
         signer = Signer(settings.wass.secrets)
@@ -111,11 +110,16 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
     _log.info("stopped")
 
 
-def _model(path: Path | None) -> ChannelModel:
+def _model(settings: Settings) -> ChannelModel:
+    path, error_rate = settings.model, settings.model_error_rate
     try:
-        return ChannelModel.default() if path is None else ChannelModel.load(path)
-    except (PlatewatchError, OSError, UnicodeDecodeError) as error:
+        model = ChannelModel.default() if path is None else ChannelModel.load(path)
+    except (PlatewatchError, OSError) as error:
         raise ConfigError(f"{path}: {error}", field="model") from None
+    try:
+        return model if error_rate is None else model.scaled(error_rate)
+    except PlatewatchError as error:
+        raise ConfigError(error.reason, field="model_error_rate") from None
 
 
 class _App:

@@ -29,7 +29,33 @@ def convert(values: dict[str, Any], kind: type[_Converted]) -> _Converted:
         return msgspec.convert(values, kind, dec_hook=_path)
     except msgspec.ValidationError as error:
         reason, _, place = str(error).partition(" - at `$")
-        raise ConfigError(reason, field=place.strip("`.") or None) from None
+        place = place.strip("`.")
+        table, names_none, rest = place.partition("[...]")
+        if names_none:
+            place = f"{table}.{_key_at_fault(values, kind, table.split('.'))}{rest}"
+        raise ConfigError(reason, field=place or None) from None
+
+
+def _key_at_fault(values: dict[str, Any], kind: type[msgspec.Struct], table: list[str]) -> str:
+    """Of a table whose keys are names, which msgspec does not tell: the first that cannot be converted alone."""
+    holder = values
+    for name in table[:-1]:
+        holder = holder[name]
+    named = holder[table[-1]]
+    for key in named:
+        try:
+            msgspec.convert(_with_value(values, table, {key: named[key]}), kind, dec_hook=_path)
+        except msgspec.ValidationError:
+            return str(key)
+        except ConfigError:
+            continue  # of another kind, and not the one to be told
+    raise AssertionError("no key is at fault")
+
+
+def _with_value(values: dict[str, Any], names: list[str], value: object) -> dict[str, Any]:
+    """A copy, but for what stands under these names."""
+    name, *rest = names
+    return values | {name: _with_value(values[name], rest, value) if rest else value}
 
 
 def _path(kind: type, value: object) -> Path:

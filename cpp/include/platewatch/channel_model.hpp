@@ -150,7 +150,7 @@ class ReadView {
 // the table's rates.
 double count_events(const ReadView& read, std::u32string_view plate, ChannelRates& counts);
 
-// The likeliest way from plate to read.
+// One step from plate to read. The last one's probability includes that nothing more is read.
 struct ChannelEvent {
     enum class Kind : std::uint8_t { right, wrong, deletion, split, merge, insertion, region_loss };
     Kind kind;
@@ -158,6 +158,12 @@ struct ChannelEvent {
     std::uint32_t of_read, read_size;
     double log_probability;
 };
-[[nodiscard]] std::vector<ChannelEvent> likeliest_events(const ReadView& read, std::u32string_view plate);
+// The likeliest way, at the noise level at which it is likeliest. The probability of it all is that of the
+// level times those of the events; none, if no way leads to the read.
+struct LikeliestWay {
+    std::size_t level = 0;
+    std::vector<ChannelEvent> events;
+};
+[[nodiscard]] LikeliestWay likeliest_way(const ReadView& read, std::u32string_view plate);
 
 }  // namespace platewatch

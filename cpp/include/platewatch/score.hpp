@@ -257,19 +257,23 @@ class ReadScorer {
     std::vector<Row> fronts_, merged_fronts_;
 };
 
-// The tables of a channel model: one for each engine that it knows, and a general one.
+// The tables of a channel model: a general one, and one for each engine and each camera that it knows.
 class ScoringModel {
   public:
+    using Tables = std::map<std::string, ScoringTable, std::less<>>;
+
     // `frame_weight`: how much one of several frames of a pass counts; see posterior.hpp.
-    ScoringModel(ScoringTable general, std::map<std::string, ScoringTable, std::less<>> engines,
-                 double frame_weight);
+    ScoringModel(ScoringTable general, Tables engines, Tables cameras, double frame_weight);
 
     [[nodiscard]] double frame_weight() const noexcept { return frame_weight_; }
-    [[nodiscard]] const ScoringTable& table(std::string_view engine) const noexcept;
+    [[nodiscard]] bool has_cameras() const noexcept { return !cameras_.empty(); }
+    // The camera's, or else the engine's, or else the general one.
+    [[nodiscard]] const ScoringTable& table(std::string_view engine,
+                                            std::string_view camera = {}) const noexcept;
 
   private:
     ScoringTable general_;
-    std::map<std::string, ScoringTable, std::less<>> engines_;
+    Tables engines_, cameras_;
     double frame_weight_;
 };
 

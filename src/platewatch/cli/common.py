@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Annotated, NoReturn, TypeAlias
 
 import typer
 from rich.cells import cell_len
@@ -69,10 +69,17 @@ def load_hotlist(path: Path, *, strict: bool) -> Hotlist:
     return hotlist
 
 
-def load_model(path: Path | None) -> ChannelModel:
-    """The channel model of a file; without one, that which is shipped."""
+ErrorRate: TypeAlias = Annotated[
+    float | None, typer.Option(help="Share of plates that your cameras do not read exactly; the model is scaled to it.")
+]
+
+
+def load_model(path: Path | None, error_rate: float | None) -> ChannelModel:
+    """The channel model of a file, or that which is shipped; scaled if there is an error rate."""
     with errors_to_exit(path):
-        return ChannelModel.default() if path is None else ChannelModel.load(path)
+        model = ChannelModel.default() if path is None else ChannelModel.load(path)
+    with errors_to_exit():
+        return model if error_rate is None else model.scaled(error_rate)
 
 
 def percent(probability: float) -> str:

@@ -11,8 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from platewatch.channel import ChannelModel
-from platewatch.cli.common import errors_to_exit, fail, plural, progress, stderr
+from platewatch.cli.common import ErrorRate, errors_to_exit, fail, load_model, plural, progress, stderr
 from platewatch.evaluation import Evaluation, LabelledRead, Models, Settings, cross_validated, load
 from platewatch.evaluation import evaluate as run
 from platewatch.evaluation.figures import Interval
@@ -26,6 +25,7 @@ def evaluate(
     reads: Annotated[Path, typer.Option(help="Reads with their `truth`: JSON Lines, .gz too.", dir_okay=False)],
     *,
     model: Annotated[Path | None, typer.Option(help="A channel model; the shipped one if left out.")] = None,
+    error_rate: ErrorRate = None,
     fit: Annotated[bool, typer.Option("--fit", help="Fit the model on these reads, cross-validated by plate.")] = False,
     hotlist_size: Annotated[int, typer.Option(min=1, help="Plates on each list.")] = _DEFAULTS.hotlist_size,
     max_edits: Annotated[int, typer.Option(min=0, max=3, help="Edits that a match may have.")] = _DEFAULTS.max_edits,
@@ -50,8 +50,8 @@ def evaluate(
     Lists are drawn from the true plates and filled up with random ones; each read is matched with each list. Use it on
     your own cameras' reads to choose thresholds; docs/evaluation.md says what each figure means.
     """
-    if fit and model is not None:
-        fail("--fit and --model exclude each other")
+    if fit and (model is not None or error_rate is not None):
+        fail("--fit excludes --model and --error-rate")
     settings = Settings(
         hotlist_size=hotlist_size,
         max_edits=max_edits,
@@ -75,8 +75,10 @@ def evaluate(
             with progress("folds fitted") as shown:
                 models = cross_validated(everything, settings, shown)
         else:
-            chosen = ChannelModel.load(model) if model is not None else ChannelModel.default()
-            models = Models([chosen], None, str(model) if model is not None else "the shipped one")
+            name = str(model) if model is not None else "the shipped one"
+            if error_rate is not None:
+                name += f" at an error rate of {error_rate:g}"
+            models = Models([load_model(model, error_rate)], None, name)
         with progress(f"of {draws:,} lists") as shown:
             never = [labelled.plate for labelled in everything]
             evaluation = run(sample, models, settings, passes=passes, never_listed=never, progress=shown)

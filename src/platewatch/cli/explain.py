@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from platewatch._core import is_pattern, normalize, parse
 from platewatch.channel import ChannelModel, Event, Explanation
-from platewatch.cli.common import errors_to_exit, fail, load_model, percent
+from platewatch.cli.common import ErrorRate, errors_to_exit, fail, load_model, percent
 from platewatch.errors import PlatewatchError
 from platewatch.reads import Read, decode_text
 
@@ -34,13 +34,14 @@ def explain(
     *,
     engine: Annotated[str | None, typer.Option(help="The recogniser; the read's own if left out.")] = None,
     model: Annotated[Path | None, typer.Option(help="Channel model; the one that is shipped if left out.")] = None,
+    error_rate: ErrorRate = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object; its logarithms are natural.")] = False,
 ) -> None:
     """Explain how probable it is that a vehicle read so has the wanted plate.
 
     The plate is weighed as if it were the only one listed: beside similar ones, its probability in a match is less.
     """
-    channel = load_model(model)
+    channel = load_model(model, error_rate)
     with errors_to_exit():
         shown = decode_text(read.encode(errors="surrogateescape"))
         if engine is not None:
@@ -64,19 +65,25 @@ def _print(read: Read, wanted: str, channel: ChannelModel, explanation: Explanat
     recogniser = read.engine if known else f"{read.engine or 'not given'}: the rates are those of all together"
     print(f"read        {normalize(read.text, read=True)}")
     print(f"plate       {wanted} ({parse(wanted).kind})")
-    print(f"recogniser  {recogniser}\n")
+    print(f"recogniser  {recogniser}")
+    if read.camera_id in channel.cameras:
+        print(f"camera      {read.camera_id}: the rates are its own")
+    noisy = explanation.noisy
+    quality = f"noisy ({noisy:.2f})" if noisy > 0.5 else f"good ({1 - noisy:.2f})"
+    print(f"frame       {quality}, if it shows this plate\n")
 
-    likeliest = sum(event.log_probability for event in explanation.events)
+    likeliest = explanation.log_frame + sum(event.log_probability for event in explanation.events)
     _print_table(
         ["plate", "read", "what happened", "factor", "log"],
+        ["", "", f"the frame is {explanation.frame}", _factor(explanation.log_frame), f"{explanation.log_frame:.2f}"],
         *(_row(event) for event in explanation.events),
-        ["", "", "together, in a frame of this quality", _factor(likeliest), f"{likeliest:.2f}"],
+        ["", "", "together", _factor(likeliest), f"{likeliest:.2f}"],
     )
     print("\nA factor says how often this happens to such a character: 0.01 is once in a hundred.")
     if read.chars:
         print("The recogniser's own doubts and alternatives count in it: where they speak for it, it may be above 1.")
 
-    ours, others = explanation.log_likelihood, _log_others(explanation)
+    ours, others = explanation.log_likelihood, explanation.log_others
     print("\nIf every vehicle passed once, how often would the camera read just this?\n")
     _print_table(
         ["this plate, in any frame and in any way", "", "", _factor(ours), f"{ours:.2f}"],
@@ -101,13 +108,6 @@ def _print_table(*rows: list[str]) -> None:
 def _row(event: Event) -> list[str]:
     log = event.log_probability
     return [event.plate or "·", event.read or "·", _HAPPENED[event.kind], _factor(log), f"{log:.2f}"]
-
-
-def _log_others(explanation: Explanation) -> float:
-    """The log of what the plate was weighed against: the background without the plate's own share of it."""
-    if explanation.probability in (0, 1):
-        return explanation.log_background
-    return explanation.log_likelihood + math.log((1 - explanation.probability) / explanation.probability)
 
 
 def _factor(log: float) -> str:

@@ -19,6 +19,7 @@ import typer
 from platewatch._core import is_pattern, normalize
 from platewatch.alignment import Difference, differences
 from platewatch.cli.common import (
+    ErrorRate,
     errors_to_exit,
     fail,
     load_hotlist,
@@ -72,6 +73,7 @@ def match(
     notify: Annotated[float | None, typer.Option(help="Least probability of the grade notify.")] = None,
     check: Annotated[float | None, typer.Option(help="Least probability of the grade check.")] = None,
     model: Annotated[Path | None, typer.Option(help="Channel model; the one that is shipped if left out.")] = None,
+    error_rate: ErrorRate = None,
     show_all: Annotated[bool, typer.Option("--all", help="Print all matches, those that are no hits too.")] = False,
     output_format: Annotated[Format, typer.Option("--format", help="How hits are written.")] = Format.text,
     strict: Annotated[bool, typer.Option(help="Stop at the first bad row of either file.")] = False,
@@ -87,7 +89,7 @@ def match(
     """
     judge = _policy(policy, notify, check)
     wanted = load_hotlist(hotlist, strict=strict)
-    matcher = Matcher(wanted, max_edits=max_edits, model=load_model(model))
+    matcher = Matcher(wanted, max_edits=max_edits, model=load_model(model, error_rate))
     write = _WRITERS[output_format](sys.stdout)
     count = refused = 0
     grades: Counter[Grade | None] = Counter()

@@ -1,0 +1,371 @@
+"""How a channel model is learnt: by expectation and maximisation over alignments, smoothed from fine to coarse.
+
+The expected counts are the core's (cpp/include/platewatch/channel_model.hpp); here they become rates.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from platewatch import _core
+from platewatch.channel_tables import CLASSES, OUTCOMES, RATIOS, Floats, Rates, Table, Tables, class_of, column_of
+from platewatch.errors import PlatewatchError, ReadError
+from platewatch.reads import Read
+
+ITERATIONS = 25
+
+Example: TypeAlias = tuple[Read | str, str]
+"""A read and its true plate, canonical."""
+
+_SHARED = ("confusion", "inserted", "split_first", "split_second")  # by all engines
+_LEVELS = 2  # of noise: a good frame and a bad one
+_BINS = 20  # of an engine's confidences
+_RANKS = 6
+_FIRST_SYLLABLE = 0xAC00
+_JAMO_VOWELS, _JAMO_FINALS = 21, 28
+
+# How many observations the coarser estimate is worth when a finer one is made.
+_SYMBOL_WEIGHT = 20.0
+_VOWEL_WEIGHT = 100.0
+_CLASS_WEIGHT = 400.0
+_RATE_WEIGHT = 50.0
+_BIN_WEIGHT = 5.0
+_LEVEL_WEIGHT = 20.0
+_ENGINE_WEIGHT = 500.0
+_CAMERA_WEIGHT = 60.0
+_ALTERNATIVE_WEIGHT = 20.0
+_RANK_WEIGHT = 50.0
+# A read's confidences are not independent of one another, so each counts for less than its ratio says: by
+# cross-validation.
+_CONFIDENCE_POWER = 0.9
+_FRAME_WEIGHTS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+_MOST_PASSES = 1000  # more than enough to tell these apart
+
+
+def usable(reads: Iterable[tuple[Read | str, str]]) -> list[Example]:
+    """Those that can be matched, those of an engine together. Raises PlatewatchError if there are none."""
+    examples: list[Example] = []
+    for read, plate in reads:
+        try:
+            _core.read_evidence(read)
+        except ReadError:
+            continue
+        examples.append((read, _core.normalize(plate)))
+    if not examples:
+        raise PlatewatchError("no read to learn from")
+    return sorted(examples, key=lambda example: str(_engine(example[0])))
+
+
+def _engine(read: Read | str) -> str | None:
+    return None if isinstance(read, str) else read.engine
+
+
+def _camera(read: Read | str) -> str | None:
+    return None if isinstance(read, str) else read.camera_id
+
+
+def fit_tables(examples: Sequence[Example], iterations: int, camera_reads: int | None) -> Tables:
+    """The tables that usable examples support, each engine's and each camera's as far as its reads do.
+
+    `camera_reads`: a camera needs so many to get a table; None: none gets one.
+    """
+    symbols = _known_symbols(examples)
+    edges = _bin_edges(examples)
+    usual = _usual_alternatives(examples, symbols)
+    start = _first_guess(symbols, len(edges) + 2)
+    general = _fit_table(examples, symbols, Table(edges, start), iterations, partial(_maximise, symbols, usual, None))
+    tables = Tables(symbols, general, {})
+    iterations = max(2, iterations // 3)  # what is refined starts near its end
+    for engine, own in _by_name(examples, _engine).items():
+        edges = _bin_edges(own)
+        start = dict(general.rates) | {name: np.ones((_LEVELS, len(edges) + 2)) for name in RATIOS}
+        refine = partial(_maximise, symbols, usual, general.rates)
+        tables.engines[engine] = _fit_table(own, symbols, Table(edges, start), iterations, refine)
+    if camera_reads is None:
+        return tables
+    for camera, own in _by_name(examples, _camera).items():
+        if len(own) < camera_reads:
+            continue
+        ((main, _),) = Counter(_engine(read) for read, _ in own).most_common(1)
+        parent = replace(tables.of_engine(main), engine=main)
+        refine = partial(_maximise_camera, symbols, usual, parent.rates)
+        tables.cameras[camera] = _fit_table(own, symbols, parent, iterations, refine)
+    return tables
+
+
+def _by_name(examples: Sequence[Example], name_of: Callable[[Read | str], str | None]) -> dict[str, list[Example]]:
+    named: dict[str, list[Example]] = {}
+    for example in examples:
+        if name := name_of(example[0]):
+            named.setdefault(name, []).append(example)
+    return dict(sorted(named.items()))
+
+
+def frame_weight(scoring: _core.ScoringModel, examples: Sequence[Example]) -> float:
+    """How much one of several frames of a pass counts: what makes the true plates of the passes likeliest.
+
+    1 if no two reads share a `pass_id`.
+    """
+    passes: dict[tuple[str | None, str, str], list[Read]] = {}
+    for read, plate in examples:
+        if isinstance(read, Read) and read.pass_id is not None:
+            passes.setdefault((read.camera_id, read.pass_id, plate), []).append(read)
+    several = [(reads, plate) for (_, _, plate), reads in passes.items() if len(reads) > 1]
+    if not several:
+        return 1.0
+
+    def fit(weight: float) -> float:
+        # A pass that no way leads to counts as one in a million million.
+        logs = [scoring.log_posterior_of_pass(reads, plate, weight) for reads, plate in several[:_MOST_PASSES]]
+        return math.fsum(max(log, -27.0) for log in logs)
+
+    return max(_FRAME_WEIGHTS, key=fit)
+
+
+def _known_symbols(examples: Sequence[Example]) -> str:
+    seen = Counter(c for _, plate in examples for c in plate)
+    read = Counter(c for text, _ in examples for c, _, _ in _core.read_evidence(text))
+    often = {c for c, n in read.items() if n >= 5} | set(seen)
+    return "".join(sorted(often | set("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")))
+
+
+def _bin_edges(examples: Sequence[Example]) -> list[float]:
+    confidences = [p for read, _ in examples for _, p, _ in _core.read_evidence(read) if p is not None]
+    if not confidences:
+        return []
+    edges = np.quantile(confidences, np.arange(1, _BINS) / _BINS)
+    return [float(edge) for edge in np.unique(np.float32(edges))]
+
+
+def _classes(symbols: str) -> npt.NDArray[np.int64]:
+    """The class of each column."""
+    return np.array([*map(class_of, symbols), *range(CLASSES)])
+
+
+def _first_guess(symbols: str, bins: int) -> Rates:
+    columns = len(symbols) + CLASSES
+    wrong = np.repeat(np.array([[0.02], [0.25]]), columns, axis=1)
+    shape = (_LEVELS, CLASSES, 2)
+    quiet_and_loud = np.array([1.0, 10.0])[:, None, None]
+    deletion, split = (np.broadcast_to(rate * quiet_and_loud, shape).copy() for rate in (0.01, 0.003))
+    return {
+        "level": np.array([0.7, 0.3]),
+        "one": 1 - deletion - split,
+        "deletion": deletion,
+        "split": split,
+        "merge": np.broadcast_to(np.array([0.02, 0.1])[:, None, None], (_LEVELS, CLASSES, CLASSES)).copy(),
+        "merged_as": np.full((CLASSES, CLASSES, 3), 1 / 3),
+        "insertion": np.array([[0.003, 0.01], [0.02, 0.06]]),
+        "region_loss": np.array([0.1, 0.3]),
+        "right": 1 - wrong,
+        "wrong": wrong,
+        "confusion": _similar(symbols),
+        "inserted": np.full(columns, 1 / columns),
+        "split_first": np.full((CLASSES, columns), 1 / columns),
+        "split_second": np.full((CLASSES, columns), 1 / columns),
+        "ratio_right": np.ones((_LEVELS, bins)),
+        "ratio_wrong": np.ones((_LEVELS, bins)),
+        "ratio_inserted": np.ones((_LEVELS, bins)),
+        "ratio_merged": np.ones((_LEVELS, bins)),
+        "ratio_rank": np.full((CLASSES, _RANKS), 0.1),
+        "ratio_lost": np.full((CLASSES, _RANKS), 0.1),
+        "alternative": np.full((columns, columns), 0.1),
+    }
+
+
+def _similar(symbols: str) -> Floats:
+    """What a symbol may be read as, before anything was seen: syllables with a jamo in common above others."""
+    columns = len(symbols) + CLASSES
+    weights = np.ones((columns, columns))
+    for i, a in enumerate(symbols):
+        weights[i, i] = 0
+        for j, b in enumerate(symbols):
+            if i != j and class_of(a) == class_of(b) == 2:
+                (a_initial, a_vowel), (b_initial, b_vowel) = _jamo(a), _jamo(b)
+                weights[i, j] = 1 + 8 * (a_vowel == b_vowel) + 4 * (a_initial == b_initial)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+
+def _jamo(syllable: str) -> tuple[int, int]:
+    code = ord(syllable) - _FIRST_SYLLABLE
+    return code // (_JAMO_VOWELS * _JAMO_FINALS), code // _JAMO_FINALS % _JAMO_VOWELS
+
+
+def _backed_off(counts: Floats, prior: Floats, weight: float) -> Floats:
+    """Distributions in the last axis: counts, and the prior as so many more."""
+    total = counts.sum(axis=-1, keepdims=True) + weight
+    return np.asarray((counts + weight * prior) / total)
+
+
+def _fit_table(
+    examples: Sequence[Example],
+    symbols: str,
+    start: Table,
+    iterations: int,
+    maximise: Callable[[Rates], Rates],
+) -> Table:
+    reads = [read for read, _ in examples]
+    plates = [plate for _, plate in examples]
+    rates = start.rates
+    for _ in range(iterations):
+        counts, _ = _core.ChannelTable(symbols, start.bin_edges, rates).count(reads, plates)
+        rates = maximise(counts)
+    return replace(start, rates=rates)
+
+
+def _rank(p: float | None, q: float) -> int:
+    r = q / max(p or 0, 0.01)
+    return 0 if r > 0.3 else 1 if r > 0.1 else 2 if r > 0.03 else 3 if r > 0.01 else 4
+
+
+def _usual_alternatives(examples: Sequence[Example], symbols: str) -> tuple[Floats, Floats]:
+    """How often a symbol is among the alternatives of a character [character][symbol], and at which rank if it is.
+
+    The last rank, of those that are not, has 1: what is absent is compared with how often it is absent.
+    """
+    place = {c: i for i, c in enumerate(symbols)}
+    columns = len(symbols) + CLASSES
+    often = np.zeros((columns, columns))
+    reads = np.zeros((columns, 1))
+    ranks = np.full(_RANKS - 1, 0.5)
+    for read, _ in examples:
+        for c, p, others in _core.read_evidence(read):
+            if others is None:
+                continue
+            row = column_of(symbols, c)
+            reads[row] += 1
+            for other, q in others:
+                if other in place:
+                    often[row, place[other]] += 1
+                    ranks[_rank(p, q)] += 1
+    classes = _classes(symbols)
+    prior = np.zeros((columns, columns))
+    for a in range(CLASSES):
+        for b in range(CLASSES):
+            block = np.ix_(classes == a, classes == b)
+            prior[block] = (often[block].sum() + 1) / (reads[classes == a].sum() + 20) / max((classes == b).sum(), 1)
+    often = np.clip((often + _ALTERNATIVE_WEIGHT * prior) / (reads + _ALTERNATIVE_WEIGHT), 1e-4, 0.95)
+    return often, np.append(ranks / ranks.sum(), 1.0)
+
+
+def _maximise_camera(symbols: str, usual: tuple[Floats, Floats], engine: Rates, counts: Rates) -> Rates:
+    """What its confidences and alternatives mean is the recogniser's: that stays its engine's."""
+    rates = _maximise(symbols, usual, engine, counts, _CAMERA_WEIGHT)
+    return rates | {name: engine[name] for name in (*RATIOS, "ratio_rank", "ratio_lost", "alternative")}
+
+
+def _maximise(
+    symbols: str, usual: tuple[Floats, Floats], general: Rates | None, counts: Rates, refining: float = _ENGINE_WEIGHT
+) -> Rates:
+    """The rates by what was counted; `general`, those that are refined, counts for `refining` observations."""
+    classes = _classes(symbols)
+    weight = refining if general is not None else 1.0
+    rates: Rates = {}
+    level_prior = general["level"] if general is not None else np.array([0.5, 0.5])
+    rates["level"] = _backed_off(counts["level"], level_prior, weight)
+
+    outcomes = np.stack([counts[name] for name in OUTCOMES], axis=-1)
+    if general is not None:
+        prior = np.stack([general[name] for name in OUTCOMES], axis=-1)
+        shares = _backed_off(outcomes, prior, weight)
+    else:
+        pooled = outcomes.sum(axis=(1, 2), keepdims=True) + 0.01
+        by_class = _backed_off(outcomes.sum(axis=2, keepdims=True), pooled / pooled.sum(-1, keepdims=True), 10.0)
+        shares = _backed_off(outcomes, by_class, _CLASS_WEIGHT)
+    for i, name in enumerate(OUTCOMES):
+        rates[name] = np.ascontiguousarray(shares[..., i])
+
+    def share(part: Floats, rest: Floats, prior: Floats | float, strength: float) -> Floats:
+        return np.asarray((part + strength * prior) / (part + rest + strength))
+
+    rates["insertion"] = share(
+        counts["insertion"],
+        counts["gap"],
+        general["insertion"] if general is not None else 0.005,
+        weight,
+    )
+    rates["merge"] = share(
+        counts["merge"],
+        counts["unmerged"],
+        general["merge"] if general is not None else 0.005,
+        weight if general is not None else 20.0,
+    )
+    rates["merged_as"] = _backed_off(
+        counts["merged_as"],
+        general["merged_as"] if general is not None else np.full(3, 1 / 3),
+        weight if general is not None else 3.0,
+    )
+    rates["region_loss"] = share(
+        counts["region_loss"],
+        counts["region_kept"],
+        general["region_loss"] if general is not None else 0.1,
+        weight,
+    )
+
+    right, wrong = counts["right"], counts["wrong"]
+    of_class = np.array([[wrong[:, classes == c].sum(1), right[:, classes == c].sum(1)] for c in range(CLASSES)])
+    by_class = share(of_class[:, 0], of_class[:, 1], 0.05, 2.0).T[:, classes]
+    prior_wrong = general["wrong"] if general is not None else by_class
+    rates["wrong"] = share(wrong, right, prior_wrong, _RATE_WEIGHT if general is None else weight / 2)
+    rates["right"] = 1 - rates["wrong"]
+
+    if general is not None:
+        for name in _SHARED:
+            rates[name] = general[name]
+    else:
+        rates["confusion"] = _confusion(counts["confusion"], symbols, classes)
+        columns = len(classes)
+        uniform = np.full(columns, 1 / columns)
+        rates["inserted"] = _backed_off(counts["inserted"], uniform, 0.2 * columns)
+        digits_first = _backed_off(rates["inserted"], uniform, 0.1)
+        for name in ("split_first", "split_second"):
+            rates[name] = _backed_off(counts[name], digits_first, _CLASS_WEIGHT)
+
+    often = np.sum([counts[name] for name in RATIOS], axis=(0, 1)) + 1
+    often = often / often.sum()
+    for name in RATIOS:
+        at_any_level = _backed_off(counts[name].sum(axis=0), often, _BIN_WEIGHT)
+        ratio = _backed_off(counts[name], at_any_level, _LEVEL_WEIGHT) / often
+        ratio[:, -1] = 1.0  # no confidence says nothing
+        rates[name] = ratio**_CONFIDENCE_POWER
+    rates["alternative"], usual_ranks = usual
+    for name in ("ratio_rank", "ratio_lost"):
+        ranks = counts[name].sum(axis=0) + 1
+        of_any_class = ranks / ranks.sum() if general is None else general[name] * usual_ranks
+        rates[name] = _backed_off(counts[name], of_any_class, _RANK_WEIGHT) / usual_ranks
+    return rates
+
+
+def _confusion(counts: Floats, symbols: str, classes: npt.NDArray[np.int64]) -> Floats:
+    """Of a wrong character, what it is: by symbol, backed off to syllables of its vowel, to its class, to shapes."""
+    similar = _similar(symbols)
+    rows = np.empty_like(counts)
+    for c in range(CLASSES):
+        of_class = counts[classes == c].sum(axis=0)
+        pooled = _backed_off(of_class, np.full(len(classes), 1 / len(classes)), _CLASS_WEIGHT)
+        rows[classes == c] = pooled
+    # Within a class of characters, those that look like the symbol take more of its share.
+    for c in range(CLASSES):
+        inside = classes == c
+        total = rows[:, inside].sum(axis=1, keepdims=True)
+        shape = similar[:, inside] * np.sqrt(rows[:, inside])
+        rows[:, inside] = total * shape / np.maximum(shape.sum(axis=1, keepdims=True), 1e-300)
+    vowels: dict[int, list[int]] = {}
+    for i, symbol in enumerate(symbols):
+        if class_of(symbol) == 2:
+            vowels.setdefault(_jamo(symbol)[1], []).append(i)
+    for members in vowels.values():
+        pooled = counts[members].sum(axis=0)
+        rows[members] = _backed_off(np.broadcast_to(pooled, rows[members].shape), rows[members], _VOWEL_WEIGHT)
+    rows = _backed_off(counts, rows, _SYMBOL_WEIGHT)
+    for i in range(len(symbols)):
+        rows[i, i] = 0
+    return np.asarray(rows / rows.sum(axis=1, keepdims=True))

@@ -1,0 +1,143 @@
+"""What a model learns: of a camera, of an engine, of the frames of one pass."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from pathlib import Path
+
+import pytest
+
+import platewatch as pw
+
+Pairs = list[tuple[pw.Read | str, str]]
+
+CLEAN, DIRTY = 0.01, 0.2
+
+
+def plate(rng: random.Random) -> str:
+    digits = [str(rng.randrange(10)) for _ in range(6)]
+    return "".join([*digits[:2], rng.choice("가나다라마거너더러머"), *digits[2:]])
+
+
+def misread(rng: random.Random, text: str, rate: float, twin: dict[str, str] | None = None) -> str:
+    """Each symbol is another with this probability: its twin, or any digit."""
+    twin = twin or {}
+    return "".join((twin.get(c) or str(rng.randrange(10))) if rng.random() < rate else c for c in text)
+
+
+def reads_of(rng: random.Random, camera: str, rate: float, count: int, twin: dict[str, str] | None = None) -> Pairs:
+    plates = [plate(rng) for _ in range(count)]
+    return [(pw.Read(text=misread(rng, p, rate, twin), engine="ocr", camera_id=camera), p) for p in plates]
+
+
+@pytest.fixture(scope="module")
+def city() -> tuple[pw.ChannelModel, Pairs]:
+    """Two cameras with one engine, one of them dirty, and a third with but a few reads."""
+    rng = random.Random(2019)
+    pairs = reads_of(rng, "clean", CLEAN, 400) + reads_of(rng, "dirty", DIRTY, 400) + reads_of(rng, "new", CLEAN, 20)
+    return pw.ChannelModel.fit(pairs, camera_reads=100), pairs
+
+
+def probability(model: pw.ChannelModel, camera: str | None, engine: str | None = "ocr") -> float:
+    """Of a wanted plate that the camera read with one symbol wrong."""
+    read = pw.Read(text="12가3457", engine=engine, camera_id=camera)
+    (match,) = pw.Matcher(pw.Hotlist.from_plates(["12가3456"]), model=model).match(read)
+    assert match.probability == pytest.approx(model.explain(read, "12가3456").probability)
+    return match.probability
+
+
+def test_each_camera_has_a_probability_of_its_own(city: tuple[pw.ChannelModel, Pairs]) -> None:
+    model, _ = city
+    assert model.cameras == ["clean", "dirty"]
+    assert probability(model, "dirty") > 3 * probability(model, "clean")
+    assert probability(model, "dirty") > probability(model, None) > probability(model, "clean")
+
+
+def test_a_camera_that_is_not_known_has_its_engines(city: tuple[pw.ChannelModel, Pairs]) -> None:
+    model, pairs = city
+    engine = probability(model, None)
+    assert probability(model, "new") == probability(model, "elsewhere") == engine
+    assert probability(model, None, None) == probability(model, None, "other")
+    plain = pw.ChannelModel.fit(pairs)
+    assert plain.cameras == []
+    assert probability(plain, "dirty") == pytest.approx(engine)
+
+
+def test_batches_and_passes_take_the_cameras_rates_too(city: tuple[pw.ChannelModel, Pairs]) -> None:
+    model, _ = city
+    matcher = pw.Matcher(pw.Hotlist.from_plates(["12가3456"]), model=model)
+    reads = [pw.Read(text="12가3457", engine="ocr", camera_id=camera) for camera in ("clean", "dirty", "new")]
+    expected = [probability(model, read.camera_id) for read in reads]
+    found = matcher.match_batch(reads).probability
+    assert found is not None
+    assert found.tolist() == expected
+    fused = [matcher.match_pass([read, read])[0].probability for read in reads]
+    assert fused[1] > fused[2] > fused[0]
+
+
+def test_cameras_are_saved(city: tuple[pw.ChannelModel, Pairs], tmp_path: Path) -> None:
+    model, _ = city
+    model.save(tmp_path / "model.json")
+    again = pw.ChannelModel.load(tmp_path / "model.json")
+    assert again.cameras == model.cameras
+    for camera in ("clean", "dirty", None):
+        assert probability(again, camera) == pytest.approx(probability(model, camera), rel=0.01)
+    again.save(tmp_path / "again.json")
+    first, second = (json.loads((tmp_path / name).read_text("utf-8")) for name in ("model.json", "again.json"))
+    assert first == second
+    # What is the engine's is not repeated.
+    assert "right" in first["cameras"]["dirty"]
+    assert not {"bin_edges", "confusion", "alternative", "ratio_right"} & first["cameras"]["dirty"].keys()
+
+
+def test_a_cameras_table_explains_its_other_reads_better() -> None:
+    # The second camera loses whole strokes of 8 and of 가, as no other does.
+    rng = random.Random(229)
+    habits = {"8": "3", "가": "기"}
+
+    def reads(camera: str, count: int) -> Pairs:
+        rate, twin = (0.3, habits | {c: c for c in "012345679나다라마거너더러머"}) if camera == "odd" else (0.05, None)
+        return reads_of(rng, camera, rate, count, twin)
+
+    model = pw.ChannelModel.fit(reads("plain", 800) + reads("odd", 200), camera_reads=100)
+    for camera in ("plain", "odd"):
+        gain = [
+            model.scoring.log_likelihood(read, p, "ocr", camera) - model.scoring.log_likelihood(read, p, "ocr")
+            for read, p in reads(camera, 300)
+        ]
+        assert math.fsum(gain) / len(gain) > {"plain": 0.0, "odd": 0.1}[camera]
+
+
+def passes(rng: random.Random, *, independent: bool) -> Pairs:
+    """Three frames of each vehicle: each misread by itself, or all with the same mistakes."""
+    pairs: Pairs = []
+    for number in range(60):
+        wanted = plate(rng)
+        same = misread(rng, wanted, DIRTY)
+        for _ in range(3):
+            text = misread(rng, wanted, DIRTY) if independent else same
+            pairs.append((pw.Read(text=text, camera_id="G1", pass_id=str(number)), wanted))
+    return pairs
+
+
+def test_frames_that_fail_by_themselves_count_in_full_and_those_that_fail_together_little() -> None:
+    rng = random.Random(3)
+    assert pw.ChannelModel.fit(passes(rng, independent=True)).frame_weight >= 0.9
+    repeated = pw.ChannelModel.fit(passes(rng, independent=False))
+    assert repeated.frame_weight <= 0.5
+    # One mistake in three frames then says about as much as in one.
+    wanted, read = "12가3456", "12거3456"
+    one, three = (repeated.scoring.log_posterior_of_pass([read] * n, wanted, repeated.frame_weight) for n in (1, 3))
+    full = repeated.scoring.log_posterior_of_pass([read] * 3, wanted, 1.0)
+    assert full < three
+    assert abs(three - one) < 0.3 * abs(full - one)
+
+
+def test_without_passes_a_frame_counts_in_full() -> None:
+    rng = random.Random(4)
+    assert pw.ChannelModel.fit(reads_of(rng, "G1", DIRTY, 50)).frame_weight == 1
+    # Of a pass of one read, and of two cameras' passes of one name, nothing can be learnt.
+    single = [(pw.Read(text=p, camera_id=f"G{i}", pass_id="1"), p) for i, p in enumerate(plate(rng) for _ in range(20))]
+    assert pw.ChannelModel.fit(single).frame_weight == 1
