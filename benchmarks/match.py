@@ -2,7 +2,7 @@
 
 A peer gets a ratio only where it finds just the same matches; else its recall and its extras are shown.
 
-Run: python benchmarks/match.py [--entries 100000] [--no-peers]
+Run: python -m benchmarks.match [--entries 100000] [--no-peers]
 Peers: pip install rapidfuzz symspellpy tantivy (one that is not installed is left out, and said so).
 """
 
@@ -17,13 +17,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from peers import Peer, peers
-
 import platewatch as pw
+
+from .peers import Peer, PeerMissing, peers
 
 SYLLABLES = "가나다라마거너더러머버서어저고노도로모보소오조구누두루무부수우주"
 READS = {0: 200_000, 1: 200_000, 2: 20_000, 3: 1_000}  # by k
-PEER_READS = 100  # some compare every read with every plate
 
 
 def plate(rng: random.Random) -> str:
@@ -87,10 +86,11 @@ def changes(matcher: pw.Matcher, rng: random.Random) -> None:
 
 
 def compare(peer: Peer, matcher: pw.Matcher, wanted: list[str], reads: list[str], per_read: dict[int, float]) -> None:
-    for k in range(1, peer.most_edits + 1):
-        search = peer(wanted, k)
-        time_taken, _ = seconds(partial(search, reads, k), rounds=3)
-        theirs, mine = search(reads, k), ours(matcher, reads, k)
+    for k in range(peer.least_edits, peer.most_edits + 1):
+        index = peer.build(wanted, k)
+        time_taken, _ = seconds(partial(index.search, reads, k), rounds=3)
+        theirs, mine = index.search(reads, k), ours(matcher, reads, k)
+        index.close()
         common = sum(len(a & b) for a, b in zip(theirs, mine, strict=True))
         expected, extras = sum(map(len, mine)), sum(map(len, theirs)) - common
         shown = f"{time_taken / len(reads) * 1e6:10,.1f} µs a read"
@@ -123,13 +123,11 @@ def main() -> None:
     )
     per_read = lookups(matcher, reads)
     if not options.no_peers:
-        for make in peers():
+        for peer in peers():
             try:
-                peer = make()
-            except ImportError as error:
-                print(f"left out: {error}")
-                continue
-            compare(peer, matcher, wanted, reads[: PEER_READS if "cdist" in peer.name else 20 * PEER_READS], per_read)
+                compare(peer, matcher, wanted, reads[: max(10, min(2000, int(peer.reads_a_second)))], per_read)
+            except PeerMissing as error:
+                print(f"{peer.name} is left out: {error}")
     changes(matcher, rng)
 
 
