@@ -1,0 +1,89 @@
+"""What the results of a record come to, for the page, the README and the tests alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from . import measure
+from .bench_scoring import CITY
+from .record import Record, Result
+
+CAMERAS = 510_000
+"""That Korea's plan counts. Each is taken to read one plate a second at most."""
+
+
+def curve(results: Iterable[Result]) -> list[tuple[float, float]]:
+    """(entries, median), ascending."""
+    return sorted((float(r.parameters["entries"]), r.value.median) for r in results)
+
+
+def growth(record: Record, k: int) -> float | None:
+    """The exponent of time per read against list size; None from fewer than three sizes."""
+    points = curve(record.results("lookup", view="by size", k=k))
+    return measure.growth(*zip(*points, strict=True)) if len(points) >= 3 else None
+
+
+def cameras(record: Record) -> dict[str, float]:
+    """How many reads a second there are time for, with the list of the police, by what does the work."""
+    rates = {}
+    for k in (1, 2):
+        for result in record.results("scoring", view="cameras", k=k, entries=CITY):
+            rates[f"{result.name}, {k} edit{'s' if k > 1 else ''}"] = 1e9 / result.value.median
+    service = [r.value.median for r in record.results("service", view="throughput")]
+    if service:
+        rates["whole service, by HTTP"] = max(service)
+    return rates
+
+
+def memory(record: Record) -> list[tuple[str, float]]:
+    """(whose, bytes an entry) at the list size that most were measured at; the index alone first."""
+    results = [r for r in record.results("memory") if "peer" in r.parameters]
+    sizes = [int(r.parameters["entries"]) for r in results]
+    if not sizes:
+        return []
+    size = max(set(sizes), key=lambda s: (sizes.count(s), s))
+    alone = [r for r in record.results("memory", entries=size) if "peer" not in r.parameters]
+    bars = [("platewatch, index", r.value.median) for r in alone]
+    for result in results:
+        if result.parameters["entries"] == size:
+            k = result.parameters["k"]
+            own = result.name == "platewatch"
+            bars.append(("platewatch, all" if own else f"{result.name}, k={k}", result.value.median))
+    return bars
+
+
+def peers(record: Record) -> list[Result]:
+    """The lines of peers, by k, list and name."""
+    lines = [r for r in record.results("peers") if r.name == r.parameters["peer"]]
+    return sorted(lines, key=lambda r: (r.parameters["k"], r.parameters["entries"], r.name))
+
+
+def duration(nanoseconds: float) -> str:
+    """`59 ns`, `1.4 µs`, `68 ms`: two or three digits."""
+    for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
+        if nanoseconds >= 0.9995 * size:
+            return f"{_digits(nanoseconds / size)} {unit}"
+    return f"{_digits(nanoseconds)} ns"
+
+
+def rounded(number: float) -> str:
+    """Two digits of a large number: `8.5 million`, `510,000`, `1,400`; more would promise too much."""
+    if number >= 1e6:
+        return f"{_digits(_two(number) / 1e6)} million"
+    return f"{_two(number):,.0f}"
+
+
+def times(ratio: float) -> str:
+    """`2.3`, `70`, `1,200`: how many times, in two digits."""
+    return f"{_two(ratio):,.0f}" if ratio >= 10 else f"{ratio:.1f}"
+
+
+def _two(number: float) -> float:
+    return float(f"{number:.2g}")
+
+
+def _digits(number: float) -> str:
+    if number <= 0:
+        return "0"
+    return f"{number:.{max(0, 1 - math.floor(math.log10(number)))}f}" if number < 100 else f"{number:,.0f}"
