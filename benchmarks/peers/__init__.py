@@ -12,7 +12,7 @@ from typing import Protocol
 
 
 class PeerMissing(Exception):  # noqa: N818 - it is a state of the machine, and shown as such
-    """The library, compiler or server is not there; says how to get it."""
+    """The library, compiler or server is not there, and how to get it; or it cannot hold such a list, and why."""
 
 
 class Index(Protocol):

@@ -7,32 +7,12 @@ nothing; where it is not above 0, every plate of about the same length is compar
 
 from __future__ import annotations
 
-import os
-import pwd
-import shutil
 import subprocess
-import tempfile
-import weakref
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 from . import Index, PeerMissing, version_of
-
-HOW = "Debian: postgresql, or another one's server and contrib"
-STARTING = 30.0  # seconds
-ENDING = 10.0
-SETTINGS = {
-    "listen_addresses": "",
-    "fsync": "off",
-    "shared_buffers": "512MB",
-    "work_mem": "256MB",
-    "maintenance_work_mem": "512MB",
-    "max_parallel_workers_per_gather": "0",
-    "jit": "off",
-    "random_page_cost": "1.1",
-}
+from .postgres_server import HOW, Server, folder_of
 
 
 class PostgresTrigrams:
@@ -48,7 +28,9 @@ class PostgresTrigrams:
 
     def version(self) -> str:
         driver = version_of("psycopg")
-        server = subprocess.run([binary("postgres"), "--version"], check=True, capture_output=True, text=True)
+        server = subprocess.run(
+            [folder_of("pg_ctl") / "postgres", "--version"], check=True, capture_output=True, text=True
+        )
         return f"{server.stdout.strip()}, {driver}"
 
     def build(self, plates: Sequence[str], _: int, /) -> Index:
@@ -61,104 +43,14 @@ class PostgresTrigrams:
             raise
 
 
-def binary(name: str) -> str:
-    """A program of the server; Debian keeps them off the path."""
-    newest = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: -float(folder.parent.name))
-    found = shutil.which(name, path=os.pathsep.join(map(str, newest))) or shutil.which(name)
-    if found is None:
-        raise PeerMissing(f"there is no PostgreSQL server here ({HOW})")
-    return found
-
-
-class Server:
-    """In a folder of its own, reached through a socket in it, as somebody else than root."""
-
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="peer-postgres-"))
-        self._end = weakref.finalize(self, shutil.rmtree, self.folder)  # at the interpreter's exit, too
-        as_user: dict[str, Any] = {}
-        if os.geteuid() == 0:
-            user = unprivileged()
-            os.chown(self.folder, user.pw_uid, user.pw_gid)
-            as_user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
-        data = self.folder / "data"
-        quiet: dict[str, Any] = {"cwd": self.folder, "stdin": subprocess.DEVNULL, **as_user}
-        try:
-            subprocess.run(
-                [
-                    binary("initdb"),
-                    "-D",
-                    data,
-                    "-U",
-                    "peer",
-                    "-A",
-                    "trust",
-                    "-E",
-                    "UTF8",
-                    "--locale=C.UTF-8",
-                    "--no-sync",
-                ],
-                check=True,
-                capture_output=True,
-                text=True,
-                **quiet,
-            )
-        except subprocess.CalledProcessError as error:
-            self.close()
-            raise PeerMissing(f"initdb failed: {error.stderr.strip()}") from error
-        settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
-        with (self.folder / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [binary("postgres"), "-D", data, "-k", self.folder, *settings], stdout=log, stderr=log, **quiet
-            )
-        self._end.detach()
-        self._end = weakref.finalize(self, end, process, self.folder)
-        self._process = process
-
-    def connect(self) -> Any:
-        import time
-
-        import psycopg
-
-        until = time.monotonic() + STARTING
-        while True:
-            try:
-                return psycopg.connect(host=str(self.folder), user="peer", dbname="postgres", autocommit=True)
-            except psycopg.OperationalError as error:
-                if self._process.poll() is not None or time.monotonic() > until:
-                    log = (self.folder / "log").read_text().strip()
-                    raise PeerMissing(f"the PostgreSQL server does not start: {log or error}") from error
-                time.sleep(0.05)
-
-    def close(self) -> None:
-        self._end()
-
-
-def unprivileged() -> pwd.struct_passwd:
-    for name in ("postgres", "nobody"):
-        try:
-            return pwd.getpwnam(name)
-        except KeyError:
-            continue
-    raise PeerMissing("PostgreSQL does not run as root, and there is no user postgres or nobody")
-
-
-def end(process: subprocess.Popen[bytes], folder: Path) -> None:
-    process.send_signal(2)  # SIGINT: a fast shutdown
-    try:
-        process.wait(ENDING)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    shutil.rmtree(folder)
-
-
 class TrigramIndex:
     def __init__(self, server: Server, plates: Sequence[str]) -> None:
         import psycopg
 
         self._server = server
-        self._connection = connection = server.connect()
+        self._connection = connection = psycopg.connect(
+            host=str(server.folder), user="peer", dbname="postgres", autocommit=True
+        )
         try:
             connection.execute("CREATE EXTENSION fuzzystrmatch")
             connection.execute("CREATE EXTENSION pg_trgm")

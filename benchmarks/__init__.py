@@ -1,0 +1,1 @@
+"""The benchmarks; peers/ holds what a user would pick instead."""
