@@ -89,6 +89,18 @@ def test_lists_of_many_symbols(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize("peer", PEERS.values(), ids=PEERS)
+def test_lists_of_neighbours(peer: Peer) -> None:
+    """More matches than a search may be content with."""
+    k = min(peer.most_edits, 2)
+    plates = [f"12{chr(a)}{chr(b)}34" for a in range(0x30, 0x58) for b in range(0x30, 0x58)]
+    index = new_index(peer, plates, k)
+    try:
+        assert_equal(peer, index, plates, ["12??34", "12AB34", "12034", "1234"], k)
+    finally:
+        index.close()
+
+
+@pytest.mark.parametrize("peer", PEERS.values(), ids=PEERS)
 def test_tells_its_version_or_how_to_get_it(peer: Peer) -> None:
     try:
         assert any(character.isdigit() for character in peer.version())

@@ -62,8 +62,8 @@ cdef inline bint within(const uint32_t* a, int n, const uint32_t* b, int m, int 
         m -= 1
     if n == 0 or m == 0:
         return True
-    if k == 0:
-        return False
+    if k <= 1:
+        return max(n, m) <= k  # one edit is one symbol, at the most, between what they share
     for j in range(m + 1):
         row[j] = j
     for i in range(1, n + 1):
