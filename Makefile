@@ -1,6 +1,7 @@
 # make demo   build, then watch a small city for half a minute
 # make test   everything that proves the project, in a virtual environment of its own
 # make dev    an editable install, for working on it
+# make peers  what the benchmarks compare with, beside an install of any of the others
 # make evaluate  our own figures of recall, false alarms and calibration, into build/evaluation-2
 # make lint   what CI checks beside the tests
 # make fuzz   looks for inputs that break the core, FUZZ_SECONDS for each target; needs Clang with libFuzzer
@@ -16,8 +17,8 @@ FUZZ_SECONDS ?= 60
 EVALUATE_MAX_EDITS ?= 2
 FUZZ_TARGETS := index normalize pattern
 
-.PHONY: demo evaluate test test-cpp test-tsan test-aarch64 aarch64-tools test-python bench-core dev lint format stubs fuzz \
-  fuzz-build fuzz-corpus clean
+.PHONY: demo evaluate test test-cpp test-tsan test-aarch64 aarch64-tools test-python bench-core peers dev lint format stubs \
+  fuzz fuzz-build fuzz-corpus clean
 
 demo: $(VENV)/installed
 	$(BIN)/platewatch demo
@@ -41,6 +42,14 @@ bench-core: $(VENV)/installed-test
 	$(BIN)/cmake -S . -B build/bench -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DPLATEWATCH_PYTHON=OFF \
 	  -DPLATEWATCH_BENCHMARKS=ON
 	$(BIN)/cmake --build build/bench
+
+# Libraries from PyPI, and Rust's fst, which needs cargo. PostgreSQL is the system's.
+peers: $(VENV)/bin/python
+	$(BIN)/pip install --quiet $(GROUP_peers)
+	@if command -v cargo >/dev/null; then \
+	  VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --quiet --release --locked \
+	    --manifest-path benchmarks/peers/fst_peer/Cargo.toml --target-dir build/fst_peer; \
+	else echo "fst_peer is LEFT OUT: there is no cargo (Debian: cargo, or rustup)" >&2; fi
 
 # The C++ tests on AArch64, whatever this machine is: cross-compiled and run by an emulator, GoogleTest too from
 # its sources. Its kernel is tested nowhere else.
@@ -121,6 +130,7 @@ clean:
 group = $(shell $(PYTHON) -c 'import shlex, tomllib; print(shlex.join(tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["$(1)"]))')
 GROUP_test = $(call group,test)
 GROUP_lint = $(call group,lint)
+GROUP_peers = $(call group,peers)
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -12,7 +12,7 @@ from typing import Protocol
 
 
 class PeerMissing(Exception):  # noqa: N818 - it is a state of the machine, and shown as such
-    """The library, compiler or server is not there; says how to get it."""
+    """The library, compiler or server is not there, and how to get it; or it cannot hold such a list, and why."""
 
 
 class Index(Protocol):
@@ -61,8 +61,35 @@ def version_of(distribution: str) -> str:
 
 def peers() -> list[Peer]:
     """All of them, installed or not."""
-    from .rapidfuzz_process import RapidfuzzCdist
+    from .bk_tree import BKTree
+    from .cython_scan import CythonScan
+    from .duckdb_table import DuckDbLevenshtein
+    from .faiss_binary import FaissBinary
+    from .fst_automata import FstOwn, FstParametric
+    from .postgres_trgm import PostgresTrigrams
+    from .python_set import PythonBlanks, PythonNeighbours, PythonSet
+    from .rapidfuzz_process import RapidfuzzCdist, RapidfuzzExtract
+    from .sqlite_table import SqliteDeletions, SqliteScan
+    from .stringzilla_batch import StringzillaLevenshtein
     from .symspell import SymSpellLookup
     from .tantivy_fuzzy import TantivyFuzzy
 
-    return [RapidfuzzCdist(), SymSpellLookup(), TantivyFuzzy()]
+    return [
+        PythonSet(),
+        PythonNeighbours(),
+        PythonBlanks(),
+        RapidfuzzCdist(),
+        RapidfuzzExtract(),
+        CythonScan(),
+        SymSpellLookup(),
+        BKTree(),
+        FstParametric(),
+        FstOwn(),
+        TantivyFuzzy(),
+        StringzillaLevenshtein(),
+        FaissBinary(),
+        SqliteDeletions(),
+        SqliteScan(),
+        DuckDbLevenshtein(),
+        PostgresTrigrams(),
+    ]

@@ -42,3 +42,26 @@ class RapidfuzzCdist:
             return found
 
         return InMemory(search)
+
+
+class RapidfuzzExtract:
+    name = "rapidfuzz process.extract"
+    settings = "one call a read, score_cutoff=k, limit=None"
+    least_edits, most_edits = 0, 3
+    distance = "Levenshtein"
+    largest = 1_000_000
+    reads_a_second = 100.0
+
+    def version(self) -> str:
+        return version_of("rapidfuzz")
+
+    def build(self, plates: Sequence[str], _: int, /) -> InMemory:
+        self.version()
+        from rapidfuzz import process
+        from rapidfuzz.distance import Levenshtein
+
+        def one(read: str, k: int) -> set[str]:
+            found = process.extract(read, plates, scorer=Levenshtein.distance, score_cutoff=k, limit=None)
+            return {plate for plate, _, _ in found}
+
+        return InMemory(lambda reads, k: [one(read, k) for read in reads])

@@ -9,7 +9,9 @@ from . import InMemory, version_of
 
 class SymSpellLookup:
     name = "symspellpy lookup"
-    settings = "one call a read, Verbosity.ALL, Levenshtein in place of its default with swaps, prefixes of whole plates"
+    settings = (
+        "one call a read, Verbosity.ALL, Levenshtein in place of its default with swaps, prefixes of whole plates"
+    )
     least_edits, most_edits = 0, 2
     distance = "Levenshtein"
     largest = 300_000

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from . import InMemory, version_of
 
+FEW = 1000  # hits: room for as many is made whether there are any or not
+
 
 class TantivyFuzzy:
     name = "tantivy fuzzy query"
@@ -41,7 +43,9 @@ class TantivyFuzzy:
                 query = tantivy.Query.fuzzy_term_query(
                     schema, "plate", read, distance=k, transposition_cost_one=False, prefix=False
                 )
-            hits = searcher.search(query, limit=1000).hits
+            limit = FEW
+            while len(hits := searcher.search(query, limit=limit).hits) == limit:
+                limit *= 10
             return {searcher.doc(address)["plate"][0] for _, address in hits}
 
         return InMemory(lambda reads, k: [one(read, k) for read in reads])
