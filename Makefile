@@ -3,6 +3,7 @@
 # make dev    an editable install, for working on it
 # make peers  what the benchmarks compare with, beside an install of any of the others
 # make evaluate  our own figures of recall, false alarms and calibration, into build/evaluation-2
+# make bench  every benchmark, beside all peers, and a page about it; up to 20 minutes, goes on where it was interrupted
 # make lint   what CI checks beside the tests
 # make fuzz   looks for inputs that break the core, FUZZ_SECONDS for each target; needs Clang with libFuzzer
 
@@ -10,14 +11,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 FIXED_ADDRESSES = $(shell setarch $$(uname -m) -R true 2>/dev/null && echo setarch $$(uname -m) -R)
-SOURCES := $(shell find src bindings cpp examples -type f -not -name '*.pyc' -not -path 'cpp/fuzz/*' 2>/dev/null)
+SOURCES := $(shell find src bindings cpp examples benchmarks -type f -not -name '*.pyc' -not -path 'cpp/fuzz/*' -not -path 'benchmarks/record/*' 2>/dev/null)
 
 FUZZ_CXX ?= clang++-16
 FUZZ_SECONDS ?= 60
 EVALUATE_MAX_EDITS ?= 2
 FUZZ_TARGETS := index normalize pattern
 
-.PHONY: demo evaluate test test-cpp test-tsan test-aarch64 aarch64-tools test-python bench-core peers dev lint format stubs \
+.PHONY: demo evaluate test test-cpp test-tsan test-aarch64 aarch64-tools test-python bench bench-readme bench-core \
+  check-instructions write-instructions peers dev lint format stubs \
   fuzz fuzz-build fuzz-corpus clean
 
 demo: $(VENV)/installed
@@ -37,6 +39,17 @@ test-cpp: $(VENV)/installed-test
 	  -DPLATEWATCH_REQUIRE_GTEST=$(or $(PLATEWATCH_REQUIRE_CPP_TESTS),0)
 	$(BIN)/cmake --build build/cpp
 	$(BIN)/ctest --test-dir build/cpp --output-on-failure --parallel 2
+
+# The page is build/bench-record/report.html, the record is kept in benchmarks/record. FRESH=1 starts anew.
+bench: $(VENV)/installed-test peers bench-core
+	$(BIN)/python -m benchmarks --output build/bench-record --core build/bench/core_benchmark $(if $(FRESH),--fresh)
+
+# Puts the figures and the plot of the newest full record into README.md.
+bench-readme: $(VENV)/installed-test
+	$(BIN)/python -m benchmarks.readme --write
+
+check-instructions write-instructions: bench-core
+	$(BIN)/python -m benchmarks.instructions build/bench/instructions_benchmark $(if $(filter write-%,$@),--write)
 
 bench-core: $(VENV)/installed-test
 	$(BIN)/cmake -S . -B build/bench -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DPLATEWATCH_PYTHON=OFF \

@@ -20,7 +20,7 @@ QUESTION = "memory"
 _OURS = "platewatch"
 
 
-@pytest.mark.parametrize(("name", "entries", "k"), trials({100_000: False}, {1: False, 2: False}))
+@pytest.mark.parametrize(("name", "entries", "k"), trials({100_000: ({1, 2}, set())}))
 def test_peer(bench: Bench, name: str, entries: int, k: int) -> None:
     peer_named(name).version()
     _measure(bench, name, entries, k)

@@ -38,7 +38,9 @@ _PATIENCE = 30.0  # seconds
 Trial = Callable[["aiohttp.ClientSession", str, "WassSimulator"], Coroutine[Any, Any, Any]]
 
 
-@pytest.mark.parametrize("reads_a_request", list(_REQUESTS))
+@pytest.mark.parametrize(
+    "reads_a_request", [1, pytest.param(10, marks=pytest.mark.full), 100, pytest.param(1000, marks=pytest.mark.full)]
+)
 def test_throughput(bench: Bench, reads_a_request: int, tmp_path: Path) -> None:
     """As fast as it goes, each connection sending its next request once the last one is acknowledged."""
     pytest.importorskip("aiohttp", reason="the service needs platewatch[serve]")

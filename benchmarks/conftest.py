@@ -68,8 +68,8 @@ class Bench:
         """Time these calls in turn; pytest-benchmark sees the first of them.
 
         `scale` turns seconds into `unit`. Each has a ratio to those named in `against`, which if left out is the first.
-        `seconds` is how long it may take: rounds are as many as that allows, but at least five. `checked` says what
-        the number of results was held against.
+        `seconds` is how long it may take: rounds are as many as that allows, but at least five, of a slow call three.
+        `checked` says what the number of results was held against.
         """
         rounds = measure.rounds_for(timed, seconds or _SECONDS[self.full])
         (first_name, first), *others = timed.items()

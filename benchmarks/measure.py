@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 _LEAST_ROUNDS, _MOST_ROUNDS = 5, 101
+_PATIENCE = 5.0  # seconds that five rounds may take; else three have to do
 _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 
 
@@ -70,7 +71,8 @@ class Timed:
 def rounds_for(timed: Mapping[str, Timed], budget: float) -> int:
     """Run each call once, not kept, and tell how many rounds of all of them fit in so many seconds."""
     once = sum(one.run(keep=False) for one in timed.values())
-    return int(min(_MOST_ROUNDS, max(_LEAST_ROUNDS, budget / max(once, 1e-6))))
+    least = _LEAST_ROUNDS if once * _LEAST_ROUNDS < _PATIENCE else 3
+    return int(min(_MOST_ROUNDS, max(least, budget / max(once, 1e-6))))
 
 
 def ratio(this: Timed, to: Timed) -> Spread:

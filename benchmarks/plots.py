@@ -41,7 +41,7 @@ def cameras(record: Record) -> Figure | None:
         )
     axes.axvline(figures.CAMERAS, color=ORANGE, linewidth=1.5, linestyle="--")
     axes.set_title(f"- - all {figures.CAMERAS:,} cameras of Korea", color=ORANGE, fontsize=10, loc="right")
-    axes.xaxis.set_major_formatter(lambda x, _: figures.rounded(x))
+    axes.xaxis.set_major_formatter(lambda x, _: _short(x))
     axes.set_xlabel("cameras, at one read a second each")
     return figure
 
@@ -77,8 +77,8 @@ def by_size(record: Record, k: int) -> Figure | None:
         axes.set(xscale="log", yscale="log")
         axes.set_xlabel("plates on the list")
         axes.set_ylabel("time per read")
-        axes.xaxis.set_major_formatter(lambda x, _: figures.rounded(x))
-        axes.yaxis.set_major_formatter(lambda y, _: figures.duration(y))
+        axes.xaxis.set_major_formatter(lambda x, _: _short(x))
+        axes.yaxis.set_major_formatter(lambda y, _: figures.duration(y).replace(".0 ", " "))
         handles, labels = axes.get_legend_handles_labels()
         figure.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=1, frameon=False, fontsize=9)
     return figure
@@ -119,7 +119,7 @@ def latency(record: Record) -> Figure | None:
             color=colour,
         )
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(lambda x, _: figures.duration(1e6 * x))
+    axes.xaxis.set_major_formatter(lambda x, _: figures.duration(1e6 * x).replace(".0 ", " "))
     axes.xaxis.set_minor_formatter(_only(lambda x: figures.duration(1e6 * x), (2, 5)))
     axes.yaxis.set_major_formatter(lambda y, _: f"{100 * y:.0f} %")
     axes.set_ylim(0, 1)
@@ -127,6 +127,14 @@ def latency(record: Record) -> Figure | None:
     axes.set_ylabel("done within this time")
     axes.legend(loc="lower right", frameon=False)
     return figure
+
+
+def _short(number: float) -> str:
+    """For ticks: 1k, 10k, 1M."""
+    for unit, size in (("M", 1e6), ("k", 1e3)):
+        if number >= size:
+            return f"{number / size:g}{unit}"
+    return f"{number:g}"
 
 
 def _only(shown: Callable[[float], str], leading: Iterable[int]) -> Callable[[float, float], str]:

@@ -152,14 +152,14 @@ def _peers(record: Record) -> list[str]:
     rows = []
     settings: dict[str, str] = {}
     for line in lines:
-        settings.setdefault(line.name, line.note.partition("; finds ")[0])
+        settings.setdefault(line.name, line.note)
         k, entries = line.parameters["k"], line.parameters["entries"]
         ratio = line.ratios.get("platewatch, one batch")
         calls = line.ratios.get("platewatch, one call a read")
         if ratio is not None and calls is not None:
-            cells = [_times(ratio), _times(calls), f"the same {line.count:,}"]
+            cells = [_times(ratio), _times(calls), line.checked.partition(" of ")[0]]
         else:
-            cells = ["–", "–", escape(_difference(line))]
+            cells = ["–", "–", escape(line.checked)]
         rows.append(row(escape(line.name), f"k={k}, {entries:,}", _duration(line), *cells))
     heads = ["", "Errors, plates", "Time per read", "× platewatch, batch", "× platewatch, call", "Matches"]
     how = "".join(f"<li><strong>{escape(name)}</strong>: {escape(text)}</li>" for name, text in settings.items())
@@ -335,10 +335,6 @@ def _duration(result: Result) -> str:
 
 def _times(ratio: Spread) -> str:
     return f"{times(ratio.median)}<small>{times(ratio.low)} to {times(ratio.high)}</small>"
-
-
-def _difference(line: Result) -> str:
-    return line.note.partition("; finds ")[2].removesuffix(": no ratio") or "other matches"
 
 
 def _edits(k: int) -> str:

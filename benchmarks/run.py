@@ -35,8 +35,6 @@ def run(
     require()
     partial = (output / "partial").absolute()
     partial.mkdir(parents=True, exist_ok=True)
-    if full and only:
-        raise PlatewatchError("a full run has all benchmarks: --full and --only exclude each other")
     command = [sys.executable, "-m", "pytest", str(HERE), "-c", str(HERE / "pytest.ini"), "-q", "--no-header"]
     command += ["-o", "console_output_style=classic", "--partial", str(partial)]
     command += [f"--benchmark-storage=file://{partial}"]
