@@ -56,6 +56,8 @@ def test_hits_and_misses(bench: Bench, entries: int, k: int) -> None:
     hits = [read for read, found in zip(derived, workloads.found(matcher, derived, k), strict=True) if found][:count]
     others = workloads.reads("korean", entries, 2 * count, hit_share=0)
     misses = [r for r, found in zip(others, workloads.found(matcher, others, k), strict=True) if not found][:count]
+    if len(misses) < count // 100:
+        pytest.skip(f"hardly a plate is not within {k} edits of one of {entries:,}: there are no misses to time")
     timed = {"misses": _batch(matcher, misses, k, expected=0), "hits": _batch(matcher, hits, k)}
     bench.measure(timed, checked=_BY_ORACLE, view="hits and misses", k=k, entries=entries)
 

@@ -56,7 +56,7 @@ def test_peer(bench: Bench, name: str, entries: int, k: int) -> None:
     try:
         few = many[: _affordable(peer, entries, k, _SECONDS[bench.full] / 5)]
         # In traffic there are hardly any matches, so that finding the same would mean little.
-        asked = workloads.reads("korean", entries, min(200, len(few)), hit_share=0.5, seed=99)
+        asked = workloads.reads("korean", entries, min(200, max(20, len(few))), hit_share=0.5, seed=99)
         ours = workloads.found(matcher, asked, k)
         difference = _difference(index.search(asked, k), ours)
 
@@ -75,7 +75,7 @@ def test_peer(bench: Bench, name: str, entries: int, k: int) -> None:
         note = f"{version}; {peer.settings}{measured}"
         bench.measure(
             timed,
-            checked=difference or f"the same {sum(map(len, ours)):,} matches of {len(asked):,} other reads",
+            checked=difference or f"the same {sum(map(len, ours)):,} of {len(asked):,} other reads",
             seconds=_SECONDS[bench.full],
             notes={name: note},
             against=() if difference else (_BATCH, _SINGLE),

@@ -11,11 +11,9 @@ from . import oracle, workloads
 from .bench_lookup import READS
 from .conftest import Bench
 from .measure import Timed
+from .workloads import CITY
 
 QUESTION = "scoring"
-
-CITY = 30_000
-"""Entries: about as many as Korea's police list."""
 
 
 @pytest.mark.parametrize("hit_share", [workloads.HIT_SHARE, 1.0])

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from . import workloads
-from .bench_scoring import CITY
 from .conftest import Bench
 from .measure import Spread
+from .workloads import CITY
 
 if TYPE_CHECKING:
     import aiohttp

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import statistics
 import time
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
@@ -34,7 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def bench(request: pytest.FixtureRequest, benchmark: Any) -> Bench:
     run = request.config.pluginmanager.get_plugin("platewatch-run")
     assert isinstance(run, _Run)
-    made = Bench(request.node.nodeid, request.module.QUESTION, benchmark, request.config)
+    made = Bench(request.module.QUESTION, benchmark, request.config)
     run.current = made
     return made
 
@@ -42,13 +43,12 @@ def bench(request: pytest.FixtureRequest, benchmark: Any) -> Bench:
 class Bench:
     """Measures for one benchmark, and keeps what came out."""
 
-    def __init__(self, name: str, question: str, benchmark: Any, config: pytest.Config) -> None:
+    def __init__(self, question: str, benchmark: Any, config: pytest.Config) -> None:
         self.full = bool(config.getoption("--full"))
         self.core: Path | None = config.getoption("--core")
         self.cores = len(os.sched_getaffinity(0))
         self.results: list[Result] = []
         self.accuracy: Any = None
-        self._name = _short(name)
         self._question = question
         self._benchmark = benchmark
         benchmark.group = question
@@ -113,7 +113,6 @@ class Bench:
         """Keep one result, as `Result` has it."""
         self.results.append(
             Result(
-                benchmark=self._name,
                 question=self._question,
                 name=name,
                 unit=unit,
@@ -137,15 +136,16 @@ class _Run:
         self._config = config
         self._full = bool(config.getoption("--full"))
         folder: Path | None = config.getoption("--partial")
-        self._partial = (
-            record.Partial(folder, full=self._full, fresh=config.getoption("--fresh")) if folder is not None else None
-        )
+        self._partial = record.Partial(folder) if folder is not None else None
+        if self._partial is not None:
+            self._partial.begin(full=self._full, fresh=config.getoption("--fresh"))
         self._waiting: list[str] = []
         self._count = 0
         self._seconds: list[float] = []
         before = record.latest(full=self._full)
         self._known = {outcome.benchmark: outcome.seconds for outcome in before.outcomes} if before else {}
 
+    @pytest.hookimpl(trylast=True)  # once -k has chosen
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         # By size of the list, so that each list is built once for all suites.
         items.sort(key=lambda item: _entries(item))
@@ -208,7 +208,7 @@ class _Run:
             self._say(f"{at} {line(result)}")
 
     def _usual(self) -> float:
-        return sum(self._seconds) / len(self._seconds) if self._seconds else 2.0
+        return statistics.median(self._seconds) if self._seconds else 2.0
 
     def _say(self, text: str) -> None:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")

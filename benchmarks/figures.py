@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from . import measure
-from .bench_scoring import CITY
 from .record import Record, Result
+from .workloads import CITY
 
 CAMERAS = 510_000
 """That Korea's plan counts. Each is taken to read one plate a second at most."""
@@ -54,9 +54,15 @@ def memory(record: Record) -> list[tuple[str, float]]:
 
 
 def peers(record: Record) -> list[Result]:
-    """The lines of peers, by k, list and name."""
+    """The lines of peers, by k, list and time."""
     lines = [r for r in record.results("peers") if r.name == r.parameters["peer"]]
-    return sorted(lines, key=lambda r: (r.parameters["k"], r.parameters["entries"], r.name))
+    return sorted(lines, key=lambda r: (r.parameters["k"], r.parameters["entries"], r.value.median))
+
+
+def at_the_end(points: Mapping[int, float]) -> float:
+    """The time at 100,000 plates, as a line goes on as it ends: what orders lines of different lengths."""
+    last = max(points)
+    return points[last] * min(1.0, 100_000 / last)
 
 
 def duration(nanoseconds: float) -> str:

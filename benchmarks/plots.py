@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _PEER_COLOURS = ("#c8501e", "#138a72", "#8a3f9e", "#b8860b", "#d4518a", "#4f6d2f", "#7a5230", "#2c8fa8", "#777777")
 _MARKERS = "osD^vPX*<>"
-_TALL = (5.4, 5.4)
 
 
 def cameras(record: Record) -> Figure | None:
@@ -38,6 +37,7 @@ def cameras(record: Record) -> Figure | None:
             textcoords="offset points",
             va="center",
             color=BLUE,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
         )
     axes.axvline(figures.CAMERAS, color=ORANGE, linewidth=1.5, linestyle="--")
     axes.set_title(f"- - all {figures.CAMERAS:,} cameras of Korea", color=ORANGE, fontsize=10, loc="right")
@@ -51,14 +51,17 @@ def by_size(record: Record, k: int) -> Figure | None:
     own = figures.curve(record.results("lookup", view="by size", k=k))
     if len(own) < 2:
         return None
+    everyone = sorted({r.name for r in figures.peers(record)})
     peers: defaultdict[str, dict[int, float]] = defaultdict(dict)
-    for result in record.results("peers", k=k):
-        if result.name == result.parameters["peer"]:
+    for result in figures.peers(record):
+        if result.parameters["k"] == k:
             peers[result.name][int(result.parameters["entries"])] = result.value.median
     figure, axes = blank((5.4, 4.4 + 0.2 * len(peers)))
     with style():
-        for place, (name, points) in enumerate(peers.items()):
+        # The legend goes from slow to fast, as the lines do from top to bottom.
+        for name, points in sorted(peers.items(), key=lambda item: figures.at_the_end(item[1])):
             exact = all(r.ratios for r in record.results("peers", k=k, peer=name) if r.name == name)
+            place = everyone.index(name)
             axes.plot(
                 *zip(*sorted(points.items()), strict=True),
                 color=_PEER_COLOURS[place % len(_PEER_COLOURS)],
@@ -80,7 +83,9 @@ def by_size(record: Record, k: int) -> Figure | None:
         axes.xaxis.set_major_formatter(lambda x, _: _short(x))
         axes.yaxis.set_major_formatter(lambda y, _: figures.duration(y).replace(".0 ", " "))
         handles, labels = axes.get_legend_handles_labels()
-        figure.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=1, frameon=False, fontsize=9)
+        ours = len(peers)
+        handles, labels = [*handles[:ours][::-1], *handles[ours:]], [*labels[:ours][::-1], *labels[ours:]]
+        figure.legend(handles, labels, loc="outside lower center", ncols=1, frameon=False, fontsize=9)
     return figure
 
 

@@ -25,6 +25,7 @@ HERE = Path(__file__).parent
 KEPT = HERE / "record"
 """The records that are kept, by date; not in the wheel."""
 
+_MEASURED = ("src", "cpp", "bindings", "benchmarks", "CMakeLists.txt", "pyproject.toml")
 _LIBRARIES = ("numpy", "pytest", "pytest-benchmark", "rapidfuzz", "pyarrow", "msgspec", "uvicorn", "aiohttp")
 
 Value = str | int | float | bool
@@ -61,7 +62,6 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     that was held against. `ratios` are those of the value to lines of these names, by pairs of rounds. `quantiles` are
     those of a distribution, from 0 to 1."""
 
-    benchmark: str
     question: str
     name: str
     unit: str
@@ -150,37 +150,43 @@ def this_machine() -> Machine:
 
 
 def code() -> str:
-    """The commit that the benchmarks lie in, `+` and a digest behind it if the tree was changed; else the version."""
+    """The commit that the benchmarks lie in, `+` and a digest behind it if what is measured was changed since; without
+    a checkout the version."""
     if not (HERE.parent / "CMakeLists.txt").exists() or shutil.which("git") is None:
         return metadata.version("platewatch")
     commit = _git("rev-parse", "--short=10", "HEAD").decode().strip()
     if not commit:
         return metadata.version("platewatch")
-    what = ("--", ".", ":!benchmarks/record", ":!docs", ":!*.md")
+    what = ("--", *_MEASURED, ":!benchmarks/record", ":!*.md")
     new = _git("ls-files", "--others", "--exclude-standard", *what).decode().splitlines()
     changed = b"".join([_git("diff", "HEAD", *what), *((HERE.parent / path).read_bytes() for path in new)])
     return f"{commit}+{hashlib.sha256(changed).hexdigest()[:6]}" if changed else commit
 
 
+class Key(msgspec.Struct, frozen=True):
+    """What the outcomes of one run have in common."""
+
+    code: str
+    full: bool
+    machine: Machine
+
+
 class Partial:
-    """The outcomes of a run so far, a file each, for a run that goes on where another was interrupted.
+    """The outcomes of a run so far, a file each, for a run that goes on where another was interrupted."""
 
-    They are forgotten when the code, the machine or the kind of run is another: figures of two runs do not mix.
-    """
-
-    def __init__(self, folder: Path, *, full: bool, fresh: bool = False) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.key = {"code": code(), "machine": msgspec.to_builtins(this_machine()), "full": full}
-        kept = folder / "key.json"
-        if fresh or not kept.exists() or msgspec.json.decode(kept.read_bytes()) != self.key:
-            self.forget()
-            folder.mkdir(parents=True, exist_ok=True)
-            kept.write_bytes(msgspec.json.encode(self.key))
+        self._key = folder / "key.json"
 
-    def forget(self) -> None:
-        """Start anew."""
-        for path in self.folder.glob("*.json"):
-            path.unlink()
+    def begin(self, *, full: bool, fresh: bool = False) -> None:
+        """Go on with what is there, or forget it if it is of another code, machine or kind of run: figures of two runs
+        do not mix. Raises OSError."""
+        key = Key(code(), full, this_machine())
+        if fresh or not self._key.exists() or self._key.read_bytes() != msgspec.json.encode(key):
+            for path in self.folder.glob("*.json"):
+                path.unlink()
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._key.write_bytes(msgspec.json.encode(key))
 
     def add(self, outcome: Outcome) -> None:
         """Keep one. It replaces the file as a whole, so that an interruption leaves none that is torn."""
@@ -193,21 +199,17 @@ class Partial:
         """Whether it is done, or was left out."""
         return self._path(benchmark).exists()
 
-    def outcomes(self) -> list[Outcome]:
-        """All that are kept, in the order of their names."""
-        paths = sorted(path for path in self.folder.glob("*.json") if path.name != "key.json")
-        return sorted(
-            (msgspec.json.decode(path.read_bytes(), type=Outcome) for path in paths), key=lambda o: o.benchmark
-        )
-
-    def record(self, *, full: bool) -> Record:
-        """What is kept, as a record of now."""
+    def record(self) -> Record:
+        """What is kept, as a record of now. Raises OSError if nothing was begun."""
+        key = msgspec.json.decode(self._key.read_bytes(), type=Key)
+        paths = [path for path in self.folder.glob("*.json") if path != self._key]
+        outcomes = [msgspec.json.decode(path.read_bytes(), type=Outcome) for path in paths]
         return Record(
             made=datetime.now(UTC).replace(microsecond=0),
-            code=code(),
-            full=full,
-            machine=this_machine(),
-            outcomes=self.outcomes(),
+            code=key.code,
+            full=key.full,
+            machine=key.machine,
+            outcomes=sorted(outcomes, key=lambda outcome: outcome.benchmark),
         )
 
     def _path(self, benchmark: str) -> Path:
@@ -240,12 +242,12 @@ def _git(*arguments: str) -> bytes:
 
 
 def _short(value: object) -> Any:
-    """Numbers with five digits: more would be noise, and a record is kept."""
+    """Numbers with four digits: more would be noise, and a record is kept."""
     plain = msgspec.to_builtins(value)
 
     def short(part: Any) -> Any:
         if isinstance(part, float):
-            return float(f"{part:.5g}")
+            return float(f"{part:.4g}")
         if isinstance(part, dict):
             return {name: short(one) for name, one in part.items()}
         return [short(one) for one in part] if isinstance(part, list) else part

@@ -11,10 +11,10 @@ from platewatch.evaluation import plots as evaluation_plots
 from platewatch.evaluation.page import figure, page, row, table
 
 from . import figures, plots
-from .bench_scoring import CITY
 from .figures import duration, rounded, times
 from .measure import Spread
 from .record import Record, Result
+from .workloads import CITY
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,7 +29,7 @@ def write(record: Record, directory: Path) -> list[Path]:
     directory.mkdir(parents=True, exist_ok=True)
     drawings = {}
     written = [directory / "report.html"]
-    for name, plot in _plots(record).items():
+    for name, plot in plots_of(record).items():
         drawings[name] = evaluation_plots.svg(plot)
         svg, png = directory / f"{name}.svg", directory / f"{name}.png"
         svg.write_text(drawings[name], encoding="utf-8")
@@ -39,7 +39,8 @@ def write(record: Record, directory: Path) -> list[Path]:
     return written
 
 
-def _plots(record: Record) -> dict[str, Figure]:
+def plots_of(record: Record) -> dict[str, Figure]:
+    """The plots that a record has results for, by name."""
     accuracy = record.accuracy()
     made = {
         "cameras": plots.cameras(record),
@@ -149,30 +150,41 @@ def _peers(record: Record) -> list[str]:
     lines = figures.peers(record)
     if not lines:
         return []
-    rows = []
-    settings: dict[str, str] = {}
+    settings = {line.name: line.note for line in lines}
+    groups: dict[tuple[int, int], list[Result]] = {}
     for line in lines:
-        settings.setdefault(line.name, line.note)
-        k, entries = line.parameters["k"], line.parameters["entries"]
-        ratio = line.ratios.get("platewatch, one batch")
-        calls = line.ratios.get("platewatch, one call a read")
-        if ratio is not None and calls is not None:
-            cells = [_times(ratio), _times(calls), line.checked.partition(" of ")[0]]
-        else:
-            cells = ["–", "–", escape(line.checked)]
-        rows.append(row(escape(line.name), f"k={k}, {entries:,}", _duration(line), *cells))
-    heads = ["", "Errors, plates", "Time per read", "× platewatch, batch", "× platewatch, call", "Matches"]
+        groups.setdefault((int(line.parameters["k"]), int(line.parameters["entries"])), []).append(line)
+    # The size that has the most of them is shown at once, the others on request.
+    sizes = [entries for _, entries in groups]
+    main = max(sizes, key=lambda size: (sum(len(g) for (_, entries), g in groups.items() if entries == size), size))
+    shown: list[str] = []
+    more: list[str] = []
+    for (k, entries), group in groups.items():
+        (shown if entries == main else more).extend(_peer_table(k, entries, group))
     how = "".join(f"<li><strong>{escape(name)}</strong>: {escape(text)}</li>" for name, text in settings.items())
+    explained = (
+        "<p>How many times as long as platewatch each of them takes, on the same list and the same reads, in turn, "
+        "round after round. <em>Batch</em>: platewatch is given many reads in one call. <em>Call</em>: it is given one "
+        "read a call, and works out probabilities too. What does not find the same matches gets no ratio.</p>"
+    )
     return [
         "<h2>Beside what one would use instead</h2>",
-        (
-            "<p>How many times as long as platewatch each of them takes, on the same list and the same reads, in turn, "
-            "round after round. <em>Batch</em>: platewatch is given many reads in one call. <em>Call</em>: it is given "
-            "one read a call, and works out probabilities too. What does not find the same matches gets no ratio.</p>"
-        ),
-        table(heads, rows),
+        explained,
+        *shown,
+        f"<details><summary>Lists of other sizes</summary>{''.join(more)}</details>" if more else "",
         f"<details><summary>How they were run</summary><ul>{how}</ul></details>",
     ]
+
+
+def _peer_table(k: int, entries: int, lines: Iterable[Result]) -> list[str]:
+    rows = []
+    for line in lines:
+        batch = line.ratios.get("platewatch, one batch")
+        call = line.ratios.get("platewatch, one call a read")
+        ratios = [_times(batch), _times(call)] if batch is not None and call is not None else ["–", "–"]
+        rows.append(row(escape(line.name), _duration(line), *ratios, escape(line.checked.partition(" of ")[0])))
+    heads = ["", "Time per read", "× batch", "× call", "Finds"]
+    return [f"<h3>Up to {_edits(k)}, {entries:,} plates</h3>", table(heads, rows)]
 
 
 def _memory(record: Record, drawings: dict[str, str]) -> list[str]:
@@ -329,8 +341,13 @@ def _duration(result: Result) -> str:
     if scale is None:
         middle = f"<small>{v.low:,.0f} to {v.high:,.0f}</small>" if v.rounds > 1 else ""
         return f"{v.median:,.0f} {escape(result.unit)}{middle}"
-    middle = f"<small>{duration(scale * v.low)} to {duration(scale * v.high)}</small>" if v.rounds > 1 else ""
-    return duration(scale * v.median) + middle
+    middle = f"<small>{_whole(scale * v.low)} to {_whole(scale * v.high)}</small>" if v.rounds > 1 else ""
+    return _whole(scale * v.median) + middle
+
+
+def _whole(nanoseconds: float) -> str:
+    """A time that is not broken in two at the end of a line."""
+    return duration(nanoseconds).replace(" ", "&nbsp;")
 
 
 def _times(ratio: Spread) -> str:

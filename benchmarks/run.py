@@ -43,7 +43,7 @@ def run(
     status = subprocess.run(command, check=False, cwd=output).returncode
     if status not in (0, _NOTHING_TO_DO):
         raise PlatewatchError("benchmarks failed or were interrupted: run it again for those that are left")
-    made = record.Partial(partial, full=full).record(full=full)
+    made = record.Partial(partial).record()
     if not made.outcomes:
         raise PlatewatchError(f"no benchmark is named like {only!r}")
     made.save(output / "record.json")

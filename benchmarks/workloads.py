@@ -27,6 +27,9 @@ Numbers = npt.NDArray[np.int64]
 _REGION_MARKS = "서울부산대구인천광주대전울산경기강원충북충남전북전남경북경남제주세종"
 REGIONS = [_REGION_MARKS[i : i + 2] for i in range(0, len(_REGION_MARKS), 2)]
 
+CITY = 30_000
+"""Entries: about as many as Korea's police list."""
+
 HIT_SHARE = 0.01
 """Of the reads, how many are derived from a listed plate; a real city has fewer."""
 
