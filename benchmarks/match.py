@@ -1,9 +1,9 @@
-"""Time per read from Python beside rapidfuzz, symspellpy and tantivy, in one run on the same lists and reads.
+"""Time per read from Python beside its peers, in one run on the same lists and reads.
 
 A peer gets a ratio only where it finds just the same matches; else its recall and its extras are shown.
 
 Run: python -m benchmarks.match [--entries 100000] [--no-peers]
-Peers: pip install rapidfuzz symspellpy tantivy (one that is not installed is left out, and said so).
+Peers: make peers (one that is not there is left out, and said so).
 """
 
 from __future__ import annotations
