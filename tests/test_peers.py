@@ -100,6 +100,12 @@ def test_lists_of_neighbours(peer: Peer) -> None:
         index.close()
 
 
+@pytest.mark.parametrize("name", ["symspellpy lookup", "SQLite, a table of deletions"])
+def test_tables_that_would_not_fit_are_refused(name: str) -> None:
+    with pytest.raises(PeerMissing):
+        PEERS[name].build(["1234"] * 300_001, 2)
+
+
 @pytest.mark.parametrize("peer", PEERS.values(), ids=PEERS)
 def test_tells_its_version_or_how_to_get_it(peer: Peer) -> None:
     try:

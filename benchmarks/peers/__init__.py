@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Protocol
 
+LARGEST_TABLE = 300_000  # plates, at k=2
+
 
 class PeerMissing(Exception):  # noqa: N818 - it is a state of the machine, and shown as such
     """The library, compiler or server is not there, and how to get it; or it cannot hold such a list, and why."""
@@ -57,6 +59,12 @@ def version_of(distribution: str) -> str:
         return f"{distribution} {metadata.version(distribution)}"
     except metadata.PackageNotFoundError:
         raise PeerMissing(f"{distribution} is not installed: make peers, or pip install {distribution}") from None
+
+
+def refuse_large_tables(plates: Sequence[str], k: int) -> None:
+    """For those that keep what is left of each plate without up to k symbols: some 40 texts for k=2."""
+    if k > 1 and len(plates) > LARGEST_TABLE:
+        raise PeerMissing(f"a table of {len(plates):,} plates for k={k} takes minutes and gigabytes to build")
 
 
 def peers() -> list[Peer]:

@@ -65,7 +65,7 @@ class CythonScan:
     least_edits, most_edits = 0, 3
     distance = "Levenshtein"
     largest = 1_000_000
-    reads_a_second = 1_000.0
+    reads_a_second = 2_000.0
 
     def version(self) -> str:
         return version()

@@ -13,8 +13,8 @@ class DuckDbLevenshtein:
     settings = "all reads joined with the plates of about their length in one query, in memory, 1 thread"
     least_edits, most_edits = 0, 3
     distance = "Levenshtein"
-    largest = 300_000
-    reads_a_second = 30.0
+    largest = 100_000
+    reads_a_second = 60.0
 
     def version(self) -> str:
         return version_of("duckdb")

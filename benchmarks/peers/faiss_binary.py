@@ -39,7 +39,7 @@ class FaissBinary:
     least_edits, most_edits = 0, 3
     distance = "Hamming, equal lengths"
     largest = 1_000_000
-    reads_a_second = 10_000.0
+    reads_a_second = 6_000.0
 
     def version(self) -> str:
         return version_of("faiss-cpu")

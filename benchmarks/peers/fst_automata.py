@@ -46,7 +46,7 @@ class FstOwn:
     least_edits, most_edits = 0, 3
     distance = "Levenshtein"
     largest = 1_000_000
-    reads_a_second = 5_000.0
+    reads_a_second = 8_000.0
 
     def version(self) -> str:
         return versions("fst")

@@ -17,7 +17,7 @@ class RapidfuzzCdist:
     least_edits, most_edits = 0, 3
     distance = "Levenshtein"
     largest = 1_000_000
-    reads_a_second = 100.0
+    reads_a_second = 500.0
 
     def version(self) -> str:
         return version_of("rapidfuzz")
@@ -49,8 +49,8 @@ class RapidfuzzExtract:
     settings = "one call a read, score_cutoff=k, limit=None"
     least_edits, most_edits = 0, 3
     distance = "Levenshtein"
-    largest = 1_000_000
-    reads_a_second = 100.0
+    largest = 100_000
+    reads_a_second = 40.0
 
     def version(self) -> str:
         return version_of("rapidfuzz")

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from itertools import combinations
 
-from . import Index, version_of
+from . import Index, refuse_large_tables, version_of
 
 
 def version() -> str:
@@ -30,7 +30,7 @@ class SqliteScan:
     least_edits, most_edits = 0, 3
     distance = "Levenshtein"
     largest = 100_000
-    reads_a_second = 10.0
+    reads_a_second = 25.0
 
     def version(self) -> str:
         return version()
@@ -68,14 +68,15 @@ class SqliteDeletions:
     )
     least_edits, most_edits = 1, 2
     distance = "Levenshtein"
-    largest = 100_000
-    reads_a_second = 10_000.0
+    largest = 1_000_000
+    reads_a_second = 50_000.0
 
     def version(self) -> str:
         return version()
 
     def build(self, plates: Sequence[str], k: int, /) -> Index:
         self.version()
+        refuse_large_tables(plates, k)
         connection = connect()
         connection.execute("CREATE TABLE plates (id INTEGER PRIMARY KEY, plate TEXT)")
         connection.executemany("INSERT INTO plates VALUES (?, ?)", enumerate(plates))

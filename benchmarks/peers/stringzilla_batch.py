@@ -21,7 +21,7 @@ class StringzillaLevenshtein:
     least_edits, most_edits = 0, 3
     distance = "Levenshtein"
     largest = 1_000_000
-    reads_a_second = 300.0
+    reads_a_second = 500.0
 
     def version(self) -> str:
         return version_of("stringzillas-cpus")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from . import InMemory, version_of
+from . import InMemory, refuse_large_tables, version_of
 
 
 class SymSpellLookup:
@@ -14,14 +14,15 @@ class SymSpellLookup:
     )
     least_edits, most_edits = 0, 2
     distance = "Levenshtein"
-    largest = 300_000
-    reads_a_second = 10_000.0
+    largest = 1_000_000
+    reads_a_second = 80_000.0
 
     def version(self) -> str:
         return version_of("symspellpy")
 
     def build(self, plates: Sequence[str], k: int, /) -> InMemory:
         self.version()
+        refuse_large_tables(plates, k)
         from symspellpy import SymSpell, Verbosity
         from symspellpy.editdistance import DistanceAlgorithm, EditDistance
 

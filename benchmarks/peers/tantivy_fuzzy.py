@@ -15,7 +15,7 @@ class TantivyFuzzy:
     least_edits, most_edits = 0, 2
     distance = "Levenshtein"
     largest = 1_000_000
-    reads_a_second = 1_000.0
+    reads_a_second = 8_000.0
 
     def version(self) -> str:
         return version_of("tantivy")
