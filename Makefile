@@ -124,14 +124,14 @@ lint: $(VENV)/installed-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	find cpp bindings -name '*.[ch]pp' | xargs $(BIN)/clang-format --dry-run --Werror
+	find cpp bindings benchmarks -name '*.[ch]pp' | xargs $(BIN)/clang-format --dry-run --Werror
 	$(BIN)/python -m pybind11_stubgen platewatch._core --exit-code -o build/stubs
 	diff -u src/platewatch/_core.pyi build/stubs/platewatch/_core.pyi
 
 format: $(VENV)/installed-lint
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	find cpp bindings -name '*.[ch]pp' | xargs $(BIN)/clang-format -i
+	find cpp bindings benchmarks -name '*.[ch]pp' | xargs $(BIN)/clang-format -i
 
 stubs: $(VENV)/installed-lint
 	$(BIN)/python -m pybind11_stubgen platewatch._core --exit-code -o src

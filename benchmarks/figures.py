@@ -12,6 +12,11 @@ from .workloads import CITY
 CAMERAS = 510_000
 """That Korea's plan counts. Each is taken to read one plate a second at most."""
 
+NEGLIGIBLE = 20.0
+"""Bytes an entry: as much as a list of references to texts takes that are there anyway."""
+
+INDEX, ALL = "platewatch, the index", "platewatch, all of it"
+
 
 def curve(results: Iterable[Result]) -> list[tuple[float, float]]:
     """(entries, median), ascending."""
@@ -37,20 +42,21 @@ def cameras(record: Record) -> dict[str, float]:
 
 
 def memory(record: Record) -> list[tuple[str, float]]:
-    """(whose, bytes an entry) at the list size that most were measured at; the index alone first."""
+    """(whose, bytes an entry), ascending, at the list size that most were measured at: of the index alone, of all that
+    platewatch knows of the entries, and of peers, with room for up to two edits."""
     results = [r for r in record.results("memory") if "peer" in r.parameters]
     sizes = [int(r.parameters["entries"]) for r in results]
     if not sizes:
         return []
     size = max(set(sizes), key=lambda s: (sizes.count(s), s))
-    alone = [r for r in record.results("memory", entries=size) if "peer" not in r.parameters]
-    bars = [("platewatch, index", r.value.median) for r in alone]
-    for result in results:
+    bars = {}
+    for result in record.results("memory", entries=size):
+        if "peer" not in result.parameters:
+            bars[INDEX] = result.value.median
+    for result in sorted(results, key=lambda r: r.parameters["k"]):
         if result.parameters["entries"] == size:
-            k = result.parameters["k"]
-            own = result.name == "platewatch"
-            bars.append(("platewatch, all" if own else f"{result.name}, k={k}", result.value.median))
-    return bars
+            bars[ALL if result.name == "platewatch" else result.name] = result.value.median
+    return sorted(bars.items(), key=lambda bar: bar[1])
 
 
 def peers(record: Record) -> list[Result]:

@@ -91,18 +91,21 @@ def by_size(record: Record, k: int) -> Figure | None:
 
 def memory(record: Record) -> Figure | None:
     """Bytes an entry: what a process grows by."""
-    bars = figures.memory(record)
+    bars = [bar for bar in figures.memory(record) if bar[1] > figures.NEGLIGIBLE]
     if not bars:
         return None
     names = [name for name, _ in bars][::-1]
     values = [value for _, value in bars][::-1]
-    figure, axes = blank((5.4, 1.2 + 0.36 * len(names)))
+    figure, axes = blank((5.4, 1.0 + 0.36 * len(names)))
     axes.grid(visible=False, axis="y")
-    colours = [BLUE if name.startswith("platewatch") else GREY for name in names]
+    colours = [BLUE if name in (figures.INDEX, figures.ALL) else GREY for name in names]
     axes.barh(names, values, color=colours, height=0.65)
     for place, value in enumerate(values):
         axes.annotate(f"{value:,.0f}", (value, place), xytext=(4, 0), textcoords="offset points", va="center")
-    axes.set_xlim(0, 1.15 * max(values))
+    axes.set_xscale("log")
+    axes.set_xlim(10, 3 * max(values))
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    axes.xaxis.set_major_formatter(lambda x, _: _short(x))
     axes.set_xlabel("bytes an entry")
     return figure
 
@@ -125,7 +128,7 @@ def latency(record: Record) -> Figure | None:
         )
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(lambda x, _: figures.duration(1e6 * x).replace(".0 ", " "))
-    axes.xaxis.set_minor_formatter(_only(lambda x: figures.duration(1e6 * x), (2, 5)))
+    axes.xaxis.set_minor_formatter(_only(lambda x: figures.duration(1e6 * x).replace(".0 ", " "), (2, 5)))
     axes.yaxis.set_major_formatter(lambda y, _: f"{100 * y:.0f} %")
     axes.set_ylim(0, 1)
     axes.set_xlabel("time since the read was sent")

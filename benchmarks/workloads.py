@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -151,7 +151,7 @@ def _fleets(rng: np.random.Generator, count: int, like: int | None = None) -> Te
 
 def _misread(text: str, rng: np.random.Generator) -> str:
     """With 0 to 2 edits, as a recogniser makes them: mostly another symbol of the same sort."""
-    symbols: list[Any] = list(text)
+    symbols = list(text)
     for _ in range(_EDITS[int(rng.integers(len(_EDITS)))]):
         place = int(rng.integers(len(symbols)))
         kind = rng.random()
