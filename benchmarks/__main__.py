@@ -9,6 +9,7 @@ from pathlib import Path
 from platewatch.errors import PlatewatchError
 
 from . import record
+from .figures import summary
 from .run import run
 
 
@@ -26,7 +27,7 @@ def main() -> None:
         sys.exit(2)
     kept = record.KEPT / record.file_name(made)
     made.save(kept)
-    print(written[1], kept, sep="\n")
+    print(*summary(made), written[1], kept, sep="\n")
 
 
 if __name__ == "__main__":

@@ -41,6 +41,19 @@ def cameras(record: Record) -> dict[str, float]:
     return rates
 
 
+def summary(record: Record) -> list[str]:
+    """What a run comes to, in some lines: the growth with the list, and what there is time for."""
+    lines = []
+    for k in range(4):
+        exponent = growth(record, k)
+        if exponent is not None:
+            lines.append(
+                f"k={k}: time grows as entries^{exponent:.2f}: × {10**exponent:.1f} for a list ten times as long"
+            )
+    lines += [f"{name}: {rounded(rate)} reads a second" for name, rate in cameras(record).items()]
+    return lines
+
+
 def memory(record: Record) -> list[tuple[str, float]]:
     """(whose, bytes an entry), ascending, at the list size that most were measured at: of the index alone, of all that
     platewatch knows of the entries, and of peers, with room for up to two edits."""

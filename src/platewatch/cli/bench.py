@@ -24,9 +24,12 @@ def bench(
     A quick run takes a minute. Peers that are not installed are left out, and named. docs/performance.md says what each
     figure means.
     """
+    from platewatch.benchmarks.figures import summary
     from platewatch.benchmarks.run import run
 
     with errors_to_exit():
-        _, written = run(output, full=full, only=only, fresh=fresh)
+        made, written = run(output, full=full, only=only, fresh=fresh)
+    for line in summary(made):
+        typer.echo(line)
     report = next(path for path in written if path.suffix == ".html")
     stderr.print(f"{report} and {plural(len(written) - 1, 'more file')}", markup=False, highlight=False, soft_wrap=True)
