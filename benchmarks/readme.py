@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from pathlib import Path
 
 from platewatch.evaluation.run import ALARM_RATES
@@ -18,7 +19,7 @@ from .workloads import CITY
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
-PLOT = Path("docs/time-per-read")
+PLOT = Path("docs/time-per-read.svg")
 
 _BEGIN = "<!-- Figures of a record: make bench bench-readme -->\n"
 _END = "<!-- End of the figures -->\n"
@@ -29,7 +30,7 @@ _SHORT = {1_000: "1,000", 10_000: "10,000", 100_000: "100,000", 1_000_000: "1 mi
 def block(of: Record) -> str:
     """What stands in the README between the markers, in Markdown."""
     parts = [_machine(of), _cameras(of), _plot(of), _sizes(of), _peers(of), _accuracy(of), _rest(of)]
-    return "\n".join(part for part in parts if part)
+    return "\n".join(part if part.startswith(("|", "!")) else _filled(part) for part in parts if part)
 
 
 def replaced(readme: str, figures_block: str) -> str:
@@ -66,7 +67,7 @@ def _cameras(of: Record) -> str:
 def _plot(of: Record) -> str:
     if len(of.results("lookup", view="by size", k=1)) < 2:
         return ""
-    return f"![Time per read against list size, within one edit]({PLOT}.svg)\n"
+    return f"![Time per read against list size, within one edit]({PLOT})\n"
 
 
 def _sizes(of: Record) -> str:
@@ -137,6 +138,10 @@ def _rest(of: Record) -> str:
     return " ".join(sentences) + "\n" if sentences else ""
 
 
+def _filled(paragraph: str) -> str:
+    return textwrap.fill(paragraph, 120, break_long_words=False, break_on_hyphens=False) + "\n"
+
+
 def _row(*cells: str) -> str:
     return "| " + " | ".join(cells) + " |"
 
@@ -155,15 +160,14 @@ def main(arguments: list[str] | None = None) -> int:
     if not options.write:
         print("the README has the figures" if now == wanted else "the README has other figures: make bench-readme")
         return 0 if now == wanted else 1
-    from platewatch.evaluation.plots import svg, write_png
+    from platewatch.evaluation.plots import svg
 
     from .plots import by_size
 
     README.write_text(wanted, "utf-8")
     plot = by_size(newest, 1)
     if plot is not None:
-        (ROOT / PLOT).with_suffix(".svg").write_text(svg(plot), "utf-8")
-        write_png(plot, (ROOT / PLOT).with_suffix(".png"))
+        (ROOT / PLOT).write_text(svg(plot), "utf-8")
     return 0
 
 
