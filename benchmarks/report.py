@@ -184,8 +184,8 @@ def _peer_table(k: int, entries: int, lines: Iterable[Result]) -> list[str]:
         batch = line.ratios.get("platewatch, one batch")
         call = line.ratios.get("platewatch, one call a read")
         ratios = [_times(batch), _times(call)] if batch is not None and call is not None else ["–", "–"]
-        rows.append(row(escape(line.name), _duration(line), *ratios, escape(_finds(line))))
-    heads = ["", "Time per read", "× batch", "× call", "Finds"]
+        rows.append(row(f"{escape(line.name)}<small>{escape(_finds(line))}</small>", _duration(line), *ratios))
+    heads = ["", "Time per read", "× batch", "× call"]
     return [f"<h3>{_edits(k).capitalize()}, {entries:,} plates</h3>", table(heads, rows)]
 
 
@@ -360,7 +360,7 @@ def _times(ratio: Spread) -> str:
 
 
 def _finds(line: Result) -> str:
-    return line.checked.partition(" of ")[0] if line.ratios else line.checked.removeprefix("finds ")
+    return f"finds {line.checked.partition(' of ')[0]}" if line.ratios else line.checked
 
 
 def _edits(k: int) -> str:

@@ -23,7 +23,7 @@ td small { color: #555; font-weight: 400; display: block; }
 figure { margin: 1rem 0; }
 figure svg { width: 100%; height: auto; max-width: 36rem; display: block; margin: 0 auto; }
 li { margin: .3rem 0; }
-@media (max-width: 30rem) { table { font-size: .85rem; } th, td { padding: .35rem .2rem; }
+@media (max-width: 36rem) { table { font-size: .85rem; } th, td { padding: .35rem .2rem; }
   td:first-child { overflow-wrap: anywhere; } }
 """
 
