@@ -1,7 +1,9 @@
 # make demo   build, then watch a small city for half a minute
 # make test   everything that proves the project, in a virtual environment of its own
 # make dev    an editable install, for working on it
+# make peers  what the benchmarks compare with, beside an install of any of the others
 # make evaluate  our own figures of recall, false alarms and calibration, into build/evaluation-2
+# make bench  every benchmark, beside all peers, and a page about it; up to 20 minutes, goes on where it was interrupted
 # make lint   what CI checks beside the tests
 # make fuzz   looks for inputs that break the core, FUZZ_SECONDS for each target; needs Clang with libFuzzer
 
@@ -9,15 +11,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 FIXED_ADDRESSES = $(shell setarch $$(uname -m) -R true 2>/dev/null && echo setarch $$(uname -m) -R)
-SOURCES := $(shell find src bindings cpp examples -type f -not -name '*.pyc' -not -path 'cpp/fuzz/*' 2>/dev/null)
+SOURCES := $(shell find src bindings cpp examples benchmarks -type f -not -name '*.pyc' -not -path 'cpp/fuzz/*' -not -path 'benchmarks/record/*' 2>/dev/null)
 
 FUZZ_CXX ?= clang++-16
 FUZZ_SECONDS ?= 60
 EVALUATE_MAX_EDITS ?= 2
 FUZZ_TARGETS := index normalize pattern
 
-.PHONY: demo evaluate test test-cpp test-tsan test-aarch64 aarch64-tools test-python bench-core dev lint format stubs fuzz \
-  fuzz-build fuzz-corpus clean
+.PHONY: demo evaluate test test-cpp test-tsan test-aarch64 aarch64-tools test-python bench bench-readme bench-core \
+  check-instructions write-instructions peers dev lint format stubs \
+  fuzz fuzz-build fuzz-corpus clean
 
 demo: $(VENV)/installed
 	$(BIN)/platewatch demo
@@ -37,10 +40,29 @@ test-cpp: $(VENV)/installed-test
 	$(BIN)/cmake --build build/cpp
 	$(BIN)/ctest --test-dir build/cpp --output-on-failure --parallel 2
 
+# The page is build/bench-record/report.html, the record is kept in benchmarks/record. FRESH=1 starts anew.
+bench: $(VENV)/installed-test peers bench-core
+	$(BIN)/python -m benchmarks --output build/bench-record --core build/bench/core_benchmark $(if $(FRESH),--fresh)
+
+# Puts the figures and the plot of the newest full record into README.md.
+bench-readme: $(VENV)/installed-test
+	$(BIN)/python -m benchmarks.readme --write
+
+check-instructions write-instructions: bench-core
+	$(BIN)/python -m benchmarks.instructions build/bench/instructions_benchmark $(if $(filter write-%,$@),--write)
+
 bench-core: $(VENV)/installed-test
 	$(BIN)/cmake -S . -B build/bench -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DPLATEWATCH_PYTHON=OFF \
 	  -DPLATEWATCH_BENCHMARKS=ON
 	$(BIN)/cmake --build build/bench
+
+# Libraries from PyPI, and Rust's fst, which needs cargo. PostgreSQL is the system's.
+peers: $(VENV)/bin/python
+	$(BIN)/pip install --quiet $(GROUP_peers)
+	@if command -v cargo >/dev/null; then \
+	  VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --quiet --release --locked \
+	    --manifest-path benchmarks/peers/fst_peer/Cargo.toml --target-dir build/fst_peer; \
+	else echo "fst_peer is LEFT OUT: there is no cargo (Debian: cargo, or rustup)" >&2; fi
 
 # The C++ tests on AArch64, whatever this machine is: cross-compiled and run by an emulator, GoogleTest too from
 # its sources. Its kernel is tested nowhere else.
@@ -102,14 +124,14 @@ lint: $(VENV)/installed-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	find cpp bindings -name '*.[ch]pp' | xargs $(BIN)/clang-format --dry-run --Werror
+	find cpp bindings benchmarks -name '*.[ch]pp' | xargs $(BIN)/clang-format --dry-run --Werror
 	$(BIN)/python -m pybind11_stubgen platewatch._core --exit-code -o build/stubs
 	diff -u src/platewatch/_core.pyi build/stubs/platewatch/_core.pyi
 
 format: $(VENV)/installed-lint
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	find cpp bindings -name '*.[ch]pp' | xargs $(BIN)/clang-format -i
+	find cpp bindings benchmarks -name '*.[ch]pp' | xargs $(BIN)/clang-format -i
 
 stubs: $(VENV)/installed-lint
 	$(BIN)/python -m pybind11_stubgen platewatch._core --exit-code -o src
@@ -121,6 +143,7 @@ clean:
 group = $(shell $(PYTHON) -c 'import shlex, tomllib; print(shlex.join(tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["$(1)"]))')
 GROUP_test = $(call group,test)
 GROUP_lint = $(call group,lint)
+GROUP_peers = $(call group,peers)
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

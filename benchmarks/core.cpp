@@ -18,44 +18,15 @@
 
 #include "platewatch/index.hpp"
 #include "platewatch/kernel.hpp"
+#include "workload.hpp"
 
 namespace {
 
 using namespace platewatch;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::u32string_view kSyllables =
-    U"가나다라마거너더러머버서어저고노도로모보소오조구누두루무부수우주";
 constexpr std::size_t kReads = 10'000;  // as many as stay in the cache: a batch has only just made them
 constexpr int kRounds = 25;
-
-class Plates {
-  public:
-    explicit Plates(std::uint64_t seed) : random_(seed) {}
-
-    std::size_t below(std::size_t n) { return static_cast<std::size_t>(random_() % n); }
-
-    std::u32string plate() {
-        const std::size_t code = below(10) < 7 ? 100 + below(600) : 1 + below(69);
-        std::u32string text = digits(code, code < 100 ? 2 : 3);
-        text += kSyllables[below(kSyllables.size())];
-        return text + digits(below(10000), 4);
-    }
-
-    std::u32string misread(std::u32string text) {
-        text[below(text.size())] = U'0' + static_cast<char32_t>(below(10));
-        return text;
-    }
-
-  private:
-    static std::u32string digits(std::size_t value, std::size_t count) {
-        std::u32string text(count, U'0');
-        for (std::size_t i = count; i-- > 0; value /= 10) text[i] = U'0' + static_cast<char32_t>(value % 10);
-        return text;
-    }
-
-    std::mt19937_64 random_;
-};
 
 // Nanoseconds an item, the best of several rounds.
 template <class Work>
@@ -106,7 +77,7 @@ double floor_of_the_machine(std::size_t entries, std::size_t reads) {
 int main(int argc, char** argv) {
     const char* only_k = argc > 2 ? argv[2] : nullptr;
     const std::size_t entries = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 100'000;
-    Plates plates(7);
+    workload::Plates plates(7);
     std::vector<std::u32string> wanted;
     std::unordered_set<std::u32string> seen;
     while (wanted.size() < entries) {

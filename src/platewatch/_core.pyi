@@ -7,7 +7,7 @@ import numpy
 import numpy.typing
 import os
 import typing
-__all__: list[str] = ['ChannelTable', 'EntryIds', 'Match', 'Matcher', 'Plate', 'ScoringModel', 'admits_everything', 'canonical_plates', 'cpu_features', 'is_pattern', 'normalize', 'normalize_pattern', 'parse', 'plate_kinds', 'read_evidence', 'region_mark', 'region_marks', 'unicode_version']
+__all__: list[str] = ['ChannelTable', 'EntryIds', 'Match', 'Matcher', 'Plate', 'ScoringModel', 'admits_everything', 'canonical_plates', 'compiler', 'cpu_features', 'is_pattern', 'normalize', 'normalize_pattern', 'parse', 'plate_kinds', 'read_evidence', 'region_mark', 'region_marks', 'unicode_version']
 class Plate:
     """
     A canonical plate and, where it fits a class of Korean plates, its parts.
@@ -245,6 +245,10 @@ def canonical_plates(plates: list[typing.Any]) -> tuple[list[str | None], int, l
     
     The form is None for what has to be looked at by itself: bad rows, patterns, what is not exactly a str. It is the
     same object where the plate is canonical already.
+    """
+def compiler() -> str:
+    """
+    The compiler that built this, and its version.
     """
 def cpu_features() -> dict[str, typing.Any]:
     """

@@ -85,7 +85,7 @@ async def _run(data: Mapping[str, Path], place: Path, rate: float) -> None:
 
 @asynccontextmanager
 async def _service(data: Mapping[str, Path], place: Path, wass_url: str, secret: str) -> AsyncIterator[str]:
-    """`platewatch serve` as a process of its own; yields its URL, and ends it."""
+    """The service with the demo's data."""
     config = place / "platewatch.toml"
     config.write_text(
         f"""
@@ -99,6 +99,13 @@ async def _service(data: Mapping[str, Path], place: Path, wass_url: str, secret:
         + _POLICY,
         "utf-8",
     )
+    async with serving(config) as url:
+        yield url
+
+
+@asynccontextmanager
+async def serving(config: Path) -> AsyncIterator[str]:
+    """`platewatch serve` as a process of its own; yields its URL, and ends it. Raises PlatewatchError, TimeoutError."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "platewatch", "serve", "--config", str(config), stderr=asyncio.subprocess.PIPE
     )

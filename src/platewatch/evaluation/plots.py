@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 # Inches at 72 units each in SVG: narrow, so that the text stays legible where a telephone shrinks it.
 _SIZE = (5.4, 4.2)
 _PIXELS_PER_INCH = 200
-_BLUE, _ORANGE, _GREY = "#1f5fa8", "#c8501e", "#555555"
-_MODEL_COLOURS = (_BLUE, "#138a72")
+BLUE, ORANGE, GREY = "#1f5fa8", "#c8501e", "#555555"
+_MODEL_COLOURS = (BLUE, "#138a72")
 _LEAST_ALARMED = 1e-4  # where the axis begins; what is below stands at its edge
 _LEAST_PROBABILITY = 5e-3
 
@@ -39,14 +39,14 @@ def write_png(figure: Figure, path: Path) -> None:
 def svg(figure: Figure) -> str:
     """A figure as an SVG document, the same whenever it is drawn."""
     buffer = io.StringIO()
-    with _style():
+    with style():
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
 
 
 def recall(view: View) -> Figure:
     """Wanted found against innocents alarmed: a curve for each model, a point for each rule."""
-    figure, axes = _figure()
+    figure, axes = blank()
     for model, colour in zip(view.models, _MODEL_COLOURS, strict=False):
         shown = [
             (max(alarmed, _LEAST_ALARMED), found)
@@ -58,7 +58,7 @@ def recall(view: View) -> Figure:
         if rule.recall.value is None or rule.alarmed.value is None:
             continue
         x = max(rule.alarmed.value, _LEAST_ALARMED)
-        axes.plot([x], [rule.recall.value], "o", color=_ORANGE, markersize=7, clip_on=False, zorder=3)
+        axes.plot([x], [rule.recall.value], "o", color=ORANGE, markersize=7, clip_on=False, zorder=3)
         at_the_right = x > 0.03  # where there is no room beside the point but for the curve
         axes.annotate(
             rule.name,
@@ -66,7 +66,7 @@ def recall(view: View) -> Figure:
             xytext=(6, -18) if at_the_right else (9, -4),
             textcoords="offset points",
             ha="right" if at_the_right else "left",
-            color=_ORANGE,
+            color=ORANGE,
         )
     axes.set_xscale("log")
     axes.set_xlim(_LEAST_ALARMED, 1)
@@ -83,17 +83,17 @@ def recall(view: View) -> Figure:
 
 def reliability(evaluation: Evaluation) -> Figure:
     """What the matches said against what came true, each point as many matches of real traffic."""
-    figure, axes = _figure()
-    axes.plot([_LEAST_PROBABILITY, 1], [_LEAST_PROBABILITY, 1], color=_GREY, linewidth=1, linestyle="--")
-    axes.annotate("as it says", (0.5, 0.5), xytext=(-8, 6), textcoords="offset points", ha="right", color=_GREY)
+    figure, axes = blank()
+    axes.plot([_LEAST_PROBABILITY, 1], [_LEAST_PROBABILITY, 1], color=GREY, linewidth=1, linestyle="--")
+    axes.annotate("as it says", (0.5, 0.5), xytext=(-8, 6), textcoords="offset points", ha="right", color=GREY)
     for b in evaluation.calibration.bins:
         value, low, high = b.observed.value, b.observed.low, b.observed.high
         if value is None:
             continue
         y = max(value, _LEAST_PROBABILITY)
         if low is not None and high is not None:
-            axes.plot([b.predicted] * 2, [max(low, _LEAST_PROBABILITY), high], color=_BLUE, linewidth=1.5)
-        axes.plot([b.predicted], [y], "o", color=_BLUE, markersize=6, clip_on=False)
+            axes.plot([b.predicted] * 2, [max(low, _LEAST_PROBABILITY), high], color=BLUE, linewidth=1.5)
+        axes.plot([b.predicted], [y], "o", color=BLUE, markersize=6, clip_on=False)
     axes.set(xscale="log", yscale="log", xlim=(_LEAST_PROBABILITY, 1), ylim=(_LEAST_PROBABILITY, 1))
     for axis in (axes.xaxis, axes.yaxis):
         _percent(axis, (0.01, 0.03, 0.1, 0.3, 1))
@@ -102,7 +102,8 @@ def reliability(evaluation: Evaluation) -> Figure:
     return figure
 
 
-def _style() -> AbstractContextManager[None]:
+def style() -> AbstractContextManager[None]:
+    """The looks that are in force when a figure is made, and when it is drawn."""
     import matplotlib
 
     return matplotlib.rc_context(
@@ -111,11 +112,12 @@ def _style() -> AbstractContextManager[None]:
     )
 
 
-def _figure() -> tuple[Figure, Axes]:
+def blank(size: tuple[float, float] = _SIZE) -> tuple[Figure, Axes]:
+    """An empty figure of that many inches, and its axes."""
     from matplotlib.figure import Figure
 
-    with _style():
-        figure = Figure(figsize=_SIZE, layout="constrained")
+    with style():
+        figure = Figure(figsize=size, layout="constrained")
         axes = figure.add_subplot()
         axes.grid(visible=True, color="#dddddd", linewidth=0.7)
         axes.set_axisbelow(True)

@@ -7,28 +7,8 @@ from pathlib import Path
 
 from platewatch.evaluation import plots
 from platewatch.evaluation.figures import Interval, RatePoint
+from platewatch.evaluation.page import figure, page, row, table
 from platewatch.evaluation.run import ALARM_RATES, RULES, Evaluation, View
-
-_STYLE = """
-:root { color-scheme: light; }
-body { font: 16px/1.55 system-ui, sans-serif; color: #1c1c1c; background: #fff; margin: 0 auto; padding: 1rem;
-       max-width: 46rem; }
-h1 { font-size: 1.6rem; line-height: 1.25; margin-bottom: .25rem; }
-h2 { font-size: 1.2rem; margin-top: 2.4rem; }
-.lead { font-size: 1.1rem; }
-.quiet, figcaption { color: #555; font-size: .9rem; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { text-align: right; padding: .35rem .5rem; border-bottom: 1px solid #ddd; vertical-align: top; }
-th:first-child, td:first-child { text-align: left; }
-thead th { border-bottom: 2px solid #888; font-size: .9rem; }
-tr.model td { font-weight: 600; }
-td small { color: #555; font-weight: 400; display: block; }
-figure { margin: 1rem 0; }
-figure svg { width: 100%; height: auto; max-width: 36rem; display: block; margin: 0 auto; }
-li { margin: .3rem 0; }
-@media (max-width: 30rem) { table { font-size: .85rem; } th, td { padding: .35rem .2rem; } }
-"""
 
 _PLURAL = {"read": "reads", "pass": "passes"}
 _SHOWN_ALARM_RATES = (0.001, 0.01)
@@ -45,10 +25,10 @@ def write(evaluation: Evaluation, directory: Path) -> list[Path]:
     figures["reliability"] = plots.reliability(evaluation)
     written = []
     drawings = {}
-    for name, figure in figures.items():
-        drawings[name] = plots.svg(figure)
+    for name, plot in figures.items():
+        drawings[name] = plots.svg(plot)
         (directory / f"{name}.svg").write_text(drawings[name], encoding="utf-8")
-        plots.write_png(figure, directory / f"{name}.png")
+        plots.write_png(plot, directory / f"{name}.png")
         written += [directory / f"{name}.svg", directory / f"{name}.png"]
     (directory / "report.html").write_text(html(evaluation, drawings), encoding="utf-8")
     evaluation.save(directory / "result.json")
@@ -68,7 +48,7 @@ def html(evaluation: Evaluation, drawings: dict[str, str]) -> str:
             f"<h2>What is found, and who is alarmed for nothing{'' if view.unit == 'read' else ', pass by pass'}</h2>",
             "" if view.unit == "read" else "<p>A pass is all reads of one vehicle going by one camera.</p>",
             _rules_table(view),
-            _figure(
+            figure(
                 drawings[f"recall_by_{view.unit}"],
                 f"Higher is better, further left is better. The line is what the model's probability can do, one "
                 f"threshold a point. The axis is stretched to the left: each step is ten times fewer innocent {units}.",
@@ -81,7 +61,7 @@ def html(evaluation: Evaluation, drawings: dict[str, str]) -> str:
         _precision_note(evaluation),
         "<h2>Can the probability be believed?</h2>",
         _calibration_text(evaluation),
-        _figure(
+        figure(
             drawings["reliability"],
             "Each point is a tenth of the matches of real traffic, the bar its 95 % interval. On the dashed line, "
             "probabilities come true; above it, matches are right more often than they say. Points at the lower edge "
@@ -90,12 +70,7 @@ def html(evaluation: Evaluation, drawings: dict[str, str]) -> str:
         "<h2>How this was measured</h2>",
         _method(evaluation),
     ]
-    body = "\n".join(part for part in parts if part)
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>platewatch evaluation</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
-    )
+    return page("platewatch evaluation", parts)
 
 
 def _sample(evaluation: Evaluation) -> str:
@@ -126,7 +101,7 @@ def _shown(points: list[RatePoint]) -> list[RatePoint]:
 def _rules_table(view: View) -> str:
     units = _PLURAL[view.unit]
     rows = [
-        _row(
+        row(
             f"{escape(rule.name)}<small>{escape(RULES[rule.name])}</small>",
             _with_interval(rule.recall),
             _share_and_one_in(rule.alarmed),
@@ -135,15 +110,15 @@ def _rules_table(view: View) -> str:
     ]
     for model in view.models:
         rows += [
-            _row(
+            row(
                 f"{escape(model.name)}<small>threshold {point.threshold:.2g}</small>",
                 _with_interval(point.recall),
                 _share_and_one_in(point.alarmed),
-                model=True,
+                strong=True,
             )
             for point in model.at_alarm_rates
         ]
-    return _table(["An alarm is raised by", f"Wanted {units} found", f"Innocent {units} alarmed"], rows)
+    return table(["An alarm is raised by", f"Wanted {units} found", f"Innocent {units} alarmed"], rows)
 
 
 def _threshold_text(evaluation: Evaluation) -> str:
@@ -166,7 +141,7 @@ def _threshold_table(evaluation: Evaluation) -> str:
         wanted, innocent = alarms_per_day(point, settings.reads_per_day, share)
         right = wanted / (wanted + innocent) if wanted + innocent else None
         rows.append(
-            _row(
+            row(
                 f"{point.threshold:g}",
                 _with_interval(point.recall),
                 _count(wanted),
@@ -175,7 +150,7 @@ def _threshold_table(evaluation: Evaluation) -> str:
             )
         )
     heads = ["Threshold", "Wanted reads found", "Found a day", "False alarms a day", "Alarms that are right"]
-    return _table(heads, rows)
+    return table(heads, rows)
 
 
 def alarms_per_day(point: RatePoint, reads_per_day: float, wanted_share: float) -> tuple[float, float]:
@@ -252,21 +227,6 @@ def _method(evaluation: Evaluation) -> str:
         *map(escape, evaluation.notes),
     )
     return "<ul>" + "".join(f"<li>{item}</li>" for item in items) + "</ul>"
-
-
-def _figure(svg: str, caption: str) -> str:
-    drawing = svg[svg.index("<svg") :]  # without the XML declaration, which HTML does not have
-    return f"<figure>{drawing}<figcaption>{caption}</figcaption></figure>"
-
-
-def _table(heads: list[str], rows: list[str]) -> str:
-    head = "".join(f"<th>{escape(h)}</th>" for h in heads)
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
-
-
-def _row(*cells: str, model: bool = False) -> str:
-    kind = ' class="model"' if model else ""
-    return f"<tr{kind}>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
 def _with_interval(figure: Interval) -> str:
