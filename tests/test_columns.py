@@ -191,13 +191,13 @@ def test_any_number_of_threads_gives_the_same_columns() -> None:
 
     plates = [plate() for _ in range(20_000)]
     matcher = pw.Matcher(pw.Hotlist.from_plates([*plates, "1??가12*"]))
-    texts = [rng.choice([plate(), rng.choice(plates), "-", "1?" + plate()[2:]]) for _ in range(100_000)]
+    texts = [rng.choice([plate(), rng.choice(plates), "-", "1?" + plate()[2:]]) for _ in range(30_000)]
     mixed: list[Any] = [rng.choice([t, t, t, pw.Read(text=t), None]) for t in texts]
     for reads in (texts, np.array(texts), pa.array(texts), mixed):
         want = match(matcher, reads)
-        assert len(want[0]) > 20_000
-        assert len(want[3]) > 10_000
-        for threads in (2, 3, 4, 10**30):
+        assert len(want[0]) > 6_000
+        assert len(want[3]) > 3_000
+        for threads in (2, 3, 10**30):
             assert rows(matcher.match_batch(reads, errors="report", threads=threads)) == want
     for bad in (0, -1):
         with pytest.raises(ValueError, match="1 or more"):

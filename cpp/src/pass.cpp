@@ -12,7 +12,7 @@ namespace {
 
 // What is left may be so much of all, and this many ends are followed at the most.
 constexpr double kLeftAtMost = 0.01;
-constexpr std::size_t kMostEnds = 2000;
+constexpr std::size_t kMostEnds = 800;
 
 }  // namespace
 

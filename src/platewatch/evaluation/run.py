@@ -122,9 +122,14 @@ def cross_validated(
     fold = fold_of_plates((labelled.plate for labelled in sample), settings.folds, settings.seed)
     models = []
     for held_out in range(settings.folds):
-        models.append(ChannelModel.fit((s.read, s.plate) for s in sample if fold[s.plate] != held_out))
+        models.append(ChannelModel.fit(_example(s) for s in sample if fold[s.plate] != held_out))
         progress(held_out + 1)
     return Models(models, fold, f"fitted on these reads, cross-validated in {settings.folds} folds of plates")
+
+
+def _example(labelled: LabelledRead) -> tuple[Read, str]:
+    """For fitting: with the pass where the file says it, so that it is learnt how much several frames are worth."""
+    return msgspec.structs.replace(labelled.read, pass_id=labelled.passing), labelled.plate
 
 
 def evaluate(
