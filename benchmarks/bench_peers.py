@@ -78,7 +78,7 @@ def test_peer(bench: Bench, name: str, entries: int, k: int) -> None:
             checked=difference or f"the same {sum(map(len, ours)):,} of {len(asked):,} other reads",
             seconds=_SECONDS[bench.full],
             notes={name: note},
-            against=() if difference else (_BATCH, _SINGLE),
+            against=() if difference or measured else (_BATCH, _SINGLE),
             peer=name,
             k=k,
             entries=entries,
