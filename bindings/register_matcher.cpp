@@ -55,12 +55,11 @@ class ObjectScorer {
     ObjectScorer(const State& state, const ScoringModel& model) : state_(&state), model_(&model) {}
 
     // As MatchScorer::score. False if `chars` did not line up.
-    bool score(py::handle read, double min_probability, std::vector<Match>& matches,
-               std::vector<Score>& scores) {
+    bool score(py::handle read, const Floor& floor, std::vector<Match>& matches, std::vector<Score>& scores) {
         thread_local MatchScorer scorer;
         thread_local ReadEvidence evidence;
         const bool lined_up = evidence_of_object(read, evidence);
-        scorer.score(*state_, table_of(*model_, read), evidence, min_probability, matches, scores);
+        scorer.score(*state_, table_of(*model_, read), evidence, floor, matches, scores);
         return lined_up;
     }
 
@@ -95,7 +94,7 @@ struct PyMatch {
             }
             std::vector<Match> scored = matches;
             std::vector<Score> scores;
-            ObjectScorer(*state, *model).score(read, 0, scored, scores);
+            ObjectScorer(*state, *model).score(read, {}, scored, scores);
             const std::scoped_lock lock(known_);
             scored_ = std::move(scored);
             scores_ = std::move(scores);
@@ -357,17 +356,19 @@ class Matcher {
         scores.clear();
         ObjectScorer scorer(*state, *model_);
         const bool in_order = min_probability == 0 && (found.size() == 1 || scorer.order(read, found));
-        if (!in_order) scorer.score(read, min_probability, found, scores);
+        if (!in_order) scorer.score(read, {min_probability}, found, scores);
         return list(state, found, scores, py::reinterpret_borrow<py::object>(read));
     }
 
     // Several reads of one vehicle; `edits` are the least over them.
     [[nodiscard]] py::typing::List<PyMatch> match_pass(const py::typing::List<py::object>& reads,
                                                        const MaxEdits& max_edits, const py::object& at,
-                                                       bool alternatives, double min_probability) const {
+                                                       bool alternatives, double min_probability,
+                                                       bool keep_exact) const {
         const unsigned k = max_edits.is_none() ? max_edits_ : checked_edits(max_edits);
         const Time call_time = at.is_none() ? now() : to_time(at);
         const std::shared_ptr<const State> state = index_->state();
+        const Floor floor{min_probability, keep_exact};
         Index::Workspace workspace;
         ReadParser parser(alternatives);
         std::vector<PassRead> pass;
@@ -384,13 +385,13 @@ class Matcher {
             pass.back().table = &table_of(*model_, read);
             state->search(queries, k, workspace, matches);
             if (reads.size() > 1) continue;
-            ObjectScorer(*state, *model_).score(read, min_probability, matches, scores);
+            ObjectScorer(*state, *model_).score(read, floor, matches, scores);
             return list(state, matches, scores, read);
         }
         order_matches(matches, 0, workspace.words);
         {
             const py::gil_scoped_release nogil;
-            PassScorer().score(*state, pass, model_->frame_weight(), min_probability, matches, scores);
+            PassScorer().score(*state, pass, model_->frame_weight(), floor, matches, scores);
         }
         return list(state, matches, scores, py::none());
     }
@@ -419,8 +420,9 @@ class Matcher {
                                       const py::object& at,
                                       const std::optional<py::array_t<Time, py::array::c_style>>& times,
                                       bool report, bool alternatives, bool score, double min_probability,
-                                      unsigned threads) const {
+                                      bool keep_exact, unsigned threads) const {
         const unsigned k = max_edits.is_none() ? max_edits_ : checked_edits(max_edits);
+        const Floor floor{min_probability, keep_exact};
         const std::unique_ptr<ReadColumn> column = make_read_column(reads);
         const TextSource source = column->source();
         if (times && (times->ndim() != 1 || static_cast<std::size_t>(times->size()) != source.rows)) {
@@ -433,7 +435,7 @@ class Matcher {
         Batch batch;
         {
             const py::gil_scoped_release nogil;
-            const Scoring scoring{score ? model_.get() : nullptr, min_probability};
+            const Scoring scoring{score ? model_.get() : nullptr, floor};
             batch = ::platewatch::match_batch(*state, source, time_of, call_time, k, threads, scoring);
         }
         std::vector<std::pair<std::uint32_t, Refusal>> refused;
@@ -444,7 +446,7 @@ class Matcher {
             Batch others =
                 match_others(*state, *column, time_of, call_time, k, parser, batch.others, refused);
             std::size_t in_scores = 0;
-            if (score) others = score_others(*state, *column, min_probability, others, in_scores);
+            if (score) others = score_others(*state, *column, floor, others, in_scores);
             // Whoever looks for alternatives has looked at every read; scoring only at those that match.
             not_lined_up = alternatives ? parser.not_lined_up() : in_scores;
             const py::gil_scoped_release nogil;
@@ -507,7 +509,7 @@ class Matcher {
     }
 
     // Only reads that match anything are asked for their evidence.
-    [[nodiscard]] Batch score_others(const State& state, const ReadColumn& column, double min_probability,
+    [[nodiscard]] Batch score_others(const State& state, const ReadColumn& column, const Floor& floor,
                                      const Batch& found, std::size_t& not_lined_up) const {
         Batch scored;
         ObjectScorer scorer(state, *model_);
@@ -518,7 +520,7 @@ class Matcher {
             matches.clear();
             for (; i < found.read.size() && found.read[i] == row; ++i)
                 matches.push_back({row, found.entry[i], found.edits[i]});
-            if (!scorer.score(column.object(row), min_probability, matches, scores)) ++not_lined_up;
+            if (!scorer.score(column.object(row), floor, matches, scores)) ++not_lined_up;
             append_matches(matches, scores, scored);
         }
         return scored;
@@ -659,7 +661,7 @@ PLATEWATCH_KERNEL forces one; ValueError if this machine cannot run it.)");
         .def_property_readonly("entry_ids", &Matcher::entry_ids,
                                "The ids by the number that a batch's `entry` column gives.")
         .def("_match_pass", &Matcher::match_pass, py::arg("reads"), py::arg("max_edits"), py::arg("at"),
-             py::arg("alternatives"), py::arg("min_probability"))
+             py::arg("alternatives"), py::arg("min_probability"), py::arg("keep_exact"))
         .def("search", &Matcher::search, py::arg("query"), py::kw_only(), py::arg("at") = py::none(),
              R"(The valid entries that fit a plate with unknown characters, in the order of their ids.
 
@@ -677,7 +679,7 @@ It is written beside `path`, synced and renamed, so whoever has an older one ope
                     "Read a whole snapshot and check every byte of it. Raises SnapshotError or OSError.")
         .def("_match_batch", &Matcher::match_batch, py::arg("reads"), py::arg("max_edits"), py::arg("at"),
              py::arg("times"), py::arg("report"), py::arg("alternatives"), py::arg("score"),
-             py::arg("min_probability"), py::arg("threads"),
+             py::arg("min_probability"), py::arg("keep_exact"), py::arg("threads"),
              "The columns of platewatch.Matcher.match_batch, the errors, the ids, and how many `chars` did "
              "not line up.");
 }

@@ -131,9 +131,10 @@ def test_candidates_where_the_general_threshold_is_the_lowest() -> None:
     assert list(policy.candidates(batch([1, 1], [0.1, 0.09]))) == [(0, 0, 1, 0.1)]
 
 
-def test_a_read_far_from_being_a_hit_is_not_promising() -> None:
-    rows = [(1, 0.5), (1, 0.02), (2, 0.0002), (2, 0.000199), (0, 0.0), (1, 0.0)]
-    assert POLICY.promising(batch([edits for edits, _ in rows], [p for _, p in rows])) == {0, 1, 2, 4}
+def test_the_least_probability_of_a_hit_is_that_of_the_most_careful_category() -> None:
+    assert Policy().least == Policy().check
+    assert POLICY.least == POLICY.thresholds("suicide risk").check < POLICY.check
+    assert 0 < POLICY.promising < POLICY.least
 
 
 def test_candidates_need_probabilities() -> None:

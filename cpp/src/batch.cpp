@@ -88,7 +88,7 @@ void match_rows(const State& state, const TextSource& source, std::span<const Ti
             for (; i < found.size() && found[i].read == read; ++i) scorer.matches.push_back(found[i]);
             if (scorer.matches.empty()) continue;
             evidence_of(texts[read - first], queries[query].text, scorer.raw, scorer.evidence);
-            scorer.scorer.score(state, scoring.model->table(""), scorer.evidence, scoring.min_probability,
+            scorer.scorer.score(state, scoring.model->table(""), scorer.evidence, scoring.floor,
                                 scorer.matches, scorer.scores);
             append_matches(scorer.matches, scorer.scores, out);
         }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <utility>
 
@@ -49,8 +50,7 @@ std::span<ReadScorer::Row> PassScorer::rows(std::size_t place) {
     return std::span(rows_).subspan(place * reads_.size(), reads_.size());
 }
 
-// Everybody who is not listed. `listed` is what the listed plates come to.
-double PassScorer::others(double listed) {
+double PassScorer::others(double listed, double enough) {
     const auto first = [](const End& a, const End& b) { return a.bound < b.bound; };
     for (std::size_t j = 0; j < reads_.size(); ++j) scorers_[j]->make_fronts();
     found_ = clutter();
@@ -60,7 +60,8 @@ double PassScorer::others(double listed) {
     for (std::size_t j = 0; j < reads_.size(); ++j) scorers_[j]->end_row(rows_[j]);
     heap_.clear();
     grow(0, 0);
-    while (!heap_.empty() && ends_.size() < kMostEnds && left_ > kLeftAtMost * (found_ + listed)) {
+    while (!heap_.empty() && ends_.size() < kMostEnds && left_ > kLeftAtMost * (found_ + listed) &&
+           found_ < enough) {
         std::ranges::pop_heap(heap_, first);
         const End end = heap_.back();
         heap_.pop_back();
@@ -143,7 +144,7 @@ double PassScorer::posterior(std::span<const PassRead> reads, double frame_weigh
 }
 
 void PassScorer::score(const State& state, std::span<const PassRead> reads, double frame_weight,
-                       double min_probability, std::vector<Match>& matches, std::vector<Score>& scores) {
+                       const Floor& floor, std::vector<Match>& matches, std::vector<Score>& scores) {
     scores.clear();
     if (matches.empty()) return;
     set_reads(reads, frame_weight);
@@ -170,7 +171,13 @@ void PassScorer::score(const State& state, std::span<const PassRead> reads, doub
         listed.joint = listed.plate.empty() ? 0 : listed.weight * joint(listed.plate);
         sum += listed.joint;
     }
-    const double all = sum + others(sum);
+    const bool keeps_any = !patterns_.empty() || std::ranges::any_of(matches, [&](const Match& match) {
+        return floor.admits(match, 0);
+    });
+    double most = 0;
+    for (const Listed& listed : listed_) most = std::max(most, listed.joint);
+    constexpr double kNever = std::numeric_limits<double>::infinity();
+    const double all = sum + others(sum, keeps_any ? kNever : most / floor.probability - sum);
     for (WantedPattern& wanted : patterns_) {
         for (const Listed& listed : listed_) {
             if (admits(wanted.pattern, listed.plate)) wanted.joint += listed.joint;
@@ -190,7 +197,7 @@ void PassScorer::score(const State& state, std::span<const PassRead> reads, doub
         item.score = {std::log(joint / weight), joint / all};
         item.rank = rounded(joint);
     }
-    rank(state, min_probability, items_, matches, scores);
+    rank(state, floor, items_, matches, scores);
 }
 
 }  // namespace platewatch

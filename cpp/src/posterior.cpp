@@ -76,7 +76,7 @@ bool MatchScorer::order(const State& state, const ScoringTable& table, const Rea
 }
 
 void MatchScorer::score(const State& state, const ScoringTable& table, const ReadEvidence& read,
-                        double min_probability, std::vector<Match>& matches, std::vector<Score>& scores) {
+                        const Floor& floor, std::vector<Match>& matches, std::vector<Score>& scores) {
     scores.clear();
     if (matches.empty()) return;
     set_read(table, read);
@@ -94,13 +94,16 @@ void MatchScorer::score(const State& state, const ScoringTable& table, const Rea
     double listed = 0;
     for (const std::size_t i : order_) listed += plates_[i].weight * plates_[i].likelihood;
     const double clutter = scorer_.clutter();
-    if (min_probability > 0 && !has_pattern) {
+    const bool keeps_any = has_pattern || std::ranges::any_of(matches, [&](const Match& match) {
+                               return floor.admits(match, 0);
+                           });
+    if (!keeps_any) {
         // Were there nobody else but the vehicle whose plate was read right, would any be probable enough?
         const double right = clutter + read_right(table, read);
         double most = 0;
         for (std::size_t i = 0; i < texts_.size(); ++i)
             most = std::max(most, plates_[i].weight * plates_[i].likelihood / (listed + right));
-        if (!(most >= min_probability)) {
+        if (!(most >= floor.probability)) {
             matches.clear();
             return;
         }
@@ -124,7 +127,7 @@ void MatchScorer::score(const State& state, const ScoringTable& table, const Rea
         item.score.probability = all > 0 ? plate.weight * plate.likelihood / all : 0;
         item.rank = rounded(plate.weight * plate.likelihood);
     }
-    rank(state, min_probability, items_, matches, scores);
+    rank(state, floor, items_, matches, scores);
 }
 
 }  // namespace platewatch

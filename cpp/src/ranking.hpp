@@ -31,9 +31,9 @@ template <class Item>
 
 // The items with enough probability as matches and scores, in order. An Item has match, score and rank.
 template <class Item>
-void rank(const State& state, double min_probability, std::vector<Item>& items, std::vector<Match>& matches,
+void rank(const State& state, const Floor& floor, std::vector<Item>& items, std::vector<Match>& matches,
           std::vector<Score>& scores) {
-    std::erase_if(items, [&](const Item& item) { return item.score.probability < min_probability; });
+    std::erase_if(items, [&](const Item& item) { return !floor.admits(item.match, item.score.probability); });
     std::ranges::sort(items, [&](const Item& a, const Item& b) { return comes_before(state, a, b); });
     matches.clear();
     scores.clear();

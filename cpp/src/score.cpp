@@ -22,8 +22,9 @@ constexpr std::size_t most_lost(std::size_t read) noexcept {
     return std::max<std::size_t>(4, read < kLongPlate ? kLongPlate - read : 0);
 }
 constexpr std::size_t kMostInFront = 3;  // of a word
-// Such a read that begins with a digit shows no word: it may be lost, as a whole.
-constexpr std::size_t kLongestWithoutWord = 8;
+// Such a read that begins with a digit shows no word: it may be lost, as a whole. Nor does one with a
+// character more that has no letter or syllable from behind a word.
+constexpr std::size_t kLongestWithoutWord = 7;
 constexpr std::size_t kEmissions = 2 * kMaxSymbols + 2 + 256;
 
 }  // namespace
@@ -214,6 +215,14 @@ ScoringTable::ScoringTable(const ChannelTable& table, std::shared_ptr<const Popu
             }
         }
     }
+    behind_word_.resize(columns_);
+    for (const VehicleClass& vehicles : population_->population().classes) {
+        if (!vehicles.words_may_be_lost) continue;
+        for (const VehicleClass::Position& position : vehicles.positions) {
+            for (const auto& [symbol, share] : position)
+                behind_word_[table_.column(symbol)] = class_of(symbol) != SymbolClass::digit;
+        }
+    }
     for (std::size_t c = 0; c < kSymbolClasses; ++c) {
         for (std::size_t character = 0; character < columns_; ++character) {
             const double share = 1 / table_.column_size(character);
@@ -295,7 +304,7 @@ void ReadScorer::set_read(const ScoringTable& table, const ReadEvidence& read) n
     splits_made_ = 0;
     any_text_ = Levels{1, 1};
     has_letter_ = begins_with_word_ = false;
-    word_is_lost_ = size_ > 0 && size_ <= kLongestWithoutWord && class_of(read[0].c) == SymbolClass::digit;
+    bool from_behind_word = false;
     const ChannelTable& channel = table.table_;
     const ChannelRates& rates = channel.rates();
     for (std::size_t j = 0; j < size_; ++j) {
@@ -309,6 +318,7 @@ void ReadScorer::set_read(const ScoringTable& table, const ReadEvidence& read) n
         const Levels inserted = table.inserted_[character.column] * table.ratio_inserted_[bin];
         for (std::size_t edge = 0; edge < 2; ++edge) inserted_[edge][j] = table.insertion_[edge] * inserted;
         any_text_ *= inserted;
+        from_behind_word = from_behind_word || table.behind_word_[character.column];
         begins_with_word_ =
             begins_with_word_ || (j < kMostInFront + 2 && class_of(evidence.c) != SymbolClass::digit);
         has_letter_ = has_letter_ || class_of(evidence.c) == SymbolClass::letter;
@@ -327,6 +337,8 @@ void ReadScorer::set_read(const ScoringTable& table, const ReadEvidence& read) n
                 table.as_alternative_[at] * rates.ratio_rank[c][rank];
         }
     }
+    word_is_lost_ = size_ > 0 && class_of(read[0].c) == SymbolClass::digit &&
+                    (size_ <= kLongestWithoutWord || (size_ == kLongestWithoutWord + 1 && !from_behind_word));
 }
 
 void ReadScorer::emit(std::size_t column, char32_t symbol, std::size_t begin, std::size_t end,

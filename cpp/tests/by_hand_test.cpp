@@ -80,7 +80,7 @@ std::vector<double> probabilities(const Population& population, Entries entries,
     std::vector<Match> matches;
     state->search({&query, 1}, 3, workspace, matches);
     std::vector<Score> scores;
-    MatchScorer().score(*state, hand_scoring(population), plain(read), 0, matches, scores);
+    MatchScorer().score(*state, hand_scoring(population), plain(read), {}, matches, scores);
     std::vector<double> out;
     for (const Score& score : scores) out.push_back(score.probability);
     return out;
@@ -189,7 +189,7 @@ std::vector<double> pass(Entries entries, const std::vector<std::u32string>& rea
     std::vector<Match> matches;
     state->search(queries, 3, workspace, matches);
     std::vector<Score> scores;
-    PassScorer().score(*state, pass, frame_weight, 0, matches, scores);
+    PassScorer().score(*state, pass, frame_weight, {}, matches, scores);
     std::vector<double> out;
     for (const Score& score : scores) out.push_back(score.probability);
     return out;

@@ -109,7 +109,7 @@ class Posterior : public testing::Test {
 
     // Entry ids with their scores, in order.
     std::vector<std::pair<std::string, Score>> score(std::vector<IndexEntry> entries,
-                                                     std::u32string_view read, double min_probability = 0,
+                                                     std::u32string_view read, Floor floor = {},
                                                      unsigned k = 2) {
         const LiveIndex live{Index(std::move(entries))};
         const auto state = live.state();
@@ -119,7 +119,7 @@ class Posterior : public testing::Test {
         state->search({&query, 1}, k, workspace, matches);
         std::vector<Score> scores;
         const ReadEvidence evidence = plain(read);
-        scorer_.score(*state, table_, evidence, min_probability, matches, scores);
+        scorer_.score(*state, table_, evidence, floor, matches, scores);
         std::vector<std::pair<std::string, Score>> out;
         for (std::size_t i = 0; i < matches.size(); ++i)
             out.emplace_back(std::string(state->id(matches[i].entry)), scores[i]);
@@ -168,7 +168,7 @@ TEST_F(Posterior, WhatCannotReachTheMinimumIsLeftOut) {
     for (const char32_t* read : {U"10가1012", U"10가2012", U"1001012", U"00가2012", U"12거012", U"0012012"}) {
         const auto all = score(entries, read);
         for (const double least : {1e-6, 1e-3, 0.01, 0.1, 0.5}) {
-            const auto kept = score(entries, read, least);
+            const auto kept = score(entries, read, {least});
             std::size_t expected = 0;
             for (const auto& [id, s] : all) expected += s.probability >= least ? 1 : 0;
             ASSERT_EQ(kept.size(), expected);

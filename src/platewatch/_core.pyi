@@ -185,11 +185,11 @@ class Matcher:
         ...
     def _apply(self, upserts: collections.abc.Iterable[typing.Any], removals: collections.abc.Sequence[str]) -> int:
         ...
-    def _match_batch(self, reads: typing.Any, max_edits: int | None, at: typing.Any, times: typing.Annotated[numpy.typing.ArrayLike, numpy.int64] | None, report: bool, alternatives: bool, score: bool, min_probability: typing.SupportsFloat | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex) -> tuple[numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint8], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], list[typing.Any], EntryIds, int]:
+    def _match_batch(self, reads: typing.Any, max_edits: int | None, at: typing.Any, times: typing.Annotated[numpy.typing.ArrayLike, numpy.int64] | None, report: bool, alternatives: bool, score: bool, min_probability: typing.SupportsFloat | typing.SupportsIndex, keep_exact: bool, threads: typing.SupportsInt | typing.SupportsIndex) -> tuple[numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint8], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], list[typing.Any], EntryIds, int]:
         """
         The columns of platewatch.Matcher.match_batch, the errors, the ids, and how many `chars` did not line up.
         """
-    def _match_pass(self, reads: list[typing.Any], max_edits: int | None, at: typing.Any, alternatives: bool, min_probability: typing.SupportsFloat | typing.SupportsIndex) -> list[Match]:
+    def _match_pass(self, reads: list[typing.Any], max_edits: int | None, at: typing.Any, alternatives: bool, min_probability: typing.SupportsFloat | typing.SupportsIndex, keep_exact: bool) -> list[Match]:
         ...
     def _replace(self, entries: collections.abc.Iterable[typing.Any]) -> None:
         ...

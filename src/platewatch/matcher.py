@@ -134,14 +134,16 @@ class Matcher(_core.Matcher):
         at: datetime | None = None,
         alternatives: bool = False,
         min_probability: float = 0.0,
+        keep_exact: bool = False,
     ) -> list[_core.Match]:
         """Match the reads of one vehicle that passes one camera, as one body of evidence.
 
         Every entry that one of the reads matches, with the least of its edits and its probability given all of the
         reads; in the order probability (descending), edits, id. Frames that fail together are discounted, as the
-        model has learnt. Raises ReadError, with the read's place, for one that cannot be matched.
+        model has learnt. `min_probability` and `keep_exact` are as for `match_batch`. Raises ReadError, with the read's
+        place, for one that cannot be matched.
         """
-        return self._match_pass(list(reads), max_edits, at, alternatives, min_probability)
+        return self._match_pass(list(reads), max_edits, at, alternatives, min_probability, keep_exact)
 
     def match_batch(
         self,
@@ -154,6 +156,7 @@ class Matcher(_core.Matcher):
         alternatives: bool = False,
         score: bool = True,
         min_probability: float = 0.0,
+        keep_exact: bool = False,
         threads: int = 1,
     ) -> MatchBatch:
         """Match many reads in one call; the GIL is released while it searches.
@@ -165,7 +168,8 @@ class Matcher(_core.Matcher):
         A read without a time of its own takes the one of `times` in its place (datetimes with an offset, or
         datetime64 in UTC), else `at`, else now. `alternatives` is as for `match`. A bad read raises ReadError, or
         with errors="report" is listed in the batch's `errors`. With score=False, matches have no probabilities, which
-        costs less. Those below `min_probability` are left out, and where none can reach it, it is not worked out.
+        costs less. Those below `min_probability` are left out, and where none can reach it, it is not worked out; with
+        `keep_exact` those without edits stay.
         """
         if errors not in ("raise", "report"):
             raise ValueError('errors must be "raise" or "report"')
@@ -184,6 +188,7 @@ class Matcher(_core.Matcher):
             bool(alternatives),
             score,
             min_probability,
+            keep_exact,
             min(index(threads), _MOST_THREADS),
         )
         scores = (log_likelihood, probability) if score else (None, None)

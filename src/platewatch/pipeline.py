@@ -71,9 +71,11 @@ class Pipeline:
     async def accept(self, reads: Sequence[Read]) -> Accepted:
         """Returns when every hit is on disk. Raises OutboxError, and then none of the reads is accepted."""
         now = datetime.now(UTC)
-        batch = self._matcher.match_batch(reads, at=now, errors="report")
+        batch = self._matcher.match_batch(
+            reads, at=now, errors="report", min_probability=self._policy.promising, keep_exact=True
+        )
         refused = {error.row for error in batch.errors if error.row is not None}
-        joined = self._passes.join(reads, now, promising=self._policy.promising(batch), refused=refused)
+        joined = self._passes.join(reads, now, promising=set(batch.read.tolist()), refused=refused)
         touched: dict[Pass, Frame] = {}  # with the first of these reads in it
         for passing, frame in joined.values():
             touched.setdefault(passing, frame)
@@ -85,7 +87,10 @@ class Pipeline:
         for row, number, edits, probability in self._policy.candidates(batch):
             passing, frame = joined[row]
             entry = self._hotlist[batch.entry_ids[number]]
-            judged = together.get(passing, {})
+            judged = together.get(passing)
+            if judged is not None and entry.id not in judged and edits and not is_pattern(entry.plate):
+                continue  # by all reads it is no hit
+            judged = judged or {}
             # Told already, but for patterns, and for what only a read says that its pass could not keep.
             reads_judged = len(passing.frames) if entry.id in judged else 1
             match = _Match(entry, edits, judged.get(entry.id, probability), reads_judged)
@@ -105,7 +110,9 @@ class Pipeline:
     def _judge(self, passing: Pass, first: Frame, now: datetime) -> dict[str, float]:
         """Tell of the hits that the reads of a pass make together; returns the probabilities by entry id."""
         judged: dict[str, float] = {}
-        for match in self._matcher.match_pass([frame.read for frame in passing.frames], at=now):
+        reads = [frame.read for frame in passing.frames]
+        least = self._policy.least
+        for match in self._matcher.match_pass(reads, at=now, min_probability=least, keep_exact=True):
             entry = self._hotlist[match.entry_id]
             # A pattern is no one plate that all the reads could be of: the best of them counts, alone.
             if not is_pattern(entry.plate):

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from msgspec import Struct
 
 from platewatch import toml
@@ -87,25 +86,21 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """(read, entry, edits, probability) of the rows of a scored batch, without those that are no hit whatever
         their category: most of them. The rest is for `grade` to judge.
         """
-        rows = self._rows(batch, 1.0)
-        columns = (batch.read, batch.entry, batch.edits, _probability(batch))
+        if batch.probability is None:
+            raise ValueError("the batch has no probabilities")
+        rows = np.flatnonzero((batch.probability >= self.least) | (batch.edits == 0))
+        columns = (batch.read, batch.entry, batch.edits, batch.probability)
         return zip(*(column[rows].tolist() for column in columns), strict=True)
 
-    def promising(self, batch: MatchBatch) -> set[int]:
-        """The reads of a scored batch that may be part of a hit, alone or with other reads of their pass."""
-        return set(batch.read[self._rows(batch, _LEAST_SHARE)].tolist())
+    @property
+    def least(self) -> float:
+        """Below this probability nothing is a hit, but for exact matches: `min_probability` with `keep_exact`."""
+        return min([self.check, *(self.thresholds(category).check for category in self.categories)])
 
-    def _rows(self, batch: MatchBatch, share: float) -> npt.NDArray[np.intp]:
-        """The rows with at least this share of the least probability of a hit, and the exact ones."""
-        least = min([self.check, *(self.thresholds(category).check for category in self.categories)])
-        # Not left to min_probability, which would drop exact matches too.
-        return np.flatnonzero((_probability(batch) >= share * least) | (batch.edits == 0))
-
-
-def _probability(batch: MatchBatch) -> npt.NDArray[np.float64]:
-    if batch.probability is None:
-        raise ValueError("the batch has no probabilities")
-    return batch.probability
+    @property
+    def promising(self) -> float:
+        """Below this probability, a match is not part of a hit with the other reads of its pass either."""
+        return _LEAST_SHARE * self.least
 
 
 class _PolicyFile(Struct, frozen=True):

@@ -51,7 +51,7 @@ struct Batch {
 // How to score; without a model, matches are not scored.
 struct Scoring {
     const ScoringModel* model = nullptr;
-    double min_probability = 0;
+    Floor floor = {};
 };
 
 // Matches each row's text at its time of `times`, or at `at` if there are none. Throws std::system_error if a

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -34,8 +35,8 @@ class PassScorer {
   public:
     // As MatchScorer::score, of the entries that any of the reads matches, each once. The tables must be of
     // one population. Precondition: there is a read.
-    void score(const State& state, std::span<const PassRead> reads, double frame_weight,
-               double min_probability, std::vector<Match>& matches, std::vector<Score>& scores);
+    void score(const State& state, std::span<const PassRead> reads, double frame_weight, const Floor& floor,
+               std::vector<Match>& matches, std::vector<Score>& scores);
 
     // P(plate | reads) of a vehicle like any other, if no plate is listed: for fitting `a`.
     [[nodiscard]] double posterior(std::span<const PassRead> reads, double frame_weight,
@@ -69,7 +70,9 @@ class PassScorer {
     void set_reads(std::span<const PassRead> reads, double frame_weight);
     [[nodiscard]] double joint(std::u32string_view plate);
     [[nodiscard]] double clutter() const;
-    [[nodiscard]] double others(double listed);
+    // Everybody who is not listed; `listed` is what the listed plates come to. It need not be all once it is
+    // more than `enough`.
+    [[nodiscard]] double others(double listed, double enough = std::numeric_limits<double>::infinity());
     void grow(std::size_t place, double least);
     void meet(const End& begin, double joint);
     [[nodiscard]] std::span<ReadScorer::Row> rows(std::size_t place);

@@ -17,14 +17,24 @@ struct Score {
     double probability = 0;
 };
 
+// Which matches are worth telling.
+struct Floor {
+    double probability = 0;
+    bool but_exact = false;  // those without edits are, however improbable
+
+    [[nodiscard]] bool admits(const Match& match, double p) const noexcept {
+        return p >= probability || (but_exact && match.edits == 0);
+    }
+};
+
 // Scores the matches of reads, one read at a time; one for each thread, used again for each read.
 class MatchScorer {
   public:
     // Scores all matches of one read, which must be all that there are, and puts them and their scores in the
-    // order probability descending, edits, id; those below `min_probability` are left out. Entries on one
+    // order probability descending, edits, id; those that `floor` does not admit are left out. Entries on one
     // plate share its probability. Pattern entries: that the true plate is one that the pattern admits.
-    void score(const State& state, const ScoringTable& table, const ReadEvidence& read,
-               double min_probability, std::vector<Match>& matches, std::vector<Score>& scores);
+    void score(const State& state, const ScoringTable& table, const ReadEvidence& read, const Floor& floor,
+               std::vector<Match>& matches, std::vector<Score>& scores);
 
     // Puts the matches in the same order, which takes no background; false, and nothing is done, if one is of
     // a pattern.

@@ -101,7 +101,8 @@ def match(
             source = stack.enter_context(reads.open("rb"))
         shown = stack.enter_context(progress("reads"))
         for rows, chunk, errors in _chunks(source):
-            batch = matcher.match_batch(chunk, errors="report")
+            least = 0.0 if show_all else judge.least
+            batch = matcher.match_batch(chunk, errors="report", min_probability=least, keep_exact=True)
             errors += [ReadError(e.reason, row=rows[e.row or 0], field=e.field) for e in batch.errors]
             for error in sorted(errors, key=lambda e: e.row or 0):
                 if strict:
