@@ -34,6 +34,7 @@ _RATE = 200.0  # reads a second where it is the delay that counts
 _HITS_AT_RATE = 0.2
 _QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0)
 _PATIENCE = 30.0  # seconds
+_CAMERAS = 100_000  # so that each reads about once a second, as fast as the service may be
 
 Trial = Callable[["aiohttp.ClientSession", str, "WassSimulator"], Coroutine[Any, Any, Any]]
 
@@ -143,7 +144,7 @@ async def _with_service(place: Path, trial: Trial) -> Any:
 
 
 def _read(text: str, number: int) -> dict[str, str]:
-    return {"text": text, "camera_id": f"C-{number % 1000:04d}", "time": datetime.now(UTC).isoformat()}
+    return {"text": text, "camera_id": f"C-{number % _CAMERAS:05d}", "time": datetime.now(UTC).isoformat()}
 
 
 def _lines(texts: Sequence[str], first: int) -> bytes:
