@@ -10,5 +10,6 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     platewatch::register_pattern(m);
     platewatch::register_plate(m);
     platewatch::register_channel(m);
+    platewatch::register_match(m);
     platewatch::register_matcher(m);
 }

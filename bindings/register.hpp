@@ -9,6 +9,7 @@ namespace platewatch {
 void register_pattern(py::module_& m);
 void register_plate(py::module_& m);
 void register_channel(py::module_& m);
+void register_match(py::module_& m);
 void register_matcher(py::module_& m);
 
 }  // namespace platewatch

@@ -142,6 +142,15 @@ Population to_population(const py::dict& document) {
     return population;
 }
 
+template <class Ask>
+double log_of(const ScoringModel& model, const py::object& read, std::string_view engine,
+              std::string_view camera, const Ask& ask) {
+    const ReadEvidence evidence = to_evidence(read);
+    ReadScorer scorer;
+    scorer.set_read(model.table(engine, camera), evidence);
+    return std::log(ask(scorer));
+}
+
 constexpr const char* kKinds[] = {"right", "wrong", "deletion", "split", "merge", "insertion", "region loss"};
 
 using Event = py::typing::Tuple<py::str, py::int_, py::int_, py::int_, py::int_, py::float_>;
@@ -212,10 +221,8 @@ void register_channel(py::module_& m) {
             "log_likelihood",
             [](const ScoringModel& model, const py::object& read, const py::str& plate,
                std::string_view engine, std::string_view camera) {
-                const ReadEvidence evidence = to_evidence(read);
-                ReadScorer scorer;
-                scorer.set_read(model.table(engine, camera), evidence);
-                return std::log(scorer.likelihood(to_plate(plate)));
+                return log_of(model, read, engine, camera,
+                              [&](ReadScorer& scorer) { return scorer.likelihood(to_plate(plate)); });
             },
             py::arg("read"), py::arg("plate"), py::arg("engine") = "", py::arg("camera") = "",
             "log P(read | plate), with the evidence's likelihood ratios.")
@@ -223,10 +230,8 @@ void register_channel(py::module_& m) {
             "log_clutter",
             [](const ScoringModel& model, const py::object& read, std::string_view engine,
                std::string_view camera) {
-                const ReadEvidence evidence = to_evidence(read);
-                ReadScorer scorer;
-                scorer.set_read(model.table(engine, camera), evidence);
-                return std::log(scorer.clutter());
+                return log_of(model, read, engine, camera,
+                              [](ReadScorer& scorer) { return scorer.clutter(); });
             },
             py::arg("read"), py::arg("engine") = "", py::arg("camera") = "",
             "log of the part of the background that are reads of no plate.")
@@ -234,10 +239,8 @@ void register_channel(py::module_& m) {
             "log_background",
             [](const ScoringModel& model, const py::object& read, std::string_view engine,
                std::string_view camera) {
-                const ReadEvidence evidence = to_evidence(read);
-                ReadScorer scorer;
-                scorer.set_read(model.table(engine, camera), evidence);
-                return std::log(scorer.background());
+                return log_of(model, read, engine, camera,
+                              [](ReadScorer& scorer) { return scorer.background(); });
             },
             py::arg("read"), py::arg("engine") = "", py::arg("camera") = "",
             "log of the sum over all registered vehicles of P(read | its plate), and of reads of no plate.")

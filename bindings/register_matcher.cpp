@@ -9,9 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
-#include <limits>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <system_error>
@@ -19,7 +17,9 @@
 #include <vector>
 
 #include "columns.hpp"
+#include "entries.hpp"
 #include "evidence.hpp"
+#include "match.hpp"
 #include "platewatch/batch.hpp"
 #include "platewatch/kernel.hpp"
 #include "platewatch/live_index.hpp"
@@ -46,123 +46,6 @@ Time now() {
     return std::chrono::duration_cast<std::chrono::microseconds>(since).count();
 }
 
-template <class T>
-using Optional = py::typing::Optional<T>;
-
-// Scores the matches of one read: a Read or its text.
-class ObjectScorer {
-  public:
-    ObjectScorer(const State& state, const ScoringModel& model) : state_(&state), model_(&model) {}
-
-    // As MatchScorer::score. False if `chars` did not line up.
-    bool score(py::handle read, const Floor& floor, std::vector<Match>& matches, std::vector<Score>& scores) {
-        thread_local MatchScorer scorer;
-        thread_local ReadEvidence evidence;
-        const bool lined_up = evidence_of_object(read, evidence);
-        scorer.score(*state_, table_of(*model_, read), evidence, floor, matches, scores);
-        return lined_up;
-    }
-
-    // As MatchScorer::order.
-    bool order(py::handle read, std::vector<Match>& matches) {
-        thread_local MatchScorer scorer;
-        thread_local ReadEvidence evidence;
-        evidence_of_object(read, evidence);
-        return scorer.order(*state_, table_of(*model_, read), evidence, matches);
-    }
-
-  private:
-    const State* state_;
-    const ScoringModel* model_;
-};
-
-// A match's score takes longer than to find it, so it is worked out when it is first asked for, unless the
-// order needed it: that of plates goes by their likelihoods alone.
-struct PyMatch {
-    struct Context {
-        std::shared_ptr<const State> state;
-        std::shared_ptr<const ScoringModel> model;
-        py::object read;
-        std::vector<Match> matches;  // all of the read
-
-        // The scores once they are known. Threads that ask at once may each work them out: none waits for
-        // another with the GIL in its hands.
-        [[nodiscard]] Score score_of(std::uint32_t entry) const {
-            {
-                const std::scoped_lock lock(known_);
-                if (!scores_.empty()) return find(entry);
-            }
-            std::vector<Match> scored = matches;
-            std::vector<Score> scores;
-            ObjectScorer(*state, *model).score(read, {}, scored, scores);
-            const std::scoped_lock lock(known_);
-            scored_ = std::move(scored);
-            scores_ = std::move(scores);
-            return find(entry);
-        }
-
-      private:
-        [[nodiscard]] Score find(std::uint32_t entry) const {
-            const auto mine = std::ranges::find(scored_, entry, &Match::entry);
-            return scores_[static_cast<std::size_t>(mine - scored_.begin())];
-        }
-
-        mutable std::mutex known_;
-        mutable std::vector<Match> scored_;
-        mutable std::vector<Score> scores_;
-
-      public:
-        Context(std::shared_ptr<const State> s, std::shared_ptr<const ScoringModel> m, py::object r,
-                std::vector<Match> found)
-            : state(std::move(s)), model(std::move(m)), read(std::move(r)), matches(std::move(found)) {}
-    };
-
-    py::str entry_id, plate;
-    unsigned edits;
-    py::str category;
-    py::object priority;
-    std::optional<Score> known;
-    std::shared_ptr<const Context> context;
-    Match match;
-
-    PyMatch(const State& state, const Match& found)
-        : entry_id(to_str(state.id(found.entry))),
-          plate(to_str(state.plate(found.entry))),
-          edits(found.edits),
-          category(to_str(state.category(found.entry))),
-          priority(py::cast(state.priority(found.entry))),
-          match(found) {}
-
-    // NaN for what is not scored: what a search by pattern finds has no read.
-    [[nodiscard]] Score score() const {
-        constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-        if (known) return *known;
-        if (!context) return {kNone, kNone};
-        return context->score_of(match.entry);
-    }
-
-    [[nodiscard]] py::tuple fields() const {
-        // What is not scored is equal to what is not scored, other than NaN.
-        if (!known && !context) return py::make_tuple(entry_id, plate, edits, category, priority);
-        const Score own = score();
-        return py::make_tuple(entry_id, plate, edits, category, priority, own.log_likelihood,
-                              own.probability);
-    }
-};
-
-// The ids of a state as a Python sequence that makes each string when it is asked for.
-struct EntryIds {
-    std::shared_ptr<const State> state;
-
-    [[nodiscard]] py::str at(py::ssize_t i) const {
-        const auto size = static_cast<py::ssize_t>(state->numbers());
-        if (i < 0) i += size;
-        if (i < 0 || i >= size) throw py::index_error("no such entry");
-        return to_str(state->id(static_cast<std::uint32_t>(i)));
-    }
-};
-
-using Entries = py::typing::Iterable<py::object>;
 using Microseconds = py::typing::Callable<Optional<py::int_>(py::object)>;
 using MaxEdits = Optional<py::int_>;
 using Columns =
@@ -179,80 +62,6 @@ unsigned checked_edits(const MaxEdits& max_edits) {
         throw py::value_error("max_edits must be 0, 1, 2 or 3");
     return static_cast<unsigned>(value);
 }
-
-// Index entries from objects with the fields of platewatch.Entry.
-class EntryReader {
-  public:
-    // `microseconds` turns a datetime into microseconds since 1970 UTC.
-    explicit EntryReader(py::object microseconds) : microseconds_(std::move(microseconds)) {}
-
-    std::vector<IndexEntry> read(const Entries& objects) {
-        std::vector<IndexEntry> entries;
-        entries.reserve(py::len_hint(objects));
-        for (const py::handle object : objects) {
-            IndexEntry& entry = entries.emplace_back();
-            const std::size_t row = entries.size() - 1;
-            append_utf8(object.attr(id_), entry.id);
-            read_plate(object.attr(plate_), row, entry);
-            if (const py::object from = object.attr(valid_from_); !from.is_none()) {
-                entry.validity.from = microseconds_(from).cast<Time>();
-            }
-            if (const py::object until = object.attr(valid_until_); !until.is_none()) {
-                entry.validity.until = microseconds_(until).cast<Time>();
-            }
-            append_utf8(object.attr(category_), entry.category);
-            entry.weight = object.attr(weight_).cast<float>();
-            if (const py::object priority = object.attr(priority_); !priority.is_none()) {
-                // The smallest number stands for no priority.
-                constexpr py::ssize_t kMost = std::numeric_limits<std::int32_t>::max();
-                const auto value = py::cast<py::ssize_t>(priority);
-                entry.priority = static_cast<std::int32_t>(std::clamp(value, -kMost, kMost));
-            }
-        }
-        return entries;
-    }
-
-  private:
-    // By hand, as Python would keep a copy in each str.
-    static void append_utf8(const py::object& text, std::string& out) {
-        const TextView view = text_view(text.ptr());
-        if (!PyUnicode_Check(text.ptr())) throw py::type_error("ids and categories must be str");
-        with_code_points(view, [&](auto units) {
-            for (const char32_t c : units) {
-                if (c >= 0xD800 && c < 0xE000) throw py::value_error("not valid UTF-8");
-                platewatch::append_utf8(c, out);
-            }
-        });
-    }
-
-    static void read_plate(const py::object& plate, std::size_t row, IndexEntry& entry) {
-        const auto refuse = [&](std::string_view why) {
-            raise(make_error("EntryError", why, py::arg("row") = row, py::arg("field") = "plate",
-                             py::arg("value") = plate));
-        };
-        const std::optional<TextError> error = normalize_object(plate, TextKind::plate, entry.plate);
-        if (!error || !PyUnicode_Check(plate.ptr())) throw py::type_error("a plate must be str");
-        const TextView text = text_view(plate.ptr());
-        if (with_code_points(text, [](auto units) { return is_pattern(units); })) {
-            entry.plate.clear();
-            Pattern& pattern = entry.pattern.emplace();
-            const PatternError why =
-                with_code_points(text, [&](auto units) { return parse_pattern(units, pattern); });
-            if (why != PatternError::none) refuse(reason(why));
-        } else if (*error != TextError::none) {
-            refuse(reason(*error));
-        }
-    }
-
-    py::object microseconds_;
-    py::str id_ = intern("id"), plate_ = intern("plate"), category_ = intern("category"),
-            priority_ = intern("priority"), weight_ = intern("weight"), valid_from_ = intern("valid_from"),
-            valid_until_ = intern("valid_until");
-
-    static py::str intern(const char* name) {
-        return py::reinterpret_steal<py::str>(PyUnicode_InternFromString(name));
-    }
-};
 
 // Errors of files, as Python expects them.
 template <class Work>
@@ -604,42 +413,6 @@ void register_matcher(py::module_& m) {
         R"(The kernel in use, and those that this machine can run, slowest first.
 
 PLATEWATCH_KERNEL forces one; ValueError if this machine cannot run it.)");
-
-    py::class_<PyMatch>(m, "Match", "A wanted entry that lies within the allowed edits of a read.")
-        .def_readonly("entry_id", &PyMatch::entry_id, "The entry's id.")
-        .def_readonly("plate", &PyMatch::plate, "The entry's canonical plate or pattern.")
-        .def_readonly("edits", &PyMatch::edits, "Levenshtein distance between read and entry, 0 to 3.")
-        .def_property_readonly(
-            "log_likelihood", [](const PyMatch& a) { return a.score().log_likelihood; },
-            "log P(read | the entry's plate), natural; NaN for what a search by pattern found.")
-        .def_property_readonly(
-            "probability", [](const PyMatch& a) { return a.score().probability; },
-            "How probable it is that the vehicle has the entry's plate; of a pattern, that its plate is one "
-            "that the pattern admits. NaN for what a search by pattern found.")
-        .def_readonly("category", &PyMatch::category, "The entry's category; \"\" if it has none.")
-        .def_property_readonly(
-            "priority", [](const PyMatch& a) -> Optional<py::int_> { return a.priority; },
-            "The entry's priority; None if it has none.")
-        .def("__eq__",
-             [](const PyMatch& a, const py::object& other) {
-                 return py::isinstance<PyMatch>(other) &&
-                        a.fields().equal(other.cast<const PyMatch&>().fields());
-             })
-        .def("__hash__", [](const PyMatch& a) { return py::hash(a.fields()); })
-        .def("__repr__", [](const PyMatch& a) {
-            return py::str("Match(entry_id={!r}, plate={!r}, edits={}, probability={:.4f})")
-                .format(a.entry_id, a.plate, a.edits, a.score().probability);
-        });
-
-    py::class_<EntryIds>(
-        m, "EntryIds",
-        "The entries' ids by number. The numbers follow the order of the ids, but for entries that "
-        "were added to a matcher later; entries taken out may still have one.")
-        .def("__len__", [](const EntryIds& ids) { return ids.state->numbers(); })
-        .def("__getitem__", &EntryIds::at, py::arg("entry"))
-        .def("__iter__", [](const py::object& ids) -> py::typing::Iterator<py::str> {
-            return py::reinterpret_steal<py::iterator>(PySeqIter_New(ids.ptr()));
-        });
 
     py::class_<Matcher> matcher(m, "Matcher", "The index of platewatch.Matcher.");
     add_match_method(matcher);
