@@ -56,6 +56,29 @@ TEST(ReadScorer, BackgroundIsTheSumOverEveryPlate) {
     }
 }
 
+// What is left of a region mark looks like a digit in front, and the mark was not lost whole.
+TEST(ReadScorer, BackgroundHasPlatesWhoseMarkWasReadAsADigit) {
+    Population population = small_population();
+    population.generic = {};
+    population.clutter = 1e-9;
+    population.classes.erase(population.classes.begin(), population.classes.begin() + 2);
+    const ScoringTable table = scoring(population);
+    const auto plates = all_plates(population);
+    ReadScorer scorer;
+    int marked = 0;
+    for (const std::u32string& of : plates) {
+        if (!of.starts_with(U"서울")) continue;
+        const ReadEvidence read = plain(U"0" + of.substr(2));
+        scorer.set_read(table, read);
+        double sum = 0;
+        for (const std::u32string& plate : plates)
+            sum += registered(population, plate) * likelihood(ReadView(table.table(), read), plate);
+        EXPECT_NEAR(scorer.background(), sum, 0.02 * sum) << to_utf8(of);
+        ++marked;
+    }
+    EXPECT_EQ(marked, 18);
+}
+
 TEST(ReadScorer, FittingIsTheSumOverWhatAPatternAdmits) {
     SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
     Random random(seed());
