@@ -18,7 +18,7 @@ from platewatch.matcher import MatchBatch
 
 _LEAST_SHARE: Final = 0.01
 """A match that alone has less than this share of what makes it a hit is taken to be none with the other reads of its
-pass either: of 1,136 real passes above 0.02 together, every one had a read above 0.04 of that alone."""
+pass either: where real passes are probable together, one of their reads is so alone to a far larger share."""
 
 Grade: TypeAlias = Literal["notify", "check"]
 """Of a hit. *notify*: a patrol may be sent; *check*: a person should look first."""
