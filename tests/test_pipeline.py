@@ -141,6 +141,19 @@ def run(place: Path, policy: Policy, body: Callable[[Running], Coroutine[None, N
     asyncio.run(running())
 
 
+def test_a_read_that_the_others_of_its_pass_speak_against_is_no_hit(tmp_path: Path) -> None:
+    """Two frames that read what is somebody else's plate: alone, each would be worth a look."""
+    together = matcher().match_pass([NEIGHBOUR, NEIGHBOUR])[0].probability
+    alone = probability(NEIGHBOUR)
+    assert together < 0.9 * alone
+
+    async def body(it: Running) -> None:
+        assert await it.hits(seen(NEIGHBOUR, pass_id="1"), seen(NEIGHBOUR, 1, pass_id="1")) == 0
+        assert await it.hits(seen(NEIGHBOUR, pass_id="2")) == 2
+
+    run(tmp_path, Policy(notify=1, check=(together + alone) / 2), body)
+
+
 def test_two_weak_reads_of_one_vehicle_make_a_hit(tmp_path: Path) -> None:
     assert TOGETHER > 1.5 * ALONE
 
