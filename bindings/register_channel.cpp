@@ -48,6 +48,7 @@ void for_each_array(ChannelRates& rates, const Visit& visit) {
     visit("right", rates.right.data(), Shape{kLevels, columns});
     visit("wrong", rates.wrong.data(), Shape{kLevels, columns});
     visit("confusion", rates.confusion.data(), Shape{columns, columns});
+    visit("likeness", rates.likeness.data(), Shape{ChannelRates::kLikenesses});
     visit("inserted", rates.inserted.data(), Shape{columns});
     visit("split_first", rates.split_first.data(), Shape{kClasses, columns});
     visit("split_second", rates.split_second.data(), Shape{kClasses, columns});
@@ -60,6 +61,7 @@ void for_each_array(ChannelRates& rates, const Visit& visit) {
     visit("ratio_lost", &rates.ratio_lost[0][0],
           Shape{kClasses, static_cast<py::ssize_t>(ChannelRates::kRanks)});
     visit("alternative", rates.alternative.data(), Shape{columns, columns});
+    visit("syllable_listed", rates.syllable_listed.data(), Shape{columns});
 }
 
 // What only counts have.
@@ -163,8 +165,9 @@ void register_channel(py::module_& m) {
                              "What is known of one recogniser; platewatch.channel fits it.")
         .def(py::init([](const py::str& symbols, std::vector<double> bin_edges, const py::dict& rates) {
                  const std::u32string known = to_u32(symbols);
-                 return ChannelTable({known.begin(), known.end()}, bin_edges,
-                                     to_rates(rates, known.size() + kSymbolClasses, bin_edges.size() + 2));
+                 return ChannelTable(
+                     {known.begin(), known.end()}, bin_edges,
+                     to_rates(rates, known.size() + kSymbolClasses, ChannelTable::bins(bin_edges.size())));
              }),
              py::arg("symbols"), py::arg("bin_edges"), py::arg("rates"),
              "symbols: known ones, ascending. ValueError if shapes do not agree or a rate is out of range.")

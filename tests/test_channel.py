@@ -107,6 +107,20 @@ def test_doubt_and_alternatives_speak_for_another_plate(model: pw.ChannelModel) 
     assert sure < doubtful < alternative
 
 
+def test_a_syllable_listed_for_the_next_character_speaks_for_the_one_before(model: pw.ChannelModel) -> None:
+    def read(at_9: str) -> pw.Read:
+        """As 4 in place of the syllable, and something among the alternatives of the 9 behind it."""
+        chars = [character(c, 0.97) for c in "12349876"]
+        chars[3:5] = character("4", 0.8), character("9", 0.95, (at_9, 0.02))
+        return pw.Read(text="12349876", chars=tuple(chars), engine="tesseract-hangul")
+
+    def gain(plate: str) -> float:
+        return model.scoring.log_likelihood(read("나"), plate) - model.scoring.log_likelihood(read("8"), plate)
+
+    assert gain("123나9876") > 1
+    assert gain("123나9876") > gain("123너9876") + 1
+
+
 def test_chars_that_do_not_line_up_are_ignored() -> None:
     read = pw.Read(text="12가3456", chars=(character("1", 0.9), character("2", 0.9)))
     assert _core.read_evidence(read) == [(c, None, None) for c in "12가3456"]
@@ -208,12 +222,12 @@ def changed(path: Path, model: pw.ChannelModel, change: Callable[[dict[str, Any]
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", '{"format": 1}', '{"format": "platewatch channel model 9"}', b"\xff\xfe{"]
+    "text", ["", "{", "[]", "null", '{"format": 1}', '{"format": "platewatch channel model 1"}', b"\xff\xfe{"]
 )
 def test_other_files_are_refused(tmp_path: Path, text: str | bytes) -> None:
     path = tmp_path / "bad.json"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(pw.ModelError, match="is not a platewatch channel model 1"):
+    with pytest.raises(pw.ModelError, match="is not a platewatch channel model 2"):
         pw.ChannelModel.load(path)
     with pytest.raises(FileNotFoundError):
         pw.ChannelModel.load(tmp_path / "nowhere.json")

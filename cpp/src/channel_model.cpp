@@ -138,6 +138,10 @@ void add_event(const KnownPlate& plate, const ReadView& read, std::size_t level,
             } else {
                 counts.wrong[level * columns + column] += weight;
                 counts.confusion[column * columns + read[arc.j].column] += weight;
+                if (plate.symbol_class(arc.i) == SymbolClass::syllable &&
+                    read.table().is_of_rare_syllables(read[arc.j].column)) {
+                    counts.likeness[likeness_of(plate[arc.i], read[arc.j].c)] += weight;
+                }
                 count_wrong(arc.j, weight);
             }
     }
@@ -154,9 +158,29 @@ SymbolClass class_of(char32_t c) noexcept {
 std::size_t rank_of(const Evidence& evidence, std::size_t alternative) noexcept {
     // Beside the character's own, as recognisers do not agree on a scale.
     const float share = evidence.alternatives[alternative].p / std::max(evidence.p, 0.01F);
-    constexpr std::array<float, ChannelRates::kRanks - 2> kShares = {0.3F, 0.1F, 0.03F, 0.01F};
+    constexpr std::array<float, ChannelRates::kListedRanks - 1> kShares = {0.3F, 0.1F, 0.03F, 0.01F};
     return static_cast<std::size_t>(
         std::ranges::find_if(kShares, [&](float least) { return share > least; }) - kShares.begin());
+}
+
+std::size_t likeness_of(char32_t a, char32_t b) noexcept {
+    constexpr char32_t kFirst = 0xAC00, kFinals = 28, kVowels = 21;
+    a -= kFirst;
+    b -= kFirst;
+    return (a / (kVowels * kFinals) == b / (kVowels * kFinals) ? 1U : 0U) |
+           (a / kFinals % kVowels == b / kFinals % kVowels ? 2U : 0U) |
+           (a % kFinals == b % kFinals ? 4U : 0U);
+}
+
+bool suggests_syllable(const Evidence& evidence) noexcept {
+    constexpr std::size_t kLikelyRanks = 3;
+    for (std::size_t i = 0; i < evidence.alternative_count; ++i) {
+        if (class_of(evidence.alternatives[i].symbol) == SymbolClass::syllable &&
+            rank_of(evidence, i) < kLikelyRanks) {
+            return true;
+        }
+    }
+    return false;
 }
 
 double class_size(SymbolClass c) noexcept {
@@ -176,7 +200,8 @@ ChannelRates::ChannelRates(std::size_t columns, std::size_t bins)
       ratio_wrong(kLevels * bins),
       ratio_inserted(kLevels * bins),
       ratio_merged(kLevels * bins),
-      alternative(columns * columns) {}
+      alternative(columns * columns),
+      syllable_listed(columns) {}
 
 ChannelTable::ChannelTable(std::vector<char32_t> symbols, std::vector<double> bin_edges, ChannelRates rates)
     : symbols_(std::move(symbols)), bin_edges_(std::move(bin_edges)), rates_(std::move(rates)) {
@@ -200,10 +225,13 @@ ChannelTable::ChannelTable(std::vector<char32_t> symbols, std::vector<double> bi
     check(rates_.ratio_wrong, shape.ratio_wrong);
     check(rates_.ratio_inserted, shape.ratio_inserted);
     check(rates_.ratio_merged, shape.ratio_merged);
+    check(rates_.syllable_listed, shape.syllable_listed);
     if (!std::ranges::is_sorted(symbols_) || std::ranges::adjacent_find(symbols_) != symbols_.end() ||
         !std::ranges::is_sorted(bin_edges_)) {
         throw std::invalid_argument("symbols and bin edges of a channel model must ascend");
     }
+    rare_syllables_.resize(columns());
+    rare_syllables_[symbols_.size() + static_cast<std::size_t>(SymbolClass::syllable)] = true;
     plane_.resize(kPlane);
     for (char32_t c = 0; c < kPlane; ++c)
         plane_[c] = static_cast<std::uint8_t>(symbols_.size() + static_cast<std::size_t>(class_of(c)));
@@ -248,27 +276,32 @@ ChannelTable ChannelTable::with_symbols(std::span<const char32_t> more) const {
     reorder(rates.split_first, kSymbolClasses, same, true);
     reorder(rates.split_second, kSymbolClasses, same, true);
     reorder(rates.alternative, columns, moved, false);
-    return ChannelTable(std::move(symbols), bin_edges_, std::move(rates));
+    reorder(rates.syllable_listed, 1, same, false);
+    ChannelTable table(std::move(symbols), bin_edges_, std::move(rates));
+    for (std::size_t i = 0; i < columns; ++i) table.rare_syllables_[i] = rare_syllables_[from[i]];
+    return table;
 }
 
 double ChannelTable::column_size(std::size_t column) const noexcept {
     return column < symbols_.size() ? 1.0 : class_size(static_cast<SymbolClass>(column - symbols_.size()));
 }
 
-std::size_t ChannelTable::bin(float p) const noexcept {
-    if (!(p >= 0)) return bins() - 1;
-    return static_cast<std::size_t>(std::ranges::upper_bound(bin_edges_, double{p}) - bin_edges_.begin());
+std::size_t ChannelTable::bin(const Evidence& evidence) const noexcept {
+    if (!(evidence.p >= 0)) return bins() - 1;
+    return static_cast<std::size_t>(class_of(evidence.c)) * (bin_edges_.size() + 1) +
+           static_cast<std::size_t>(std::ranges::upper_bound(bin_edges_, double{evidence.p}) -
+                                    bin_edges_.begin());
 }
 
 ReadView::ReadView(const ChannelTable& table, const ReadEvidence& read) : table_(&table), read_(&read) {
     const ChannelRates& rates = table.rates();
     characters_.reserve(read.size());
     for (const Evidence& evidence : read.view()) {
-        const std::size_t column = table.column(evidence.c), bin = table.bin(evidence.p);
+        const std::size_t column = table.column(evidence.c), bin = table.bin(evidence);
         const double share = 1 / table.column_size(column);
         Character character{
             evidence.c, static_cast<std::uint32_t>(column), static_cast<std::uint32_t>(bin), {}, {}, {}, {},
-            share};
+            share,      suggests_syllable(evidence)};
         for (std::size_t l = 0; l < ChannelRates::kLevels; ++l) {
             const std::size_t at = l * table.bins() + bin;
             character.right[l] = rates.ratio_right[at];
@@ -285,7 +318,15 @@ std::size_t ReadView::rank(std::size_t j, char32_t symbol) const noexcept {
     for (std::size_t i = 0; i < evidence.alternative_count; ++i) {
         if (evidence.alternatives[i].symbol == symbol) return rank_of(evidence, i);
     }
-    return ChannelRates::kRanks - 1;
+    const SymbolClass of = class_of(symbol);
+    for (std::size_t k = 0; of != SymbolClass::digit && k < ChannelRates::kEchoes && j + k + 1 < size();
+         ++k) {
+        for (std::size_t i = 0; i < (*read_)[j + k + 1].alternative_count; ++i) {
+            if ((*read_)[j + k + 1].alternatives[i].symbol == symbol) return ChannelRates::kListedRanks + k;
+        }
+    }
+    return of == SymbolClass::syllable && characters_[j].suggests_syllable ? ChannelRates::kOtherSyllable
+                                                                           : ChannelRates::kAbsent;
 }
 
 double ReadView::as_right(std::size_t j, std::size_t level, std::size_t column) const noexcept {
@@ -295,9 +336,12 @@ double ReadView::as_right(std::size_t j, std::size_t level, std::size_t column) 
 double ReadView::confused(std::size_t j, std::size_t level, char32_t symbol,
                           std::size_t column) const noexcept {
     const Character& character = characters_[j];
-    const auto& ranks = table_->rates().ratio_rank[static_cast<std::size_t>(class_of(symbol))];
-    return table_->rates().confusion[column * table_->columns() + character.column] * character.share *
-           character.wrong[level] * ratio(j, symbol, column, ranks);
+    const ChannelRates& rates = table_->rates();
+    double p = rates.confusion[column * table_->columns() + character.column] * character.share;
+    if (class_of(symbol) == SymbolClass::syllable && table_->is_of_rare_syllables(character.column))
+        p *= rates.likeness[likeness_of(symbol, character.c)];
+    return p * character.wrong[level] *
+           ratio(j, symbol, column, rates.ratio_rank[static_cast<std::size_t>(class_of(symbol))]);
 }
 
 double ReadView::lost(std::size_t j, char32_t symbol, std::size_t column) const noexcept {
@@ -310,8 +354,15 @@ double ReadView::ratio(std::size_t j, char32_t symbol, std::size_t column,
                        const std::array<double, ChannelRates::kRanks>& ranks) const noexcept {
     if (!(*read_)[j].has_alternatives) return 1;
     const std::size_t r = rank(j, symbol);
-    const double often = table_->rates().alternative[characters_[j].column * table_->columns() + column];
-    return ranks[r] / (r + 1 == ChannelRates::kRanks ? 1 - often : often);
+    const ChannelRates& rates = table_->rates();
+    const auto often = [&](std::size_t character) {
+        return rates.alternative[characters_[character].column * table_->columns() + column];
+    };
+    if (r < ChannelRates::kListedRanks) return ranks[r] / often(j);
+    if (r < ChannelRates::kOtherSyllable) return ranks[r] / often(j + 1 + r - ChannelRates::kListedRanks);
+    if (class_of(symbol) != SymbolClass::syllable) return ranks[r] / (1 - often(j));
+    const double other = rates.syllable_listed[characters_[j].column];
+    return ranks[r] / ((1 - often(j)) * (r == ChannelRates::kOtherSyllable ? other : 1 - other));
 }
 
 double ReadView::as_wrong(std::size_t j, std::size_t level, char32_t symbol,

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <stdexcept>
 #include <utility>
 
 #include "channel_recursion.hpp"
@@ -28,113 +27,6 @@ constexpr std::size_t kLongestWithoutWord = 7;
 constexpr std::size_t kEmissions = 2 * kMaxSymbols + 2 + 256;
 
 }  // namespace
-
-PopulationTrie::PopulationTrie(const Population& population) : population_(population) {
-    for (const VehicleClass& vehicles : population.classes) {
-        if (vehicles.positions.empty() || vehicles.positions.size() + 2 > kMaxSymbols)
-            throw std::invalid_argument("a class of vehicles has 1 to 14 positions");
-        const bool has_word = !vehicles.words.empty();
-        std::uint32_t at = kEnd;
-        for (std::size_t i = vehicles.positions.size(); i-- > 0;)
-            at = add({.parent = at, .first = i == 0 && !has_word}, vehicles.positions[i]);
-        if (has_word) {
-            add_words(at, vehicles);
-        } else {
-            nodes_[at].starts += vehicles.vehicles;
-        }
-    }
-    add_generic();
-    std::vector<char32_t> symbols;
-    for (const Set& set : sets_) {
-        for (const auto& [symbol, share] : set.symbols) symbols.push_back(symbol);
-    }
-    alphabet_ = Alphabet(std::move(symbols));
-    children_.resize(nodes_.size());
-    for (std::uint32_t node = 0; node < nodes_.size(); ++node)
-        (nodes_[node].parent == kEnd ? roots_ : children_[nodes_[node].parent]).push_back(node);
-    weigh_fronts();
-}
-
-void PopulationTrie::weigh_fronts() {
-    struct Fronts {
-        double vehicles = 0, plates = 0;
-    };
-    std::vector<Fronts> fronts(nodes_.size());
-    for (std::size_t number = nodes_.size(); number-- > 0;) {
-        Node& node = nodes_[number];
-        Fronts& own = fronts[number];
-        if (node.first) own = {node.starts, 1};
-        node.front = own.vehicles / own.plates;
-        if (node.parent == kEnd) continue;
-        const Set& set = sets_[node.set];
-        fronts[node.parent].vehicles += set.weight * own.vehicles;
-        fronts[node.parent].plates += static_cast<double>(set.symbols.size()) * own.plates;
-    }
-}
-
-// Words that end alike share the node of their second symbol, and that of the symbols in front of it.
-void PopulationTrie::add_words(std::uint32_t rest, const VehicleClass& vehicles) {
-    std::map<char32_t, std::u32string> fronts;  // by the second symbol
-    for (const std::u32string& word : vehicles.words) {
-        if (word.size() != 2) throw std::invalid_argument("a word in front of a plate has two symbols");
-        fronts[word[1]] += word[0];
-    }
-    const double share = vehicles.vehicles / static_cast<double>(vehicles.words.size());
-    for (const auto& [second, firsts] : fronts) {
-        const bool kept = !vehicles.words_may_be_lost;
-        const std::uint32_t behind =
-            add({.parent = rest, .from_start = 1, .kept_word = kept}, {{second, 1.0}});
-        VehicleClass::Position position;
-        for (const char32_t first : firsts)
-            position.emplace_back(first, 1 / static_cast<double>(firsts.size()));
-        const std::uint32_t front =
-            add({.parent = behind, .from_start = 0, .first = true, .may_be_lost = !kept, .kept_word = kept},
-                position);
-        const double starts = share * static_cast<double>(firsts.size());
-        nodes_[front].starts += starts;
-        if (!kept) nodes_[rest].starts_behind_word += starts;
-    }
-}
-
-void PopulationTrie::add_generic() {
-    const Population::Generic& generic = population_.generic;
-    if (generic.density <= 0 || generic.least > generic.most || generic.symbols.empty()) return;
-    if (generic.most > kMaxSymbols) throw std::invalid_argument("a plate has at most 16 symbols");
-    // The density is that of one plate, so each symbol counts whole.
-    VehicleClass::Position any;
-    for (const char32_t symbol : generic.symbols) any.emplace_back(symbol, 1.0);
-    std::uint32_t at = kEnd;
-    for (std::size_t length = 1; length <= generic.most; ++length) {
-        if (length >= std::max<std::size_t>(generic.least, 1)) {
-            const std::uint32_t first = add({.parent = at, .first = true, .generic = true}, any);
-            nodes_[first].starts += generic.density;
-        }
-        if (length < generic.most) at = add({.parent = at, .generic = true}, any);
-    }
-}
-
-// The node like this one with such a set.
-std::uint32_t PopulationTrie::add(Node node, const VehicleClass::Position& position) {
-    if (position.empty()) throw std::invalid_argument("a position admits no symbol");
-    auto set = std::ranges::find(sets_, position, &Set::symbols);
-    if (set == sets_.end()) {
-        double weight = 0;
-        for (const auto& [symbol, share] : position) weight += share;
-        sets_.push_back({position, class_of(position.front().first), weight});
-        set = std::prev(sets_.end());
-    }
-    node.set = static_cast<std::uint32_t>(set - sets_.begin());
-    node.depth = node.parent == kEnd ? 1 : nodes_[node.parent].depth + 1;
-    const auto same = [&](const Node& other) {
-        return other.parent == node.parent && other.set == node.set && other.first == node.first &&
-               other.from_start == node.from_start && other.may_be_lost == node.may_be_lost &&
-               other.generic == node.generic && other.kept_word == node.kept_word;
-    };
-    const auto found = std::ranges::find_if(nodes_, same);
-    if (found != nodes_.end()) return static_cast<std::uint32_t>(found - nodes_.begin());
-    nodes_.push_back(node);
-    return static_cast<std::uint32_t>(nodes_.size() - 1);
-}
 
 ScoringTable::ScoringTable(const ChannelTable& table, std::shared_ptr<const PopulationTrie> population)
     : table_(table.with_symbols(population->alphabet().symbols())),
@@ -170,8 +62,8 @@ ScoringTable::ScoringTable(const ChannelTable& table, std::shared_ptr<const Popu
     }
     for (std::size_t c = 0; c < columns_; ++c) inserted_.push_back(rates.inserted[c] / table_.column_size(c));
     for (auto& values : confused_) values.resize(columns_ * columns_);
-    for (auto* values : {&as_alternative_, &lost_, &lost_as_alternative_})
-        values->resize(columns_ * columns_);
+    for (auto& values : lost_) values.resize(columns_ * columns_);
+    seldom_.resize(columns_ * columns_);
     const auto class_of_column = [&](std::size_t s) {
         return s < table_.symbols().size() ? class_of(table_.symbols()[s])
                                            : static_cast<SymbolClass>(s - table_.symbols().size());
@@ -181,13 +73,24 @@ ScoringTable::ScoringTable(const ChannelTable& table, std::shared_ptr<const Popu
         for (std::size_t s = 0; s < columns_; ++s) {
             const double usual = rates.confusion[s * columns_ + c] * share;
             const double often = rates.alternative[at(c, s)];
-            const auto& ranks = rates.ratio_rank[static_cast<std::size_t>(class_of_column(s))];
-            confused_[0][at(c, s)] = usual;
-            confused_[1][at(c, s)] = usual * ranks[ChannelRates::kRanks - 1] / (1 - often);
-            as_alternative_[at(c, s)] = usual / often;
-            const auto& lost = rates.ratio_lost[static_cast<std::size_t>(class_of_column(s))];
-            lost_[at(c, s)] = lost[ChannelRates::kRanks - 1] / (1 - often);
-            lost_as_alternative_[at(c, s)] = 1 / often;
+            const SymbolClass of = class_of_column(s);
+            const auto& confused = rates.ratio_rank[static_cast<std::size_t>(of)];
+            const auto& lost = rates.ratio_lost[static_cast<std::size_t>(of)];
+            const auto set = [&](Listing listing, std::size_t rank, double expected) {
+                confused_[listing][at(c, s)] = usual * confused[rank] / expected;
+                lost_[listing][at(c, s)] = lost[rank] / expected;
+            };
+            confused_[unlisted][at(c, s)] = usual;
+            lost_[unlisted][at(c, s)] = 1;
+            seldom_[at(c, s)] = 1 / often;
+            if (of == SymbolClass::syllable) {
+                const double other = rates.syllable_listed[c];
+                set(listed, ChannelRates::kAbsent, (1 - often) * (1 - other));
+                set(suggesting_syllable, ChannelRates::kOtherSyllable, (1 - often) * other);
+            } else {
+                set(listed, ChannelRates::kAbsent, 1 - often);
+                set(suggesting_syllable, ChannelRates::kAbsent, 1 - often);
+            }
         }
     }
     const auto sets = population_->sets();
@@ -200,17 +103,17 @@ ScoringTable::ScoringTable(const ChannelTable& table, std::shared_ptr<const Popu
             for (std::size_t c = 0; c < columns_; ++c) {
                 SetSums& sums = sums_[c * sets_ + set];
                 const bool own = c == s && c < table_.symbols().size();
-                sums.lost[0] += share;
-                sums.lost[1] += share * (own ? 1 : lost_[at(c, s)]);
+                for (std::size_t listing = 0; listing < kListings; ++listing)
+                    sums.lost[listing] += share * (own ? 1 : lost_[listing][at(c, s)]);
                 if (own) {
                     sums.own += share;
                     sums.right += share * right_[s];
                     continue;
                 }
-                for (std::size_t listed = 0; listed < 2; ++listed) {
-                    const double confused = share * confused_[listed][at(c, s)];
-                    sums.confused[listed] += confused;
-                    sums.wrong[listed] += confused * wrong_[s];
+                for (std::size_t listing = 0; listing < kListings; ++listing) {
+                    const double confused = share * confused_[listing][at(c, s)];
+                    sums.confused[listing] += confused;
+                    sums.wrong[listing] += confused * wrong_[s];
                 }
             }
         }
@@ -291,7 +194,7 @@ auto ReadScorer::as_other(const Character& character, std::size_t symbol) const 
             return {character.alternative_confused[k], character.alternative_lost[k]};
     }
     const std::size_t at = table_->at(character.column, symbol);
-    return {table_->confused_[character.listed][at], character.listed == 0 ? 1 : table_->lost_[at]};
+    return {table_->confused_[character.listing][at], table_->lost_[character.listing][at]};
 }
 
 void ReadScorer::set_read(const ScoringTable& table, const ReadEvidence& read) noexcept {
@@ -306,11 +209,10 @@ void ReadScorer::set_read(const ScoringTable& table, const ReadEvidence& read) n
     has_letter_ = begins_with_word_ = false;
     bool from_behind_word = false;
     const ChannelTable& channel = table.table_;
-    const ChannelRates& rates = channel.rates();
     for (std::size_t j = 0; j < size_; ++j) {
         const Evidence& evidence = read[j];
         Character& character = characters_[j];
-        const std::size_t bin = channel.bin(evidence.p);
+        const std::size_t bin = channel.bin(evidence);
         character.column = static_cast<std::uint32_t>(channel.column(evidence.c));
         character.right = table.ratio_right_[bin];
         character.wrong = table.ratio_wrong_[bin];
@@ -322,23 +224,47 @@ void ReadScorer::set_read(const ScoringTable& table, const ReadEvidence& read) n
         begins_with_word_ =
             begins_with_word_ || (j < kMostInFront + 2 && class_of(evidence.c) != SymbolClass::digit);
         has_letter_ = has_letter_ || class_of(evidence.c) == SymbolClass::letter;
-        character.listed = evidence.has_alternatives ? 1 : 0;
+        character.listing = !evidence.has_alternatives    ? ScoringTable::unlisted
+                            : suggests_syllable(evidence) ? ScoringTable::suggesting_syllable
+                                                          : ScoringTable::listed;
+        character.is_rare_syllable = channel.is_of_rare_syllables(character.column);
         character.alternatives = 0;
-        for (std::size_t k = 0; k < evidence.alternative_count; ++k) {
-            const char32_t symbol = evidence.alternatives[k].symbol;
-            const std::size_t s = channel.column(symbol);
-            if (s >= channel.symbols().size()) continue;  // shares its column with others, which are absent
-            const auto c = static_cast<std::size_t>(class_of(symbol));
-            const std::size_t rank = rank_of(evidence, k), at = table.at(character.column, s);
-            character.alternative[character.alternatives] = static_cast<std::uint8_t>(s);
-            character.alternative_lost[character.alternatives] =
-                table.lost_as_alternative_[at] * rates.ratio_lost[c][rank];
-            character.alternative_confused[character.alternatives++] =
-                table.as_alternative_[at] * rates.ratio_rank[c][rank];
-        }
+        if (!evidence.has_alternatives) continue;
+        for (std::size_t echo = 0; echo <= ChannelRates::kEchoes && j + echo < size_; ++echo)
+            add_alternatives(character, j, echo);
     }
     word_is_lost_ = size_ > 0 && class_of(read[0].c) == SymbolClass::digit &&
                     (size_ <= kLongestWithoutWord || (size_ == kLongestWithoutWord + 1 && !from_behind_word));
+}
+
+// Of character j, those that the character `echo` behind it lists: see ReadView::rank.
+void ReadScorer::add_alternatives(Character& character, std::size_t j, std::size_t echo) const noexcept {
+    const ChannelTable& channel = table_->table_;
+    const ChannelRates& rates = channel.rates();
+    const Evidence& there = (*read_)[j + echo];
+    const std::size_t column = channel.column(there.c);
+    for (std::size_t k = 0; k < there.alternative_count; ++k) {
+        const char32_t symbol = there.alternatives[k].symbol;
+        const SymbolClass of = class_of(symbol);
+        if (echo > 0 && of == SymbolClass::digit) continue;
+        const std::size_t s = channel.column(symbol);
+        if (s >= channel.symbols().size()) continue;  // shares its column with others, which are absent
+        const auto end = character.alternative.begin() + character.alternatives;
+        if (std::find(character.alternative.begin(), end, s) != end) continue;
+        const std::size_t rank = echo == 0 ? rank_of(there, k) : ChannelRates::kListedRanks + echo - 1;
+        const auto c = static_cast<std::size_t>(of);
+        const double seldom = table_->seldom_[table_->at(column, s)];
+        const double confused = table_->confused_[ScoringTable::unlisted][table_->at(character.column, s)];
+        character.alternative[character.alternatives] = static_cast<std::uint8_t>(s);
+        character.alternative_lost[character.alternatives] = seldom * rates.ratio_lost[c][rank];
+        character.alternative_confused[character.alternatives++] =
+            confused * seldom * rates.ratio_rank[c][rank];
+    }
+}
+
+double ReadScorer::likeness(std::size_t j, char32_t symbol) const noexcept {
+    if (class_of(symbol) != SymbolClass::syllable) return 1;
+    return table_->table_.rates().likeness[likeness_of(symbol, (*read_)[j].c)];
 }
 
 void ReadScorer::emit(std::size_t column, char32_t symbol, std::size_t begin, std::size_t end,
@@ -352,7 +278,8 @@ void ReadScorer::emit(std::size_t column, char32_t symbol, std::size_t begin, st
             out.confused[j] = Levels{0, 0};
             out.lost[j] = 1;
         } else {
-            const AsOther as = as_other(character, column);
+            AsOther as = as_other(character, column);
+            if (character.is_rare_syllable) as.confused *= likeness(j, symbol);
             out.confused[j] = as.confused * character.wrong;
             out.lost[j] = as.lost;
             out.own[j] = Levels{0, 0};
@@ -382,17 +309,29 @@ void ReadScorer::emit(std::size_t set, std::size_t end, Emission& out) const noe
     for (std::size_t j = 0; j < end; ++j) {
         const Character& character = characters_[j];
         const auto& sums = table_->sums_[character.column * sets + set];
-        double confused = sums.confused[character.listed], lost = sums.lost[character.listed];
-        Levels wrong = sums.wrong[character.listed];
+        double confused = sums.confused[character.listing], lost = sums.lost[character.listing];
+        Levels wrong = sums.wrong[character.listing];
         for (std::size_t k = 0; k < character.alternatives; ++k) {
             const std::size_t s = character.alternative[k];
             const double share = table_->shares_[s * sets + set];
             if (share == 0) continue;
             const std::size_t at = table_->at(character.column, s);
-            const double more = share * (character.alternative_confused[k] - table_->confused_[1][at]);
+            const double more =
+                share * (character.alternative_confused[k] - table_->confused_[character.listing][at]);
             confused += more;
-            lost += share * (character.alternative_lost[k] - table_->lost_[at]);
+            lost += share * (character.alternative_lost[k] - table_->lost_[character.listing][at]);
             wrong += more * table_->wrong_[s];
+        }
+        if (character.is_rare_syllable) {  // no sums are kept
+            confused = 0;
+            wrong = Levels{0, 0};
+            for (const auto& [symbol, share] : table_->population_->sets()[set].symbols) {
+                if (symbol == (*read_)[j].c) continue;
+                const std::size_t s = table_->table_.column(symbol);
+                const double one = share * as_other(character, s).confused * likeness(j, symbol);
+                confused += one;
+                wrong += one * table_->wrong_[s];
+            }
         }
         out.own[j] = sums.own * character.merged;
         out.confused[j] = confused * character.wrong;

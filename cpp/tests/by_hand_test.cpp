@@ -24,7 +24,7 @@ constexpr double kEach = 6.0 / 18;
 ChannelTable hand_table() {
     const std::vector<char32_t> symbols = {U'0', U'1', U'2', U'A', U'B', U'가', U'거'};
     const std::size_t known = symbols.size(), columns = known + kSymbolClasses;
-    ChannelRates rates(columns, 2);
+    ChannelRates rates(columns, ChannelTable::bins(0));
     rates.level = {1, 0};
     for (std::size_t l = 0; l < ChannelRates::kLevels; ++l) {
         for (std::size_t c = 0; c < kSymbolClasses; ++c) {
@@ -44,6 +44,8 @@ ChannelTable hand_table() {
     for (auto* ratios : {&rates.ratio_right, &rates.ratio_wrong, &rates.ratio_inserted, &rates.ratio_merged})
         std::ranges::fill(*ratios, 1.0);
     std::ranges::fill(rates.alternative, 0.1);
+    std::ranges::fill(rates.syllable_listed, 0.1);
+    rates.likeness.fill(1);
     return ChannelTable(symbols, {}, rates);
 }
 

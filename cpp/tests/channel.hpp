@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 #include <vector>
 
@@ -18,7 +19,7 @@ inline ReadEvidence plain(std::u32string_view text) {
 
 // Rates that differ by class and level, so that a mistaken index shows.
 inline ChannelRates plain_rates(std::size_t columns) {
-    ChannelRates rates(columns, 3);
+    ChannelRates rates(columns, ChannelTable::bins(1));
     rates.level = {0.75, 0.25};
     for (std::size_t l = 0; l < ChannelRates::kLevels; ++l) {
         const double noise = l == 0 ? 0.01 : 0.1;
@@ -46,17 +47,29 @@ inline ChannelRates plain_rates(std::size_t columns) {
     for (std::size_t i = 0; i < columns; ++i) rates.confusion[i * columns + i] = 0;
     for (auto* values : {&rates.inserted, &rates.split_first, &rates.split_second})
         std::ranges::fill(*values, each);
-    rates.ratio_right = {0.5, 1.5, 1, 0.7, 1.2, 1};
-    rates.ratio_wrong = {4, 0.25, 1, 3, 0.5, 1};
-    rates.ratio_inserted = {2, 0.5, 1, 2.5, 0.25, 1};
-    rates.ratio_merged = {3, 0.5, 1, 2, 0.75, 1};
+    // [level][below the edge, above]
+    const auto fill = [](std::vector<double>& ratios, const std::array<std::array<double, 2>, 2>& values) {
+        const std::size_t bins = ratios.size() / ChannelRates::kLevels;
+        for (std::size_t l = 0; l < ChannelRates::kLevels; ++l) {
+            for (std::size_t bin = 0; bin + 1 < bins; ++bin)
+                ratios[l * bins + bin] = values[l][bin % 2] * (1 + 0.05 * static_cast<double>(bin / 2));
+            ratios[l * bins + bins - 1] = 1;
+        }
+    };
+    fill(rates.ratio_right, {{{0.5, 1.5}, {0.7, 1.2}}});
+    fill(rates.ratio_wrong, {{{4, 0.25}, {3, 0.5}}});
+    fill(rates.ratio_inserted, {{{2, 0.5}, {2.5, 0.25}}});
+    fill(rates.ratio_merged, {{{3, 0.5}, {2, 0.75}}});
     for (std::size_t c = 0; c < kSymbolClasses; ++c) {
         const double less = 0.01 * static_cast<double>(c);
-        rates.ratio_rank[c] = {0.3 - less, 0.2, 0.1, 0.05, 0.02, 0.33};
-        rates.ratio_lost[c] = {0.2 - less, 0.1, 0.15, 0.05, 0.02, 0.48};
+        rates.ratio_rank[c] = {0.3 - less, 0.2, 0.1, 0.05, 0.02, 0.06, 0.04, 0.1, 0.13};
+        rates.ratio_lost[c] = {0.2 - less, 0.1, 0.15, 0.05, 0.02, 0.05, 0.03, 0.12, 0.28};
     }
     for (std::size_t i = 0; i < rates.alternative.size(); ++i)
         rates.alternative[i] = 0.05 + 0.01 * static_cast<double>(i % 7);
+    for (std::size_t i = 0; i < columns; ++i)
+        rates.syllable_listed[i] = 0.1 + 0.02 * static_cast<double>(i % 3);
+    rates.likeness = {1, 3, 4, 7, 0.5, 6, 9, 1};
     return rates;
 }
 

@@ -74,6 +74,101 @@ TEST(ChannelModel, EvidenceCountsAsRatios) {
     EXPECT_GT(likelihood(ReadView(t, read), U"1"), doubtful);
 }
 
+// A read of `012`, each with alternatives.
+ReadEvidence listed(std::u32string_view first, std::u32string_view second, std::u32string_view third) {
+    ReadEvidence read;
+    for (const auto& [c, alternatives] : {std::pair{U'0', first}, {U'1', second}, {U'2', third}}) {
+        read.push_back(c);
+        Evidence& evidence = read.back();
+        evidence.p = 0.5F;
+        evidence.has_alternatives = true;
+        for (const char32_t symbol : alternatives)
+            evidence.alternatives[evidence.alternative_count++] = {symbol, 0.1F};
+    }
+    return read;
+}
+
+TEST(ChannelModel, ASymbolIsRankedByWhereTheRecogniserListsIt) {
+    const ChannelTable t = small_table();
+    const auto rank = [&](std::u32string_view first, std::u32string_view second, std::u32string_view third,
+                          char32_t symbol) {
+        const ReadEvidence evidence = listed(first, second, third);
+        return ReadView(t, evidence).rank(0, symbol);
+    };
+    EXPECT_EQ(rank(U"가", U"가", U"", U'가'), 1U);
+    EXPECT_EQ(rank(U"1", U"가", U"가", U'가'), ChannelRates::kListedRanks);
+    EXPECT_EQ(rank(U"거", U"1", U"가", U'가'), ChannelRates::kListedRanks + 1);
+    EXPECT_EQ(rank(U"거", U"", U"", U'가'), ChannelRates::kOtherSyllable);
+    EXPECT_EQ(rank(U"1", U"거", U"", U'가'), ChannelRates::kAbsent);
+    // Digits are among one another's alternatives anyway.
+    EXPECT_EQ(rank(U"", U"2", U"", U'2'), ChannelRates::kAbsent);
+    EXPECT_EQ(rank(U"거", U"", U"", U'2'), ChannelRates::kAbsent);
+}
+
+TEST(ChannelModel, WhereASymbolIsListedCountsByHowOftenThatIs) {
+    const ChannelTable t = small_table();
+    const ChannelRates& rates = t.rates();
+    const ReadEvidence unlisted = [] {
+        ReadEvidence read = listed(U"", U"", U"");
+        ReadEvidence out;
+        for (const Evidence& evidence : read.view()) {
+            out.push_back(evidence.c);
+            out.back().p = evidence.p;
+        }
+        return out;
+    }();
+    const std::size_t of_0 = t.column(U'0') * t.columns(), of_1 = t.column(U'1') * t.columns();
+    const std::size_t s = t.column(U'가');
+    const auto& ranks = rates.ratio_rank[static_cast<std::size_t>(SymbolClass::syllable)];
+    const auto ratio = [&](const ReadEvidence& read) {
+        return ReadView(t, read).confused(0, 0, U'가', s) / ReadView(t, unlisted).confused(0, 0, U'가', s);
+    };
+    const double often = rates.alternative[of_0 + s], other = rates.syllable_listed[t.column(U'0')];
+    EXPECT_NEAR(ratio(listed(U"가", U"", U"")), ranks[1] / often, 1e-12);
+    EXPECT_NEAR(ratio(listed(U"", U"가", U"")),
+                ranks[ChannelRates::kListedRanks] / rates.alternative[of_1 + s], 1e-12);
+    EXPECT_NEAR(ratio(listed(U"거", U"", U"")), ranks[ChannelRates::kOtherSyllable] / ((1 - often) * other),
+                1e-12);
+    EXPECT_NEAR(ratio(listed(U"", U"", U"")), ranks[ChannelRates::kAbsent] / ((1 - often) * (1 - other)),
+                1e-12);
+}
+
+TEST(ChannelModel, ARareSyllableIsOneThatLooksLikeIt) {
+    const ChannelTable t = small_table();
+    const auto likelihood_of_rare = [&](char32_t c, char32_t symbol) {
+        return likelihood_of(t, {&c, 1}, {&symbol, 1});
+    };
+    // 갸 has the consonants of 가 and 거, and the vowel of neither; 랴 has nothing but no final consonant.
+    EXPECT_DOUBLE_EQ(likelihood_of_rare(U'갸', U'가'), likelihood_of_rare(U'갸', U'거'));
+    EXPECT_GT(likelihood_of_rare(U'갸', U'가'), likelihood_of_rare(U'랴', U'가'));
+    EXPECT_EQ(likeness_of(U'갸', U'가'), 5U);
+    EXPECT_EQ(likeness_of(U'랴', U'가'), 4U);
+    EXPECT_EQ(likeness_of(U'라', U'가'), 6U);
+    EXPECT_EQ(likeness_of(U'각', U'가'), 3U);
+    EXPECT_EQ(likeness_of(U'힣', U'가'), 0U);
+    // With a column of its own it stays as rare.
+    const std::vector<char32_t> more = {U'갸', U'랴'};
+    const ChannelTable wider = t.with_symbols(more);
+    for (const char32_t c : more)
+        EXPECT_DOUBLE_EQ(likelihood_of(wider, {&c, 1}, U"가"), likelihood_of(t, {&c, 1}, U"가"));
+}
+
+TEST(ChannelModel, AConfidenceIsComparedWithThoseOfItsClass) {
+    const ChannelTable t = small_table();
+    Evidence evidence;
+    evidence.p = 0.6F;
+    std::vector<std::size_t> bins;
+    for (const char32_t c : {U'1', U'A', U'가', U'/'}) {
+        evidence.c = c;
+        bins.push_back(t.bin(evidence));
+    }
+    EXPECT_EQ(bins, (std::vector<std::size_t>{1, 3, 5, 7}));
+    evidence.p = 0.4F;
+    EXPECT_EQ(t.bin(evidence), 6U);
+    evidence.p = -1;
+    EXPECT_EQ(t.bin(evidence), t.bins() - 1);
+}
+
 TEST(ChannelModel, CountsAddUp) {
     const ChannelTable t = small_table();
     for (const auto& [text, plate] :

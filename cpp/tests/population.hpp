@@ -74,7 +74,7 @@ inline ScoringTable scoring(const Population& population = small_population()) {
 
 // A read of symbols, marks and strangers, with and without confidences and alternatives.
 inline ReadEvidence random_read(Random& random, std::size_t size) {
-    constexpr std::u32string_view kCharacters = U"0120120가거가거서울A/%힣";
+    constexpr std::u32string_view kCharacters = U"0120120가거가거서울A/%힣갸";
     ReadEvidence read;
     for (std::size_t j = 0; j < size; ++j) {
         read.push_back(kCharacters[below(random, kCharacters.size())]);
@@ -82,7 +82,7 @@ inline ReadEvidence random_read(Random& random, std::size_t size) {
         Evidence& evidence = read.back();
         evidence.p = static_cast<float>(below(random, 101)) / 100;
         evidence.has_alternatives = below(random, 2) == 0;
-        for (const char32_t symbol : {U'1', U'거', U'Q'}) {
+        for (const char32_t symbol : {U'1', U'거', U'Q', U'가', U'걔'}) {
             if (!evidence.has_alternatives || symbol == evidence.c || below(random, 2) == 0) continue;
             evidence.alternatives[evidence.alternative_count++] = {
                 symbol, static_cast<float>(below(random, 60)) / 100};

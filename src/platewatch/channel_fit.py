@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
 
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from platewatch import _core
+from platewatch.channel_confusion import LIKENESSES, backed_off, confusion
 from platewatch.channel_tables import CLASSES, OUTCOMES, RATIOS, Floats, Rates, Table, Tables, class_of, column_of
 from platewatch.errors import PlatewatchError, ReadError
 from platewatch.reads import Read
@@ -25,27 +26,29 @@ ITERATIONS = 25
 Example: TypeAlias = tuple[Read | str, str]
 """A read and its true plate, canonical."""
 
-_SHARED = ("confusion", "inserted", "split_first", "split_second")  # by all engines
+_SHARED = ("confusion", "likeness", "inserted", "split_first", "split_second")  # by all engines
+_OF_ALTERNATIVES = ("ratio_rank", "ratio_lost", "alternative", "syllable_listed")
 _LEVELS = 2  # of noise: a good frame and a bad one
 _BINS = 20  # of an engine's confidences
-_RANKS = 6
-_FIRST_SYLLABLE = 0xAC00
-_JAMO_VOWELS, _JAMO_FINALS = 21, 28
+_LISTED_RANKS = 5  # of an alternative, by its probability
+_RANKS = 9  # those, echoes by the next two characters, beside another syllable, absent
+_LIKELY_RANK = 3  # below it
 
 # How many observations the coarser estimate is worth when a finer one is made.
-_SYMBOL_WEIGHT = 20.0
-_VOWEL_WEIGHT = 100.0
 _CLASS_WEIGHT = 400.0
 _RATE_WEIGHT = 50.0
-_BIN_WEIGHT = 5.0
-_LEVEL_WEIGHT = 20.0
+_BIN_WEIGHT = 50.0
+_LEVEL_WEIGHT = 100.0
 _ENGINE_WEIGHT = 500.0
 _CAMERA_WEIGHT = 60.0
 _ALTERNATIVE_WEIGHT = 20.0
 _RANK_WEIGHT = 50.0
-# A read's confidences are not independent of one another, so each counts for less than its ratio says: by
-# cross-validation.
-_CONFIDENCE_POWER = 0.9
+_BIN_REACH = 2.0  # how far bins smooth one another: a standard deviation
+_FLOOR = 0.02  # the least ratio of what was never seen
+# A read's confidences are not independent of one another, so each counts for less than its ratio says; and less
+# still for how noisy the frame is, which they all tell of. Both by cross-validation.
+_CONFIDENCE_POWER = 0.8
+_LEVEL_POWER = 0.5
 _FRAME_WEIGHTS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _MOST_PASSES = 1000  # more than enough to tell these apart
 
@@ -80,13 +83,13 @@ def fit_tables(examples: Sequence[Example], iterations: int, camera_reads: int |
     symbols = _known_symbols(examples)
     edges = _bin_edges(examples)
     usual = _usual_alternatives(examples, symbols)
-    start = _first_guess(symbols, len(edges) + 2)
+    start = _first_guess(symbols, _bins(edges))
     general = _fit_table(examples, symbols, Table(edges, start), iterations, partial(_maximise, symbols, usual, None))
     tables = Tables(symbols, general, {})
     iterations = max(2, iterations // 3)  # what is refined starts near its end
     for engine, own in _by_name(examples, _engine).items():
         edges = _bin_edges(own)
-        start = dict(general.rates) | {name: np.ones((_LEVELS, len(edges) + 2)) for name in RATIOS}
+        start = dict(general.rates) | {name: np.ones((_LEVELS, _bins(edges))) for name in RATIOS}
         refine = partial(_maximise, symbols, usual, general.rates)
         tables.engines[engine] = _fit_table(own, symbols, Table(edges, start), iterations, refine)
     if camera_reads is None:
@@ -145,6 +148,10 @@ def _bin_edges(examples: Sequence[Example]) -> list[float]:
     return [float(edge) for edge in np.unique(np.float32(edges))]
 
 
+def _bins(edges: Sequence[float]) -> int:
+    return CLASSES * (len(edges) + 1) + 1
+
+
 def _classes(symbols: str) -> npt.NDArray[np.int64]:
     """The class of each column."""
     return np.array([*map(class_of, symbols), *range(CLASSES)])
@@ -167,7 +174,8 @@ def _first_guess(symbols: str, bins: int) -> Rates:
         "region_loss": np.array([0.1, 0.3]),
         "right": 1 - wrong,
         "wrong": wrong,
-        "confusion": _similar(symbols),
+        "confusion": _any_other(columns),
+        "likeness": np.ones(LIKENESSES),
         "inserted": np.full(columns, 1 / columns),
         "split_first": np.full((CLASSES, columns), 1 / columns),
         "split_second": np.full((CLASSES, columns), 1 / columns),
@@ -178,31 +186,12 @@ def _first_guess(symbols: str, bins: int) -> Rates:
         "ratio_rank": np.full((CLASSES, _RANKS), 0.1),
         "ratio_lost": np.full((CLASSES, _RANKS), 0.1),
         "alternative": np.full((columns, columns), 0.1),
+        "syllable_listed": np.full(columns, 0.1),
     }
 
 
-def _similar(symbols: str) -> Floats:
-    """What a symbol may be read as, before anything was seen: syllables with a jamo in common above others."""
-    columns = len(symbols) + CLASSES
-    weights = np.ones((columns, columns))
-    for i, a in enumerate(symbols):
-        weights[i, i] = 0
-        for j, b in enumerate(symbols):
-            if i != j and class_of(a) == class_of(b) == 2:
-                (a_initial, a_vowel), (b_initial, b_vowel) = _jamo(a), _jamo(b)
-                weights[i, j] = 1 + 8 * (a_vowel == b_vowel) + 4 * (a_initial == b_initial)
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
-
-
-def _jamo(syllable: str) -> tuple[int, int]:
-    code = ord(syllable) - _FIRST_SYLLABLE
-    return code // (_JAMO_VOWELS * _JAMO_FINALS), code // _JAMO_FINALS % _JAMO_VOWELS
-
-
-def _backed_off(counts: Floats, prior: Floats, weight: float) -> Floats:
-    """Distributions in the last axis: counts, and the prior as so many more."""
-    total = counts.sum(axis=-1, keepdims=True) + weight
-    return np.asarray((counts + weight * prior) / total)
+def _any_other(columns: int) -> Floats:
+    return (1 - np.eye(columns)) / (columns - 1)
 
 
 def _fit_table(
@@ -226,60 +215,75 @@ def _rank(p: float | None, q: float) -> int:
     return 0 if r > 0.3 else 1 if r > 0.1 else 2 if r > 0.03 else 3 if r > 0.01 else 4
 
 
-def _usual_alternatives(examples: Sequence[Example], symbols: str) -> tuple[Floats, Floats]:
-    """How often a symbol is among the alternatives of a character [character][symbol], and at which rank if it is.
+@dataclass(frozen=True, slots=True)
+class _Usual:
+    """What recognisers list for a character, whatever it really is."""
 
-    The last rank, of those that are not, has 1: what is absent is compared with how often it is absent.
-    """
+    alternative: Floats  # [character][symbol]: how often it is listed
+    ranks: Floats  # of those that are, by rank; of a rank that is compared with how often it is so, 1
+    syllable_listed: Floats  # [character]: how often a likely one is listed
+
+
+def _usual_alternatives(examples: Sequence[Example], symbols: str) -> _Usual:
     place = {c: i for i, c in enumerate(symbols)}
     columns = len(symbols) + CLASSES
     often = np.zeros((columns, columns))
+    syllable = np.zeros((columns, 1))
     reads = np.zeros((columns, 1))
-    ranks = np.full(_RANKS - 1, 0.5)
+    ranks = np.full(_LISTED_RANKS, 0.5)
     for read, _ in examples:
         for c, p, others in _core.read_evidence(read):
             if others is None:
                 continue
             row = column_of(symbols, c)
             reads[row] += 1
+            syllable[row] += any(class_of(other) == 2 and _rank(p, q) < _LIKELY_RANK for other, q in others)
             for other, q in others:
                 if other in place:
                     often[row, place[other]] += 1
                     ranks[_rank(p, q)] += 1
     classes = _classes(symbols)
     prior = np.zeros((columns, columns))
+    prior_syllable = np.zeros((columns, 1))
     for a in range(CLASSES):
+        seen = reads[classes == a].sum()
+        prior_syllable[classes == a] = (syllable[classes == a].sum() + 0.2) / (seen + 10)
         for b in range(CLASSES):
             block = np.ix_(classes == a, classes == b)
-            prior[block] = (often[block].sum() + 1) / (reads[classes == a].sum() + 20) / max((classes == b).sum(), 1)
-    often = np.clip((often + _ALTERNATIVE_WEIGHT * prior) / (reads + _ALTERNATIVE_WEIGHT), 1e-4, 0.95)
-    return often, np.append(ranks / ranks.sum(), 1.0)
+            prior[block] = (often[block].sum() + 1) / (seen + 20) / max((classes == b).sum(), 1)
+
+    def share(counts: Floats, prior: Floats) -> Floats:
+        rates = (counts + _ALTERNATIVE_WEIGHT * prior) / (reads + _ALTERNATIVE_WEIGHT)
+        return np.asarray(np.clip(rates, 1e-4, 0.95))
+
+    listed = np.append(ranks / ranks.sum(), np.ones(_RANKS - _LISTED_RANKS))
+    return _Usual(share(often, prior), listed, share(syllable, prior_syllable)[:, 0])
 
 
-def _maximise_camera(symbols: str, usual: tuple[Floats, Floats], engine: Rates, counts: Rates) -> Rates:
+def _maximise_camera(symbols: str, usual: _Usual, engine: Rates, counts: Rates) -> Rates:
     """What its confidences and alternatives mean is the recogniser's: that stays its engine's."""
     rates = _maximise(symbols, usual, engine, counts, _CAMERA_WEIGHT)
-    return rates | {name: engine[name] for name in (*RATIOS, "ratio_rank", "ratio_lost", "alternative")}
+    return rates | {name: engine[name] for name in (*RATIOS, *_OF_ALTERNATIVES)}
 
 
 def _maximise(
-    symbols: str, usual: tuple[Floats, Floats], general: Rates | None, counts: Rates, refining: float = _ENGINE_WEIGHT
+    symbols: str, usual: _Usual, general: Rates | None, counts: Rates, refining: float = _ENGINE_WEIGHT
 ) -> Rates:
     """The rates by what was counted; `general`, those that are refined, counts for `refining` observations."""
     classes = _classes(symbols)
     weight = refining if general is not None else 1.0
     rates: Rates = {}
     level_prior = general["level"] if general is not None else np.array([0.5, 0.5])
-    rates["level"] = _backed_off(counts["level"], level_prior, weight)
+    rates["level"] = backed_off(counts["level"], level_prior, weight)
 
     outcomes = np.stack([counts[name] for name in OUTCOMES], axis=-1)
     if general is not None:
         prior = np.stack([general[name] for name in OUTCOMES], axis=-1)
-        shares = _backed_off(outcomes, prior, weight)
+        shares = backed_off(outcomes, prior, weight)
     else:
         pooled = outcomes.sum(axis=(1, 2), keepdims=True) + 0.01
-        by_class = _backed_off(outcomes.sum(axis=2, keepdims=True), pooled / pooled.sum(-1, keepdims=True), 10.0)
-        shares = _backed_off(outcomes, by_class, _CLASS_WEIGHT)
+        by_class = backed_off(outcomes.sum(axis=2, keepdims=True), pooled / pooled.sum(-1, keepdims=True), 10.0)
+        shares = backed_off(outcomes, by_class, _CLASS_WEIGHT)
     for i, name in enumerate(OUTCOMES):
         rates[name] = np.ascontiguousarray(shares[..., i])
 
@@ -298,7 +302,7 @@ def _maximise(
         general["merge"] if general is not None else 0.005,
         weight if general is not None else 20.0,
     )
-    rates["merged_as"] = _backed_off(
+    rates["merged_as"] = backed_off(
         counts["merged_as"],
         general["merged_as"] if general is not None else np.full(3, 1 / 3),
         weight if general is not None else 3.0,
@@ -321,51 +325,55 @@ def _maximise(
         for name in _SHARED:
             rates[name] = general[name]
     else:
-        rates["confusion"] = _confusion(counts["confusion"], symbols, classes)
+        rates["confusion"], rates["likeness"] = confusion(counts["confusion"], counts["likeness"], symbols)
         columns = len(classes)
         uniform = np.full(columns, 1 / columns)
-        rates["inserted"] = _backed_off(counts["inserted"], uniform, 0.2 * columns)
-        digits_first = _backed_off(rates["inserted"], uniform, 0.1)
+        rates["inserted"] = backed_off(counts["inserted"], uniform, 0.2 * columns)
+        digits_first = backed_off(rates["inserted"], uniform, 0.1)
         for name in ("split_first", "split_second"):
-            rates[name] = _backed_off(counts[name], digits_first, _CLASS_WEIGHT)
+            rates[name] = backed_off(counts[name], digits_first, _CLASS_WEIGHT)
 
-    often = np.sum([counts[name] for name in RATIOS], axis=(0, 1)) + 1
-    often = often / often.sum()
-    for name in RATIOS:
-        at_any_level = _backed_off(counts[name].sum(axis=0), often, _BIN_WEIGHT)
-        ratio = _backed_off(counts[name], at_any_level, _LEVEL_WEIGHT) / often
-        ratio[:, -1] = 1.0  # no confidence says nothing
-        rates[name] = ratio**_CONFIDENCE_POWER
-    rates["alternative"], usual_ranks = usual
+    rates |= _ratios(counts)
+    rates["alternative"], rates["syllable_listed"] = usual.alternative, usual.syllable_listed
     for name in ("ratio_rank", "ratio_lost"):
         ranks = counts[name].sum(axis=0) + 1
-        of_any_class = ranks / ranks.sum() if general is None else general[name] * usual_ranks
-        rates[name] = _backed_off(counts[name], of_any_class, _RANK_WEIGHT) / usual_ranks
+        of_any_class = ranks / ranks.sum() if general is None else general[name] * usual.ranks
+        rates[name] = backed_off(counts[name], of_any_class, _RANK_WEIGHT) / usual.ranks
     return rates
 
 
-def _confusion(counts: Floats, symbols: str, classes: npt.NDArray[np.int64]) -> Floats:
-    """Of a wrong character, what it is: by symbol, backed off to syllables of its vowel, to its class, to shapes."""
-    similar = _similar(symbols)
-    rows = np.empty_like(counts)
-    for c in range(CLASSES):
-        of_class = counts[classes == c].sum(axis=0)
-        pooled = _backed_off(of_class, np.full(len(classes), 1 / len(classes)), _CLASS_WEIGHT)
-        rows[classes == c] = pooled
-    # Within a class of characters, those that look like the symbol take more of its share.
-    for c in range(CLASSES):
-        inside = classes == c
-        total = rows[:, inside].sum(axis=1, keepdims=True)
-        shape = similar[:, inside] * np.sqrt(rows[:, inside])
-        rows[:, inside] = total * shape / np.maximum(shape.sum(axis=1, keepdims=True), 1e-300)
-    vowels: dict[int, list[int]] = {}
-    for i, symbol in enumerate(symbols):
-        if class_of(symbol) == 2:
-            vowels.setdefault(_jamo(symbol)[1], []).append(i)
-    for members in vowels.values():
-        pooled = counts[members].sum(axis=0)
-        rows[members] = _backed_off(np.broadcast_to(pooled, rows[members].shape), rows[members], _VOWEL_WEIGHT)
-    rows = _backed_off(counts, rows, _SYMBOL_WEIGHT)
-    for i in range(len(symbols)):
-        rows[i, i] = 0
-    return np.asarray(rows / rows.sum(axis=1, keepdims=True))
+def _ratios(counts: Rates) -> Rates:
+    """What a confidence says of a character of its class, [level][bin].
+
+    That is how likely it is of what has become of a symbol, at a level, against of any character there; times how
+    likely it is at the level, against at any.
+    """
+    seen = {name: counts[name][:, :-1].reshape(_LEVELS, CLASSES, -1) for name in RATIOS}
+    at_level = np.sum([*seen.values()], axis=0)
+    of_any = at_level.sum(axis=(0, 1)) + 1
+    usual = backed_off(at_level.sum(axis=0), of_any / of_any.sum(), _BIN_WEIGHT)  # [class][bin]
+    at_level = backed_off(at_level, usual, _LEVEL_WEIGHT)
+    rates: Rates = {}
+    for name, mine in seen.items():
+        # From any class to one, from any level to one; bins next to one another are much alike.
+        ratio = _smoothed(backed_off(mine.sum(axis=(0, 1)), of_any / of_any.sum(), 1.0) / (of_any / of_any.sum()))
+        for weight in (_BIN_WEIGHT, _BIN_WEIGHT):
+            near = _distribution(_smoothed(ratio) * usual)
+            near = (1 - _FLOOR) * near + _FLOOR * usual
+            ratio = backed_off(mine.sum(axis=0), near, weight) / usual
+        ratio = backed_off(mine, _distribution(ratio * at_level), _LEVEL_WEIGHT) / at_level
+        ratio = ratio**_CONFIDENCE_POWER * (at_level / usual) ** _LEVEL_POWER
+        # No confidence says nothing.
+        rates[name] = np.concatenate([ratio.reshape(_LEVELS, -1), np.ones((_LEVELS, 1))], axis=1)
+    return rates
+
+
+def _distribution(weights: Floats) -> Floats:
+    return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
+
+
+def _smoothed(values: Floats) -> Floats:
+    """Over the last axis, by a Gaussian kernel."""
+    at = np.arange(values.shape[-1])
+    kernel = np.exp(-(((at[:, None] - at) / _BIN_REACH) ** 2) / 2)
+    return np.asarray(values @ (kernel / kernel.sum(axis=1, keepdims=True)).T)

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from platewatch import _core, model_files
 from platewatch.errors import ModelError
 
-FORMAT = "platewatch channel model 1"
+FORMAT = "platewatch channel model 2"
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Rates: TypeAlias = dict[str, Floats]
@@ -28,11 +28,11 @@ OUTCOMES = ("one", "deletion", "split")
 """What becomes of a symbol that is not merged; they sum to 1."""
 
 RATIOS = ("ratio_right", "ratio_wrong", "ratio_inserted", "ratio_merged")
-"""How often such a confidence is given to a character of this kind, against all: [level][bin]."""
+"""How often such a confidence is given to a character of this kind, against all of its class: [level][bin]."""
 
 _PROBABILITIES = ("level", *OUTCOMES, "merge", "merged_as", "insertion", "region_loss", "right", "wrong")
-_DISTRIBUTIONS = ("confusion", "inserted", "split_first", "split_second", "alternative")
-_ARRAYS = (*_PROBABILITIES, *_DISTRIBUTIONS, *RATIOS, "ratio_rank", "ratio_lost")
+_DISTRIBUTIONS = ("confusion", "inserted", "split_first", "split_second", "alternative", "syllable_listed")
+_ARRAYS = (*_PROBABILITIES, *_DISTRIBUTIONS, "likeness", *RATIOS, "ratio_rank", "ratio_lost")
 _SUMS_MAY_MISS = 0.01
 
 

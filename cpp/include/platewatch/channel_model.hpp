@@ -36,7 +36,15 @@ inline constexpr std::size_t kSymbolClasses = 4;
 // first and last symbol, and for insertions in front of and behind all.
 struct ChannelRates {
     static constexpr std::size_t kLevels = 2;
-    static constexpr std::size_t kRanks = 6;  // of an alternative, by its probability; the last: absent
+    // Of a symbol and a character that it is read as, but is not: its rank among the character's
+    // alternatives, by its probability; or, unless it is a digit, one of the next kEchoes characters lists it
+    // (a recogniser that has misread a symbol may still see it behind); or another syllable is likely here;
+    // or none of that.
+    static constexpr std::size_t kListedRanks = 5, kEchoes = 2;
+    static constexpr std::size_t kOtherSyllable = kListedRanks + kEchoes, kAbsent = kOtherSyllable + 1;
+    static constexpr std::size_t kRanks = kAbsent + 1;
+    // Of two syllables: a bit each for the same initial consonant, vowel, final consonant.
+    static constexpr std::size_t kLikenesses = 8;
 
     template <class T, std::size_t N>
     using Of = std::array<T, N>;
@@ -56,14 +64,18 @@ struct ChannelRates {
     std::vector<double> confusion;              // [column of the symbol][column of the character], if wrong
     std::vector<double> inserted;               // [column]
     std::vector<double> split_first, split_second;  // [class][column]
-    // [level][bin]; the last bin is for no confidence.
+    // [level][bin]; the bins of digits, of letters, ...; the last is for no confidence.
     std::vector<double> ratio_right, ratio_wrong, ratio_inserted, ratio_merged;
     Of<Of<double, kRanks>, kSymbolClasses> ratio_rank =
         {};  // [class of the true symbol], if it is read wrong
     // [class of the symbol]: of a merged pair, the one that the character is not.
     Of<Of<double, kRanks>, kSymbolClasses> ratio_lost = {};
+    // Of a syllable that is read as one without a column of its own: how much likelier than any is one so
+    // like it.
+    Of<double, kLikenesses> likeness = {};
     std::vector<double>
         alternative;  // [column of the character][of a symbol]: how often it is an alternative
+    std::vector<double> syllable_listed;  // [column of the character]: how often a likely alternative is one
 
     explicit ChannelRates(std::size_t columns = 0, std::size_t bins = 0);
 };
@@ -72,21 +84,29 @@ class ChannelTable {
   public:
     ChannelTable() = default;
 
-    // `symbols` ascend; `bin_edges` ascend: a confidence p is in the bin of how many edges are <= p.
-    // Throws std::invalid_argument if shapes do not agree, or for more than 250 symbols.
+    // `symbols` ascend; `bin_edges` ascend: a confidence p of a character of a class is in the bin of how
+    // many edges are <= p, of that class. Throws std::invalid_argument if shapes do not agree, or for more
+    // than 250 symbols.
     ChannelTable(std::vector<char32_t> symbols, std::vector<double> bin_edges, ChannelRates rates);
 
     // The same table with columns of their own for more symbols, which are read as others of their class are.
     [[nodiscard]] ChannelTable with_symbols(std::span<const char32_t> more) const;
 
     [[nodiscard]] std::size_t columns() const noexcept { return symbols_.size() + kSymbolClasses; }
-    [[nodiscard]] std::size_t bins() const noexcept { return bin_edges_.size() + 2; }
+    [[nodiscard]] static std::size_t bins(std::size_t edges) noexcept {
+        return kSymbolClasses * (edges + 1) + 1;
+    }
+    [[nodiscard]] std::size_t bins() const noexcept { return bins(bin_edges_.size()); }
     [[nodiscard]] std::size_t column(char32_t c) const noexcept {
         return c < kPlane ? plane_[c] : symbols_.size() + static_cast<std::size_t>(class_of(c));
     }
+    // Whether a column is of syllables that the reads fitted on hardly had.
+    [[nodiscard]] bool is_of_rare_syllables(std::size_t column) const noexcept {
+        return rare_syllables_[column];
+    }
     // Code points that share a column.
     [[nodiscard]] double column_size(std::size_t column) const noexcept;
-    [[nodiscard]] std::size_t bin(float p) const noexcept;
+    [[nodiscard]] std::size_t bin(const Evidence& evidence) const noexcept;
     [[nodiscard]] std::span<const char32_t> symbols() const noexcept { return symbols_; }
     [[nodiscard]] const ChannelRates& rates() const noexcept { return rates_; }
 
@@ -94,10 +114,17 @@ class ChannelTable {
     static constexpr char32_t kPlane = 0x10000;
 
     std::vector<char32_t> symbols_;
-    std::vector<std::uint8_t> plane_;  // the columns of the first kPlane code points
+    std::vector<std::uint8_t> plane_;   // the columns of the first kPlane code points
+    std::vector<bool> rare_syllables_;  // [column]
     std::vector<double> bin_edges_;
     ChannelRates rates_;
 };
+
+// How like two syllables are.
+[[nodiscard]] std::size_t likeness_of(char32_t a, char32_t b) noexcept;
+
+// Whether a syllable is among a character's likely alternatives.
+[[nodiscard]] bool suggests_syllable(const Evidence& evidence) noexcept;
 
 // The rank of one of a character's alternatives.
 [[nodiscard]] std::size_t rank_of(const Evidence& evidence, std::size_t alternative) noexcept;
@@ -113,6 +140,7 @@ class ReadView {
         std::array<double, ChannelRates::kLevels> right, wrong, inserted,
             merged;    // ratios; of inserted: times the probability of the character
         double share;  // one code point's of its column
+        bool suggests_syllable;
     };
 
     [[nodiscard]] std::size_t size() const noexcept { return characters_.size(); }

@@ -23,67 +23,17 @@
 #include <string_view>
 #include <vector>
 
-#include "platewatch/alphabet.hpp"
 #include "platewatch/channel_model.hpp"
 #include "platewatch/evidence.hpp"
 #include "platewatch/key_pattern.hpp"
 #include "platewatch/pattern.hpp"
-#include "platewatch/population.hpp"
+#include "platewatch/population_trie.hpp"
 
 namespace platewatch {
 
 // One number for each noise level.
 using Levels = double __attribute__((vector_size(2 * sizeof(double))));
 static_assert(ChannelRates::kLevels == 2);
-
-// The classes of a population by their ends, and the sets of symbols that stand at their positions.
-class PopulationTrie {
-  public:
-    explicit PopulationTrie(const Population& population);
-
-    static constexpr std::uint32_t kEnd = ~0U, kAnywhere = ~0U;
-
-    struct Node {
-        std::uint32_t parent = kEnd;  // the position behind this one
-        std::uint32_t set = 0;
-        std::uint32_t depth = 1;               // symbols from here to the plate's end
-        std::uint32_t from_start = kAnywhere;  // symbols in front, where every plate has as many
-        bool first = false;                    // plates begin here, and then no other position is in front
-        bool may_be_lost = false;              // together with the next symbol, as a word
-        bool generic = false;                  // of no class
-        bool kept_word = false;                // of a word that cannot be lost
-        double starts = 0;                     // vehicles whose plates begin here
-        double starts_behind_word = 0;         // vehicles with a word in front of this that may be lost
-        double front = 0;                      // how many vehicles have one of the plates with such an end
-    };
-    struct Set {
-        VehicleClass::Position symbols;
-        SymbolClass symbol_class;
-        double weight;  // the sum of the shares
-    };
-
-    [[nodiscard]] std::span<const Node> nodes() const noexcept { return nodes_; }  // parents first
-    [[nodiscard]] std::span<const Set> sets() const noexcept { return sets_; }
-    // The nodes in front of one, or of the plates' ends.
-    [[nodiscard]] std::span<const std::uint32_t> children(std::uint32_t node) const noexcept {
-        return node == kEnd ? roots_ : children_[node];
-    }
-    [[nodiscard]] const Alphabet& alphabet() const noexcept { return alphabet_; }
-    [[nodiscard]] const Population& population() const noexcept { return population_; }
-
-  private:
-    std::uint32_t add(Node node, const VehicleClass::Position& position);
-    void add_words(std::uint32_t rest, const VehicleClass& vehicles);
-    void add_generic();
-    void weigh_fronts();
-
-    Population population_;
-    std::vector<Node> nodes_;
-    std::vector<Set> sets_;
-    std::vector<std::vector<std::uint32_t>> children_;
-    std::vector<std::uint32_t> roots_;
-    Alphabet alphabet_;
-};
 
 // A table with all that can be known before a read is.
 class ScoringTable {
@@ -105,14 +55,16 @@ class ScoringTable {
     struct Outcomes {
         Levels one, deletion, split;
     };
-    // Sums over a set of symbols for one character. `confused` and `wrong` hold for symbols that are none of
-    // the character's alternatives: [0] where none are listed, [1] where some are.
+    // What the recogniser lists for a character: nothing, some alternatives, a likely syllable among them.
+    enum Listing : std::uint8_t { unlisted, listed, suggesting_syllable };
+    static constexpr std::size_t kListings = 3;
+    // Sums over a set of symbols for one character; by its listing, for symbols that are no alternatives.
     struct SetSums {
-        Levels right;                    // share of the character's own symbol, times P(right)
-        std::array<Levels, 2> wrong;     // share times P(wrong) times P(character | symbol, wrong)
-        std::array<double, 2> confused;  // share times P(character | symbol, wrong)
-        std::array<double, 2> lost;  // share times the ratio for a symbol merged with that of the character
-        double own;                  // share of the character's own symbol
+        Levels right;                            // share of the character's own symbol, times P(right)
+        std::array<Levels, kListings> wrong;     // share times P(wrong) times P(character | symbol, wrong)
+        std::array<double, kListings> confused;  // share times P(character | symbol, wrong)
+        std::array<double, kListings> lost;  // share times the ratio for a symbol merged with the character
+        double own;                          // share of the character's own symbol
     };
 
     // What can become of a symbol and what is in front of it, each times the probability that it comes to it.
@@ -137,12 +89,10 @@ class ScoringTable {
     std::array<std::array<Levels, kSymbolClasses>, kSymbolClasses> merge_;
     std::vector<double> inserted_;       // [character]: of one code point
     std::vector<Levels> right_, wrong_;  // [symbol]
-    // P(character | symbol, wrong) for one code point of the character's column, [character][symbol]: for a
-    // symbol that is none of the alternatives, as above; for one that is, it takes the factor of its rank.
-    std::array<std::vector<double>, 2> confused_;
-    std::vector<double> as_alternative_;
-    // The same for a symbol that was merged with the one that the character is.
-    std::vector<double> lost_, lost_as_alternative_;
+    // P(character | symbol, wrong) for one code point of the character's column, [character][symbol], for a
+    // symbol that is no alternative; and the ratio for one that was merged with the character's.
+    std::array<std::vector<double>, kListings> confused_, lost_;
+    std::vector<double> seldom_;  // [character][symbol]: 1 / how often it is an alternative
     std::vector<Levels> ratio_right_, ratio_wrong_, ratio_inserted_, ratio_merged_;  // [bin]
     std::vector<SetSums> sums_;                                                      // [character][set]
     std::vector<double> shares_;                                                     // [symbol][set]
@@ -200,12 +150,16 @@ class ReadScorer {
     [[nodiscard]] double in_front(std::uint32_t node, const Row& row, const Row& behind) const noexcept;
 
   private:
+    static constexpr std::size_t kMostAlternatives =
+        Evidence::kMostAlternatives * (1 + ChannelRates::kEchoes);
     struct Character {
         std::uint32_t column;
-        std::uint8_t listed;  // 1: the recogniser lists alternatives
+        ScoringTable::Listing listing;
+        bool is_rare_syllable;
+        // Its own, and what is echoed by the next characters.
         std::uint8_t alternatives;
-        std::array<std::uint8_t, Evidence::kMostAlternatives> alternative;  // its column
-        std::array<double, Evidence::kMostAlternatives> alternative_confused, alternative_lost;
+        std::array<std::uint8_t, kMostAlternatives> alternative;  // its column
+        std::array<double, kMostAlternatives> alternative_confused, alternative_lost;
         Levels right, wrong, merged;
     };
     // What one symbol, or the symbols of a set, make of each character: read as one; merged with a neighbour
@@ -225,6 +179,9 @@ class ReadScorer {
         double confused, lost;
     };
     [[nodiscard]] AsOther as_other(const Character& character, std::size_t symbol) const noexcept;
+    void add_alternatives(Character& character, std::size_t j, std::size_t echo) const noexcept;
+    // Of a character that is a rare syllable, by how like the symbol is.
+    [[nodiscard]] double likeness(std::size_t j, char32_t symbol) const noexcept;
     void emit(std::size_t column, char32_t symbol, std::size_t begin, std::size_t end,
               Emission& out) const noexcept;
     void emit(std::size_t set, std::size_t end, Emission& out) const noexcept;

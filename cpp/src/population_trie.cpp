@@ -1,0 +1,119 @@
+#include "platewatch/population_trie.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace platewatch {
+
+PopulationTrie::PopulationTrie(const Population& population) : population_(population) {
+    for (const VehicleClass& vehicles : population.classes) {
+        if (vehicles.positions.empty() || vehicles.positions.size() + 2 > kMaxSymbols)
+            throw std::invalid_argument("a class of vehicles has 1 to 14 positions");
+        const bool has_word = !vehicles.words.empty();
+        std::uint32_t at = kEnd;
+        for (std::size_t i = vehicles.positions.size(); i-- > 0;)
+            at = add({.parent = at, .first = i == 0 && !has_word}, vehicles.positions[i]);
+        if (has_word) {
+            add_words(at, vehicles);
+        } else {
+            nodes_[at].starts += vehicles.vehicles;
+        }
+    }
+    add_generic();
+    std::vector<char32_t> symbols;
+    for (const Set& set : sets_) {
+        for (const auto& [symbol, share] : set.symbols) symbols.push_back(symbol);
+    }
+    alphabet_ = Alphabet(std::move(symbols));
+    children_.resize(nodes_.size());
+    for (std::uint32_t node = 0; node < nodes_.size(); ++node)
+        (nodes_[node].parent == kEnd ? roots_ : children_[nodes_[node].parent]).push_back(node);
+    weigh_fronts();
+}
+
+void PopulationTrie::weigh_fronts() {
+    struct Fronts {
+        double vehicles = 0, plates = 0;
+    };
+    std::vector<Fronts> fronts(nodes_.size());
+    for (std::size_t number = nodes_.size(); number-- > 0;) {
+        Node& node = nodes_[number];
+        Fronts& own = fronts[number];
+        if (node.first) own = {node.starts, 1};
+        node.front = own.vehicles / own.plates;
+        if (node.parent == kEnd) continue;
+        const Set& set = sets_[node.set];
+        fronts[node.parent].vehicles += set.weight * own.vehicles;
+        fronts[node.parent].plates += static_cast<double>(set.symbols.size()) * own.plates;
+    }
+}
+
+// Words that end alike share the node of their second symbol, and that of the symbols in front of it.
+void PopulationTrie::add_words(std::uint32_t rest, const VehicleClass& vehicles) {
+    std::map<char32_t, std::u32string> fronts;  // by the second symbol
+    for (const std::u32string& word : vehicles.words) {
+        if (word.size() != 2) throw std::invalid_argument("a word in front of a plate has two symbols");
+        fronts[word[1]] += word[0];
+    }
+    const double share = vehicles.vehicles / static_cast<double>(vehicles.words.size());
+    for (const auto& [second, firsts] : fronts) {
+        const bool kept = !vehicles.words_may_be_lost;
+        const std::uint32_t behind =
+            add({.parent = rest, .from_start = 1, .kept_word = kept}, {{second, 1.0}});
+        VehicleClass::Position position;
+        for (const char32_t first : firsts)
+            position.emplace_back(first, 1 / static_cast<double>(firsts.size()));
+        const std::uint32_t front =
+            add({.parent = behind, .from_start = 0, .first = true, .may_be_lost = !kept, .kept_word = kept},
+                position);
+        const double starts = share * static_cast<double>(firsts.size());
+        nodes_[front].starts += starts;
+        if (!kept) nodes_[rest].starts_behind_word += starts;
+    }
+}
+
+void PopulationTrie::add_generic() {
+    const Population::Generic& generic = population_.generic;
+    if (generic.density <= 0 || generic.least > generic.most || generic.symbols.empty()) return;
+    if (generic.most > kMaxSymbols) throw std::invalid_argument("a plate has at most 16 symbols");
+    // The density is that of one plate, so each symbol counts whole.
+    VehicleClass::Position any;
+    for (const char32_t symbol : generic.symbols) any.emplace_back(symbol, 1.0);
+    std::uint32_t at = kEnd;
+    for (std::size_t length = 1; length <= generic.most; ++length) {
+        if (length >= std::max<std::size_t>(generic.least, 1)) {
+            const std::uint32_t first = add({.parent = at, .first = true, .generic = true}, any);
+            nodes_[first].starts += generic.density;
+        }
+        if (length < generic.most) at = add({.parent = at, .generic = true}, any);
+    }
+}
+
+// The node like this one with such a set.
+std::uint32_t PopulationTrie::add(Node node, const VehicleClass::Position& position) {
+    if (position.empty()) throw std::invalid_argument("a position admits no symbol");
+    auto set = std::ranges::find(sets_, position, &Set::symbols);
+    if (set == sets_.end()) {
+        double weight = 0;
+        for (const auto& [symbol, share] : position) weight += share;
+        sets_.push_back({position, class_of(position.front().first), weight});
+        set = std::prev(sets_.end());
+    }
+    node.set = static_cast<std::uint32_t>(set - sets_.begin());
+    node.depth = node.parent == kEnd ? 1 : nodes_[node.parent].depth + 1;
+    const auto same = [&](const Node& other) {
+        return other.parent == node.parent && other.set == node.set && other.first == node.first &&
+               other.from_start == node.from_start && other.may_be_lost == node.may_be_lost &&
+               other.generic == node.generic && other.kept_word == node.kept_word;
+    };
+    const auto found = std::ranges::find_if(nodes_, same);
+    if (found != nodes_.end()) return static_cast<std::uint32_t>(found - nodes_.begin());
+    nodes_.push_back(node);
+    return static_cast<std::uint32_t>(nodes_.size() - 1);
+}
+
+}  // namespace platewatch
