@@ -85,7 +85,7 @@ inline ChannelTable table() {
         if (symbols.back() != c) symbols += c;
     }
     const std::size_t columns = symbols.size() + kSymbolClasses;
-    ChannelRates rates(columns, 2);
+    ChannelRates rates(columns, ChannelTable::bins(0));
     const double each = 1 / static_cast<double>(columns);
     rates.level = {0.8, 0.2};
     for (std::size_t level = 0; level < ChannelRates::kLevels; ++level) {
@@ -110,6 +110,8 @@ inline ChannelTable table() {
     for (auto* values : {&rates.ratio_right, &rates.ratio_wrong, &rates.ratio_inserted, &rates.ratio_merged})
         std::ranges::fill(*values, 1.0);
     std::ranges::fill(rates.alternative, 0.1);
+    std::ranges::fill(rates.syllable_listed, 0.1);
+    rates.likeness.fill(1);
     return ChannelTable({symbols.begin(), symbols.end()}, {}, rates);
 }
 
