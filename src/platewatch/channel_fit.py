@@ -49,8 +49,7 @@ _FLOOR = 0.02  # the least ratio of what was never seen
 # still for how noisy the frame is, which they all tell of. Both by cross-validation.
 _CONFIDENCE_POWER = 0.8
 _LEVEL_POWER = 0.5
-_FRAME_WEIGHTS = (0.4, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9, 1.0)
-_LOST_PASS = math.log(1e-6)  # whose plate is less probable is missed, however much less
+_FRAME_WEIGHTS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _MOST_PASSES = 1000  # more than enough to tell these apart
 
 
@@ -127,8 +126,9 @@ def frame_weight(scoring: _core.ScoringModel, examples: Sequence[Example]) -> fl
         return 1.0
 
     def fit(weight: float) -> float:
+        # A pass that no way leads to counts as one in a million million.
         logs = [scoring.log_posterior_of_pass(reads, plate, weight) for reads, plate in several[:_MOST_PASSES]]
-        return math.fsum(max(log, _LOST_PASS) for log in logs)
+        return math.fsum(max(log, -27.0) for log in logs)
 
     return max(_FRAME_WEIGHTS, key=fit)
 
