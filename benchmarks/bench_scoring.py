@@ -54,3 +54,30 @@ def test_cameras(bench: Bench, entries: int, k: int) -> None:
     if cores > 1:
         timed["all cores"] = Timed(partial(matching, cores), len(reads))
     bench.measure(timed, checked="equal for all", view="cameras", k=k, entries=entries, cores=cores)
+
+
+@pytest.mark.parametrize("frames", [2, 5])
+@pytest.mark.parametrize("k", [1, 2])
+@pytest.mark.parametrize("entries", [CITY])
+def test_passes(bench: Bench, entries: int, k: int, frames: int) -> None:
+    """A wanted vehicle's frames together, beside each by itself: the sum over everybody else is of single plates."""
+    matcher = workloads.matcher("korean", entries)
+    passes = workloads.passes("korean", entries, 200, frames)
+
+    def is_found(read: str) -> bool:
+        # A match works its probability out when it is asked for.
+        return any(match.probability > 0 for match in matcher.match(read, max_edits=k))
+
+    def one_by_one() -> int:
+        return sum(is_found(read) for reads in passes for read in reads)
+
+    def together() -> int:
+        return sum(bool(matcher.match_pass(reads, max_edits=k)) for reads in passes)
+
+    timed = {
+        "frames one by one": Timed(one_by_one, len(passes)),
+        "as one pass": Timed(together, len(passes), expected=sum(any(map(is_found, reads)) for reads in passes)),
+    }
+    bench.measure(
+        timed, checked="a pass has a match if one of its frames has", view="passes", k=k, entries=entries, frames=frames
+    )

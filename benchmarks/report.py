@@ -266,6 +266,7 @@ _DETAILS = {
     ("lookup", "by call"): "One call for all reads, or one a read",
     ("lookup", "by input"): "Kinds of input",
     ("scoring", ""): "What a probability costs",
+    ("scoring", "passes"): "Several frames of one vehicle",
     ("threads", ""): "Threads",
     ("kernels", ""): "Instruction sets",
     ("build", "build"): "Building",

@@ -69,6 +69,14 @@ def reads(mix: Mix, entries: int, count: int, hit_share: float = HIT_SHARE, seed
     return made
 
 
+def passes(mix: Mix, entries: int, count: int, frames: int, seed: int = 13) -> list[list[str]]:
+    """Reads of `count` listed vehicles going by, `frames` of each, every one with 0 to 2 edits of its own."""
+    rng = np.random.default_rng([seed, MIXES.index(mix), entries])
+    listed = plates_listed(mix, entries)
+    sources = rng.integers(0, len(listed), count)
+    return [[_misread(str(listed[source]), rng) for _ in range(frames)] for source in sources.tolist()]
+
+
 @lru_cache(maxsize=2)
 def plates_listed(mix: Mix, entries: int) -> Texts:
     """The listed plates; kept, as whoever asks for a list asks for its reads too."""
