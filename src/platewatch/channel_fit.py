@@ -31,7 +31,7 @@ _OF_ALTERNATIVES = ("ratio_rank", "ratio_lost", "alternative", "syllable_listed"
 _LEVELS = 2  # of noise: a good frame and a bad one
 _BINS = 20  # of an engine's confidences
 _LISTED_RANKS = 5  # of an alternative, by its probability
-_RANKS = 9  # those, echoes by the next two characters, beside another syllable, absent
+_RANKS = 9  # as in the core: those, listed by the next or the second next character, beside another syllable, absent
 _LIKELY_RANK = 3  # below it
 
 # How many observations the coarser estimate is worth when a finer one is made.
@@ -350,17 +350,16 @@ def _ratios(counts: Rates) -> Rates:
     """
     seen = {name: counts[name][:, :-1].reshape(_LEVELS, CLASSES, -1) for name in RATIOS}
     at_level = np.sum([*seen.values()], axis=0)
-    of_any = at_level.sum(axis=(0, 1)) + 1
-    usual = backed_off(at_level.sum(axis=0), of_any / of_any.sum(), _BIN_WEIGHT)  # [class][bin]
+    of_any = _distribution(at_level.sum(axis=(0, 1)) + 1)
+    usual = backed_off(at_level.sum(axis=0), of_any, _BIN_WEIGHT)  # [class][bin]
     at_level = backed_off(at_level, usual, _LEVEL_WEIGHT)
     rates: Rates = {}
     for name, mine in seen.items():
         # From any class to one, from any level to one; bins next to one another are much alike.
-        ratio = _smoothed(backed_off(mine.sum(axis=(0, 1)), of_any / of_any.sum(), 1.0) / (of_any / of_any.sum()))
-        for weight in (_BIN_WEIGHT, _BIN_WEIGHT):
-            near = _distribution(_smoothed(ratio) * usual)
-            near = (1 - _FLOOR) * near + _FLOOR * usual
-            ratio = backed_off(mine.sum(axis=0), near, weight) / usual
+        ratio = _smoothed(backed_off(mine.sum(axis=(0, 1)), of_any, 1.0) / of_any)
+        for _ in range(2):
+            near = (1 - _FLOOR) * _distribution(_smoothed(ratio) * usual) + _FLOOR * usual
+            ratio = backed_off(mine.sum(axis=0), near, _BIN_WEIGHT) / usual
         ratio = backed_off(mine, _distribution(ratio * at_level), _LEVEL_WEIGHT) / at_level
         ratio = ratio**_CONFIDENCE_POWER * (at_level / usual) ** _LEVEL_POWER
         # No confidence says nothing.

@@ -6,8 +6,8 @@
 // with the next as one (merged: one of the two, or another); a leading region mark may be lost as a whole.
 // Errors of one read come together, so a read has one of a few noise levels with rates of its own. What the
 // recogniser says of a character counts as a likelihood ratio: its confidence, against what it says of
-// characters in general; and whether the true symbol is among the alternatives, against how often that symbol
-// is among those of this character.
+// characters of its class in general; and whether the true symbol is among the alternatives, here or a little
+// later, against how often that symbol is among those of this character.
 //
 // The rates are fitted in Python (platewatch.channel); one table holds what is known of one engine. Here is
 // the model as it is defined, for fitting and for explaining; score.hpp computes the same fast.
