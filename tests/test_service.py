@@ -318,7 +318,7 @@ def outbox(command: str, place: Path, *options: str) -> str:
 
 def test_a_read_without_a_hit_leaves_no_trace(tmp_path: Path, service: Service, wass: WassSimulator) -> None:
     innocent, broken = "77무7777", "77무7777" * 3
-    near = "서울52바3109"  # one edit from a wanted plate, but very probably the plate that it says
+    near = "서울92바3108"  # one edit from a wanted plate, but very probably the plate that it says
     service.send(read(0), {"text": innocent, "camera_id": "GJ-0001"}, {"text": broken}, read(1, near))
     service.send({**read(0.1, near), "pass_id": "7"}, {**read(0.2, innocent), "pass_id": "7"})
     _, answer = service.send({"text": broken}, {"text": innocent, "time": innocent})
@@ -360,7 +360,7 @@ def test_the_model_is_scaled_to_the_cameras_error_rate(config: Path) -> None:
         ("max_edit = 2", "Object contains unknown field `max_edit`"),
         ("max_edits = 9", "max_edits: Expected `int` <= 3"),
         ("policy.check = 0.6", "policy.check: is not above 0 and at most notify, which is 0.5"),
-        ("model = 'wanted.csv'", "wanted.csv: is not a platewatch channel model 1"),
+        ("model = 'wanted.csv'", "wanted.csv: is not a platewatch channel model 2"),
         ("model = 'nowhere.json'", "No such file"),
         ("passes.window = 60", "passes.window: Expected `float` <= 30"),
         ("http.host = 5", "http.host: Expected `str`, got `int`"),
