@@ -28,79 +28,9 @@
 #include "platewatch/key_pattern.hpp"
 #include "platewatch/pattern.hpp"
 #include "platewatch/population_trie.hpp"
+#include "platewatch/scoring_table.hpp"
 
 namespace platewatch {
-
-// One number for each noise level.
-using Levels = double __attribute__((vector_size(2 * sizeof(double))));
-static_assert(ChannelRates::kLevels == 2);
-
-// A table with all that can be known before a read is.
-class ScoringTable {
-  public:
-    ScoringTable(const ChannelTable& table, std::shared_ptr<const PopulationTrie> population);
-
-    [[nodiscard]] const ChannelTable& table() const noexcept { return table_; }
-    [[nodiscard]] const PopulationTrie& population() const noexcept { return *population_; }
-
-    // Reads of no plate, as vehicles.
-    [[nodiscard]] double clutter() const noexcept { return clutter_; }
-    // How many vehicles have this plate, in expectation.
-    [[nodiscard]] double registered(std::u32string_view plate) const noexcept;
-
-  private:
-    friend class ReadScorer;
-
-    // What becomes of a symbol, by class: [edge].
-    struct Outcomes {
-        Levels one, deletion, split;
-    };
-    // What the recogniser lists for a character: nothing, some alternatives, a likely syllable among them.
-    enum Listing : std::uint8_t { unlisted, listed, suggesting_syllable };
-    static constexpr std::size_t kListings = 3;
-    // Sums over a set of symbols for one character; by its listing, for symbols that are no alternatives.
-    struct SetSums {
-        Levels right;                            // share of the character's own symbol, times P(right)
-        std::array<Levels, kListings> wrong;     // share times P(wrong) times P(character | symbol, wrong)
-        std::array<double, kListings> confused;  // share times P(character | symbol, wrong)
-        std::array<double, kListings> lost;  // share times the ratio for a symbol merged with the character
-        double own;                          // share of the character's own symbol
-    };
-
-    // What can become of a symbol and what is in front of it, each times the probability that it comes to it.
-    struct Step {
-        Levels on, one, deletion, split, merged_as_first, merged_as_second, merged_otherwise;
-        std::size_t gap;  // 1: an edge
-    };
-    // Of symbols that weigh so much together.
-    [[nodiscard]] Step step(SymbolClass c, bool first, bool last, SymbolClass next,
-                            double weight) const noexcept;
-
-    [[nodiscard]] std::size_t at(std::size_t character, std::size_t symbol) const noexcept {
-        return character * columns_ + symbol;
-    }
-
-    ChannelTable table_;
-    std::shared_ptr<const PopulationTrie> population_;
-    std::size_t columns_, sets_;
-    Levels level_, region_loss_;
-    std::array<Levels, 2> insertion_;  // [edge]
-    std::array<std::array<Outcomes, 2>, kSymbolClasses> outcomes_;
-    std::array<std::array<Levels, kSymbolClasses>, kSymbolClasses> merge_;
-    std::vector<double> inserted_;       // [character]: of one code point
-    std::vector<Levels> right_, wrong_;  // [symbol]
-    // P(character | symbol, wrong) for one code point of the character's column, [character][symbol], for a
-    // symbol that is no alternative; and the ratio for one that was merged with the character's.
-    std::array<std::vector<double>, kListings> confused_, lost_;
-    std::vector<double> seldom_;  // [character][symbol]: 1 / how often it is an alternative
-    std::vector<Levels> ratio_right_, ratio_wrong_, ratio_inserted_, ratio_merged_;  // [bin]
-    std::vector<SetSums> sums_;                                                      // [character][set]
-    std::vector<double> shares_;                                                     // [symbol][set]
-    std::vector<double> split_first_, split_second_;  // [class][character]: of one code point
-    std::vector<bool> behind_word_;  // [symbol]: no digit, and may stand behind a word that may be lost
-    std::vector<Step> node_steps_;   // by the population's nodes
-    double clutter_ = 0;
-};
 
 // Scores one read after another; one for each thread.
 class ReadScorer {
