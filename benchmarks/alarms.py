@@ -144,7 +144,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--severity", type=int, default=4, help="of the pictures, 0 to 4: none worse is read")
     parser.add_argument("--max-edits", type=int, default=2)
     parser.add_argument("--entries", type=int, default=30_000)
-    parser.add_argument("--lists", type=int, default=100, help="random lists for the false alarms")
+    parser.add_argument("--lists", type=int, default=400, help="random lists for the false alarms")
     return parser.parse_args()
 
 

@@ -130,6 +130,7 @@ Population to_population(const py::dict& document) {
         VehicleClass& vehicles = population.classes.emplace_back();
         vehicles.name = item["name"].cast<std::string>();
         vehicles.vehicles = item["vehicles"].cast<double>();
+        vehicles.blocks_in_use = item["blocks_in_use"].cast<double>();
         for (const py::handle word : item["words"]) vehicles.words.push_back(to_u32(word));
         vehicles.words_may_be_lost = item["words_may_be_lost"].cast<bool>();
         for (const py::handle symbols : item["positions"]) {
@@ -265,7 +266,8 @@ void register_channel(py::module_& m) {
             [](const ScoringModel& model, const py::str& plate) {
                 return registered(model.table("").population().population(), to_plate(plate));
             },
-            py::arg("plate"), "How many vehicles have this plate, in expectation.");
+            py::arg("plate"),
+            "How many vehicles have this plate, in expectation, if it lies in a block of numbers in use.");
     m.def(
         "read_evidence", [](const py::object& read) { return to_characters(to_evidence(read)); },
         py::arg("read"),

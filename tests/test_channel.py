@@ -145,7 +145,7 @@ def test_the_error_rate_is_the_share_of_plates_not_read_exactly() -> None:
     rng = random.Random(7)
     plates = [f"{rng.randrange(100):02d}가{rng.randrange(10_000):04d}" for _ in range(2000)]
     pairs = [(p[:-1] + str((int(p[-1]) + 1) % 10) if i % 5 == 0 else p, p) for i, p in enumerate(plates)]
-    everyone = {"name": "all", "vehicles": 1, "words": [], "words_may_be_lost": False}
+    everyone = {"name": "all", "vehicles": 1, "words": [], "words_may_be_lost": False, "blocks_in_use": 1}
     positions = [{"0123456789": 1.0}] * 2 + [{"가": 1.0}] + [{"0123456789": 1.0}] * 4
     nothing = {"density": 0, "symbols": "", "least": 1, "most": 0}
     population = Population({"clutter": 0.01, "generic": nothing, "classes": [everyone | {"positions": positions}]})
@@ -290,6 +290,10 @@ def put(value: object, *place: str | int) -> Callable[[dict[str, Any]], None]:
         (put(1.1, "region_loss", 1), "region_loss of the general table, row [1]: is out of range"),
         (put(-1, "ratio_rank", 0, 2), "ratio_rank of the general table, row [0, 2]: is out of range"),
         (put(5, "alternative", 0, 2), "alternative of the general table, row [0, 2]: is out of range"),
+        (put(0, "alternative", 0, 2), "alternative of the general table, row [0, 2]: is out of range"),
+        (put(1, "alternative", 0, 2), "alternative of the general table, row [0, 2]: is out of range"),
+        (put(0, "syllable_listed", 4), "syllable_listed of the general table, row [4]: is out of range"),
+        (put(1, "syllable_listed", 4), "syllable_listed of the general table, row [4]: is out of range"),
         (put(1e7, "ratio_wrong", 0, 0), "the general table: a rate of a channel model is out of range"),
         (put([0.5], "right", 0), "right of the general table: is not an array of numbers, or not of its shape"),
         (put("x", "right", 0, 0), "right of the general table: is not an array of numbers"),

@@ -141,3 +141,61 @@ def test_without_passes_a_frame_counts_in_full() -> None:
     # Of a pass of one read, and of two cameras' passes of one name, nothing can be learnt.
     single = [(pw.Read(text=p, camera_id=f"G{i}", pass_id="1"), p) for i, p in enumerate(plate(rng) for _ in range(20))]
     assert pw.ChannelModel.fit(single).frame_weight == 1
+
+
+def with_evidence(text: str, confidence: dict[int, float], listed: dict[int, str]) -> pw.Read:
+    """A read that is 0.9 sure of its characters, but for some places, and that lists a doubtful one at some."""
+    chars = []
+    for i, c in enumerate(text):
+        others = ((listed[i], 0.02),) if i in listed else ()
+        p = confidence.get(i, 0.9)
+        chars.append(pw.Character(c=c, p=p, alts=((c, p), *others)))
+    return pw.Read(text=text, chars=tuple(chars), engine="ocr")
+
+
+def test_fit_learns_whether_a_misread_syllable_is_listed_behind() -> None:
+    def gain(echoing: bool) -> float:
+        """How much it speaks for a plate that its syllable, read as a digit, is listed for the next one."""
+        rng = random.Random(11)
+        pairs: Pairs = []
+        for i in range(900):
+            true = text = plate(rng)
+            # Some reads list any syllable somewhere behind their own.
+            listed = {rng.randrange(3, 7): plate(rng)[2]} if i % 5 == 0 else {}
+            if i % 3 == 0:
+                text = text[:2] + str(rng.randrange(10)) + text[3:]
+            if i % 6 == 0 and echoing:
+                listed = {3: true[2]}
+            pairs.append((with_evidence(text, {}, listed), true))
+        scoring = pw.ChannelModel.fit(pairs).scoring
+        with_it, without = (with_evidence("1273456", {}, listed) for listed in ({3: "나"}, {}))
+        return scoring.log_likelihood(with_it, "12나3456", "ocr") - scoring.log_likelihood(without, "12나3456", "ocr")
+
+    assert gain(echoing=False) < 1.5
+    assert gain(echoing=True) > 3
+
+
+def test_fit_learns_a_confidence_for_each_class_of_character() -> None:
+    # Digits are wrong where they are doubtful; syllables are doubtful, right or wrong.
+    rng = random.Random(12)
+    pairs: Pairs = []
+    for i in range(900):
+        true = text = plate(rng)
+        confidence = {2: rng.uniform(0.2, 0.9)}
+        if i % 3 == 0:
+            text = text[:4] + str((int(text[4]) + rng.randrange(1, 10)) % 10) + text[5:]
+            confidence[4] = rng.uniform(0.2, 0.5)
+        if i % 3 == 1:
+            text = text[:2] + rng.choice("가나다라마거너더러머".replace(true[2], "")) + text[3:]
+        pairs.append((with_evidence(text, confidence, {}), true))
+    model = pw.ChannelModel.fit(pairs)
+
+    def doubt(place: int, true: str) -> float:
+        """How much a low confidence at a place adds to this plate, read 12나3456."""
+        sure, doubtful = (with_evidence("12나3456", {place: p}, {}) for p in (0.85, 0.3))
+        return model.scoring.log_likelihood(doubtful, true, "ocr") - model.scoring.log_likelihood(sure, true, "ocr")
+
+    of_digit = doubt(4, "12나3856") - doubt(4, "12나3456")
+    of_syllable = doubt(2, "12다3456") - doubt(2, "12나3456")
+    assert of_digit > of_syllable + 2
+    assert abs(of_syllable) < 0.7

@@ -46,6 +46,19 @@ def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
     assert model.scoring.registered("C1") == 0
 
 
+def test_where_few_blocks_are_in_use_numbers_in_them_are_as_many_times_likelier(tmp_path: Path) -> None:
+    document = shipped()
+    taxis = next(vehicles for vehicles in document["classes"] if vehicles["name"] == "taxis")
+    dense = pw.ChannelModel.default().explain("서울52바3109", "서울52바3108").probability
+    taxis["blocks_in_use"] = 1
+    path = tmp_path / "population.json"
+    path.write_text(json.dumps(document), "utf-8")
+    model = pw.ChannelModel.default().with_population(Population.load(path))
+    assert model.scoring.registered("서울52바3108") == pytest.approx(260_000 / 17 / 70 / 5 / 10_000)
+    assert pw.ChannelModel.default().scoring.registered("서울52바3108") == pytest.approx(260_000 / 17 / 70 / 5 / 1_500)
+    assert dense < 0.05 < model.explain("서울52바3109", "서울52바3108").probability
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "5", "null", '{"format": "platewatch population 2"}', b"\xff\xfe{"])
 def test_other_files_are_none(tmp_path: Path, text: str | bytes) -> None:
     assert "is not a platewatch population 1" in refusal(tmp_path / "bad.json", text).reason
@@ -90,6 +103,9 @@ def test_a_bad_field_is_named(tmp_path: Path, change: Change, field: str, reason
         (lambda c: c.update(vehicles="many"), "vehicles", "is not a number of 0 or more"),
         (lambda c: c.update(vehicles=-1), "vehicles", "is not a number of 0 or more"),
         (lambda c: c.update(vehicles=float("inf")), "vehicles", "is not a number of 0 or more"),
+        (lambda c: c.update(blocks_in_use=0), "blocks_in_use", "is not a share above 0 and at most 1"),
+        (lambda c: c.update(blocks_in_use=1.5), "blocks_in_use", "is not a share above 0 and at most 1"),
+        (lambda c: c.update(blocks_in_use="few"), "blocks_in_use", "is not a number of 0 or more"),
         (lambda c: c.update(words="nowhere"), "words", "is not a list of words of two symbols"),
         (lambda c: c.update(words="digit"), "words", "is not a list of words of two symbols"),
         (lambda c: c.update(words=["서울특별시"]), "words", "is not a list of words of two symbols"),

@@ -225,6 +225,7 @@ ChannelTable::ChannelTable(std::vector<char32_t> symbols, std::vector<double> bi
     check(rates_.ratio_wrong, shape.ratio_wrong);
     check(rates_.ratio_inserted, shape.ratio_inserted);
     check(rates_.ratio_merged, shape.ratio_merged);
+    check(rates_.alternative, shape.alternative);
     check(rates_.syllable_listed, shape.syllable_listed);
     if (!std::ranges::is_sorted(symbols_) || std::ranges::adjacent_find(symbols_) != symbols_.end() ||
         !std::ranges::is_sorted(bin_edges_)) {

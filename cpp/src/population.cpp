@@ -8,7 +8,7 @@ double registered(const Population& population, std::u32string_view plate) noexc
     double vehicles = 0;
     for (const VehicleClass& vehicle_class : population.classes) {
         std::u32string_view rest = plate;
-        double share = vehicle_class.vehicles;
+        double share = vehicle_class.weight();
         if (!vehicle_class.words.empty()) {
             const std::u32string_view word = plate.substr(0, 2);
             if (std::ranges::find(vehicle_class.words, word) == vehicle_class.words.end()) continue;

@@ -20,7 +20,7 @@ PopulationTrie::PopulationTrie(const Population& population) : population_(popul
         if (has_word) {
             add_words(at, vehicles);
         } else {
-            nodes_[at].starts += vehicles.vehicles;
+            nodes_[at].starts += vehicles.weight();
         }
     }
     add_generic();
@@ -59,7 +59,7 @@ void PopulationTrie::add_words(std::uint32_t rest, const VehicleClass& vehicles)
         if (word.size() != 2) throw std::invalid_argument("a word in front of a plate has two symbols");
         fronts[word[1]] += word[0];
     }
-    const double share = vehicles.vehicles / static_cast<double>(vehicles.words.size());
+    const double share = vehicles.weight() / static_cast<double>(vehicles.words.size());
     for (const auto& [second, firsts] : fronts) {
         const bool kept = !vehicles.words_may_be_lost;
         const std::uint32_t behind =

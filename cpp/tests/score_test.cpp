@@ -117,6 +117,7 @@ TEST(ScoringTable, RegisteredIsThatOfThePopulation) {
         EXPECT_EQ(table.registered(plate), 0) << to_utf8(plate);
     EXPECT_DOUBLE_EQ(table.registered(U"10가1012"), 500.0 / (2 * 3 * 2 * 3));
     EXPECT_DOUBLE_EQ(table.registered(U"1힣1012"), 90 * 0.1 / 9);
+    EXPECT_DOUBLE_EQ(table.registered(U"서울10거0012"), 40 / 0.25 / (3 * 3 * 3 * 2));
     EXPECT_DOUBLE_EQ(table.registered(U"ABCA"), 0.001);
 }
 

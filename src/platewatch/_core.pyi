@@ -105,7 +105,7 @@ class ScoringModel:
         """
     def registered(self, plate: str) -> float:
         """
-        How many vehicles have this plate, in expectation.
+        How many vehicles have this plate, in expectation, if it lies in a block of numbers in use.
         """
 class Match:
     """

@@ -12,11 +12,10 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from platewatch.channel_tables import CLASSES, Floats, class_of
+from platewatch.channel_tables import CLASSES, SYLLABLE, Floats, class_of
 
 LIKENESSES = 8
 
-_SYLLABLE = 2  # its class
 _CODES = np.arange(0xAC00, 0xD7A4)
 _VOWELS, _FINALS = 21, 28
 _INITIAL, _VOWEL, _FINAL = 1, 2, 4  # bits of a likeness: what two syllables have in common
@@ -68,10 +67,10 @@ class Syllables:
 
     @classmethod
     def of(cls, symbols: str) -> Self:
-        places = [i for i, symbol in enumerate(symbols) if class_of(symbol) == _SYLLABLE]
+        places = [i for i, symbol in enumerate(symbols) if class_of(symbol) == SYLLABLE]
         codes = np.array([ord(symbols[i]) for i in places], dtype=np.int64)
         others = np.setdiff1d(_IN_USE, codes)
-        return cls(places, len(symbols) + _SYLLABLE, likeness(codes[:, None], codes), likeness(codes[:, None], others))
+        return cls(places, len(symbols) + SYLLABLE, likeness(codes[:, None], codes), likeness(codes[:, None], others))
 
 
 def confusion(counts: Floats, rare: Floats, symbols: str) -> tuple[Floats, Floats]:

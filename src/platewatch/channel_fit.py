@@ -17,7 +17,18 @@ import numpy.typing as npt
 
 from platewatch import _core
 from platewatch.channel_confusion import LIKENESSES, backed_off, confusion
-from platewatch.channel_tables import CLASSES, OUTCOMES, RATIOS, Floats, Rates, Table, Tables, class_of, column_of
+from platewatch.channel_tables import (
+    CLASSES,
+    OUTCOMES,
+    RATIOS,
+    SYLLABLE,
+    Floats,
+    Rates,
+    Table,
+    Tables,
+    class_of,
+    column_of,
+)
 from platewatch.errors import PlatewatchError, ReadError
 from platewatch.reads import Read
 
@@ -237,7 +248,7 @@ def _usual_alternatives(examples: Sequence[Example], symbols: str) -> _Usual:
                 continue
             row = column_of(symbols, c)
             reads[row] += 1
-            syllable[row] += any(class_of(other) == 2 and _rank(p, q) < _LIKELY_RANK for other, q in others)
+            syllable[row] += any(class_of(other) == SYLLABLE and _rank(p, q) < _LIKELY_RANK for other, q in others)
             for other, q in others:
                 if other in place:
                     often[row, place[other]] += 1

@@ -31,12 +31,15 @@ RATIOS = ("ratio_right", "ratio_wrong", "ratio_inserted", "ratio_merged")
 """How often such a confidence is given to a character of this kind, against all of its class: [level][bin]."""
 
 _PROBABILITIES = ("level", *OUTCOMES, "merge", "merged_as", "insertion", "region_loss", "right", "wrong")
-_DISTRIBUTIONS = ("confusion", "inserted", "split_first", "split_second", "alternative", "syllable_listed")
-_ARRAYS = (*_PROBABILITIES, *_DISTRIBUTIONS, "likeness", *RATIOS, "ratio_rank", "ratio_lost")
+_DISTRIBUTIONS = ("confusion", "inserted", "split_first", "split_second")
+_LISTED = ("alternative", "syllable_listed")
+"""How often recognisers list a symbol for a character: never surely, and never surely not."""
+_ARRAYS = (*_PROBABILITIES, *_DISTRIBUTIONS, *_LISTED, "likeness", *RATIOS, "ratio_rank", "ratio_lost")
 _SUMS_MAY_MISS = 0.01
 
 
 CLASSES = 4  # of symbols: digits, Latin letters, Hangul syllables, others
+SYLLABLE = 2
 
 
 def class_of(c: str) -> int:
@@ -44,7 +47,7 @@ def class_of(c: str) -> int:
         return 0
     if "A" <= c <= "Z":
         return 1
-    return 2 if "가" <= c <= "힣" else 3
+    return SYLLABLE if "가" <= c <= "힣" else 3
 
 
 def column_of(symbols: str, c: str) -> int:
@@ -169,6 +172,8 @@ def _table(document: object, where: str, parent: Table | None) -> Table:
         outside = rates[name] < 0
         if name in _PROBABILITIES or name in _DISTRIBUTIONS:
             outside |= rates[name] > 1 + _SUMS_MAY_MISS
+        elif name in _LISTED:
+            outside = (rates[name] <= 0) | (rates[name] >= 1)
         _refuse_rows(outside, f"{name} of {where}", "is out of range")
     return Table(edges, rates)
 

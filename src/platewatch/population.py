@@ -70,6 +70,7 @@ def _vehicle_class(item: object, row: int, sets: Mapping[str, Any]) -> dict[str,
     return {
         "name": str(fields.get("name", row)),
         "vehicles": _number(fields.get("vehicles"), "vehicles", row),
+        "blocks_in_use": _share(fields.get("blocks_in_use", 1), "blocks_in_use", row),
         "words": words,
         "words_may_be_lost": bool(fields.get("words_may_be_lost", False)),
         "positions": [_position(position, row, sets) for position in positions],
@@ -88,6 +89,13 @@ def _position(position: object, row: int, sets: Mapping[str, Any]) -> dict[str, 
     if abs(sum(found.values()) - 1) > _SHARES_MAY_MISS:
         raise ModelError("the shares of a position do not sum to 1", row=row, field="positions")
     return found
+
+
+def _share(value: object, field: str, row: int) -> float:
+    share = _number(value, field, row)
+    if not 0 < share <= 1:
+        raise ModelError("is not a share above 0 and at most 1", row=row, field=field)
+    return share
 
 
 def _object(value: object, field: str, row: int | None = None) -> dict[str, Any]:

@@ -23,6 +23,10 @@ struct VehicleClass {
     std::vector<std::u32string> words = {};
     bool words_may_be_lost = false;        // as recognisers lose a region mark
     std::vector<Position> positions = {};  // behind the word
+    double blocks_in_use = 1;              // of the class's numbers, the share in blocks that are given out
+
+    // What numbers weigh: as what is listed is in use, what counts is how many are where others are.
+    [[nodiscard]] double weight() const noexcept { return vehicles / blocks_in_use; }
 };
 
 struct Population {
@@ -42,7 +46,7 @@ struct Population {
     }
 };
 
-// How many vehicles have this plate, in expectation.
+// How many vehicles have this plate, in expectation, if it lies in a block that is in use.
 [[nodiscard]] double registered(const Population& population, std::u32string_view plate) noexcept;
 
 }  // namespace platewatch

@@ -26,7 +26,7 @@ class ScoringTable {
 
     // Reads of no plate, as vehicles.
     [[nodiscard]] double clutter() const noexcept { return clutter_; }
-    // How many vehicles have this plate, in expectation.
+    // How many vehicles have this plate, in expectation, if it lies in a block that is in use.
     [[nodiscard]] double registered(std::u32string_view plate) const noexcept;
 
   private:
