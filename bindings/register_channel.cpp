@@ -16,6 +16,7 @@
 #include "platewatch/channel_model.hpp"
 #include "platewatch/pass.hpp"
 #include "platewatch/population.hpp"
+#include "platewatch/posterior.hpp"
 #include "platewatch/score.hpp"
 #include "register.hpp"
 #include "text.hpp"
@@ -157,6 +158,7 @@ double log_of(const ScoringModel& model, const py::object& read, std::string_vie
 constexpr const char* kKinds[] = {"right", "wrong", "deletion", "split", "merge", "insertion", "region loss"};
 
 using Event = py::typing::Tuple<py::str, py::int_, py::int_, py::int_, py::int_, py::float_>;
+using Weighed = py::typing::Tuple<py::float_, py::float_, py::float_, py::float_, py::bool_>;
 using LevelAndEvents = py::typing::Tuple<py::int_, py::typing::List<Event>>;
 
 }  // namespace
@@ -231,15 +233,6 @@ void register_channel(py::module_& m) {
             py::arg("read"), py::arg("plate"), py::arg("engine") = "", py::arg("camera") = "",
             "log P(read | plate), with the evidence's likelihood ratios.")
         .def(
-            "log_clutter",
-            [](const ScoringModel& model, const py::object& read, std::string_view engine,
-               std::string_view camera) {
-                return log_of(model, read, engine, camera,
-                              [](ReadScorer& scorer) { return scorer.clutter(); });
-            },
-            py::arg("read"), py::arg("engine") = "", py::arg("camera") = "",
-            "log of the part of the background that are reads of no plate.")
-        .def(
             "log_background",
             [](const ScoringModel& model, const py::object& read, std::string_view engine,
                std::string_view camera) {
@@ -248,6 +241,20 @@ void register_channel(py::module_& m) {
             },
             py::arg("read"), py::arg("engine") = "", py::arg("camera") = "",
             "log of the sum over all registered vehicles of P(read | its plate), and of reads of no plate.")
+        .def(
+            "weigh",
+            [](const ScoringModel& model, const py::object& read, const py::str& plate) {
+                ReadEvidence evidence = to_evidence(read);
+                const std::string listed = to_utf8(to_plate(plate));
+                const auto w = MatchScorer().weigh(table_of(model, read), evidence, listed);
+                return Weighed(py::make_tuple(std::log(w.likelihood), std::log(w.background),
+                                              std::log(w.others), w.probability, w.mark_omitted));
+            },
+            py::arg("read"), py::arg("plate"),
+            "A read and a plate that is the only one listed: log P(read | plate), log of the background, log "
+            "of "
+            "what of it is others', the probability; and whether the list has more likely omitted the mark "
+            "read.")
         .def(
             "log_posterior_of_pass",
             [](const ScoringModel& model, const py::typing::List<py::object>& reads, const py::str& plate,

@@ -63,6 +63,12 @@ unsigned checked_edits(const MaxEdits& max_edits) {
     return static_cast<unsigned>(value);
 }
 
+Floor checked_floor(double min_probability, bool keep_exact) {
+    if (!(min_probability >= 0 && min_probability <= 1))
+        throw py::value_error("min_probability must be from 0 to 1");
+    return {min_probability, keep_exact};
+}
+
 // Errors of files, as Python expects them.
 template <class Work>
 auto translated(const Work& work) {
@@ -147,11 +153,12 @@ class Matcher {
     }
 
     [[nodiscard]] py::list match(py::handle read, const MaxEdits& max_edits, py::handle at, bool alternatives,
-                                 double min_probability) const {
+                                 double min_probability, bool keep_exact) const {
         thread_local Index::Workspace workspace;
         thread_local std::vector<Query> queries;
         thread_local std::vector<Match> found;
         const unsigned k = max_edits.is_none() ? max_edits_ : checked_edits(max_edits);
+        const Floor floor = checked_floor(min_probability, keep_exact);
         queries.clear();
         found.clear();
         if (const Refusal refusal =
@@ -165,7 +172,7 @@ class Matcher {
         scores.clear();
         ObjectScorer scorer(*state, *model_);
         const bool in_order = min_probability == 0 && (found.size() == 1 || scorer.order(read, found));
-        if (!in_order) scorer.score(read, {min_probability}, found, scores);
+        if (!in_order) scorer.score(read, floor, found, scores);
         return list(state, found, scores, py::reinterpret_borrow<py::object>(read));
     }
 
@@ -177,7 +184,7 @@ class Matcher {
         const unsigned k = max_edits.is_none() ? max_edits_ : checked_edits(max_edits);
         const Time call_time = at.is_none() ? now() : to_time(at);
         const std::shared_ptr<const State> state = index_->state();
-        const Floor floor{min_probability, keep_exact};
+        const Floor floor = checked_floor(min_probability, keep_exact);
         Index::Workspace workspace;
         ReadParser parser(alternatives);
         std::vector<PassRead> pass;
@@ -231,7 +238,7 @@ class Matcher {
                                       bool report, bool alternatives, bool score, double min_probability,
                                       bool keep_exact, unsigned threads) const {
         const unsigned k = max_edits.is_none() ? max_edits_ : checked_edits(max_edits);
-        const Floor floor{min_probability, keep_exact};
+        const Floor floor = checked_floor(min_probability, keep_exact);
         const std::unique_ptr<ReadColumn> column = make_read_column(reads);
         const TextSource source = column->source();
         if (times && (times->ndim() != 1 || static_cast<std::size_t>(times->size()) != source.rows)) {
@@ -344,8 +351,9 @@ class Matcher {
 // Matcher.match without pybind11's dispatch, which takes longer than the look-up.
 PyObject* call_match(PyObject* self, PyObject* const* args, Py_ssize_t count, PyObject* keywords) noexcept {
     try {
-        constexpr const char* kNames[] = {"read", "max_edits", "at", "alternatives", "min_probability"};
-        std::array<PyObject*, 5> values{nullptr, Py_None, Py_None, Py_False, nullptr};
+        constexpr const char* kNames[] = {"read",         "max_edits",       "at",
+                                          "alternatives", "min_probability", "keep_exact"};
+        std::array<PyObject*, 6> values{nullptr, Py_None, Py_None, Py_False, nullptr, Py_False};
         if (count > 1) throw py::type_error("match() takes one positional argument");
         if (count == 1) values[0] = args[0];
         const Py_ssize_t named = keywords == nullptr ? 0 : PyTuple_GET_SIZE(keywords);
@@ -360,13 +368,13 @@ PyObject* call_match(PyObject* self, PyObject* const* args, Py_ssize_t count, Py
             value = args[count + i];
         }
         if (values[0] == nullptr) throw py::type_error("match() misses the argument 'read'");
-        const int alternatives = PyObject_IsTrue(values[3]);
-        if (alternatives < 0) throw py::error_already_set();
+        const int alternatives = PyObject_IsTrue(values[3]), keep_exact = PyObject_IsTrue(values[5]);
+        if (alternatives < 0 || keep_exact < 0) throw py::error_already_set();
         const auto max_edits = py::reinterpret_borrow<MaxEdits>(values[1]);
         const double min_probability = values[4] == nullptr ? 0 : PyFloat_AsDouble(values[4]);
         if (min_probability == -1 && PyErr_Occurred() != nullptr) throw py::error_already_set();
         return py::cast<const Matcher&>(py::handle(self))
-            .match(values[0], max_edits, values[2], alternatives != 0, min_probability)
+            .match(values[0], max_edits, values[2], alternatives != 0, min_probability, keep_exact != 0)
             .release()
             .ptr();
     } catch (py::error_already_set& error) {
@@ -383,14 +391,14 @@ void add_match_method(const py::class_<Matcher>& matcher) {
     static PyMethodDef method = {
         "match", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(call_match)),
         METH_FASTCALL | METH_KEYWORDS,
-        R"(match(self: platewatch._core.Matcher, read: object, *, max_edits: int | None = None, at: object = None, alternatives: bool = False, min_probability: float = 0.0) -> list[platewatch._core.Match]
+        R"(match(self: platewatch._core.Matcher, read: object, *, max_edits: int | None = None, at: object = None, alternatives: bool = False, min_probability: float = 0.0, keep_exact: bool = False) -> list[platewatch._core.Match]
 
 Every valid entry within max_edits of the read, in the order probability (descending), edits, id.
 
 `read` is text or a platewatch.Read. `at` is the time for a read that has none; now, if left out.
 With alternatives=True, the likeliest ways to choose among its characters' alternatives, at most 64, and its
 `candidates` count as further texts of a Read, and edits are the least over them.
-Matches below `min_probability` are left out.
+Matches below `min_probability`, from 0 to 1, are left out; with keep_exact=True those without edits stay.
 Raises ReadError if the text is empty, over 16 symbols or not valid Unicode.)"};
     PyObject* descriptor = PyDescr_NewMethod(reinterpret_cast<PyTypeObject*>(matcher.ptr()), &method);
     if (descriptor == nullptr) throw py::error_already_set();

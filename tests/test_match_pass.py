@@ -77,6 +77,24 @@ def test_reads_that_agree_on_a_plate_make_it_more_probable_than_each_alone() -> 
     assert matcher.match_pass(["123거4567", "123가4561"])[0].probability > 2 * max(alone)
 
 
+@pytest.mark.parametrize("times", [1, 2, 10, 200])
+def test_the_more_reads_agree_the_likelier_their_plate(times: int) -> None:
+    matcher = pw.Matcher(pw.Hotlist.from_plates(["123가4567"]), max_edits=1)
+    (agreed,) = matcher.match_pass(["123가4567"] * 3 * times)
+    (majority,) = matcher.match_pass(["123가4567", "123가4567", "123거4567"] * times)
+    (minority,) = matcher.match_pass(["123가4567", "123거4567", "123거4567"] * times)
+    assert agreed.probability > 0.99
+    assert 0.95 < majority.probability < agreed.probability
+    assert minority.probability < 0.2
+
+
+def test_reads_that_are_hardly_plates_have_a_probability_too() -> None:
+    matcher = pw.Matcher(pw.Hotlist.from_plates(["123가4567"]), max_edits=3)
+    reads = ["123가4567", "9", "----8----8----8", "ZZZZZZZZZZZZZZZZ"]
+    for match in matcher.match_pass(reads * 100, keep_exact=True):
+        assert 0 <= match.probability <= 1
+
+
 def test_a_bad_read_is_named_by_its_place() -> None:
     matcher, _ = passes()
     with pytest.raises(pw.ReadError) as caught:

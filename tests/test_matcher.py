@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,6 +74,12 @@ def test_bad_reads_reported(matcher: pw.Matcher) -> None:
 def test_wrong_arguments(matcher: pw.Matcher) -> None:
     with pytest.raises(ValueError, match="max_edits must be 0, 1, 2 or 3"):
         matcher.match("12가3456", max_edits=4)
+    for least in (-0.1, 1.1, math.inf, math.nan):
+        for call in (matcher.match, lambda read, **more: matcher.match_pass([read] * 2, **more)):
+            with pytest.raises(ValueError, match="min_probability must be from 0 to 1"):
+                call("12가3456", min_probability=least)
+        with pytest.raises(ValueError, match="min_probability must be from 0 to 1"):
+            matcher.match_batch(["12가3456"], min_probability=least)
     with pytest.raises(ValueError, match="max_edits must be 0, 1, 2 or 3"):
         pw.Matcher(pw.Hotlist(), max_edits=4)
     with pytest.raises(TypeError, match="not one text"):
@@ -90,6 +98,11 @@ def test_no_error_of_a_call_quotes_the_read(matcher: pw.Matcher) -> None:
         lambda: matcher.match("99하9999", max_edits=-1),
         lambda: matcher.match("99하9999", max_edits=1 << 80),
         lambda: matcher.match("99하9999", at="now"),
+        lambda: matcher.match("99하9999", min_probability="1"),  # type: ignore[arg-type]
+        lambda: matcher.match_pass(["99하9999"] * 2, min_probability="x"),  # type: ignore[arg-type]
+        lambda: matcher.match_pass(["99하9999"] * 2, at="now"),  # type: ignore[arg-type]
+        lambda: matcher.match_batch(["99하9999"], min_probability="x"),  # type: ignore[arg-type]
+        lambda: matcher.match_batch(["99하9999"], threads="1"),  # type: ignore[arg-type]
         lambda: matcher.match_batch(["99하9999"], max_edits=-1),
         lambda: matcher.match_batch(["99하9999"], times=np.array([1])),
         lambda: matcher.match_batch(["99하9999"], times=np.array(["NaT"], dtype="datetime64[us]")),
@@ -101,6 +114,22 @@ def test_no_error_of_a_call_quotes_the_read(matcher: pw.Matcher) -> None:
         with pytest.raises((TypeError, ValueError)) as caught:
             call()
         assert "9999" not in str(caught.value)
+
+
+def test_options_that_are_not_of_their_type_are_taken_for_what_they_are_worth(matcher: pw.Matcher) -> None:
+    # pybind11 would refuse them, and quote the read in doing so.
+    every_type: list[dict[str, Any]] = [{"keep_exact": "yes"}, {"alternatives": []}]
+    for options in every_type:
+        assert matcher.match_pass(["12가3456"] * 2, **options)
+        assert len(matcher.match_batch(["12가3456"], **options))
+    assert matcher.match_batch(["12가3456"], score="").probability is None  # type: ignore[arg-type]
+
+
+def test_one_exact_match_can_be_kept_however_improbable() -> None:
+    matcher = pw.Matcher(pw.Hotlist.from_plates(["12가3456", "12가3457"]))
+    (exact,) = matcher.match("12가3456", min_probability=1.0, keep_exact=True)
+    assert (exact.plate, exact.edits) == ("12가3456", 0)
+    assert matcher.match("12가3456", min_probability=1.0) == []
 
 
 def test_a_bad_time_of_a_read_is_reported_with_its_row(matcher: pw.Matcher) -> None:

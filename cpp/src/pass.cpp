@@ -14,18 +14,25 @@ namespace {
 // What is left may be so much of all, and this many ends are followed at the most.
 constexpr double kLeftAtMost = 0.01;
 constexpr std::size_t kMostEnds = 800;
+// Frames beyond this number add no weight, only votes: they tell ever less that is new, and the bound on what
+// is left grows with the weight of all.
+constexpr double kMostInFull = 5;
 
 }  // namespace
 
 void PassScorer::set_reads(std::span<const PassRead> reads, double frame_weight) {
     reads_ = reads;
-    frame_weight_ = frame_weight;
+    frame_weight_ = frame_weight * std::min(1.0, kMostInFull / static_cast<double>(reads.size()));
     while (scorers_.size() < reads.size()) scorers_.push_back(std::make_unique<ReadScorer>());
     marks_.clear();
     for (std::size_t j = 0; j < reads.size(); ++j) {
         scorers_[j]->set_read(*reads[j].table, reads[j].evidence);
-        marks_.push_back(mark_of(reads[j].evidence));
+        if (std::u32string mark = mark_of(reads[j].evidence); !mark.empty())
+            marks_.push_back(std::move(mark));
     }
+    std::ranges::sort(marks_);
+    marks_.erase(std::ranges::unique(marks_).begin(), marks_.end());
+    meant_.clear();
     items_.clear();
     listed_.clear();
     patterns_.clear();
@@ -33,10 +40,24 @@ void PassScorer::set_reads(std::span<const PassRead> reads, double frame_weight)
 
 double PassScorer::joint(std::u32string_view plate) {
     double log = 0;
-    const std::u32string text(plate);
-    for (std::size_t j = 0; j < reads_.size(); ++j)
-        log += std::log(listed_likelihood(*scorers_[j], marks_[j], text));
+    for (std::size_t j = 0; j < reads_.size(); ++j) log += std::log(scorers_[j]->likelihood(plate));
     return std::exp(frame_weight_ * log);
+}
+
+// Of what a listed plate stands for, which is no longer anybody else's.
+double PassScorer::joint_of_listed(const std::u32string& plate) {
+    std::vector<Meant> meant;
+    for (const std::u32string& mark : marks_) {
+        if (may_lack(plate, mark))
+            meant.push_back({mark + plate, kMarkOmitted / static_cast<double>(marks_.size())});
+    }
+    meant.push_back({plate, meant.empty() ? 1 : 1 - kMarkOmitted});
+    double sum = 0;
+    for (Meant& one : meant) {
+        sum += one.share * joint(one.plate);
+        meant_.push_back(std::move(one));
+    }
+    return sum;
 }
 
 // That no vehicle is there, which is one explanation of all the reads.
@@ -128,7 +149,9 @@ void PassScorer::meet(const End& begin, double joint) {
         plate += end->symbol;
         if (end->behind == 0) break;
     }
-    if (std::ranges::binary_search(listed_, plate, {}, &Listed::plate)) return;
+    double share = 1;  // that is not meant by what is listed
+    for (const Meant& one : std::ranges::equal_range(meant_, plate, {}, &Meant::plate)) share -= one.share;
+    joint *= std::max(share, 0.0);
     found_ += joint;
     for (WantedPattern& pattern : patterns_) {
         if (admits(pattern.pattern, plate)) pattern.joint += joint;
@@ -139,7 +162,7 @@ double PassScorer::posterior(std::span<const PassRead> reads, double frame_weigh
                              std::u32string_view plate) {
     set_reads(reads, frame_weight);
     const double own = reads.front().table->registered(plate) * joint(plate);
-    listed_.push_back({std::u32string(plate), 0, own});
+    meant_.push_back({std::u32string(plate), 1});
     return own / (own + others(own));
 }
 
@@ -168,9 +191,10 @@ void PassScorer::score(const State& state, std::span<const PassRead> reads, doub
     listed_.erase(std::ranges::unique(listed_, {}, &Listed::plate).begin(), listed_.end());
     double sum = 0;
     for (Listed& listed : listed_) {
-        listed.joint = listed.plate.empty() ? 0 : listed.weight * joint(listed.plate);
+        listed.joint = listed.plate.empty() ? 0 : listed.weight * joint_of_listed(listed.plate);
         sum += listed.joint;
     }
+    std::ranges::sort(meant_, {}, &Meant::plate);
     const bool keeps_any = !patterns_.empty() || std::ranges::any_of(matches, [&](const Match& match) {
         return floor.admits(match, 0);
     });
@@ -194,7 +218,7 @@ void PassScorer::score(const State& state, std::span<const PassRead> reads, doub
             joint = listed->joint;
             weight = listed->weight;
         }
-        item.score = {std::log(joint / weight), joint / all};
+        item.score = {std::log(joint / weight), all > 0 ? joint / all : 0};
         item.rank = rounded(joint);
     }
     rank(state, floor, items_, matches, scores);

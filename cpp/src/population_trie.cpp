@@ -9,8 +9,59 @@
 
 namespace platewatch {
 
+namespace {
+
+using Position = VehicleClass::Position;
+
+// What stands at a place of either of two classes that weigh so much.
+Position mixed(const Position& a, double weight_of_a, const Position& b, double weight_of_b) {
+    const double sum = weight_of_a + weight_of_b;
+    Position out;
+    for (const auto& [symbol, share] : a) out.emplace_back(symbol, share * weight_of_a / sum);
+    for (const auto& [symbol, share] : b) {
+        const auto known = std::ranges::find(out, symbol, &Position::value_type::first);
+        if (known == out.end()) {
+            out.emplace_back(symbol, share * weight_of_b / sum);
+        } else {
+            known->second += share * weight_of_b / sum;
+        }
+    }
+    return out;
+}
+
+// Classes that differ at one place only are one, and cost the background as much.
+std::vector<VehicleClass> joined(const std::vector<VehicleClass>& classes) {
+    std::vector<VehicleClass> out;
+    for (const VehicleClass& vehicles : classes) {
+        const auto like = std::ranges::find_if(out, [&](const VehicleClass& other) {
+            if (other.words != vehicles.words || other.words_may_be_lost != vehicles.words_may_be_lost ||
+                other.positions.size() != vehicles.positions.size() ||
+                !(other.weight() + vehicles.weight() > 0))
+                return false;
+            std::size_t differ = 0;
+            for (std::size_t i = 0; i < vehicles.positions.size(); ++i)
+                differ += other.positions[i] != vehicles.positions[i] ? 1 : 0;
+            return differ <= 1;
+        });
+        if (like == out.end()) {
+            out.push_back(vehicles);
+            continue;
+        }
+        for (std::size_t i = 0; i < vehicles.positions.size(); ++i) {
+            if (like->positions[i] != vehicles.positions[i])
+                like->positions[i] =
+                    mixed(like->positions[i], like->weight(), vehicles.positions[i], vehicles.weight());
+        }
+        like->vehicles = like->weight() + vehicles.weight();
+        like->blocks_in_use = 1;
+    }
+    return out;
+}
+
+}  // namespace
+
 PopulationTrie::PopulationTrie(const Population& population) : population_(population) {
-    for (const VehicleClass& vehicles : population.classes) {
+    for (const VehicleClass& vehicles : joined(population.classes)) {
         if (vehicles.positions.empty() || vehicles.positions.size() + 2 > kMaxSymbols)
             throw std::invalid_argument("a class of vehicles has 1 to 14 positions");
         const bool has_word = !vehicles.words.empty();

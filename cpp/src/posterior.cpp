@@ -26,16 +26,20 @@ std::size_t MatchScorer::plate_of(std::string_view utf8, float weight) {
     Plate& plate = plates_[texts_.size() - 1];
     decode_plate(utf8, plate.text);
     plate.weight = static_cast<double>(weight);
-    plate.likelihood = plate.text.empty() ? 0 : listed_likelihood(scorer_, mark_, plate.text);
+    plate.as_listed = plate.text.empty() ? 0 : scorer_.likelihood(plate.text);
+    plate.may_lack_mark = may_lack(plate.text, mark_);
+    plate.with_mark = plate.may_lack_mark ? scorer_.likelihood(mark_ + plate.text) : 0;
+    plate.likelihood = plate.may_lack_mark
+                           ? (1 - kMarkOmitted) * plate.as_listed + kMarkOmitted * plate.with_mark
+                           : plate.as_listed;
     return texts_.size() - 1;
 }
 
 // What the plate that was read, if it is not listed, adds to the background.
 double MatchScorer::read_right(const ScoringTable& table, const ReadEvidence& read) {
     const std::u32string plate = canonical_text(read);
-    const auto listed = std::span(plates_).first(texts_.size());
-    if (plate.size() > kMaxSymbols || std::ranges::find(listed, plate, &Plate::text) != listed.end())
-        return 0;
+    if (plate.size() > kMaxSymbols || is_listed(plate)) return 0;
+    if (!mark_.empty() && is_listed(without_region_mark(plate))) return 0;
     const double vehicles = table.registered(plate);
     return vehicles > 0 ? vehicles * scorer_.likelihood(plate) : 0;
 }
@@ -48,7 +52,7 @@ void MatchScorer::score_pattern(std::string_view utf8, double others, double lis
     double sum = fitting.background;
     for (const std::size_t i : order_) {
         const Plate& plate = plates_[i];
-        if (admits(pattern, plate.text)) sum += (plate.weight - plate.registered) * plate.likelihood;
+        if (admits(pattern, plate.text)) sum += plate.weight * plate.likelihood - plate.own_background;
     }
     const double all = others + listed;
     score.probability = all > 0 ? std::clamp(sum / all, 0.0, 1.0) : 0;
@@ -59,6 +63,38 @@ void MatchScorer::set_read(const ScoringTable& table, const ReadEvidence& read) 
     texts_.clear();
     items_.clear();
     mark_ = mark_of(read);
+}
+
+bool MatchScorer::is_listed(std::u32string_view plate) const {
+    const auto listed = std::span(plates_).first(texts_.size());
+    return std::ranges::find(listed, plate, &Plate::text) != listed.end();
+}
+
+double MatchScorer::unlisted(const ScoringTable& table) {
+    double others = scorer_.background();
+    for (const std::size_t i : order_) {
+        Plate& plate = plates_[i];
+        plate.own_background = table.registered(plate.text) * plate.as_listed;
+        if (plate.may_lack_mark) {
+            plate.own_background *= 1 - kMarkOmitted;
+            const std::u32string with_mark = mark_ + plate.text;
+            if (!is_listed(with_mark))
+                plate.own_background += kMarkOmitted * table.registered(with_mark) * plate.with_mark;
+        }
+        others -= plate.own_background;
+    }
+    // What is left cannot be less than the reads of no plate.
+    return std::max(others, scorer_.clutter());
+}
+
+MatchScorer::Weighed MatchScorer::weigh(const ScoringTable& table, const ReadEvidence& read,
+                                        std::string_view plate) {
+    set_read(table, read);
+    const Plate& own = plates_[plate_of(plate, 1)];
+    order_.assign(1, 0);
+    const double left = unlisted(table), all = own.likelihood + left;
+    return {own.likelihood, scorer_.background(), left, all > 0 ? own.likelihood / all : 0,
+            own.with_mark > own.as_listed};
 }
 
 bool MatchScorer::order(const State& state, const ScoringTable& table, const ReadEvidence& read,
@@ -108,13 +144,7 @@ void MatchScorer::score(const State& state, const ScoringTable& table, const Rea
             return;
         }
     }
-    double others = scorer_.background();
-    for (const std::size_t i : order_) {
-        plates_[i].registered = table.registered(plates_[i].text);
-        others -= plates_[i].registered * plates_[i].likelihood;
-    }
-    // What is left cannot be less than the reads of no plate.
-    others = std::max(others, clutter);
+    const double others = unlisted(table);
     for (Item& item : items_) {
         if (item.plate == kPattern) {
             score_pattern(state.plate(item.match.entry), others, listed, item.score);

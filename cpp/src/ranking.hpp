@@ -57,17 +57,14 @@ inline void decode_plate(std::string_view utf8, std::u32string& out) {
     return has_region_mark(text) ? text.substr(0, kRegionMarkSize) : std::u32string();
 }
 
-// P(read | a listed plate). The contract of matching forgives a mark that the list lacks: so the plate is as
-// listed, or has the mark that was read.
-[[nodiscard]] inline double listed_likelihood(ReadScorer& scorer, const std::u32string& mark,
-                                              const std::u32string& plate) {
-    constexpr double kMarkOmitted = 0.5;
+// The contract of matching forgives a mark that the list lacks: so where one was read, a listed plate without
+// is as listed, or has that mark with this probability.
+inline constexpr double kMarkOmitted = 0.5;
+
+[[nodiscard]] inline bool may_lack(const std::u32string& plate, const std::u32string& mark) noexcept {
     constexpr std::size_t kLeastBehindMark = 5;
-    const double as_listed = scorer.likelihood(plate);
-    if (mark.empty() || has_region_mark(plate) || plate.size() < kLeastBehindMark ||
-        plate.size() + mark.size() > kMaxSymbols)
-        return as_listed;
-    return (1 - kMarkOmitted) * as_listed + kMarkOmitted * scorer.likelihood(mark + plate);
+    return !mark.empty() && !has_region_mark(plate) && plate.size() >= kLeastBehindMark &&
+           plate.size() + mark.size() <= kMaxSymbols;
 }
 
 }  // namespace platewatch

@@ -60,5 +60,58 @@ TEST(PassScorer, TheOrderOfTheReadsDoesNotMatter) {
     }
 }
 
+// Beyond five, reads only share out the weight that five have.
+TEST(PassScorer, OfManyReadsThePosteriorIsStillThatOfTheSumOverEveryPlate) {
+    SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
+    Random random(seed());
+    Population population = small_population();
+    population.generic = {};
+    population.clutter = 1e-9;
+    const ScoringTable table = scoring(population);
+    const auto plates = all_plates(population);
+    PassScorer scorer;
+    for (const std::size_t n : {6, 20, 100, 400}) {
+        const std::u32string& plate = plates[below(random, plates.size())];
+        std::vector<PassRead> pass;
+        while (pass.size() < n) pass.push_back({&table, read_near(random, plate)});
+        const double weight = 0.6 * 5 / static_cast<double>(n);
+        double all = 0;
+        for (const std::u32string& other : plates)
+            all += registered(population, other) * joint(pass, other, weight);
+        const double own = registered(population, plate) * joint(pass, plate, weight);
+        EXPECT_NEAR(scorer.posterior(pass, 0.6, plate), own / all, 0.02 + 0.02 * own / all) << n;
+    }
+}
+
+// As in scoring one read: see Posterior.AMarkThatTheListLacksWasOmittedOrIsNotThere.
+TEST(PassScorer, AMarkThatTheListLacksWasOmittedOrIsNotThere) {
+    Population population = small_population();
+    population.generic = {};
+    population.clutter = 1e-9;
+    population.classes.push_back({"bare", 30, {}, false, population.classes[2].positions});
+    const ScoringTable table = scoring(population);
+    const std::u32string read = U"서울10거0012", bare = read.substr(2);
+    const std::vector<PassRead> pass = {{&table, plain(read)}, {&table, plain(bare)}, {&table, plain(read)}};
+    const double as_listed = joint(pass, bare, 0.6), with_mark = joint(pass, read, 0.6);
+    const double listed = 0.5 * as_listed + 0.5 * with_mark;
+    double others =
+        -0.5 * registered(population, bare) * as_listed - 0.5 * registered(population, read) * with_mark;
+    for (const std::u32string& plate : all_plates(population))
+        others += registered(population, plate) * joint(pass, plate, 0.6);
+
+    IndexEntry entry{"bare", Symbols(bare)};
+    const LiveIndex live{Index({entry})};
+    const auto state = live.state();
+    const Query query{0, 0, Symbols(read)};
+    Index::Workspace workspace;
+    std::vector<Match> matches;
+    state->search({&query, 1}, 1, workspace, matches);
+    std::vector<Score> scores;
+    PassScorer().score(*state, pass, 0.6, {}, matches, scores);
+    ASSERT_EQ(scores.size(), 1u);
+    EXPECT_NEAR(scores[0].log_likelihood, std::log(listed), 1e-9);
+    EXPECT_NEAR(scores[0].probability, listed / (listed + others), 0.02);
+}
+
 }  // namespace
 }  // namespace platewatch

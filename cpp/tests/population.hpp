@@ -39,6 +39,13 @@ inline Population small_population() {
          true,
          {digit, digit, _(U'거'), alike(U"01"), _(U'0'), _(U'1'), _(U'2')},
          0.25},
+        // Differs from the one before at one place.
+        {"with a mark, of another code",
+         12,
+         {U"서울", U"경기", U"경북"},
+         true,
+         {alike(U"21"), digit, _(U'거'), alike(U"01"), _(U'0'), _(U'1'), _(U'2')},
+         0.5},
         {"with a word", 5, {U"외교"}, false, {digit, _(U'1'), _(U'0'), _(U'1'), _(U'2')}},
     };
     population.generic = {0.001, U"ABC", 4, 5};

@@ -117,8 +117,21 @@ TEST(ScoringTable, RegisteredIsThatOfThePopulation) {
         EXPECT_EQ(table.registered(plate), 0) << to_utf8(plate);
     EXPECT_DOUBLE_EQ(table.registered(U"10가1012"), 500.0 / (2 * 3 * 2 * 3));
     EXPECT_DOUBLE_EQ(table.registered(U"1힣1012"), 90 * 0.1 / 9);
-    EXPECT_DOUBLE_EQ(table.registered(U"서울10거0012"), 40 / 0.25 / (3 * 3 * 3 * 2));
+    EXPECT_DOUBLE_EQ(table.registered(U"서울10거0012"), (40 / 0.25 / 3 + 12 / 0.5 / 2) / (3 * 3 * 2));
+    EXPECT_DOUBLE_EQ(table.registered(U"서울00거0012"), 40 / 0.25 / (3 * 3 * 3 * 2));
     EXPECT_DOUBLE_EQ(table.registered(U"ABCA"), 0.001);
+}
+
+TEST(PopulationTrie, ClassesThatDifferAtOnePlaceCostAsMuchAsOne) {
+    Population population = small_population();
+    const std::size_t nodes = PopulationTrie(population).nodes().size();
+    VehicleClass more = population.classes[2];
+    more.positions[4] = alike(U"12");
+    population.classes.push_back(more);  // from the third two classes in another place each
+    EXPECT_GT(PopulationTrie(population).nodes().size(), nodes);
+    population.classes[population.classes.size() - 1].positions = population.classes[3].positions;
+    population.classes.back().positions[0] = alike(U"02");
+    EXPECT_EQ(PopulationTrie(population).nodes().size(), nodes);
 }
 
 // ----------------------------------------------------------------- posterior
@@ -217,6 +230,42 @@ TEST_F(Posterior, APatternIsAsProbableAsThePlatesThatItAdmits) {
     EXPECT_EQ(found[0].first, "p");
     EXPECT_NEAR(found[0].second.probability, (fits + a) / all, 1e-6);
     EXPECT_NEAR(found[1].second.probability, a / all, 1e-12);
+}
+
+// The list has a plate without the mark that was read, and some other vehicle may have the plate without one.
+TEST_F(Posterior, AMarkThatTheListLacksWasOmittedOrIsNotThere) {
+    Population population = small_population();
+    population.classes.push_back({"bare", 30, {}, false, population.classes[2].positions});
+    table_ = scoring(population);
+    const std::u32string read = U"서울10거0012", bare = read.substr(2);
+    const double as_listed = likelihood_of(read, bare), with_mark = likelihood_of(read, read);
+    const double listed = 0.5 * as_listed + 0.5 * with_mark;
+    const double own =
+        0.5 * registered(population, bare) * as_listed + 0.5 * registered(population, read) * with_mark;
+    const double all = listed + background_of(read) - own;
+    ASSERT_GT(registered(population, bare), 0.1);
+
+    const auto found = score({entry("bare", bare)}, read);
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_NEAR(found[0].second.probability, listed / all, 1e-12);
+    EXPECT_NEAR(found[0].second.log_likelihood, std::log(listed), 1e-12);
+    for (const double least : {0.01, listed / all - 1e-6})
+        EXPECT_EQ(score({entry("bare", bare)}, read, {least}).size(), 1u);
+    EXPECT_TRUE(score({entry("bare", bare)}, read, {listed / all + 1e-6}).empty());
+
+    const MatchScorer::Weighed weighed = scorer_.weigh(table_, plain(read), to_utf8(bare));
+    EXPECT_EQ(weighed.probability, found[0].second.probability);
+    EXPECT_NEAR(weighed.likelihood, listed, 1e-12);
+    EXPECT_NEAR(weighed.others, all - listed, 1e-12);
+    EXPECT_TRUE(weighed.mark_omitted);
+    EXPECT_FALSE(scorer_.weigh(table_, plain(bare), to_utf8(read)).mark_omitted);
+
+    // Listed with and without: the vehicle that has the mark is nobody else's, whoever lists it.
+    const auto both = score({entry("bare", bare), entry("whole", read)}, read);
+    ASSERT_EQ(both.size(), 2u);
+    const double others = background_of(read) - 0.5 * registered(population, bare) * as_listed -
+                          registered(population, read) * with_mark;
+    EXPECT_NEAR(both[0].second.probability, with_mark / (with_mark + listed + others), 1e-12);
 }
 
 TEST_F(Posterior, OfManyMatchesTheOrderIsByProbabilityThenEditsThenId) {

@@ -91,10 +91,6 @@ class ScoringModel:
         """
         log of the sum over all registered vehicles of P(read | its plate), and of reads of no plate.
         """
-    def log_clutter(self, read: typing.Any, engine: str = '', camera: str = '') -> float:
-        """
-        log of the part of the background that are reads of no plate.
-        """
     def log_likelihood(self, read: typing.Any, plate: str, engine: str = '', camera: str = '') -> float:
         """
         log P(read | plate), with the evidence's likelihood ratios.
@@ -106,6 +102,10 @@ class ScoringModel:
     def registered(self, plate: str) -> float:
         """
         How many vehicles have this plate, in expectation, if it lies in a block of numbers in use.
+        """
+    def weigh(self, read: typing.Any, plate: str) -> tuple[float, float, float, float, bool]:
+        """
+        A read and a plate that is the only one listed: log P(read | plate), log of the background, log of what of it is others', the probability; and whether the list has more likely omitted the mark read.
         """
 class Match:
     """
@@ -193,14 +193,14 @@ class Matcher:
         ...
     def _replace(self, entries: collections.abc.Iterable[typing.Any]) -> None:
         ...
-    def match(self, read: typing.Any, *, max_edits: int | None = None, at: typing.Any = None, alternatives: bool = False, min_probability: float = 0.0) -> list[Match]:
+    def match(self, read: typing.Any, *, max_edits: int | None = None, at: typing.Any = None, alternatives: bool = False, min_probability: float = 0.0, keep_exact: bool = False) -> list[Match]:
         """
         Every valid entry within max_edits of the read, in the order probability (descending), edits, id.
         
         `read` is text or a platewatch.Read. `at` is the time for a read that has none; now, if left out.
         With alternatives=True, the likeliest ways to choose among its characters' alternatives, at most 64, and its
         `candidates` count as further texts of a Read, and edits are the least over them.
-        Matches below `min_probability` are left out.
+        Matches below `min_probability`, from 0 to 1, are left out; with keep_exact=True those without edits stay.
         Raises ReadError if the text is empty, over 16 symbols or not valid Unicode.
         """
     def save(self, path: os.PathLike | str | bytes) -> None:

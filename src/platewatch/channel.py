@@ -15,7 +15,7 @@ from typing import Literal, Self
 
 from platewatch import _core, channel_fit, channel_rate
 from platewatch.channel_tables import Tables
-from platewatch.errors import ModelError
+from platewatch.errors import ModelError, PlatewatchError
 from platewatch.population import Population
 from platewatch.reads import Read
 
@@ -36,8 +36,10 @@ class Event:
 class Explanation:
     """Why a match has its probability. Logarithms are natural.
 
-    `events` are the likeliest way from plate to read, in a frame of the quality `frame`. `log_frame` is how often
-    frames are so; with it, the events sum to this way's part of `log_likelihood`, which is of all ways in any frame.
+    `events` are the likeliest way from plate to read, in a frame of the quality `frame`. Where the read has a region
+    mark that the plate lacks, the first one says that the list has omitted it, and the way is from the plate with it.
+    `log_frame` is how often frames are so; with it, the events sum to this way's part of `log_likelihood`, which is of
+    all ways in any frame.
     `noisy` is the probability that the frame was a noisy one, if the read is of this plate. `log_others` is what the
     plate is weighed against: the background, all vehicles and signs that are no plate, without the plate's own part.
     """
@@ -120,39 +122,38 @@ class ChannelModel:
         return cls(Tables.load(path))
 
     def save(self, path: str | Path) -> None:
-        """Write the model as JSON."""
+        """Write the model as JSON, to four digits; the population stays in its own file."""
         self._tables.save(path)
 
     def explain(self, read: Read | str, plate: str) -> Explanation:
         """How probable it is that a vehicle read so has this plate, if it is the only one listed, and why.
 
-        Raises ReadError for a read that cannot be matched.
+        Raises ReadError for a read that cannot be matched, PlatewatchError for what is no plate.
         """
+        if _core.is_pattern(plate):
+            raise PlatewatchError("is a pattern, not a plate", field="plate")
         canonical = _core.normalize(plate)
-        engine, camera = ("", "") if isinstance(read, str) else (read.engine or "", read.camera_id or "")
-        numbers = self._tables.cameras.get(camera) or self._tables.of_engine(engine)
+        log_likelihood, log_background, log_others, probability, omitted = self.scoring.weigh(read, canonical)
+        omission: tuple[Event, ...] = ()
+        if omitted:
+            omission = (Event("mark omitted", "", "", -math.log(2)),)
+            canonical = _core.normalize(read if isinstance(read, str) else read.text, read=True)[:2] + canonical
+        engine, camera = (None, None) if isinstance(read, str) else (read.engine, read.camera_id)
+        numbers = self._tables.cameras.get(camera or "") or self._tables.of_engine(engine)
         table = self._tables.core(numbers)
         characters = "".join(c for c, _, _ in _core.read_evidence(read))
         level, events = table.likeliest_way(read, canonical)
         counts, _ = table.count([read], [canonical])
-        log_likelihood = self.scoring.log_likelihood(read, canonical, engine, camera)
-        log_background = self.scoring.log_background(read, engine, camera)
-        likelihood = math.exp(log_likelihood)
-        # As posterior.hpp does it, for one plate.
-        own = self.scoring.registered(canonical) * likelihood
-        clutter = math.exp(self.scoring.log_clutter(read, engine, camera))
-        others = max(math.exp(log_background) - own, clutter)
         return Explanation(
-            events=tuple(
-                Event(kind, canonical[i : i + n], characters[j : j + m], log) for kind, i, n, j, m, log in events
-            ),
+            events=omission
+            + tuple(Event(kind, canonical[i : i + n], characters[j : j + m], log) for kind, i, n, j, m, log in events),
             frame=_QUALITIES[level],
             log_frame=_log(numbers.rates["level"][level]),
             noisy=float(counts["level"][1]),
             log_likelihood=log_likelihood,
             log_background=log_background,
-            log_others=_log(others),
-            probability=likelihood / (likelihood + others) if likelihood > 0 else 0.0,
+            log_others=log_others,
+            probability=probability,
         )
 
     @classmethod
@@ -167,7 +168,7 @@ class ChannelModel:
 
         Reads and plates that cannot be matched are left out. An engine gets rates of its own as far as its reads
         support them; so does a camera with `camera_reads` of them or more, backed off to its engine's. None: no
-        camera does. Raises PlatewatchError if nothing is left.
+        camera does. Raises PlatewatchError if nothing is left, ValueError for `iterations` or `camera_reads` below 1.
         """
         examples = channel_fit.usable(reads)
         tables = channel_fit.fit_tables(examples, iterations, camera_reads)

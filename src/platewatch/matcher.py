@@ -140,10 +140,12 @@ class Matcher(_core.Matcher):
 
         Every entry that one of the reads matches, with the least of its edits and its probability given all of the
         reads; in the order probability (descending), edits, id. Frames that fail together are discounted, as the
-        model has learnt. `min_probability` and `keep_exact` are as for `match_batch`. Raises ReadError, with the read's
-        place, for one that cannot be matched.
+        model has learnt, and more than five weigh as much as five. `min_probability` and `keep_exact` are as for
+        `match_batch`. Raises ReadError, with the read's place, for one that cannot be matched.
         """
-        return self._match_pass(list(reads), max_edits, at, alternatives, min_probability, keep_exact)
+        # As pybind11 quotes all arguments of a call that it refuses, and with them the reads.
+        options = bool(alternatives), float(min_probability), bool(keep_exact)
+        return self._match_pass(list(reads), max_edits, at, *options)
 
     def match_batch(
         self,
@@ -173,8 +175,7 @@ class Matcher(_core.Matcher):
         """
         if errors not in ("raise", "report"):
             raise ValueError('errors must be "raise" or "report"')
-        if not 0 <= min_probability <= 1:
-            raise ValueError("min_probability must be from 0 to 1")
+        min_probability = float(min_probability)
         if min_probability > 0 and not score:
             raise ValueError("min_probability needs score=True")
         if threads < 1:
@@ -186,9 +187,9 @@ class Matcher(_core.Matcher):
             None if times is None else _to_microseconds(times),
             errors == "report",
             bool(alternatives),
-            score,
+            bool(score),
             min_probability,
-            keep_exact,
+            bool(keep_exact),
             min(index(threads), _MOST_THREADS),
         )
         scores = (log_likelihood, probability) if score else (None, None)

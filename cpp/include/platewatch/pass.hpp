@@ -2,7 +2,7 @@
 //   P(e | r_1 .. r_n) = w_e prod_j P(r_j | e)^a / (sum of the same over the listed plates + B),
 //   B = sum over unlisted plates t of registered(t) prod_j P(r_j | t)^a + clutter.
 // It is the same t for all reads: three reads with one mistake are one mistake. `a` below 1 discounts frames,
-// which fail together.
+// which fail together. More than five reads weigh as much as five, each less.
 //
 // The sum runs over single plates, best first: from the plates' ends down the population's trie, each end by
 // the most that the plates with it can come to, and until what is left does not count.
@@ -47,6 +47,11 @@ class PassScorer {
         std::u32string plate;
         double weight, joint;
     };
+    // A plate that a listed one stands for, in this share: it is another where the list lacks the mark read.
+    struct Meant {
+        std::u32string plate;
+        double share;
+    };
     struct WantedPattern {
         Pattern pattern;
         double joint = 0;  // of all plates that it admits
@@ -69,6 +74,7 @@ class PassScorer {
 
     void set_reads(std::span<const PassRead> reads, double frame_weight);
     [[nodiscard]] double joint(std::u32string_view plate);
+    [[nodiscard]] double joint_of_listed(const std::u32string& plate);
     [[nodiscard]] double clutter() const;
     // Everybody who is not listed; `listed` is what the listed plates come to. It need not be all once it is
     // more than `enough`.
@@ -78,7 +84,8 @@ class PassScorer {
     [[nodiscard]] std::span<ReadScorer::Row> rows(std::size_t place);
 
     std::vector<std::unique_ptr<ReadScorer>> scorers_;  // by read
-    std::vector<std::u32string> marks_;                 // that the reads have
+    std::vector<std::u32string> marks_;                 // that the reads have, each once
+    std::vector<Meant> meant_;                          // ascending by plate
     std::span<const PassRead> reads_;
     double frame_weight_ = 1;
     std::vector<Item> items_;

@@ -36,6 +36,16 @@ class MatchScorer {
     void score(const State& state, const ScoringTable& table, const ReadEvidence& read, const Floor& floor,
                std::vector<Match>& matches, std::vector<Score>& scores);
 
+    // A read and one plate, as if it were the only one listed.
+    struct Weighed {
+        double likelihood;  // P(read | the listed plate)
+        double background;  // of all vehicles
+        double others;      // of all but those that the listed plate stands for
+        double probability;
+        bool mark_omitted;  // the read has a mark that the plate lacks, and is likelier of it with that
+    };
+    [[nodiscard]] Weighed weigh(const ScoringTable& table, const ReadEvidence& read, std::string_view plate);
+
     // Puts the matches in the same order, which takes no background; false, and nothing is done, if one is of
     // a pattern.
     bool order(const State& state, const ScoringTable& table, const ReadEvidence& read,
@@ -44,7 +54,11 @@ class MatchScorer {
   private:
     struct Plate {  // distinct
         std::u32string text;
-        double likelihood, weight, registered;
+        double weight;
+        double as_listed, with_mark;  // P(read | plate); the latter if the list may lack the mark read
+        bool may_lack_mark;
+        double likelihood;      // P(read | what is listed)
+        double own_background;  // what the background has of what is listed
     };
     struct Item {
         Match match;
@@ -55,6 +69,9 @@ class MatchScorer {
     static constexpr std::size_t kPattern = ~std::size_t{0};
 
     void set_read(const ScoringTable& table, const ReadEvidence& read);
+    // The background without what is listed. Precondition: order_ is there.
+    [[nodiscard]] double unlisted(const ScoringTable& table);
+    [[nodiscard]] bool is_listed(std::u32string_view plate) const;
     [[nodiscard]] std::size_t plate_of(std::string_view utf8, float weight);
     [[nodiscard]] double read_right(const ScoringTable& table, const ReadEvidence& read);
     void score_pattern(std::string_view utf8, double others, double listed, Score& score);

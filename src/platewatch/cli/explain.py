@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from platewatch._core import is_pattern, normalize, parse
 from platewatch.channel import ChannelModel, Event, Explanation
-from platewatch.cli.common import ErrorRate, errors_to_exit, fail, load_model, percent
+from platewatch.cli.common import ErrorRate, PopulationFile, errors_to_exit, fail, load_model, percent
 from platewatch.errors import PlatewatchError
 from platewatch.reads import Read, decode_text
 
@@ -24,6 +24,7 @@ _HAPPENED: Final = {
     "merge": "two read as one",
     "insertion": "read, but not on the plate",
     "region loss": "region mark not read",
+    "mark omitted": "the list omits the mark",
 }
 _LARGEST_LOG: Final = 50.0  # nothing is told apart beyond
 
@@ -34,6 +35,7 @@ def explain(
     *,
     engine: Annotated[str | None, typer.Option(help="The recogniser; the read's own if left out.")] = None,
     model: Annotated[Path | None, typer.Option(help="Channel model; the one that is shipped if left out.")] = None,
+    population: PopulationFile = None,
     error_rate: ErrorRate = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object; its logarithms are natural.")] = False,
 ) -> None:
@@ -41,7 +43,7 @@ def explain(
 
     The plate is weighed as if it were the only one listed: beside similar ones, its probability in a match is less.
     """
-    channel = load_model(model, error_rate)
+    channel = load_model(model, population, error_rate)
     with errors_to_exit():
         shown = decode_text(read.encode(errors="surrogateescape"))
         if engine is not None:
@@ -61,12 +63,14 @@ def explain(
 
 
 def _print(read: Read, wanted: str, channel: ChannelModel, explanation: Explanation) -> None:
-    known = read.engine in channel.engines
-    recogniser = read.engine if known else f"{read.engine or 'not given'}: the rates are those of all together"
+    own = read.camera_id in channel.cameras
+    recogniser = read.engine or "not given"
+    if not own and read.engine not in channel.engines:
+        recogniser += ": the rates are those of all together"
     print(f"read        {normalize(read.text, read=True)}")
     print(f"plate       {wanted} ({parse(wanted).kind})")
     print(f"recogniser  {recogniser}")
-    if read.camera_id in channel.cameras:
+    if own:
         print(f"camera      {read.camera_id}: the rates are its own")
     noisy = explanation.noisy
     quality = f"noisy ({noisy:.2f})" if noisy > 0.5 else f"good ({1 - noisy:.2f})"
