@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import platewatch as pw
@@ -53,18 +54,34 @@ def test_explanation_adds_up(model: pw.ChannelModel) -> None:
     assert explanation.log_likelihood - 0.5 < way < explanation.log_likelihood
 
 
-@pytest.mark.parametrize("read", ["12가3456", "12거3456", "1234567", "12바3456", "9999999999"])
-@pytest.mark.parametrize("plate", ["12가3456", "서울12바3456"])
+@pytest.mark.parametrize("read", ["12가3456", "12거3456", "1234567", "12바3456", "9999999999", "서울12바3456"])
+@pytest.mark.parametrize("plate", ["12가3456", "서울12바3456", "12바3457"])
 def test_explanation_weighs_as_the_matcher_does(model: pw.ChannelModel, read: str, plate: str) -> None:
     explanation = model.explain(read, plate)
     odds = math.exp(explanation.log_likelihood - explanation.log_others)
     assert explanation.probability == pytest.approx(odds / (1 + odds), rel=1e-9)
+    if matches := pw.Matcher(pw.Hotlist.from_plates([plate]), max_edits=3, model=model).match(read):
+        assert explanation.probability == matches[0].probability
+        assert explanation.log_likelihood == matches[0].log_likelihood
+    if read.startswith("서울") and not plate.startswith("서울"):
+        return
     own = model.scoring.registered(plate) * math.exp(explanation.log_likelihood)
     background = math.exp(explanation.log_background)
     assert math.exp(explanation.log_others) == pytest.approx(background - own, rel=1e-6)
-    if matches := pw.Matcher(pw.Hotlist.from_plates([plate]), max_edits=3, model=model).match(read):
-        # But for the mark that the contract forgives, of which the channel model has other ways too.
-        assert explanation.probability == pytest.approx(matches[0].probability, rel=1e-9)
+
+
+def test_a_mark_that_the_list_lacks_is_explained(model: pw.ChannelModel) -> None:
+    omitted = model.explain("서울12바3456", "12바3456")
+    assert (omitted.events[0].kind, omitted.events[0].log_probability) == ("mark omitted", -math.log(2))
+    assert "".join(event.plate for event in omitted.events) == "서울12바3456"
+    way = omitted.log_frame + sum(event.log_probability for event in omitted.events)
+    assert omitted.log_likelihood - 0.5 < way < omitted.log_likelihood
+    assert omitted.probability > 0.9
+
+
+def test_a_pattern_is_not_explained(model: pw.ChannelModel) -> None:
+    with pytest.raises(pw.PlatewatchError, match="plate: is a pattern"):
+        model.explain("12가3456", "12?3456")
 
 
 def test_what_is_weighed_against_a_plate_by_hand(model: pw.ChannelModel) -> None:
@@ -233,6 +250,20 @@ def test_other_files_are_refused(tmp_path: Path, text: str | bytes) -> None:
         pw.ChannelModel.load(tmp_path / "nowhere.json")
 
 
+def test_nesting_without_end_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "bad.json").write_text("[" * 200_000, encoding="utf-8")
+    with pytest.raises(pw.ModelError, match="is not a platewatch channel model 2: it is nested too deeply"):
+        pw.ChannelModel.load(tmp_path / "bad.json")
+
+
+def test_a_key_that_is_there_twice_is_refused(model: pw.ChannelModel, tmp_path: Path) -> None:
+    path = tmp_path / "bad.json"
+    model.save(path)
+    path.write_text(path.read_text(encoding="utf-8")[:-1] + ', "frame_weight": 0.5}', encoding="utf-8")
+    with pytest.raises(pw.ModelError, match="frame_weight: is there more than once"):
+        pw.ChannelModel.load(path)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -240,9 +271,13 @@ def test_other_files_are_refused(tmp_path: Path, text: str | bytes) -> None:
         (lambda d: d.update(frame_weight=1.01), "frame_weight: is not above 0 and at most 1"),
         (lambda d: d.update(frame_weight=math.nan), "frame_weight: is not above 0 and at most 1"),
         (lambda d: d.update(frame_weight="1"), "frame_weight: is not above 0 and at most 1"),
+        (lambda d: d.update(frame_weight=True), "frame_weight: is not above 0 and at most 1"),
         (lambda d: d.pop("frame_weight"), "frame_weight: is not above 0 and at most 1"),
         (lambda d: d.pop("symbols"), "symbols: is not a text"),
         (lambda d: d.update(symbols=5), "symbols: is not a text"),
+        (lambda d: d.update(symbols=d["symbols"][:-1] + "\udfff"), "symbols: is not valid Unicode"),
+        (lambda d: d["engines"].update({"\ud800": {}}), "the key '\\ud800' is not valid Unicode"),
+        (lambda d: d.update(cameras={"\ud800": {}}), "the key '\\ud800' is not valid Unicode"),
         (lambda d: d.update(symbols=d["symbols"][::-1]), "the general table: symbols and bin edges of a channel"),
         (lambda d: d.pop("general"), "the general table: is not an object"),
         (lambda d: d.pop("engines"), "engines: is not an object"),
@@ -288,13 +323,29 @@ def put(value: object, *place: str | int) -> Callable[[dict[str, Any]], None]:
         (put(None, "insertion", 1, 0), "insertion of the general table, row [1, 0]: is not a number"),
         (put(-0.1, "insertion", 1, 0), "insertion of the general table, row [1, 0]: is out of range"),
         (put(1.1, "region_loss", 1), "region_loss of the general table, row [1]: is out of range"),
+        (put(1.001, "region_loss", 1), "region_loss of the general table, row [1]: is out of range"),
+        (put([1.001, 0], "level"), "level of the general table, row [0]: is out of range"),
+        (put(1.001, "merge", 1, 2, 3), "merge of the general table, row [1, 2, 3]: is out of range"),
+        (put(1, "insertion", 1, 0), "insertion of the general table, row [1, 0]: is out of range"),
         (put(-1, "ratio_rank", 0, 2), "ratio_rank of the general table, row [0, 2]: is out of range"),
         (put(5, "alternative", 0, 2), "alternative of the general table, row [0, 2]: is out of range"),
         (put(0, "alternative", 0, 2), "alternative of the general table, row [0, 2]: is out of range"),
         (put(1, "alternative", 0, 2), "alternative of the general table, row [0, 2]: is out of range"),
+        (put(1e-7, "alternative", 0, 2), "alternative of the general table, row [0, 2]: is out of range"),
+        (put(1 - 1e-7, "alternative", 0, 2), "alternative of the general table, row [0, 2]: is out of range"),
+        (put(1e-300, "syllable_listed", 4), "syllable_listed of the general table, row [4]: is out of range"),
         (put(0, "syllable_listed", 4), "syllable_listed of the general table, row [4]: is out of range"),
         (put(1, "syllable_listed", 4), "syllable_listed of the general table, row [4]: is out of range"),
-        (put(1e7, "ratio_wrong", 0, 0), "the general table: a rate of a channel model is out of range"),
+        (put(1e7, "ratio_wrong", 0, 0), "ratio_wrong of the general table, row [0, 0]: is out of range"),
+        (put(1e6, "ratio_rank", 0, 2), "ratio_rank of the general table, row [0, 2]: is out of range"),
+        (put(1e6, "ratio_lost", 3, 8), "ratio_lost of the general table, row [3, 8]: is out of range"),
+        (put(1e308, "likeness", 5), "likeness of the general table, row [5]: is out of range"),
+        (put(10**400, "ratio_rank", 0, 2), "ratio_rank of the general table: has a number that is out of range"),
+        (put("0.5", "ratio_rank", 0, 2), "ratio_rank of the general table, row [0, 2]: is not a number"),
+        (put(True, "ratio_rank", 0, 2), "ratio_rank of the general table, row [0, 2]: is not a number"),
+        (put(["0.5", "0.5"], "level"), "level of the general table, row [0]: is not a number"),
+        (put([0.5, False], "bin_edges"), "bin_edges of the general table, row [1]: is not a number"),
+        (put("0.5", "bin_edges"), "bin_edges of the general table, row [0]: is not a number"),
         (put([0.5], "right", 0), "right of the general table: is not an array of numbers, or not of its shape"),
         (put("x", "right", 0, 0), "right of the general table: is not an array of numbers"),
         (put([[1.0]], "merge"), "the general table: merge has not the right shape"),
@@ -308,6 +359,52 @@ def test_a_bad_array_is_named_with_its_row(
     model: pw.ChannelModel, tmp_path: Path, change: Callable[[dict[str, Any]], object], message: str
 ) -> None:
     assert message in str(changed(tmp_path / "bad.json", model, change))
+
+
+@pytest.mark.parametrize("factor", [1e-6, 9e5])
+def test_rates_at_their_bounds_give_probabilities(model: pw.ChannelModel, tmp_path: Path, factor: float) -> None:
+    path = tmp_path / "extreme.json"
+    model.save(path)
+    document = json.loads(path.read_text(encoding="utf-8"))
+    listed = ("alternative", "syllable_listed")
+    factors = ("likeness", "ratio_right", "ratio_wrong", "ratio_inserted", "ratio_merged", "ratio_rank", "ratio_lost")
+    general = document["general"]
+    general |= {name: np.full_like(general[name], 1e-6).tolist() for name in listed}
+    general |= {name: np.full_like(general[name], factor, dtype=float).tolist() for name in factors}
+    general |= {"merge": np.ones((2, 4, 4)).tolist(), "region_loss": [1, 1]}
+    path.write_text(json.dumps(document | {"engines": {}}), encoding="utf-8")
+    extreme = pw.ChannelModel.load(path)
+    read = pw.Read(text="12거345쀍", chars=tuple(character(c, 0.9, ("가", 0.05)) for c in "12거345쀍"))
+    plates = ["12가3456", "12거3456", "12거345*", "서울12바3456"]
+    for match in pw.Matcher(pw.Hotlist.from_plates(plates), max_edits=3, model=extreme).match(read):
+        assert 0 <= match.probability <= 1
+        assert not math.isnan(match.log_likelihood)
+    for plate in plates[:2]:
+        assert 0 <= extreme.explain(read, plate).probability <= 1
+    assert 0 <= extreme.error_rate <= 1
+
+
+def test_shares_that_sum_to_a_bit_more_than_one_give_error_rates(model: pw.ChannelModel, tmp_path: Path) -> None:
+    path = tmp_path / "rounded.json"
+    model.save(path)
+    document = json.loads(path.read_text(encoding="utf-8"))
+    general = document["general"]
+    # Nearly everywhere a mark is inserted, and nothing but marks.
+    general["inserted"] = [0.0] * (len(general["inserted"]) - 1) + [1.0]
+    general["inserted"][document["symbols"].index("-")] = 0.009
+    general["insertion"] = [[0.999, 0.999]] * 2
+    # By one engine, a syllable is always lost.
+    lost = {name: json.loads(json.dumps(general[name])) for name in ("one", "deletion", "split")}
+    for name, rate in (("one", 0.0), ("deletion", 0.609), ("split", 0.4)):
+        for level in (0, 1):
+            lost[name][level][2] = [rate, rate]
+    path.write_text(json.dumps(document | {"engines": {"blind": lost}}), encoding="utf-8")
+    rounded = pw.ChannelModel.load(path)
+    assert 0.3 < rounded.error_rate < 0.9
+    rounded.scaled(0.02).save(path)
+    assert pw.ChannelModel.load(path).error_rate == pytest.approx(0.02, rel=0.01)
+    path.write_text(json.dumps(document | {"general": general | lost}), encoding="utf-8")
+    assert 0.9 < pw.ChannelModel.load(path).error_rate <= 1
 
 
 def test_every_array_of_the_general_table_is_needed(model: pw.ChannelModel, tmp_path: Path) -> None:

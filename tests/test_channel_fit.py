@@ -6,6 +6,7 @@ import json
 import math
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -108,6 +109,43 @@ def test_a_cameras_table_explains_its_other_reads_better() -> None:
             for read, p in reads(camera, 300)
         ]
         assert math.fsum(gain) / len(gain) > {"plain": 0.0, "odd": 0.1}[camera]
+
+
+def test_what_cannot_be_matched_is_left_out() -> None:
+    good = [("12거3456", "12가3456"), ("12가3456", "12가3456")]
+    bad = [("---", "12가3456"), ("12가3456", "---"), ("12가3456", "1" * 17), ("12가3456", "")]
+    expected = pw.ChannelModel.fit(good).scoring.log_likelihood("12거3456", "12가3456")
+    assert pw.ChannelModel.fit(bad + good).scoring.log_likelihood("12거3456", "12가3456") == expected
+    with pytest.raises(pw.PlatewatchError, match="no read to learn from"):
+        pw.ChannelModel.fit(bad)
+
+
+def test_of_too_many_symbols_the_commonest_are_known(tmp_path: Path) -> None:
+    # Each syllable of 300 is one in two plates, but for two thirds, which are in one.
+    syllables = [chr(0xB098 + 28 * i) for i in range(300)]
+    plates = [f"{i % 100:02d}{c}3456" for i, c in enumerate(syllables * 2) if i < 400]
+    model = pw.ChannelModel.fit([(plate, plate) for plate in plates])
+    model.save(tmp_path / "model.json")
+    known = json.loads((tmp_path / "model.json").read_text("utf-8"))["symbols"]
+    assert set("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") | set(syllables[:100]) <= set(known)
+    assert 200 < len(known) <= 250
+    pw.ChannelModel.load(tmp_path / "model.json")
+
+
+@pytest.mark.parametrize("name", ["\ud800", 5, ["G1"], "", None])
+def test_a_name_that_is_none_gets_no_table(name: Any) -> None:
+    reads = [pw.Read(text="12가3456", engine=name, camera_id=name, pass_id="1")] * 5
+    model = pw.ChannelModel.fit([(read, "12가3456") for read in reads], camera_reads=1)
+    assert (model.engines, model.cameras) == ([], [])
+
+
+@pytest.mark.parametrize("number", [0, -1])
+def test_numbers_below_one_are_refused(number: int) -> None:
+    pairs = [("12가3456", "12가3456")]
+    with pytest.raises(ValueError, match="iterations must be 1 or more"):
+        pw.ChannelModel.fit(pairs, iterations=number)
+    with pytest.raises(ValueError, match="camera_reads must be 1 or more"):
+        pw.ChannelModel.fit(pairs, camera_reads=number)
 
 
 def passes(rng: random.Random, *, independent: bool) -> Pairs:

@@ -115,11 +115,19 @@ def test_duplicates_last_wins(tmp_path: Path) -> None:
 
 def test_jsonl_bad_lines(tmp_path: Path) -> None:
     path = tmp_path / "wanted.jsonl"
-    path.write_bytes(b'{"id": "A", "plate": "11\xea\xb0\x801111"}\n{oops\n[1]\n{"id": "B", "plate": "\xff"}\n')
+    rows = [
+        '{"id": "A", "plate": "11가1111"}'.encode(),
+        b"{oops",
+        b"[1]",
+        b'{"id": "B", "plate": "\xff"}',
+        b"[" * 100_000,
+    ]
+    path.write_bytes(b"\n".join(rows))
     hotlist = pw.Hotlist.load(path)
     assert [entry.id for entry in hotlist] == ["A"]
-    assert [row for row, _, _ in errors(hotlist)] == [2, 3, 4]
+    assert [row for row, _, _ in errors(hotlist)] == [2, 3, 4, 5]
     assert errors(hotlist)[1][2] == "not a JSON object"
+    assert errors(hotlist)[3][2] == "not JSON: nested too deeply"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp949"])

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import platewatch as pw
-from platewatch.population import Population
+from platewatch.population import FORMAT, Population
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -48,14 +48,15 @@ def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
 
 def test_where_few_blocks_are_in_use_numbers_in_them_are_as_many_times_likelier(tmp_path: Path) -> None:
     document = shipped()
-    taxis = next(vehicles for vehicles in document["classes"] if vehicles["name"] == "taxis")
+    taxis = next(vehicles for vehicles in document["classes"] if vehicles["name"].startswith("taxis"))
     dense = pw.ChannelModel.default().explain("서울52바3109", "서울52바3108").probability
     taxis["blocks_in_use"] = 1
     path = tmp_path / "population.json"
     path.write_text(json.dumps(document), "utf-8")
     model = pw.ChannelModel.default().with_population(Population.load(path))
-    assert model.scoring.registered("서울52바3108") == pytest.approx(260_000 / 17 / 70 / 5 / 10_000)
-    assert pw.ChannelModel.default().scoring.registered("서울52바3108") == pytest.approx(260_000 / 17 / 70 / 5 / 1_500)
+    spread = model.scoring.registered("서울52바3108")
+    assert spread == pytest.approx(280_000 * 0.933 / 17 / 70 / 5 / 10_000)
+    assert pw.ChannelModel.default().scoring.registered("서울52바3108") == pytest.approx(spread / 0.15)
     assert dense < 0.05 < model.explain("서울52바3109", "서울52바3108").probability
 
 
@@ -79,14 +80,34 @@ def test_a_missing_file_is_an_error_of_the_system(tmp_path: Path) -> None:
         (lambda d: d.update(classes=[]), "classes", "is not a list of classes"),
         (lambda d: d.update(classes={"a": 1}), "classes", "is not a list of classes"),
         (lambda d: d.update(generic=5), "generic", "is not an object"),
-        (lambda d: d["generic"].update(density="x"), "generic.density", "is not a number of 0 or more"),
-        (lambda d: d["generic"].update(density=-1), "generic.density", "is not a number of 0 or more"),
-        (lambda d: d["generic"].update(least=None), "generic.least", "is not a number of 0 or more"),
-        (lambda d: d["generic"].update(most=True), "generic.most", "is not a number of 0 or more"),
+        (lambda d: d.update(cluter=0.1), "cluter", "is unknown"),
+        (lambda d: d["generic"].update(densty=1), "generic.densty", "is unknown"),
+        (lambda d: d["generic"].update(density="x"), "generic.density", "is not a number from 0 to 1"),
+        (lambda d: d["generic"].update(density=-1), "generic.density", "is not a number from 0 to 1"),
+        (lambda d: d["generic"].update(density=10**400), "generic.density", "is not a number from 0 to 1"),
+        (lambda d: d["generic"].update(least=None), "generic.least", "is not a whole number from 0 to 16"),
+        (lambda d: d["generic"].update(least=5.7), "generic.least", "is not a whole number from 0 to 16"),
+        (lambda d: d["generic"].update(most=True), "generic.most", "is not a whole number from 0 to 16"),
+        (lambda d: d["generic"].update(most=17), "generic.most", "is not a whole number from 0 to 16"),
+        (lambda d: d["generic"].update(most=-1), "generic.most", "is not a whole number from 0 to 16"),
+        (lambda d: d["generic"].update(symbols=5), "generic.symbols", "5 is not a set of canonical symbols"),
+        (
+            lambda d: d["generic"].update(symbols="digit"),
+            "generic.symbols",
+            "'digit' is not a set of canonical symbols",
+        ),
+        (lambda d: d["generic"].update(symbols="A1A"), "generic.symbols", "'A' is there more than once"),
+        (lambda d: d["sets"].update(digit={"0": 1}), "sets.digit", "is not a list of canonical words of two symbols"),
+        (lambda d: d["sets"].update(digit="012-"), "sets.digit", "'012-' is not a set of canonical symbols"),
+        (lambda d: d["sets"].update(digit="００"), "sets.digit", "'００' is not a set of canonical symbols"),
+        (lambda d: d["sets"].update(digit="0120"), "sets.digit", "'0' is there more than once"),
+        (lambda d: d["sets"].update(regions=["서울", "서울"]), "sets.regions", "'서울' is there more than once"),
+        (lambda d: d["sets"].update({"숫자": "0"}), "sets", "the name '숫자' could be taken for symbols"),
+        (lambda d: d["sets"].update({"": "0"}), "sets", "the name '' could be taken for symbols"),
         (lambda d: d.update(clutter=1), "clutter", "is not a share below 1"),
-        (lambda d: d.update(clutter=-0.1), "clutter", "is not a number of 0 or more"),
-        (lambda d: d.update(clutter=float("nan")), "clutter", "is not a number of 0 or more"),
-        (lambda d: d.update(clutter=float("inf")), "clutter", "is not a number of 0 or more"),
+        (lambda d: d.update(clutter=-0.1), "clutter", "is not a number from 0 to 1"),
+        (lambda d: d.update(clutter=float("nan")), "clutter", "is not a number from 0 to 1"),
+        (lambda d: d.update(clutter=float("inf")), "clutter", "is not a number from 0 to 1"),
     ],
 )
 def test_a_bad_field_is_named(tmp_path: Path, change: Change, field: str, reason: str) -> None:
@@ -99,30 +120,49 @@ def test_a_bad_field_is_named(tmp_path: Path, change: Change, field: str, reason
 @pytest.mark.parametrize(
     ("change", "field", "reason"),
     [
-        (lambda c: c.pop("vehicles"), "vehicles", "is not a number of 0 or more"),
-        (lambda c: c.update(vehicles="many"), "vehicles", "is not a number of 0 or more"),
-        (lambda c: c.update(vehicles=-1), "vehicles", "is not a number of 0 or more"),
-        (lambda c: c.update(vehicles=float("inf")), "vehicles", "is not a number of 0 or more"),
-        (lambda c: c.update(blocks_in_use=0), "blocks_in_use", "is not a share above 0 and at most 1"),
-        (lambda c: c.update(blocks_in_use=1.5), "blocks_in_use", "is not a share above 0 and at most 1"),
-        (lambda c: c.update(blocks_in_use="few"), "blocks_in_use", "is not a number of 0 or more"),
-        (lambda c: c.update(words="nowhere"), "words", "is not a list of words of two symbols"),
-        (lambda c: c.update(words="digit"), "words", "is not a list of words of two symbols"),
-        (lambda c: c.update(words=["서울특별시"]), "words", "is not a list of words of two symbols"),
-        (lambda c: c.update(words=[5]), "words", "is not a list of words of two symbols"),
-        (lambda c: c.update(words=5), "words", "is not a list of words of two symbols"),
+        (lambda c: c.update(block_in_use=0.15), "block_in_use", "is unknown"),
+        (lambda c: c.update(name=["taxis"]), "name", "is not a text"),
+        (lambda c: c.pop("vehicles"), "vehicles", "is not a number from 0 to 1e+12"),
+        (lambda c: c.update(vehicles="many"), "vehicles", "is not a number from 0 to 1e+12"),
+        (lambda c: c.update(vehicles=-1), "vehicles", "is not a number from 0 to 1e+12"),
+        (lambda c: c.update(vehicles=True), "vehicles", "is not a number from 0 to 1e+12"),
+        (lambda c: c.update(vehicles=float("inf")), "vehicles", "is not a number from 0 to 1e+12"),
+        (lambda c: c.update(vehicles=1e13), "vehicles", "is not a number from 0 to 1e+12"),
+        (lambda c: c.update(vehicles=10**400), "vehicles", "is not a number from 0 to 1e+12"),
+        (lambda c: c.update(blocks_in_use=0), "blocks_in_use", "is less than 1e-06"),
+        (lambda c: c.update(blocks_in_use=1e-7), "blocks_in_use", "is less than 1e-06"),
+        (lambda c: c.update(blocks_in_use=1.5), "blocks_in_use", "is not a number from 0 to 1"),
+        (lambda c: c.update(blocks_in_use="few"), "blocks_in_use", "is not a number from 0 to 1"),
+        (lambda c: c.update(words="nowhere"), "words", "is not a list of canonical words of two symbols"),
+        (lambda c: c.update(words="digit"), "words", "is not a list of canonical words of two symbols"),
+        (lambda c: c.update(words=["서울특별시"]), "words", "is not a list of canonical words of two symbols"),
+        (lambda c: c.update(words=["ab"]), "words", "is not a list of canonical words of two symbols"),
+        (lambda c: c.update(words=["\ud800가"]), "words", "is not a list of canonical words of two symbols"),
+        (lambda c: c.update(words=[5]), "words", "is not a list of canonical words of two symbols"),
+        (lambda c: c.update(words=5), "words", "is not a list of canonical words of two symbols"),
+        (lambda c: c.update(words=["서울", "부산", "서울"]), "words", "'서울' is there more than once"),
+        (lambda c: c.update(words_may_be_lost="false"), "words_may_be_lost", "is neither true nor false"),
+        (lambda c: c.update(words_may_be_lost=0), "words_may_be_lost", "is neither true nor false"),
         (lambda c: c.pop("positions"), "positions", "is not a list of 1 to 14 positions"),
         (lambda c: c.update(positions=[]), "positions", "is not a list of 1 to 14 positions"),
         (lambda c: c.update(positions=["digit"] * 15), "positions", "is not a list of 1 to 14 positions"),
         (lambda c: c.update(positions="digit"), "positions", "is not a list of 1 to 14 positions"),
         (lambda c: c.update(positions=[5]), "positions", "is not an object"),
-        (lambda c: c.update(positions=[""]), "positions", "'' is not a set of symbols"),
-        (lambda c: c.update(positions=["regions"]), "positions", "'regions' is not a set of symbols"),
+        (lambda c: c.update(positions=[""]), "positions", "'' is not a set of canonical symbols"),
+        (lambda c: c.update(positions=["regions"]), "positions", "'regions' is not a set of canonical symbols"),
+        (lambda c: c.update(positions=["digits"]), "positions", "'digits' is not a set of canonical symbols"),
+        (lambda c: c.update(positions=["Digit"]), "positions", "'Digit' is not a set of canonical symbols"),
+        (lambda c: c.update(positions=["digit "]), "positions", "'digit ' is not a set of canonical symbols"),
+        (lambda c: c.update(positions=["12-"]), "positions", "'12-' is not a set of canonical symbols"),
+        (lambda c: c.update(positions=["\ud800"]), "positions", "'\\ud800' is not a set of canonical symbols"),
+        (lambda c: c.update(positions=["0012"]), "positions", "'0' is there more than once"),
+        (lambda c: c.update(positions=[{"digit": 0.9, "2": 0.1}]), "positions", "'2' is there more than once"),
+        (lambda c: c.update(positions=[{"digit": 0.5, "0123456789": 0.5}]), "positions", "'0' is there more than once"),
         (lambda c: c.update(positions=[{}]), "positions", "the shares of a position do not sum to 1"),
         (lambda c: c.update(positions=[{"1": 0.5}]), "positions", "the shares of a position do not sum to 1"),
         (lambda c: c.update(positions=[{"1": 0.5, "2": 0.6}]), "positions", "the shares of a position do not sum to 1"),
-        (lambda c: c.update(positions=[{"1": "all"}]), "positions", "is not a number of 0 or more"),
-        (lambda c: c.update(positions=[{"1": 2, "2": -1}]), "positions", "is not a number of 0 or more"),
+        (lambda c: c.update(positions=[{"1": "all"}]), "positions", "is not a number from 0 to 1"),
+        (lambda c: c.update(positions=[{"1": 2, "2": -1}]), "positions", "is not a number from 0 to 1"),
     ],
 )
 def test_a_bad_class_is_named(tmp_path: Path, change: Change, field: str, reason: str) -> None:
@@ -134,6 +174,47 @@ def test_a_bad_class_is_named(tmp_path: Path, change: Change, field: str, reason
     document["classes"][2] = "private"
     error = refusal(tmp_path / "bad.json", json.dumps(document))
     assert (error.row, error.field, error.reason) == (3, "classes", "is not an object")
+
+
+def test_symbols_that_no_table_has_room_for_are_refused(tmp_path: Path) -> None:
+    document = shipped()
+    document["classes"][0]["positions"][0] = "".join(chr(0xAC00 + i) for i in range(300))
+    error = refusal(tmp_path / "bad.json", json.dumps(document))
+    assert str(error) == "the plates of a population have more than 250 distinct symbols"
+
+
+def test_a_key_that_is_there_twice_is_refused(tmp_path: Path) -> None:
+    text = json.dumps(shipped()).replace('"clutter": 0.01', '"clutter": 0.01, "clutter": 1')
+    assert str(refusal(tmp_path / "bad.json", text)) == "clutter: is there more than once"
+
+
+def test_text_that_is_not_unicode_is_refused(tmp_path: Path) -> None:
+    document = shipped()
+    document["classes"][0]["name"] = "\ud800"
+    assert str(refusal(tmp_path / "bad.json", json.dumps(document))) == "name: is not valid Unicode"
+
+
+def test_nesting_without_end_is_refused(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "bad.json", "[" * 200_000).reason == f"is not a {FORMAT}: it is nested too deeply"
+
+
+def test_everything_may_say_what_it_is_about(tmp_path: Path) -> None:
+    document = shipped()
+    for part in (document, document["generic"], *document["classes"]):
+        part["about"] = ["anything"]
+    path = tmp_path / "population.json"
+    path.write_text(json.dumps(document), "utf-8")
+    assert Population.load(path) == Population.default()
+
+
+def test_the_example_of_the_documentation_is_one(tmp_path: Path) -> None:
+    section = (Path(__file__).parent.parent / "docs" / "formats.md").read_text("utf-8").partition("## Populations")[2]
+    path = tmp_path / "population.json"
+    path.write_text(section.partition("```json\n")[2].partition("```")[0], "utf-8")
+    model = pw.ChannelModel.default().with_population(Population.load(path))
+    assert model.scoring.registered("12가3456") == pytest.approx(1_000_000 * 0.1 * 0.1 * 0.9 / 4 / 10_000)
+    assert model.scoring.registered("서울12바3456") == pytest.approx(20_000 / 0.2 / 2 / 100 / 10_000)
+    assert model.scoring.registered("AB12") == 0.002
 
 
 def test_what_only_the_core_can_refuse_is_a_model_error_too() -> None:

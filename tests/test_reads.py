@@ -39,6 +39,7 @@ def test_only_text_is_needed() -> None:
         (b'{"text": "x", "time": "2026-11-23T09:00:00"}', "time", "has no offset from UTC"),
         (b"{", None, "not a JSON object"),
         (b'{"text": "\xff"}', None, "not a JSON object"),
+        (b'{"text": "x", "vendor": ' + b"[" * 100_000, None, "nested too deeply"),
         (b"[]", None, "Expected `object`, got `array`"),
     ],
 )
@@ -49,9 +50,11 @@ def test_a_bad_read_names_the_field_and_never_the_text(line: bytes, field: str |
 
 
 def test_one_bad_line_does_not_lose_the_others() -> None:
-    rows = list(decode_lines([b'{"text": "a"}\n', b"\n", b"{\n", b'{"text": "b"}']))
+    deep = b'{"text": "x", "vendor": ' + b"[" * 3000 + b"]" * 3000 + b"}"
+    rows = list(decode_lines([b'{"text": "a"}\n', b"\n", b"{\n", b'{"text": "b"}', deep]))
     assert [(row, read.text if isinstance(read, pw.Read) else read.reason) for row, read in rows] == [
         (1, "a"),
         (3, "not a JSON object"),
         (4, "b"),
+        (5, "nested too deeply"),
     ]

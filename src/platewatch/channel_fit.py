@@ -19,6 +19,7 @@ from platewatch import _core
 from platewatch.channel_confusion import LIKENESSES, backed_off, confusion
 from platewatch.channel_tables import (
     CLASSES,
+    MOST_SYMBOLS,
     OUTCOMES,
     RATIOS,
     SYLLABLE,
@@ -29,7 +30,9 @@ from platewatch.channel_tables import (
     class_of,
     column_of,
 )
-from platewatch.errors import PlatewatchError, ReadError
+from platewatch.errors import PlatewatchError
+from platewatch.model_files import is_unicode
+from platewatch.population import Population
 from platewatch.reads import Read
 
 ITERATIONS = 25
@@ -70,27 +73,36 @@ def usable(reads: Iterable[tuple[Read | str, str]]) -> list[Example]:
     for read, plate in reads:
         try:
             _core.read_evidence(read)
-        except ReadError:
+            examples.append((read, _core.normalize(plate)))
+        except PlatewatchError:
             continue
-        examples.append((read, _core.normalize(plate)))
     if not examples:
         raise PlatewatchError("no read to learn from")
     return sorted(examples, key=lambda example: str(_engine(example[0])))
 
 
 def _engine(read: Read | str) -> str | None:
-    return None if isinstance(read, str) else read.engine
+    return None if isinstance(read, str) else _name(read.engine)
 
 
 def _camera(read: Read | str) -> str | None:
-    return None if isinstance(read, str) else read.camera_id
+    return None if isinstance(read, str) else _name(read.camera_id)
+
+
+def _name(name: object) -> str | None:
+    """As the core has it: what is no text names nobody."""
+    return name if isinstance(name, str) and is_unicode(name) else None
 
 
 def fit_tables(examples: Sequence[Example], iterations: int, camera_reads: int | None) -> Tables:
     """The tables that usable examples support, each engine's and each camera's as far as its reads do.
 
-    `camera_reads`: a camera needs so many to get a table; None: none gets one.
+    `camera_reads`: a camera needs so many to get a table; None: none gets one. Raises ValueError for numbers below 1.
     """
+    if iterations < 1:
+        raise ValueError("iterations must be 1 or more")
+    if camera_reads is not None and camera_reads < 1:
+        raise ValueError("camera_reads must be 1 or more")
     symbols = _known_symbols(examples)
     edges = _bin_edges(examples)
     usual = _usual_alternatives(examples, symbols)
@@ -131,7 +143,7 @@ def frame_weight(scoring: _core.ScoringModel, examples: Sequence[Example]) -> fl
     passes: dict[tuple[str | None, str, str], list[Read]] = {}
     for read, plate in examples:
         if isinstance(read, Read) and read.pass_id is not None:
-            passes.setdefault((read.camera_id, read.pass_id, plate), []).append(read)
+            passes.setdefault((_camera(read), read.pass_id, plate), []).append(read)
     several = [(reads, plate) for (_, _, plate), reads in passes.items() if len(reads) > 1]
     if not several:
         return 1.0
@@ -147,8 +159,13 @@ def frame_weight(scoring: _core.ScoringModel, examples: Sequence[Example]) -> fl
 def _known_symbols(examples: Sequence[Example]) -> str:
     seen = Counter(c for _, plate in examples for c in plate)
     read = Counter(c for text, _ in examples for c, _, _ in _core.read_evidence(text))
-    often = {c for c, n in read.items() if n >= 5} | set(seen)
-    return "".join(sorted(often | set("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")))
+    often = seen + Counter({c: n for c, n in read.items() if n >= 5})
+    always = set("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    # The plates of the population get columns in any case, so there must be room for them.
+    of_population = Population.default().symbols
+    others = sorted(often.keys() - always - of_population, key=lambda c: (-often[c], c))
+    room = MOST_SYMBOLS - len(always | of_population)
+    return "".join(sorted(always | (often.keys() & of_population) | set(others[:room])))
 
 
 def _bin_edges(examples: Sequence[Example]) -> list[float]:

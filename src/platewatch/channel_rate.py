@@ -44,7 +44,8 @@ def _share_dropped(symbols: str, inserted: Floats) -> float:
         return False
 
     known = sum(share for c, share in zip(symbols, inserted, strict=False) if is_dropped(c))
-    return float(known + inserted[-1])  # of the others that are no symbols, the most by far are marks
+    # Of the others that are no symbols, the most by far are marks. A file's rounded shares may sum to more than 1.
+    return min(1.0, float(known + inserted[-1]))
 
 
 def scaled(tables: Tables, target: float, population: Mapping[str, Any]) -> Tables:
@@ -85,7 +86,7 @@ def _with_odds(rates: Rates, factor: float) -> Rates:
     changed = {name: odds(rates[name]) for name in ("wrong", "merge", "insertion")}
     changed["right"] = 1 - changed["wrong"]
     _, deletion, split = (rates[name] for name in OUTCOMES)
-    lost = deletion + split
+    lost = np.minimum(deletion + split, 1)
     times = odds(lost) / np.maximum(lost, np.finfo(np.float64).tiny)
     changed |= {"one": 1 - lost * times, "deletion": deletion * times, "split": split * times}
     return rates | changed
@@ -115,7 +116,7 @@ def _all_symbols(kind: Mapping[str, Any]) -> str:
 
 def _untouched(rates: Rates, gap: Floats, classes: list[int]) -> Floats:
     """By level, the probability that symbols of these classes are read as one character each, and no other is."""
-    one = 1 - rates["deletion"] - rates["split"]
+    one = np.maximum(1 - rates["deletion"] - rates["split"], 0)
     last = len(classes) - 1
     product = np.ones_like(rates["level"])
     for i, c in enumerate(classes):

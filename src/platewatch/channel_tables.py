@@ -8,8 +8,9 @@ An array is named and shaped as in the core's ChannelRates (cpp/include/platewat
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
@@ -34,8 +35,14 @@ _PROBABILITIES = ("level", *OUTCOMES, "merge", "merged_as", "insertion", "region
 _DISTRIBUTIONS = ("confusion", "inserted", "split_first", "split_second")
 _LISTED = ("alternative", "syllable_listed")
 """How often recognisers list a symbol for a character: never surely, and never surely not."""
-_ARRAYS = (*_PROBABILITIES, *_DISTRIBUTIONS, *_LISTED, "likeness", *RATIOS, "ratio_rank", "ratio_lost")
+_FACTORS = ("likeness", *RATIOS, "ratio_rank", "ratio_lost")
+_ARRAYS = (*_PROBABILITIES, *_DISTRIBUTIONS, *_LISTED, *_FACTORS)
 _SUMS_MAY_MISS = 0.01
+_LEAST_LISTED = 1e-6
+_LARGEST_FACTOR = 1e6
+_NUMBERS = frozenset((int, float))
+
+MOST_SYMBOLS = 250  # of a table, as in the core: those that it knows, and those of the population
 
 
 CLASSES = 4  # of symbols: digits, Latin letters, Hangul syllables, others
@@ -98,7 +105,7 @@ class Tables:
         if not isinstance(symbols, str):
             raise ModelError("is not a text", field="symbols")
         frame_weight = document.get("frame_weight")
-        if not isinstance(frame_weight, int | float) or not 0 < frame_weight <= 1:
+        if not model_files.is_number(frame_weight) or not 0 < frame_weight <= 1:
             raise ModelError("is not above 0 and at most 1", field="frame_weight")
         general = _table(document.get("general"), "the general table", None)
         tables = cls(symbols, general, {}, {}, float(frame_weight))
@@ -169,13 +176,18 @@ def _table(document: object, where: str, parent: Table | None) -> Table:
             rates[name] = parent.rates[name]
             continue
         rates[name] = _array(own.get(name), f"{name} of {where}")
-        outside = rates[name] < 0
-        if name in _PROBABILITIES or name in _DISTRIBUTIONS:
-            outside |= rates[name] > 1 + _SUMS_MAY_MISS
-        elif name in _LISTED:
-            outside = (rates[name] <= 0) | (rates[name] >= 1)
-        _refuse_rows(outside, f"{name} of {where}", "is out of range")
+        _refuse_rows(_outside(name, rates[name]), f"{name} of {where}", "is out of range")
     return Table(edges, rates)
+
+
+def _outside(name: str, values: Floats) -> npt.NDArray[np.bool_]:
+    if name in _LISTED:
+        return (values < _LEAST_LISTED) | (values > 1 - _LEAST_LISTED)
+    if name in _FACTORS:
+        return (values < 0) | (values >= _LARGEST_FACTOR)
+    if name == "insertion":  # surely one more would be endless
+        return (values < 0) | (values >= 1)
+    return (values < 0) | (values > 1)
 
 
 def _object(value: object, where: str) -> dict[str, Any]:
@@ -191,7 +203,16 @@ def _array(value: object, where: str) -> Floats:
         array = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):  # a text, or rows of several lengths
         raise ModelError(f"{where}: is not an array of numbers, or not of its shape") from None
-    _refuse_rows(~np.isfinite(array), where, "is not a number")
+    except OverflowError:
+        raise ModelError(f"{where}: has a number that is out of range") from None
+    wrong = ~np.isfinite(array)
+    elements: Iterable[Any] = [value]
+    for _ in range(array.ndim):
+        elements = chain.from_iterable(elements)
+    types = [*map(type, elements)]
+    if not _NUMBERS.issuperset(types):  # numpy takes texts and truth values for numbers
+        wrong |= np.reshape([kind not in _NUMBERS for kind in types], array.shape)
+    _refuse_rows(wrong, where, "is not a number")
     return array
 
 

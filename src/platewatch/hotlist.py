@@ -451,6 +451,8 @@ def _json_row(line: bytes) -> Mapping[str, Any] | EntryError:
         row = msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return EntryError(f"not JSON: {error}")
+    except RecursionError:
+        return EntryError("not JSON: nested too deeply")
     return row if isinstance(row, dict) else EntryError("not a JSON object")
 
 

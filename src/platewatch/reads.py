@@ -59,6 +59,8 @@ def decode(line: bytes, row: int | None = None) -> Read:
         raise ReadError(reason, row=row, field=path.strip("`.") or None) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise ReadError("not a JSON object", row=row) from None
+    except RecursionError:
+        raise ReadError("nested too deeply", row=row) from None
     if read.time is not None:
         if read.time.tzinfo is None:
             raise ReadError("has no offset from UTC", row=row, field="time")

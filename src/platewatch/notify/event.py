@@ -114,7 +114,7 @@ def decode(body: bytes) -> HitEvent:
     """The event in `body`; fields that this version does not know are ignored. Raises EventError."""
     try:
         return _decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise EventError(f"not a hit event: {error}") from error
 
 
