@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 
 import platewatch as pw
+from platewatch._core import region_mark
 from platewatch.evaluation import Evaluation, LabelledRead, Models, Settings, cross_validated, evaluate, plots, report
 from platewatch.evaluation.figures import Bootstrap, Calibration, Calibrator, Rates, Scores, by_pass
-from platewatch.evaluation.lists import LookAlikes, has_mark, look_alike_key, random_plates
+from platewatch.evaluation.lists import LookAlikes, look_alike_key, random_plates
 from platewatch.evaluation.sample import decode_labelled, fold_of_plates, group_passes, load
 
 READS = Path(__file__).parents[1] / "benchmarks" / "data" / "ocr_reads.jsonl.gz"
@@ -228,8 +229,8 @@ def test_random_plates_resemble_the_population() -> None:
     plates = random_plates(np.random.default_rng(5), 20_000)
     assert len(set(plates)) == 20_000
     assert all(pw.normalize(p) == p and pw.parse(p).kind != "unknown" for p in plates)
-    marked = sum(map(has_mark, plates)) / 20_000
-    eight = sum(len(p) == 8 and not has_mark(p) for p in plates) / 20_000
+    marked = sum(bool(region_mark(p)) for p in plates) / 20_000
+    eight = sum(len(p) == 8 and not region_mark(p) for p in plates) / 20_000
     assert marked == pytest.approx(0.07, abs=0.01)
     assert eight == pytest.approx(0.75, abs=0.02)
     again = random_plates(np.random.default_rng(5), 20_000, never=set(plates[:5000]))
@@ -269,6 +270,96 @@ def test_labelled_reads_and_what_is_wrong_with_the_others() -> None:
     assert str(errors[1]) == "row 4, truth: no letter or digit"
     assert str(errors[2]) == "row 5, truth: another plate than the other reads of its pass"
     assert group_passes(found) == [[0], [1], [2, 3]]
+
+
+def reasons(*lines: str | bytes) -> list[str]:
+    return [str(error) for error in decode_labelled(as_bytes(line) for line in lines)[1]]
+
+
+def as_bytes(line: str | bytes) -> bytes:
+    return line.encode() if isinstance(line, str) else line
+
+
+def test_labelled_rows_with_a_byte_order_mark_white_space_or_faults_of_encoding() -> None:
+    good = '{"text": "12가3456", "truth": "12가3456"}'
+    found, errors = decode_labelled(map(as_bytes, ("\ufeff" + good, f" {good} \r\n", "\ufeff\r\n", good)))
+    assert ([r.plate for r in found], errors) == (["12가3456"] * 3, [])
+    deep = "[" * 100_000
+    assert reasons(b'{"text": "1", "truth": "1\xff"}', b'{"text": "1\xff", "truth": "1"}', f"{deep}", good) == [
+        "row 1: not valid UTF-8",
+        "row 2: not a JSON object",
+        "row 3: Expected `object`, got `array`",
+    ]
+    assert reasons(f'{{"text": "1", "truth": "1", "x": {deep}') == ["row 1: nested too deeply"]
+    assert reasons(
+        '{"text": "1", "truth": 5}', '{"text": 5, "truth": "1"}', '{"text": "1", "truth": "1", "image": 5}'
+    ) == [
+        "row 1, truth: Expected `str`, got `int`",
+        "row 2, text: Expected `str`, got `int`",
+        "row 3, image: Expected `str | null`, got `int`",
+    ]
+
+
+@pytest.mark.parametrize("mark", ["?", "？", "*", "_", "#", "□", "\ufffd", "…", "[", "(", "½", "①", "ⅷ"])
+def test_a_truth_that_somebody_could_not_read_is_no_truth(mark: str) -> None:
+    line = json.dumps({"text": "12가3456", "truth": f"12가34{mark}6"}).encode()
+    found, errors = decode_labelled([line, b'{"text": "1", "truth": "12-3456"}'])
+    assert [str(error) for error in errors] == ["row 1, truth: has a character that is no letter, digit or separator"]
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    "truth", ["12 가-3456", "12.가·3456", "12\t가\u200b3456\n", "１２가－３４５６", "12\u1100\u11613456", "12–가・3456"]
+)
+def test_separators_and_other_forms_of_characters_are_fine_in_a_truth(truth: str) -> None:
+    found, errors = decode_labelled([json.dumps({"text": "1", "truth": truth}).encode()])
+    assert ([r.plate for r in found], errors) == (["12가3456"], [])
+
+
+def seen(second: int | None, plate: str, pass_id: str | None = "7", camera_id: str | None = "c") -> bytes:
+    at = None if second is None else f"2026-11-23T09:{second // 60:02}:{second % 60:02}+09:00"
+    return json.dumps(
+        {"text": "1", "truth": plate, "pass_id": pass_id, "camera_id": camera_id, "time": at, "image": "i"}
+    ).encode()
+
+
+def test_a_pass_id_that_is_used_again_later_is_another_pass() -> None:
+    one, other, third = "12가3456", "98나7654", "345다1111"
+    rows = [seen(100, other), seen(0, one), seen(30, one), seen(60, one), seen(130, other), seen(161, one)]
+    found, errors = decode_labelled(rows)
+    assert errors == []
+    assert group_passes(found) == [[0, 4], [1, 2, 3], [5]], "each at most 30 s from the next"
+    # As before within 30 s, in other cameras, and where a time is missing.
+    found, errors = decode_labelled([seen(0, one), seen(20, other), seen(100, third), seen(100, one, camera_id="d")])
+    assert [str(error) for error in errors] == ["row 2, truth: another plate than the other reads of its pass"]
+    assert group_passes(found) == [[0], [1], [2]]
+    found, errors = decode_labelled([seen(0, one), seen(100, other), seen(None, one)])
+    assert [error.row for error in errors] == [2]
+    assert group_passes(found) == [[0, 1]]
+    # An image is one frame, whatever its times.
+    found, errors = decode_labelled([seen(0, one, None), seen(100, one, None)])
+    assert (errors, group_passes(found)) == ([], [[0, 1]])
+
+
+def test_bad_rows_are_told_in_their_order() -> None:
+    one, other = "12가3456", "98나7654"
+    assert [reason[:5] for reason in reasons(seen(0, one), seen(1, other), "{", seen(2, other))] == [
+        "row 2",
+        "row 3",
+        "row 4",
+    ]
+
+
+def test_chars_that_are_ignored_are_told() -> None:
+    def with_chars(plate: str, p: float, count: int) -> LabelledRead:
+        return LabelledRead(pw.Read(text=plate, chars=tuple(pw.Character(c=c, p=p) for c in plate[:count])), plate)
+
+    plates = sample_plates(4)
+    good = [with_chars(plate, 0.9, 99) for plate in plates]
+    bad = [with_chars(plates[0], 90, 99), with_chars(plates[1], 0.9, 5)]
+    (note,) = evaluate(good + bad, SHIPPED, SMALL).notes
+    assert note.startswith("Of 2 of these reads, `chars` do not line up with the text, and were ignored")
+    assert evaluate(good, SHIPPED, SMALL).notes == []
 
 
 def test_too_few_reads_are_an_error() -> None:
@@ -366,3 +457,49 @@ def test_command_says_what_is_wrong(some_reads: str, tmp_path: Path) -> None:
     assert "12 bad rows left out" in err
     assert "no usable read" in err
     assert "가" not in out + err
+
+
+@pytest.mark.parametrize("fault", ["cut off", "no such block", "wrong check sum", "no gzip file"])
+def test_command_names_a_file_that_cannot_be_unpacked(tmp_path: Path, fault: str) -> None:
+    line = b'{"text": "1", "truth": "1"}\n'
+    data = bytearray(gzip.compress(line))
+    if fault == "cut off":
+        del data[-9:]
+    elif fault == "no such block":
+        data[10] = 0xFF  # the first byte behind the header
+    elif fault == "wrong check sum":
+        data[-8] ^= 1
+    else:
+        data = bytearray(line)
+    path = tmp_path / "reads.jsonl.gz"
+    path.write_bytes(data)
+    reason = "the gzip file is cut off" if fault == "cut off" else "no gzip file, or a damaged one"
+    assert run("--reads", str(path), status=2) == ("", f"{path}: {reason}\n")
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_the_run(
+    some_reads: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place, reason in (("/dev/null", "Not a directory"), (f"{some_reads}/out", "Not a directory")):
+        out, err = run("--reads", some_reads, "--draws", "10000", "--output", place, status=2)
+        assert (out, err) == ("", f"{place}: {reason}\n")
+    out_of_reads = tmp_path / "out"
+    assert "no usable read" in run("--reads", "/dev/null", "--output", str(out_of_reads), status=2)[1]
+    assert not out_of_reads.exists()
+    # That of root, as whom the tests may run, is never refused.
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(PermissionError):
+        report.prepare(tmp_path / "made")
+
+
+def test_command_shows_what_is_left_out_and_what_is_ignored(tmp_path: Path) -> None:
+    reads = tmp_path / "reads.jsonl"
+    lines = [{"text": plate, "truth": plate, "chars": [{"c": "1", "p": 97}]} for plate in sample_plates(4)]
+    lines.append({"text": "12가3456", "truth": "12가34?6"})
+    reads.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8-sig")
+    out, err = run("--reads", str(reads), "--hotlist-size", "10", "--draws", "1", "--output", str(tmp_path / "out"))
+    assert "row 5, truth: has a character that is no letter, digit or separator\n1 bad row left out\n" in err
+    assert out.startswith("4 reads of 4 plates")
+    note = "Of 4 of these reads, `chars` do not line up with the text, and were ignored: docs/formats.md."
+    assert out.endswith(f"{note}\n")
+    assert note in (tmp_path / "out" / "report.html").read_text("utf-8")

@@ -6,13 +6,9 @@ from collections.abc import Collection, Iterable
 
 import numpy as np
 
-REGIONS = (
-    *("서울", "부산", "대구", "인천", "광주", "대전", "울산", "세종"),
-    *("경기", "강원", "충북", "충남", "전북", "전남", "경북", "경남", "제주"),
-)
-_MARK = 2  # symbols of a region mark
-_LEAST_AFTER_MARK = 5
+from platewatch._core import region_mark, region_marks
 
+_REGIONS = region_marks()
 _PRIVATE = "가나다라마거너더러머버서어저고노도로모보소오조구누두루무부수우주"
 _RENTAL = "하허호"
 _COMMERCIAL = "바사아자"
@@ -46,7 +42,7 @@ def random_plates(rng: np.random.Generator, count: int, never: Collection[str] =
             elif share < _PRIVATE_8 + _PRIVATE_7:
                 plate = f"{1 + code % 69:02d}{syllables[syllable % len(syllables)]}{serial % 10000:04d}"
             else:
-                region = REGIONS[code // 30 % len(REGIONS)]
+                region = _REGIONS[code // 30 % len(_REGIONS)]
                 plate = f"{region}{70 + code % 30}{_COMMERCIAL[syllable % len(_COMMERCIAL)]}{serial % 10000:04d}"
             if plate not in never:
                 found[plate] = None
@@ -71,9 +67,9 @@ class LookAlikes:
         self._never_had_mark: set[str] = set()
         for plate in plates:
             key = look_alike_key(plate)
-            if has_mark(plate):
+            if mark := region_mark(plate):
                 self._with_mark.add(key)
-                self._without_mark.add(key[_MARK:])
+                self._without_mark.add(key[len(mark) :])
             else:
                 self._without_mark.add(key)
                 self._never_had_mark.add(key)
@@ -83,9 +79,5 @@ class LookAlikes:
         key = look_alike_key(read)
         if key in self._with_mark or key in self._without_mark:
             return True
-        return has_mark(read) and key[_MARK:] in self._never_had_mark
-
-
-def has_mark(text: str) -> bool:
-    """Whether a canonical text begins with one of the 17 region marks, and a plate follows."""
-    return text.startswith(REGIONS) and len(text) >= _MARK + _LEAST_AFTER_MARK
+        mark = region_mark(read)
+        return bool(mark) and key[len(mark) :] in self._never_had_mark

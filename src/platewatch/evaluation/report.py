@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from html import escape
 from pathlib import Path
 
@@ -14,13 +16,27 @@ _PLURAL = {"read": "reads", "pass": "passes"}
 _SHOWN_ALARM_RATES = (0.001, 0.01)
 
 
+def prepare(directory: Path) -> None:
+    """Make the directory for `write` if missing. Raises PlatewatchError without matplotlib, and OSError."""
+    plots.require()
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise _os_error(errno.ENOTDIR, directory) from None
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise _os_error(errno.EACCES, directory)
+
+
+def _os_error(number: int, path: Path) -> OSError:
+    return OSError(number, os.strerror(number), str(path))
+
+
 def write(evaluation: Evaluation, directory: Path) -> list[Path]:
     """Write report.html, which needs no other file, the plots as PNG and SVG, and result.json; returns their paths.
 
-    The directory is made if missing. Raises PlatewatchError without matplotlib, and OSError.
+    Raises as `prepare` does, which it calls.
     """
-    plots.require()
-    directory.mkdir(parents=True, exist_ok=True)
+    prepare(directory)
     figures = {f"recall_by_{view.unit}": plots.recall(view) for view in evaluation.views}
     figures["reliability"] = plots.reliability(evaluation)
     written = []

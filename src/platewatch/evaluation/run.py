@@ -183,6 +183,10 @@ def evaluate(
             "Most of these plates are not Korean, while the random ones on the lists are: fewer innocents look like a "
             "listed plate than on a list of your own country's."
         )
+    if ignored := _not_lined_up(trial.reads):
+        notes.append(
+            f"Of {ignored:,} of these reads, `chars` do not line up with the text, and were ignored: docs/formats.md."
+        )
     if fused is not None:
         first = [members[0] for members in fused.passes]
         rules = {name: by_pass(scores, fused.passes) for name, scores in trial.rules.items()}
@@ -298,6 +302,12 @@ def _canonical(read: Read) -> str | None:
         return normalize(read.text, read=True)
     except PlatewatchError:
         return None
+
+
+def _not_lined_up(reads: Sequence[Read]) -> int:
+    """How many reads have `chars` that are ignored. Only a look for alternatives looks at all reads for it."""
+    matcher = Matcher(Hotlist(), max_edits=0)
+    return matcher.match_batch(reads, errors="report", alternatives=True, score=False).not_lined_up
 
 
 def _view(

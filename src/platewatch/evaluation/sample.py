@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
+import unicodedata
+import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
+from typing import Final
 
 import msgspec
 import numpy as np
 
 from platewatch._core import normalize
 from platewatch.errors import PlatewatchError, ReadError
+from platewatch.passes import LIFE
 from platewatch.reads import Read, decode
+
+# Of Unicode: letters and the marks that are composed with them, digits, hyphens, and what is invisible.
+_CATEGORIES_OF_PLATES: Final = frozenset(("Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Nd", "Pd", "Cf"))
+_DOTS: Final = frozenset(".·•・．")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,40 +51,54 @@ _label_decoder = msgspec.json.Decoder(_Label)
 def load(path: Path) -> tuple[list[LabelledRead], list[ReadError]]:
     """The labelled reads of a file of JSON Lines (gzip if its name ends in .gz), and what is wrong with its other rows.
 
-    Raises OSError.
+    Raises OSError, or PlatewatchError if it cannot be unpacked.
     """
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
-        return decode_labelled(lines)
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
+            return decode_labelled(lines)
+    except EOFError:
+        raise PlatewatchError("the gzip file is cut off") from None
+    except (gzip.BadGzipFile, zlib.error):  # their text may quote the file
+        raise PlatewatchError("no gzip file, or a damaged one") from None
 
 
 def decode_labelled(lines: Iterable[bytes]) -> tuple[list[LabelledRead], list[ReadError]]:
     """(labelled reads, errors by row from 1). A row is a read with `truth`, and `image` and `country` if known."""
-    found: list[LabelledRead] = []
+    rows: list[int] = []
+    sample: list[LabelledRead] = []
     errors: list[ReadError] = []
-    plate_of: dict[str, str] = {}
     for row, line in enumerate(lines, 1):
-        if not line.strip():
+        stripped = line.removeprefix(codecs.BOM_UTF8).strip()
+        if not stripped:
             continue
         try:
-            labelled = _decode(line, row)
+            sample.append(_decode(stripped, row))
+            rows.append(row)
         except ReadError as error:
             errors.append(error)
-            continue
+    _part_passes(sample)
+    found: list[LabelledRead] = []
+    plate_of: dict[str, str] = {}
+    for row, labelled in zip(rows, sample, strict=True):
         passing = labelled.passing
         if passing is not None and plate_of.setdefault(passing, labelled.plate) != labelled.plate:
             errors.append(ReadError("another plate than the other reads of its pass", row=row, field="truth"))
-            continue
-        found.append(labelled)
-    return found, errors
+        else:
+            found.append(labelled)
+    return found, sorted(errors, key=lambda error: error.row or 0)
 
 
 def _decode(line: bytes, row: int) -> LabelledRead:
-    read = decode(line, row)
     try:
+        read = decode(line, row)
         label = _label_decoder.decode(line)
     except msgspec.ValidationError as error:
         reason, _, path = str(error).partition(" - at `$")
         raise ReadError(reason, row=row, field=path.strip("`.") or "truth") from None
+    except UnicodeDecodeError:
+        raise ReadError("not valid UTF-8", row=row) from None
+    if not all(map(_is_of_a_plate, label.truth)):  # such as the ? that people write for what they cannot read
+        raise ReadError("has a character that is no letter, digit or separator", row=row, field="truth")
     try:
         plate = normalize(label.truth)
     except PlatewatchError as error:
@@ -83,6 +108,28 @@ def _decode(line: bytes, row: int) -> LabelledRead:
     else:
         passing = label.image
     return LabelledRead(read, plate, passing, label.country)
+
+
+def _is_of_a_plate(character: str) -> bool:
+    return unicodedata.category(character) in _CATEGORIES_OF_PLATES or character in _DOTS or character.isspace()
+
+
+def _part_passes(sample: list[LabelledRead]) -> None:
+    """Part the reads of one `pass_id` where they are so far apart that the service takes them for several passes.
+
+    Only where all of them have a time.
+    """
+    for places in group_passes(sample):
+        if sample[places[0]].read.pass_id is None:
+            continue
+        timed = sorted((time, place) for place in places if (time := sample[place].read.time) is not None)
+        if len(timed) < len(places):
+            continue
+        number = 1
+        for (before, _), (time, place) in pairwise(timed):
+            number += time - before > timedelta(seconds=LIFE)
+            if number > 1:
+                sample[place] = replace(sample[place], passing=f"{sample[place].passing} #{number}")
 
 
 def fold_of_plates(plates: Iterable[str], folds: int, seed: int) -> dict[str, int]:
