@@ -91,11 +91,11 @@ def test_match_jsonl_and_csv_say_the_same(wanted: str, tmp_path: Path) -> None:
     lines = run("match", "--hotlist", wanted, str(reads), "--format", "jsonl", "--all")[0].splitlines()
     hits = [json.loads(line) for line in lines]
     expected = [
-        (1, "notify", round(probability(MISREAD, "A1"), 4), 1, "A1"),
-        (5, "notify", round(probability("52바3108", "A2"), 4), 0, "A2"),
-        (6, None, round(probability("99허9999", "P1"), 4), 2, "P1"),
-        (7, "check", round(probability("78다5559", "P1"), 4), 0, "P1"),
-        (8, None, round(probability(NEIGHBOUR, "A1"), 4), 1, "A1"),
+        (1, "notify", pytest.approx(probability(MISREAD, "A1"), rel=1e-5), 1, "A1"),
+        (5, "notify", pytest.approx(probability("52바3108", "A2"), rel=1e-5), 0, "A2"),
+        (6, None, pytest.approx(probability("99허9999", "P1"), rel=1e-5), 2, "P1"),
+        (7, "check", pytest.approx(probability("78다5559", "P1"), rel=1e-5), 0, "P1"),
+        (8, None, pytest.approx(probability(NEIGHBOUR, "A1"), rel=1e-5), 1, "A1"),
     ]
     assert [(hit["row"], hit["grade"], hit["probability"], hit["edits"], hit["entry_id"]) for hit in hits] == expected
     assert hits[0]["differences"] == [
@@ -167,6 +167,16 @@ def test_match_takes_no_json_for_a_plate_and_no_mark_for_text(wanted: str) -> No
     out, err = run("match", "--hotlist", wanted, given=given)
     assert out.startswith("row 1: notify (")
     assert "row 2: Expected `object`, got `array`\nrow 3: Expected `object`, got `str`\n" in err
+
+
+def test_match_says_how_many_chars_it_ignored(wanted: str) -> None:
+    def line(share: float, count: int) -> str:
+        return json.dumps({"text": "12가3456", "chars": [{"c": c, "p": share} for c in "12가3456"[:count]]})
+
+    good, percents, short = line(0.9, 7), line(90, 7), line(0.9, 6)
+    _, err = run("match", "--hotlist", wanted, given=f"{good}\n{percents}\n{short}\n--\n".encode())
+    assert err.endswith("reads/s; 1 bad row; chars of 2 reads ignored: they do not line up with the text\n")
+    assert "ignored" not in run("match", "--hotlist", wanted, given=good.encode())[1]
 
 
 def test_match_shows_a_hit_before_the_next_read_comes(wanted: str) -> None:
@@ -309,6 +319,22 @@ def test_explain_takes_a_read_with_characters_and_an_engine() -> None:
     assert "may be above 1" in run("explain", read, "12가3456")[0]
     other = json.loads(run("explain", read, "12가3456", "--engine", "tesseract-hangul", "--json")[0])
     assert (other["engine"], other["probability"] != told["probability"]) == ("tesseract-hangul", True)
+
+
+def test_explain_says_whose_rates_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "model.json"
+    document = json.loads(resources.files("platewatch").joinpath("models/channel.json").read_text("utf-8"))
+    path.write_text(json.dumps(document | {"cameras": {"G1": {"engine": "tesseract-kor"}}}), "utf-8")
+
+    def whose(**read: str) -> list[str]:
+        lines = run("explain", json.dumps({"text": MISREAD, **read}), "12가3456", "--model", str(path))[0].splitlines()
+        return [line for line in lines if line.startswith(("recogniser", "camera"))]
+
+    own = "camera      G1: the rates are its own"
+    assert whose(camera_id="G1") == ["recogniser  not given", own]
+    assert whose(camera_id="G1", engine="new") == ["recogniser  new", own]
+    assert whose(camera_id="G2", engine="new") == ["recogniser  new: the rates are those of all together"]
+    assert whose(camera_id="G2", engine="tesseract-kor") == ["recogniser  tesseract-kor"]
 
 
 def test_explain_says_what_it_cannot_explain() -> None:

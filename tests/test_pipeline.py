@@ -65,6 +65,24 @@ def test_each_entry_is_graded_by_its_category(tmp_path: Path) -> None:
     assert [(hit.entry_id, hit.grade, hit.probability, hit.edits) for hit in hits] == [("A2", "notify", round(p, 4), 1)]
 
 
+def test_chars_that_are_ignored_are_counted_once_a_read(tmp_path: Path) -> None:
+    """However often a read is judged again with those of its pass."""
+
+    def with_chars(at: float, share: float) -> pw.Read:
+        return msgspec.structs.replace(
+            seen("12가3456", at), chars=tuple(pw.Character(c=c, p=share) for c in "12가3456")
+        )
+
+    async def body(it: Running) -> None:
+        counts = [
+            (await it.pipeline.accept(reads)).not_lined_up
+            for reads in ([with_chars(0, 0.9), with_chars(1, 90), with_chars(1.5, 91)], [with_chars(2, 0.9)], [])
+        ]
+        assert counts == [2, 0, 0]
+
+    run(tmp_path, Policy(), body)
+
+
 def test_a_match_below_check_is_no_hit(tmp_path: Path) -> None:
     accepted, hits, wakes = accept(tmp_path, Policy(), NEIGHBOUR, "99허9999")
     assert (accepted.reads, accepted.hits, hits, wakes) == (2, 0, [], 0)

@@ -110,6 +110,7 @@ def test_requests_that_cannot_be_served(service: Service) -> None:
     assert service.get("/v1/reads")[0] == 405
     assert service.get("/healthz") == (200, {"status": "ok"})
     assert service.post("/v1/outbox/retry", b"[]")[0] == 400
+    assert service.post("/v1/outbox/retry", b'{"x": ' + b"[" * 100_000)[0] == 400
     assert service.post("/v1/outbox/retry", b'{"event_ids": ["\xff"]}')[0] == 400
     assert service.post("/v1/reads", b'\xef\xbb\xbf{"text": "1"}')[0] == 200
     assert service.send() == (200, {"accepted": 0, "hits": 0, "errors": []})
@@ -184,6 +185,14 @@ def test_refused_reads_are_counted_and_logged_without_their_text(service: Servic
     logged = [event for event in service.log() if event["event"] == "read refused"]
     assert [(event["row"], event["field"]) for event in logged] == [(2, "text"), (3, "text"), (4, "time"), (5, "time")]
     assert "7777" not in service.log_path.read_text("utf-8")
+
+
+def test_reads_whose_chars_do_not_line_up_are_counted(service: Service) -> None:
+    percents = {**read(0), "chars": [{"c": c, "p": 97} for c in EXACT]}
+    assert service.get("/v1/status")[1]["not_lined_up"] == 0
+    assert service.send(percents, read(1))[1]["hits"] == 2
+    assert service.send({**percents, "time": moment(2).isoformat()})[1]["hits"] == 1
+    assert service.get("/v1/status")[1]["not_lined_up"] == 2
 
 
 def test_it_stops_though_a_client_never_ends_its_request(service: Service) -> None:

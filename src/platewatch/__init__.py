@@ -12,6 +12,7 @@ from platewatch.channel import ChannelModel
 from platewatch.errors import ConfigError, EntryError, ModelError, PlatewatchError, ReadError, SnapshotError
 from platewatch.hotlist import Entry, Hotlist, HotlistDelta
 from platewatch.matcher import MatchBatch, Matcher
+from platewatch.population import Population
 from platewatch.reads import Candidate, Character, Read
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "ModelError",
     "Plate",
     "PlatewatchError",
+    "Population",
     "Read",
     "ReadError",
     "SnapshotError",

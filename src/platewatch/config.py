@@ -62,7 +62,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings of `platewatch serve`. Relative paths are relative to the settings' file.
 
     `source` is the URI that this service signs its events with. `model` is the channel model; without it, the one
-    that is shipped. It is scaled to `model_error_rate`, the share of plates that the cameras do not read exactly.
+    that is shipped; `population`, the vehicles that matches are weighed against, or Korea's. The model is scaled to
+    `model_error_rate`, the share of plates that the cameras do not read exactly.
     `max_edits` bounds what is looked for, and of what is found `policy` says what is a hit.
     """
 
@@ -71,6 +72,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cameras: Path | None = None
     source: str = "urn:platewatch"
     model: Path | None = None
+    population: Path | None = None
     model_error_rate: Annotated[float, Meta(gt=0, lt=1)] | None = None
     max_edits: Annotated[int, Meta(ge=0, le=3)] = 2
     policy: Policy = Policy()
@@ -94,6 +96,7 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
         hotlist=here / settings.hotlist,
         cameras=None if settings.cameras is None else here / settings.cameras,
         model=None if settings.model is None else here / settings.model,
+        population=None if settings.population is None else here / settings.population,
         outbox=msgspec.structs.replace(settings.outbox, path=here / settings.outbox.path),
     )
 

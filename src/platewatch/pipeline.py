@@ -21,13 +21,14 @@ from platewatch.reads import Read
 
 
 class Accepted(Struct, frozen=True):
-    """What became of a batch: reads matched, hits that are new or of a higher grade than before, and the reads
-    refused (row: place in the batch).
+    """What became of a batch: reads matched, hits that are new or of a higher grade than before, the reads refused
+    (row: place in the batch), and how many matched reads had `chars` that were ignored, as MatchBatch counts them.
     """
 
     reads: int
     hits: int
     errors: Sequence[ReadError]
+    not_lined_up: int
 
 
 class _Match(NamedTuple):
@@ -105,7 +106,7 @@ class Pipeline:
                 passing.unsent.pop(event_id, None)
             if queued:
                 self._on_queued()
-        return Accepted(len(reads) - len(refused), len(unsent), batch.errors)
+        return Accepted(len(reads) - len(refused), len(unsent), batch.errors, batch.not_lined_up)
 
     def _judge(self, passing: Pass, first: Frame, now: datetime) -> dict[str, float]:
         """Tell of the hits that the reads of a pass make together; returns the probabilities by entry id."""

@@ -29,6 +29,7 @@ from platewatch.notify.sender import WassSender
 from platewatch.notify.signing import Signer
 from platewatch.passes import Passes
 from platewatch.pipeline import Accepted, Pipeline
+from platewatch.population import Population
 from platewatch.reads import Read
 from platewatch.sources.http import ReadsEndpoint
 
@@ -111,11 +112,15 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
 
 
 def _model(settings: Settings) -> ChannelModel:
-    path, error_rate = settings.model, settings.model_error_rate
+    path, population, error_rate = settings.model, settings.population, settings.model_error_rate
     try:
         model = ChannelModel.default() if path is None else ChannelModel.load(path)
     except (PlatewatchError, OSError) as error:
         raise ConfigError(f"{path}: {error}", field="model") from None
+    try:
+        model = model if population is None else model.with_population(Population.load(population))
+    except (PlatewatchError, OSError) as error:
+        raise ConfigError(f"{population}: {error}", field="population") from None
     try:
         return model if error_rate is None else model.scaled(error_rate)
     except PlatewatchError as error:
@@ -133,7 +138,7 @@ class _App:
         self._outbox = outbox
         self._dispatcher = dispatcher
         self._entries = entries
-        self._reads = self._hits = self._refused = 0
+        self._reads = self._hits = self._refused = self._not_lined_up = 0
         self._routes: dict[tuple[str, str], Endpoint] = {
             ("GET", "/healthz"): self._health,
             ("GET", "/v1/status"): self._status,
@@ -177,6 +182,7 @@ class _App:
             raise
         self._reads += accepted.reads
         self._hits += accepted.hits
+        self._not_lined_up += accepted.not_lined_up
         return accepted
 
     def _refuse(self, errors: Sequence[ReadError]) -> None:
@@ -195,6 +201,7 @@ class _App:
             "reads": self._reads,
             "hits": self._hits,
             "refused": self._refused,
+            "not_lined_up": self._not_lined_up,
             "outbox": await self._outbox.counts(),
         }
         await send_json(send, 200, status)
@@ -204,7 +211,7 @@ class _App:
             request = msgspec.json.decode(await read_body(receive, _MAX_RETRY_REQUEST_BYTES), type=RetryRequest)
         except DisconnectedError:
             return
-        except (BodyTooLargeError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (BodyTooLargeError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             await send_json(send, 400, {"reason": str(error) or "the body is too large"})
             return
         retried = await self._outbox.retry(request.event_ids)

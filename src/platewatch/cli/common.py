@@ -20,6 +20,7 @@ from platewatch.channel import ChannelModel
 from platewatch.errors import PlatewatchError
 from platewatch.hotlist import Hotlist
 from platewatch.notify.event import HitData
+from platewatch.population import Population
 
 stderr = Console(stderr=True)
 
@@ -69,15 +70,21 @@ def load_hotlist(path: Path, *, strict: bool) -> Hotlist:
     return hotlist
 
 
+PopulationFile: TypeAlias = Annotated[
+    Path | None, typer.Option(help="The vehicles that matches are weighed against (docs/formats.md); else Korea's.")
+]
 ErrorRate: TypeAlias = Annotated[
     float | None, typer.Option(help="Share of plates that your cameras do not read exactly; the model is scaled to it.")
 ]
 
 
-def load_model(path: Path | None, error_rate: float | None) -> ChannelModel:
-    """The channel model of a file, or that which is shipped; scaled if there is an error rate."""
+def load_model(path: Path | None, population: Path | None, error_rate: float | None) -> ChannelModel:
+    """The channel model of a file, or that which is shipped; among these vehicles, scaled if there is an error rate."""
     with errors_to_exit(path):
         model = ChannelModel.default() if path is None else ChannelModel.load(path)
+    if population is not None:
+        with errors_to_exit(population):
+            model = model.with_population(Population.load(population))
     with errors_to_exit():
         return model if error_rate is None else model.scaled(error_rate)
 

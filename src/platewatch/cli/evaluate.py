@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from platewatch.cli.common import ErrorRate, errors_to_exit, fail, load_model, plural, progress, stderr
+from platewatch.cli.common import ErrorRate, PopulationFile, errors_to_exit, fail, load_model, plural, progress, stderr
 from platewatch.evaluation import Evaluation, LabelledRead, Models, Settings, cross_validated, load
 from platewatch.evaluation import evaluate as run
 from platewatch.evaluation.figures import Interval
@@ -25,6 +25,7 @@ def evaluate(
     reads: Annotated[Path, typer.Option(help="Reads with their `truth`: JSON Lines, .gz too.", dir_okay=False)],
     *,
     model: Annotated[Path | None, typer.Option(help="A channel model; the shipped one if left out.")] = None,
+    population: PopulationFile = None,
     error_rate: ErrorRate = None,
     fit: Annotated[bool, typer.Option("--fit", help="Fit the model on these reads, cross-validated by plate.")] = False,
     hotlist_size: Annotated[int, typer.Option(min=1, help="Plates on each list.")] = _DEFAULTS.hotlist_size,
@@ -50,8 +51,8 @@ def evaluate(
     Lists are drawn from the true plates and filled up with random ones; each read is matched with each list. Use it on
     your own cameras' reads to choose thresholds; docs/evaluation.md says what each figure means.
     """
-    if fit and (model is not None or error_rate is not None):
-        fail("--fit excludes --model and --error-rate")
+    if fit and any(option is not None for option in (model, population, error_rate)):
+        fail("--fit excludes --model, --population and --error-rate")
     settings = Settings(
         hotlist_size=hotlist_size,
         max_edits=max_edits,
@@ -61,24 +62,26 @@ def evaluate(
         vehicles=vehicles,
         reads_per_day=reads_per_day,
     )
-    if output is not None:
-        with errors_to_exit():  # before minutes of work, not after
-            from platewatch.evaluation import plots
-
-            plots.require()
     everything = _load(reads)
     sample = [labelled for labelled in everything if country is None or labelled.country == country]
     if not sample:
         fail(f"{reads}: no read of the country {country!r}" if everything else f"{reads}: no usable read")
+    if output is not None:
+        from platewatch.evaluation import report
+
+        with errors_to_exit():  # before minutes of work, not after
+            report.prepare(output)
     with errors_to_exit(reads):
         if fit:
             with progress("folds fitted") as shown:
                 models = cross_validated(everything, settings, shown)
         else:
             name = str(model) if model is not None else "the shipped one"
+            if population is not None:
+                name += f" among the vehicles of {population}"
             if error_rate is not None:
                 name += f" at an error rate of {error_rate:g}"
-            models = Models([load_model(model, error_rate)], None, name)
+            models = Models([load_model(model, population, error_rate)], None, name)
         with progress(f"of {draws:,} lists") as shown:
             never = [labelled.plate for labelled in everything]
             evaluation = run(sample, models, settings, passes=passes, never_listed=never, progress=shown)
@@ -88,8 +91,6 @@ def evaluate(
     else:
         _print(evaluation)
     if output is not None:
-        from platewatch.evaluation import report
-
         with errors_to_exit(output):
             written = report.write(evaluation, output)
         stderr.print(

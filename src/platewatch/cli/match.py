@@ -20,6 +20,7 @@ from platewatch._core import is_pattern, normalize
 from platewatch.alignment import Difference, differences
 from platewatch.cli.common import (
     ErrorRate,
+    PopulationFile,
     errors_to_exit,
     fail,
     load_hotlist,
@@ -73,6 +74,7 @@ def match(
     notify: Annotated[float | None, typer.Option(help="Least probability of the grade notify.")] = None,
     check: Annotated[float | None, typer.Option(help="Least probability of the grade check.")] = None,
     model: Annotated[Path | None, typer.Option(help="Channel model; the one that is shipped if left out.")] = None,
+    population: PopulationFile = None,
     error_rate: ErrorRate = None,
     show_all: Annotated[bool, typer.Option("--all", help="Print all matches, those that are no hits too.")] = False,
     output_format: Annotated[Format, typer.Option("--format", help="How hits are written.")] = Format.text,
@@ -89,9 +91,9 @@ def match(
     """
     judge = _policy(policy, notify, check)
     wanted = load_hotlist(hotlist, strict=strict)
-    matcher = Matcher(wanted, max_edits=max_edits, model=load_model(model, error_rate))
+    matcher = Matcher(wanted, max_edits=max_edits, model=load_model(model, population, error_rate))
     write = _WRITERS[output_format](sys.stdout)
-    count = refused = 0
+    count = refused = not_lined_up = 0
     grades: Counter[Grade | None] = Counter()
     started = time.perf_counter()
     with ExitStack() as stack:
@@ -116,6 +118,7 @@ def match(
                     write(_line(rows[i], chunk[i], entry, edits, probability, grade))
             count += len(chunk) - len(batch.errors)
             refused += len(errors)
+            not_lined_up += batch.not_lined_up
             sys.stdout.flush()
             shown(count)
     seconds = time.perf_counter() - started
@@ -125,7 +128,12 @@ def match(
         *([plural(grades.total(), "match", "matches")] if show_all else []),
         f"{count / seconds:,.0f} reads/s",
     ]
-    stderr.print(", ".join(parts) + (f"; {plural(refused, 'bad row')}" if refused else ""), highlight=False)
+    summary = ", ".join(parts)
+    if refused:
+        summary += f"; {plural(refused, 'bad row')}"
+    if not_lined_up:
+        summary += f"; chars of {plural(not_lined_up, 'read')} ignored: they do not line up with the text"
+    stderr.print(summary, highlight=False, soft_wrap=True)
     if count == 0 and refused:
         fail("no usable read")
 
@@ -172,7 +180,7 @@ def _line(row: int, read: Read, entry: Entry, edits: int, probability: float, gr
     return Line(
         row=row,
         grade=grade,
-        probability=round(probability, 4),
+        probability=float(f"{probability:.6g}"),
         edits=edits,
         read=text,
         plate=entry.plate,
