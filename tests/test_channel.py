@@ -352,6 +352,8 @@ def put(value: object, *place: str | int) -> Callable[[dict[str, Any]], None]:
         (put([0.2, 0.3, 0.5], "level"), "the general table: level has not the right shape"),
         (put([0.5], "bin_edges"), "the general table: ratio_right has not the right shape"),
         (put([[0.5]], "bin_edges"), "bin_edges of the general table: is not a list of numbers"),
+        (put([1.0], "ratio_rigth"), "ratio_rigth of the general table: is unknown"),
+        (lambda d: d["engines"].update({"": {}}), "an engine or a camera has no name"),
         (lambda d: d["general"]["bin_edges"].reverse(), "symbols and bin edges of a channel model must ascend"),
     ],
 )

@@ -90,7 +90,7 @@ def test_match_jsonl_and_csv_say_the_same(wanted: str, tmp_path: Path) -> None:
     reads.write_text(READS, "utf-8")
     lines = run("match", "--hotlist", wanted, str(reads), "--format", "jsonl", "--all")[0].splitlines()
     hits = [json.loads(line) for line in lines]
-    expected = [
+    expected: list[tuple[object, ...]] = [
         (1, "notify", pytest.approx(probability(MISREAD, "A1"), rel=1e-5), 1, "A1"),
         (5, "notify", pytest.approx(probability("52바3108", "A2"), rel=1e-5), 0, "A2"),
         (6, None, pytest.approx(probability("99허9999", "P1"), rel=1e-5), 2, "P1"),

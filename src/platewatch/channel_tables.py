@@ -117,6 +117,8 @@ class Tables:
             if refined is not None and refined not in list(tables.engines):
                 raise ModelError(f"engine of {where}: is not among the engines")
             tables.cameras[camera] = replace(_table(item, where, tables.of_engine(refined)), engine=refined)
+        if "" in tables.engines or "" in tables.cameras:
+            raise ModelError("an engine or a camera has no name")
         for where, table in tables._named():
             try:
                 tables.core(table)  # checks the shapes
@@ -164,6 +166,9 @@ def _rounded(values: Floats) -> Any:
 
 def _table(document: object, where: str, parent: Table | None) -> Table:
     own = _object(document, where)
+    for name in own:
+        if name not in (*_ARRAYS, "bin_edges", "engine"):
+            raise ModelError(f"{name} of {where}: is unknown")
     edges = parent.bin_edges if parent is not None else []
     if parent is None or "bin_edges" in own:
         array = _array(own.get("bin_edges"), f"bin_edges of {where}")
