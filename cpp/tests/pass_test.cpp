@@ -21,28 +21,52 @@ double joint(const std::vector<PassRead>& pass, std::u32string_view plate, doubl
     return product;
 }
 
-TEST(PassScorer, PosteriorIsThatOfTheSumOverEveryPlate) {
-    SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
-    Random random(seed());
+// One small enough to sum over all of its plates.
+Population enumerable() {
     Population population = small_population();
     population.generic = {};
     population.clutter = 1e-9;
-    const ScoringTable table = scoring(population);
-    const auto plates = all_plates(population);
-    PassScorer scorer;
-    for (int round = 0; round < 150; ++round) {
-        const std::u32string& plate = plates[below(random, plates.size())];
+    return population;
+}
+
+class PassPosterior : public testing::Test {
+  protected:
+    PassPosterior() : random_(seed()), population_(enumerable()), plates_(all_plates(population_)) {}
+
+    // Of some plate, against the sum over every plate; `weight` is what each read counts in all.
+    void expect_that_of_the_sum(std::size_t reads, double frame_weight, double weight) {
+        SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
+        const std::u32string& plate = plates_[below(random_, plates_.size())];
         std::vector<PassRead> pass;
-        for (std::size_t n = 1 + below(random, 3); n > 0; --n)
-            pass.push_back({&table, read_near(random, plate)});
-        const double frame_weight = pass.size() == 1 ? 1 : 0.5 + 0.1 * static_cast<double>(below(random, 6));
+        while (pass.size() < reads) pass.push_back({&table_, read_near(random_, plate)});
         double all = 0;
-        for (const std::u32string& other : plates)
-            all += registered(population, other) * joint(pass, other, frame_weight);
-        const double own = registered(population, plate) * joint(pass, plate, frame_weight);
+        for (const std::u32string& other : plates_)
+            all += registered(population_, other) * joint(pass, other, weight);
+        const double own = registered(population_, plate) * joint(pass, plate, weight);
         // What is left out of the search, and what its bound makes of it.
-        EXPECT_NEAR(scorer.posterior(pass, frame_weight, plate), own / all, 0.02 + 0.02 * own / all) << round;
+        EXPECT_NEAR(scorer_.posterior(pass, frame_weight, plate), own / all, 0.02 + 0.02 * own / all)
+            << reads;
     }
+
+    Random random_;
+    Population population_;
+    std::vector<std::u32string> plates_;
+    ScoringTable table_ = scoring(population_);
+    PassScorer scorer_;
+};
+
+TEST_F(PassPosterior, IsThatOfTheSumOverEveryPlate) {
+    for (int round = 0; round < 150; ++round) {
+        const std::size_t reads = 1 + below(random_, 3);
+        const double weight = reads == 1 ? 1 : 0.5 + 0.1 * static_cast<double>(below(random_, 6));
+        expect_that_of_the_sum(reads, weight, weight);
+    }
+}
+
+// Beyond five, reads only share out the weight that five have.
+TEST_F(PassPosterior, OfManyReadsIsStillThatOfTheSumOverEveryPlate) {
+    for (const std::size_t reads : {6, 20, 100, 400})
+        expect_that_of_the_sum(reads, 0.6, 0.6 * 5 / static_cast<double>(reads));
 }
 
 TEST(PassScorer, TheOrderOfTheReadsDoesNotMatter) {
@@ -60,34 +84,9 @@ TEST(PassScorer, TheOrderOfTheReadsDoesNotMatter) {
     }
 }
 
-// Beyond five, reads only share out the weight that five have.
-TEST(PassScorer, OfManyReadsThePosteriorIsStillThatOfTheSumOverEveryPlate) {
-    SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
-    Random random(seed());
-    Population population = small_population();
-    population.generic = {};
-    population.clutter = 1e-9;
-    const ScoringTable table = scoring(population);
-    const auto plates = all_plates(population);
-    PassScorer scorer;
-    for (const std::size_t n : {6, 20, 100, 400}) {
-        const std::u32string& plate = plates[below(random, plates.size())];
-        std::vector<PassRead> pass;
-        while (pass.size() < n) pass.push_back({&table, read_near(random, plate)});
-        const double weight = 0.6 * 5 / static_cast<double>(n);
-        double all = 0;
-        for (const std::u32string& other : plates)
-            all += registered(population, other) * joint(pass, other, weight);
-        const double own = registered(population, plate) * joint(pass, plate, weight);
-        EXPECT_NEAR(scorer.posterior(pass, 0.6, plate), own / all, 0.02 + 0.02 * own / all) << n;
-    }
-}
-
 // As in scoring one read: see Posterior.AMarkThatTheListLacksWasOmittedOrIsNotThere.
 TEST(PassScorer, AMarkThatTheListLacksWasOmittedOrIsNotThere) {
-    Population population = small_population();
-    population.generic = {};
-    population.clutter = 1e-9;
+    Population population = enumerable();
     population.classes.push_back({"bare", 30, {}, false, population.classes[2].positions});
     const ScoringTable table = scoring(population);
     const std::u32string read = U"서울10거0012", bare = read.substr(2);
