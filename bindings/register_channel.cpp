@@ -243,8 +243,11 @@ void register_channel(py::module_& m) {
             "log of the sum over all registered vehicles of P(read | its plate), and of reads of no plate.")
         .def(
             "weigh",
-            [](const ScoringModel& model, const py::object& read, const py::str& plate) {
-                ReadEvidence evidence = to_evidence(read);
+            [](const ScoringModel& model, const py::object& read, const py::object& plate) {
+                // By hand, as pybind11 quotes all arguments of a call that it refuses, and with them the
+                // read.
+                if (!py::isinstance<py::str>(plate)) throw py::type_error("a plate is a text");
+                const ReadEvidence evidence = to_evidence(read);
                 const std::string listed = to_utf8(to_plate(plate));
                 const auto w = MatchScorer().weigh(table_of(model, read), evidence, listed);
                 return Weighed(py::make_tuple(std::log(w.likelihood), std::log(w.background),

@@ -7,6 +7,7 @@ import random
 import pytest
 
 import platewatch as pw
+from platewatch.population import Population
 
 SYLLABLES = "가거고구나너노누"
 
@@ -93,6 +94,16 @@ def test_reads_that_are_hardly_plates_have_a_probability_too() -> None:
     reads = ["123가4567", "9", "----8----8----8", "ZZZZZZZZZZZZZZZZ"]
     for match in matcher.match_pass(reads * 100, keep_exact=True):
         assert 0 <= match.probability <= 1
+
+
+def test_a_class_that_nobody_has_changes_nothing() -> None:
+    document = dict(Population.default().document)
+    document["classes"] = [*document["classes"], document["classes"][0] | {"vehicles": 0.0, "positions": [{"12": 1.0}]}]
+    hotlist = pw.Hotlist.from_plates(["123가4567"])
+    among = pw.ChannelModel.default().with_population(Population(document))
+    for reads in (["123가4567"] * 3, ["123거4567"] * 2):
+        expected = pw.Matcher(hotlist).match_pass(reads)[0].probability
+        assert pw.Matcher(hotlist, model=among).match_pass(reads)[0].probability == pytest.approx(expected, rel=1e-6)
 
 
 def test_a_bad_read_is_named_by_its_place() -> None:

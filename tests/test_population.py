@@ -104,6 +104,8 @@ def test_a_missing_file_is_an_error_of_the_system(tmp_path: Path) -> None:
         (lambda d: d["sets"].update(regions=["서울", "서울"]), "sets.regions", "'서울' is there more than once"),
         (lambda d: d["sets"].update({"숫자": "0"}), "sets", "the name '숫자' could be taken for symbols"),
         (lambda d: d["sets"].update({"": "0"}), "sets", "the name '' could be taken for symbols"),
+        (lambda d: d["generic"].pop("symbols"), "generic.symbols", "is missing"),
+        (lambda d: d["generic"].update(least=8, most=5), "generic.most", "is less than `least`, or than 1"),
         (lambda d: d.update(clutter=1), "clutter", "is not a share below 1"),
         (lambda d: d.update(clutter=-0.1), "clutter", "is not a number from 0 to 1"),
         (lambda d: d.update(clutter=float("nan")), "clutter", "is not a number from 0 to 1"),

@@ -129,9 +129,10 @@ void PassScorer::grow(std::size_t place, double least) {
                 meet(end, node.starts * end.vehicles * std::exp(frame_weight_ * log));
                 continue;
             }
-            // With x_t = v_t P_j(t), of which each plate's share v is about that of the others: by Hölder,
-            // sum_t v prod_j P_j(t)^a <= v^(1 - na) prod_j (sum_t x_t)^a, if na >= 1.
+            // With x_t = v_t P_j(t), of which no plate's share is less than v (but for very rare ones): by
+            // Hölder, sum_t v_t prod_j P_j(t)^a <= v^(1 - na) prod_j (sum_t x_t)^a, if na >= 1.
             const double one = end.vehicles * node.front;
+            if (!(one > 0)) continue;  // nobody has such a plate
             end.bound = std::exp(frame_weight_ * (log + n * std::log(end.vehicles)) +
                                  (1 - n * frame_weight_) * std::log(one));
             if (end.bound <= least) continue;
@@ -140,6 +141,18 @@ void PassScorer::grow(std::size_t place, double least) {
             std::ranges::push_heap(heap_, first);
         }
     }
+}
+
+// What a listed plate comes to as far as a pattern admits it.
+double PassScorer::joint_admitted(const Pattern& pattern, const Listed& listed) {
+    if (admits(pattern, listed.plate)) return listed.joint;
+    double sum = 0;
+    for (const std::u32string& mark : marks_) {
+        const std::u32string with_mark = mark + listed.plate;
+        if (may_lack(listed.plate, mark) && admits(pattern, with_mark))
+            sum += kMarkOmitted / static_cast<double>(marks_.size()) * joint(with_mark);
+    }
+    return listed.weight * sum;
 }
 
 // A plate of the population, from its first symbol on.
@@ -204,7 +217,7 @@ void PassScorer::score(const State& state, std::span<const PassRead> reads, doub
     const double all = sum + others(sum, keeps_any ? kNever : most / floor.probability - sum);
     for (WantedPattern& wanted : patterns_) {
         for (const Listed& listed : listed_) {
-            if (admits(wanted.pattern, listed.plate)) wanted.joint += listed.joint;
+            wanted.joint += joint_admitted(wanted.pattern, listed);
         }
     }
     std::u32string plate;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "platewatch/channel_model.hpp"
+
 namespace platewatch {
 
 double registered(const Population& population, std::u32string_view plate) noexcept {
@@ -25,7 +27,10 @@ double registered(const Population& population, std::u32string_view plate) noexc
     }
     if (vehicles > 0) return vehicles;
     const Population::Generic& generic = population.generic;
-    const bool fits = generic.least <= plate.size() && plate.size() <= generic.most &&
+    // Reads without a letter are of no such plate: ReadScorer::may_have.
+    const bool has_letter =
+        std::ranges::any_of(plate, [](char32_t c) { return class_of(c) == SymbolClass::letter; });
+    const bool fits = has_letter && generic.least <= plate.size() && plate.size() <= generic.most &&
                       plate.find_first_not_of(generic.symbols) == std::u32string_view::npos;
     return fits ? generic.density : 0;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <map>
 #include <stdexcept>
 #include <string>
@@ -29,6 +30,14 @@ Position mixed(const Position& a, double weight_of_a, const Position& b, double 
     return out;
 }
 
+// Whether the symbols of two positions are all of one class, as those of a set are taken to be.
+bool are_alike(const Position& a, const Position& b) {
+    if (a.empty() || b.empty()) return false;
+    const SymbolClass c = class_of(a.front().first);
+    const auto of_class = [&](const auto& item) { return class_of(item.first) == c; };
+    return std::ranges::all_of(a, of_class) && std::ranges::all_of(b, of_class);
+}
+
 // Classes that differ at one place only are one, and cost the background as much.
 std::vector<VehicleClass> joined(const std::vector<VehicleClass>& classes) {
     std::vector<VehicleClass> out;
@@ -39,8 +48,11 @@ std::vector<VehicleClass> joined(const std::vector<VehicleClass>& classes) {
                 !(other.weight() + vehicles.weight() > 0))
                 return false;
             std::size_t differ = 0;
-            for (std::size_t i = 0; i < vehicles.positions.size(); ++i)
-                differ += other.positions[i] != vehicles.positions[i] ? 1 : 0;
+            for (std::size_t i = 0; i < vehicles.positions.size(); ++i) {
+                if (other.positions[i] == vehicles.positions[i]) continue;
+                if (!are_alike(other.positions[i], vehicles.positions[i])) return false;
+                ++differ;
+            }
             return differ <= 1;
         });
         if (like == out.end()) {
@@ -87,19 +99,25 @@ PopulationTrie::PopulationTrie(const Population& population) : population_(popul
 }
 
 void PopulationTrie::weigh_fronts() {
+    constexpr double kRarest = 8;
     struct Fronts {
         double vehicles = 0, plates = 0;
+        double least = std::numeric_limits<double>::infinity();  // that a plate has
     };
     std::vector<Fronts> fronts(nodes_.size());
     for (std::size_t number = nodes_.size(); number-- > 0;) {
         Node& node = nodes_[number];
         Fronts& own = fronts[number];
-        if (node.first) own = {node.starts, 1};
-        node.front = own.vehicles / own.plates;
+        if (node.first) own = {node.starts, 1, node.starts};
+        // Plates far rarer than the others would make the bound that this is for useless.
+        node.front = std::max(own.least, own.vehicles / own.plates / kRarest);
         if (node.parent == kEnd) continue;
         const Set& set = sets_[node.set];
         fronts[node.parent].vehicles += set.weight * own.vehicles;
         fronts[node.parent].plates += static_cast<double>(set.symbols.size()) * own.plates;
+        double least = std::numeric_limits<double>::infinity();
+        for (const auto& [symbol, share] : set.symbols) least = std::min(least, share);
+        fronts[node.parent].least = std::min(fronts[node.parent].least, least * own.least);
     }
 }
 

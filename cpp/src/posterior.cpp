@@ -52,7 +52,13 @@ void MatchScorer::score_pattern(std::string_view utf8, double others, double lis
     double sum = fitting.background;
     for (const std::size_t i : order_) {
         const Plate& plate = plates_[i];
-        if (admits(pattern, plate.text)) sum += plate.weight * plate.likelihood - plate.own_background;
+        const bool with_mark = plate.may_lack_mark && admits(pattern, mark_ + plate.text);
+        if (admits(pattern, plate.text)) {
+            sum += plate.weight * plate.likelihood - plate.own_as_listed;
+        } else if (with_mark) {
+            sum += plate.weight * kMarkOmitted * plate.with_mark;
+        }
+        if (with_mark) sum -= plate.own_with_mark;
     }
     const double all = others + listed;
     score.probability = all > 0 ? std::clamp(sum / all, 0.0, 1.0) : 0;
@@ -74,14 +80,15 @@ double MatchScorer::unlisted(const ScoringTable& table) {
     double others = scorer_.background();
     for (const std::size_t i : order_) {
         Plate& plate = plates_[i];
-        plate.own_background = table.registered(plate.text) * plate.as_listed;
+        plate.own_as_listed = table.registered(plate.text) * plate.as_listed;
+        plate.own_with_mark = 0;
         if (plate.may_lack_mark) {
-            plate.own_background *= 1 - kMarkOmitted;
+            plate.own_as_listed *= 1 - kMarkOmitted;
             const std::u32string with_mark = mark_ + plate.text;
             if (!is_listed(with_mark))
-                plate.own_background += kMarkOmitted * table.registered(with_mark) * plate.with_mark;
+                plate.own_with_mark = kMarkOmitted * table.registered(with_mark) * plate.with_mark;
         }
-        others -= plate.own_background;
+        others -= plate.own_as_listed + plate.own_with_mark;
     }
     // What is left cannot be less than the reads of no plate.
     return std::max(others, scorer_.clutter());

@@ -45,7 +45,7 @@ class PassPosterior : public testing::Test {
         const double own = registered(population_, plate) * joint(pass, plate, weight);
         // What is left out of the search, and what its bound makes of it.
         EXPECT_NEAR(scorer_.posterior(pass, frame_weight, plate), own / all, 0.02 + 0.02 * own / all)
-            << reads;
+            << reads << " reads of " << to_utf8(plate) << ", each " << weight;
     }
 
     Random random_;

@@ -132,6 +132,9 @@ TEST(PopulationTrie, ClassesThatDifferAtOnePlaceCostAsMuchAsOne) {
     population.classes[population.classes.size() - 1].positions = population.classes[3].positions;
     population.classes.back().positions[0] = alike(U"02");
     EXPECT_EQ(PopulationTrie(population).nodes().size(), nodes);
+    // Symbols of another class are read otherwise, so they have a set of their own.
+    population.classes.back().positions[0] = alike(U"AB");
+    EXPECT_GT(PopulationTrie(population).nodes().size(), nodes);
 }
 
 // ----------------------------------------------------------------- posterior

@@ -103,7 +103,7 @@ class ScoringModel:
         """
         How many vehicles have this plate, in expectation, if it lies in a block of numbers in use.
         """
-    def weigh(self, read: typing.Any, plate: str) -> tuple[float, float, float, float, bool]:
+    def weigh(self, read: typing.Any, plate: typing.Any) -> tuple[float, float, float, float, bool]:
         """
         A read and a plate that is the only one listed: log P(read | plate), log of the background, log of what of it is others', the probability; and whether the list has more likely omitted the mark read.
         """

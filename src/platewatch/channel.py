@@ -137,7 +137,8 @@ class ChannelModel:
         omission: tuple[Event, ...] = ()
         if omitted:
             omission = (Event("mark omitted", "", "", -math.log(2)),)
-            canonical = _core.normalize(read if isinstance(read, str) else read.text, read=True)[:2] + canonical
+            text = _core.normalize(read if isinstance(read, str) else read.text, read=True)
+            canonical = _core.region_mark(text) + canonical
         engine, camera = (None, None) if isinstance(read, str) else (read.engine, read.camera_id)
         numbers = self._tables.cameras.get(camera or "") or self._tables.of_engine(engine)
         table = self._tables.core(numbers)

@@ -88,12 +88,14 @@ def _sets(value: object) -> dict[str, Any]:
 def _generic(value: object) -> dict[str, Any]:
     fields = _object(value, "generic")
     _refuse_unknown(fields, _OF_GENERIC, "generic.")
-    return {
-        "density": _number(fields.get("density", 0), 1, "generic.density"),
-        "symbols": _symbols(fields["symbols"], "generic.symbols") if "symbols" in fields else "",
-        "least": _length(fields.get("least", 1), "generic.least"),
-        "most": _length(fields.get("most", 0), "generic.most"),
-    }
+    density = _number(fields.get("density", 0), 1, "generic.density")
+    symbols = _symbols(fields["symbols"], "generic.symbols") if "symbols" in fields else ""
+    least, most = _length(fields.get("least", 1), "generic.least"), _length(fields.get("most", 0), "generic.most")
+    if density > 0 and not symbols:
+        raise ModelError("is missing", field="generic.symbols")
+    if density > 0 and most < max(least, 1):
+        raise ModelError("is less than `least`, or than 1", field="generic.most")
+    return {"density": density, "symbols": symbols, "least": least, "most": most}
 
 
 def _vehicle_class(item: object, row: int, sets: Mapping[str, Any]) -> dict[str, Any]:

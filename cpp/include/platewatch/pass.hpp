@@ -75,6 +75,7 @@ class PassScorer {
     void set_reads(std::span<const PassRead> reads, double frame_weight);
     [[nodiscard]] double joint(std::u32string_view plate);
     [[nodiscard]] double joint_of_listed(const std::u32string& plate);
+    [[nodiscard]] double joint_admitted(const Pattern& pattern, const Listed& listed);
     [[nodiscard]] double clutter() const;
     // Everybody who is not listed; `listed` is what the listed plates come to. It need not be all once it is
     // more than `enough`.

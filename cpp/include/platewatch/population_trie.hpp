@@ -29,7 +29,7 @@ class PopulationTrie {
         bool kept_word = false;                // of a word that cannot be lost
         double starts = 0;                     // vehicles whose plates begin here
         double starts_behind_word = 0;         // vehicles with a word in front of this that may be lost
-        double front = 0;                      // how many vehicles have one of the plates with such an end
+        double front = 0;  // how many vehicles have each of the plates with such an end, at least
     };
     struct Set {
         VehicleClass::Position symbols;

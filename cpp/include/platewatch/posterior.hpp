@@ -57,8 +57,8 @@ class MatchScorer {
         double weight;
         double as_listed, with_mark;  // P(read | plate); the latter if the list may lack the mark read
         bool may_lack_mark;
-        double likelihood;      // P(read | what is listed)
-        double own_background;  // what the background has of what is listed
+        double likelihood;                    // P(read | what is listed)
+        double own_as_listed, own_with_mark;  // what the background has of it
     };
     struct Item {
         Match match;
