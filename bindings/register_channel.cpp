@@ -158,7 +158,7 @@ double log_of(const ScoringModel& model, const py::object& read, std::string_vie
 constexpr const char* kKinds[] = {"right", "wrong", "deletion", "split", "merge", "insertion", "region loss"};
 
 using Event = py::typing::Tuple<py::str, py::int_, py::int_, py::int_, py::int_, py::float_>;
-using Weighed = py::typing::Tuple<py::float_, py::float_, py::float_, py::float_, py::bool_>;
+using Weighed = py::typing::Tuple<py::float_, py::float_, py::float_, py::float_, py::float_>;
 using LevelAndEvents = py::typing::Tuple<py::int_, py::typing::List<Event>>;
 
 }  // namespace
@@ -244,20 +244,19 @@ void register_channel(py::module_& m) {
         .def(
             "weigh",
             [](const ScoringModel& model, const py::object& read, const py::object& plate) {
-                // By hand, as pybind11 quotes all arguments of a call that it refuses, and with them the
-                // read.
+                // As pybind11 quotes all arguments of a call that it refuses, and with them the read.
                 if (!py::isinstance<py::str>(plate)) throw py::type_error("a plate is a text");
                 const ReadEvidence evidence = to_evidence(read);
                 const std::string listed = to_utf8(to_plate(plate));
                 const auto w = MatchScorer().weigh(table_of(model, read), evidence, listed);
                 return Weighed(py::make_tuple(std::log(w.likelihood), std::log(w.background),
-                                              std::log(w.others), w.probability, w.mark_omitted));
+                                              std::log(w.others), w.probability, w.omitted));
             },
             py::arg("read"), py::arg("plate"),
-            "A read and a plate that is the only one listed: log P(read | plate), log of the background, log "
-            "of "
-            "what of it is others', the probability; and whether the list has more likely omitted the mark "
-            "read.")
+            "A read and the only plate listed: log P(read | plate), log of the background, log of what of it "
+            "is others', the probability, and how probable it is that the list omits the mark read (0: it "
+            "has "
+            "none that counts).")
         .def(
             "log_posterior_of_pass",
             [](const ScoringModel& model, const py::typing::List<py::object>& reads, const py::str& plate,

@@ -6,6 +6,10 @@
 
 namespace platewatch {
 
+bool may_be_generic(std::u32string_view plate) noexcept {
+    return std::ranges::any_of(plate, [](char32_t c) { return class_of(c) == SymbolClass::letter; });
+}
+
 double registered(const Population& population, std::u32string_view plate) noexcept {
     double vehicles = 0;
     for (const VehicleClass& vehicle_class : population.classes) {
@@ -27,10 +31,8 @@ double registered(const Population& population, std::u32string_view plate) noexc
     }
     if (vehicles > 0) return vehicles;
     const Population::Generic& generic = population.generic;
-    // Reads without a letter are of no such plate: ReadScorer::may_have.
-    const bool has_letter =
-        std::ranges::any_of(plate, [](char32_t c) { return class_of(c) == SymbolClass::letter; });
-    const bool fits = has_letter && generic.least <= plate.size() && plate.size() <= generic.most &&
+    const bool fits = may_be_generic(plate) && generic.least <= plate.size() &&
+                      plate.size() <= generic.most &&
                       plate.find_first_not_of(generic.symbols) == std::u32string_view::npos;
     return fits ? generic.density : 0;
 }

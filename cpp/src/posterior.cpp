@@ -101,7 +101,7 @@ MatchScorer::Weighed MatchScorer::weigh(const ScoringTable& table, const ReadEvi
     order_.assign(1, 0);
     const double left = unlisted(table), all = own.likelihood + left;
     return {own.likelihood, scorer_.background(), left, all > 0 ? own.likelihood / all : 0,
-            own.with_mark > own.as_listed};
+            own.with_mark > own.as_listed ? kMarkOmitted : 0};
 }
 
 bool MatchScorer::order(const State& state, const ScoringTable& table, const ReadEvidence& read,

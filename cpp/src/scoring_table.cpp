@@ -1,6 +1,5 @@
 #include "platewatch/scoring_table.hpp"
 
-#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -144,10 +143,7 @@ double ScoringTable::registered(std::u32string_view plate) const noexcept {
         }
     };
     if (!plate.empty()) walk(walk, PopulationTrie::kEnd, 1.0, plate.size());
-    // Reads without a letter are of no such plate: ReadScorer::may_have.
-    const bool has_letter =
-        std::ranges::any_of(plate, [](char32_t c) { return class_of(c) == SymbolClass::letter; });
-    return sum > 0 || !has_letter ? sum : generic;
+    return sum > 0 || !may_be_generic(plate) ? sum : generic;
 }
 
 }  // namespace platewatch

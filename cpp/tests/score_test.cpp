@@ -260,8 +260,8 @@ TEST_F(Posterior, AMarkThatTheListLacksWasOmittedOrIsNotThere) {
     EXPECT_EQ(weighed.probability, found[0].second.probability);
     EXPECT_NEAR(weighed.likelihood, listed, 1e-12);
     EXPECT_NEAR(weighed.others, all - listed, 1e-12);
-    EXPECT_TRUE(weighed.mark_omitted);
-    EXPECT_FALSE(scorer_.weigh(table_, plain(bare), to_utf8(read)).mark_omitted);
+    EXPECT_EQ(weighed.omitted, 0.5);
+    EXPECT_EQ(scorer_.weigh(table_, plain(bare), to_utf8(read)).omitted, 0);
 
     // Listed with and without: the vehicle that has the mark is nobody else's, whoever lists it.
     const auto both = score({entry("bare", bare), entry("whole", read)}, read);

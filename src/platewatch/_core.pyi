@@ -103,9 +103,9 @@ class ScoringModel:
         """
         How many vehicles have this plate, in expectation, if it lies in a block of numbers in use.
         """
-    def weigh(self, read: typing.Any, plate: typing.Any) -> tuple[float, float, float, float, bool]:
+    def weigh(self, read: typing.Any, plate: typing.Any) -> tuple[float, float, float, float, float]:
         """
-        A read and a plate that is the only one listed: log P(read | plate), log of the background, log of what of it is others', the probability; and whether the list has more likely omitted the mark read.
+        A read and the only plate listed: log P(read | plate), log of the background, log of what of it is others', the probability, and how probable it is that the list omits the mark read (0: it has none that counts).
         """
 class Match:
     """

@@ -136,7 +136,7 @@ class ChannelModel:
         log_likelihood, log_background, log_others, probability, omitted = self.scoring.weigh(read, canonical)
         omission: tuple[Event, ...] = ()
         if omitted:
-            omission = (Event("mark omitted", "", "", -math.log(2)),)
+            omission = (Event("mark omitted", "", "", math.log(omitted)),)
             text = _core.normalize(read if isinstance(read, str) else read.text, read=True)
             canonical = _core.region_mark(text) + canonical
         engine, camera = (None, None) if isinstance(read, str) else (read.engine, read.camera_id)

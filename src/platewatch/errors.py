@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 
 class PlatewatchError(Exception):
     """Base of every error of this package.
@@ -49,3 +51,9 @@ class ConfigError(PlatewatchError):
 
 class ModelError(PlatewatchError):
     """A file that holds no channel model of this version, or one whose numbers cannot be."""
+
+
+def at_fault(error: msgspec.ValidationError) -> tuple[str, str | None]:
+    """(why, the field) of what msgspec refuses; no field if it is the whole that is refused."""
+    reason, _, place = str(error).partition(" - at `$")
+    return reason, place.strip("`.") or None

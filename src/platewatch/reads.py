@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from platewatch.errors import ReadError
+from platewatch.errors import ReadError, at_fault
 
 
 class Character(msgspec.Struct, frozen=True):
@@ -55,8 +55,8 @@ def decode(line: bytes, row: int | None = None) -> Read:
     try:
         read = _decoder.decode(line.removeprefix(codecs.BOM_UTF8))
     except msgspec.ValidationError as error:
-        reason, _, path = str(error).partition(" - at `$")
-        raise ReadError(reason, row=row, field=path.strip("`.") or None) from None
+        reason, field = at_fault(error)
+        raise ReadError(reason, row=row, field=field) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise ReadError("not a JSON object", row=row) from None
     except RecursionError:

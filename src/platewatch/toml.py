@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from platewatch.errors import ConfigError
+from platewatch.errors import ConfigError, at_fault
 
 _Converted = TypeVar("_Converted", bound=msgspec.Struct)
 
@@ -28,12 +28,11 @@ def convert(values: dict[str, Any], kind: type[_Converted]) -> _Converted:
     try:
         return msgspec.convert(values, kind, dec_hook=_path)
     except msgspec.ValidationError as error:
-        reason, _, place = str(error).partition(" - at `$")
-        place = place.strip("`.")
-        table, names_none, rest = place.partition("[...]")
+        reason, place = at_fault(error)
+        table, names_none, rest = (place or "").partition("[...]")
         if names_none:
             place = f"{table}.{_key_at_fault(values, kind, table.split('.'))}{rest}"
-        raise ConfigError(reason, field=place or None) from None
+        raise ConfigError(reason, field=place) from None
 
 
 def _key_at_fault(values: dict[str, Any], kind: type[msgspec.Struct], table: list[str]) -> str:

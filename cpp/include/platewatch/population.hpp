@@ -46,6 +46,9 @@ struct Population {
     }
 };
 
+// Plates outside all classes have a letter: of a read without one, the background takes none (ReadScorer).
+[[nodiscard]] bool may_be_generic(std::u32string_view plate) noexcept;
+
 // How many vehicles have this plate, in expectation, if it lies in a block that is in use.
 [[nodiscard]] double registered(const Population& population, std::u32string_view plate) noexcept;
 

@@ -42,7 +42,8 @@ class MatchScorer {
         double background;  // of all vehicles
         double others;      // of all but those that the listed plate stands for
         double probability;
-        bool mark_omitted;  // the read has a mark that the plate lacks, and is likelier of it with that
+        double omitted;  // how probable it is that the list omits the mark read; 0 if the read is likelier
+                         // without
     };
     [[nodiscard]] Weighed weigh(const ScoringTable& table, const ReadEvidence& read, std::string_view plate);
 

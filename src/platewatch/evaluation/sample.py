@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from platewatch._core import normalize
-from platewatch.errors import PlatewatchError, ReadError
+from platewatch.errors import PlatewatchError, ReadError, at_fault
 from platewatch.passes import LIFE
 from platewatch.reads import Read, decode
 
@@ -93,8 +93,8 @@ def _decode(line: bytes, row: int) -> LabelledRead:
         read = decode(line, row)
         label = _label_decoder.decode(line)
     except msgspec.ValidationError as error:
-        reason, _, path = str(error).partition(" - at `$")
-        raise ReadError(reason, row=row, field=path.strip("`.") or "truth") from None
+        reason, field = at_fault(error)
+        raise ReadError(reason, row=row, field=field or "truth") from None
     except UnicodeDecodeError:
         raise ReadError("not valid UTF-8", row=row) from None
     if not all(map(_is_of_a_plate, label.truth)):  # such as the ? that people write for what they cannot read
