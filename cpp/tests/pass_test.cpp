@@ -6,6 +6,8 @@
 #include <cmath>
 #include <random>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "population.hpp"
@@ -33,10 +35,12 @@ class PassPosterior : public testing::Test {
   protected:
     PassPosterior() : random_(seed()), population_(enumerable()), plates_(all_plates(population_)) {}
 
-    // Of some plate, against the sum over every plate; `weight` is what each read counts in all.
-    void expect_that_of_the_sum(std::size_t reads, double frame_weight, double weight) {
+    const std::u32string& any_plate() { return plates_[below(random_, plates_.size())]; }
+
+    // Against the sum over every plate; `weight` is what each read counts in all.
+    void expect_that_of_the_sum(const std::u32string& plate, std::size_t reads, double frame_weight,
+                                double weight) {
         SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
-        const std::u32string& plate = plates_[below(random_, plates_.size())];
         std::vector<PassRead> pass;
         while (pass.size() < reads) pass.push_back({&table_, read_near(random_, plate)});
         double all = 0;
@@ -59,14 +63,41 @@ TEST_F(PassPosterior, IsThatOfTheSumOverEveryPlate) {
     for (int round = 0; round < 150; ++round) {
         const std::size_t reads = 1 + below(random_, 3);
         const double weight = reads == 1 ? 1 : 0.5 + 0.1 * static_cast<double>(below(random_, 6));
-        expect_that_of_the_sum(reads, weight, weight);
+        expect_that_of_the_sum(any_plate(), reads, weight, weight);
+    }
+}
+
+// The bound on what is left goes by them.
+TEST_F(PassPosterior, OfTheRarestPlatesIsThatOfTheSumToo) {
+    for (int round = 0; round < 30; ++round) {
+        for (const std::u32string& plate : plates_) {
+            if (plate.find(U'힣') != plate.npos)
+                expect_that_of_the_sum(plate, 2 + below(random_, 2), 0.9, 0.9);
+        }
     }
 }
 
 // Beyond five, reads only share out the weight that five have.
 TEST_F(PassPosterior, OfManyReadsIsStillThatOfTheSumOverEveryPlate) {
     for (const std::size_t reads : {6, 20, 100, 400})
-        expect_that_of_the_sum(reads, 0.6, 0.6 * 5 / static_cast<double>(reads));
+        expect_that_of_the_sum(any_plate(), reads, 0.6, 0.6 * 5 / static_cast<double>(reads));
+}
+
+TEST_F(PassPosterior, IsTheSameBesideAClassThatNobodyHas) {
+    Population population = population_;
+    population.classes.push_back(population.classes[0]);
+    population.classes.back().vehicles = 0;
+    population.classes.back().positions[2] = alike(U"나");
+    population.classes.back().positions[3] = alike(U"1");
+    const ScoringTable beside = scoring(population);
+    for (int round = 0; round < 20; ++round) {
+        const std::u32string& plate = any_plate();
+        std::vector<PassRead> pass = {{&table_, read_near(random_, plate)},
+                                      {&table_, read_near(random_, plate)}};
+        const double expected = scorer_.posterior(pass, 0.6, plate);
+        for (PassRead& read : pass) read.table = &beside;
+        EXPECT_NEAR(scorer_.posterior(pass, 0.6, plate), expected, 1e-6 + 1e-3 * expected);
+    }
 }
 
 TEST(PassScorer, TheOrderOfTheReadsDoesNotMatter) {
@@ -98,8 +129,11 @@ TEST(PassScorer, AMarkThatTheListLacksWasOmittedOrIsNotThere) {
     for (const std::u32string& plate : all_plates(population))
         others += registered(population, plate) * joint(pass, plate, 0.6);
 
-    IndexEntry entry{"bare", Symbols(bare)};
-    const LiveIndex live{Index({entry})};
+    std::vector<IndexEntry> entries = {{"bare", Symbols(bare)}, {"pattern", {}}};
+    Pattern pattern;
+    ASSERT_EQ(parse_pattern(std::string_view("서울10거001?"), pattern), PatternError::none);
+    entries[1].pattern = pattern;
+    const LiveIndex live{Index(std::move(entries))};
     const auto state = live.state();
     const Query query{0, 0, Symbols(read)};
     Index::Workspace workspace;
@@ -107,9 +141,17 @@ TEST(PassScorer, AMarkThatTheListLacksWasOmittedOrIsNotThere) {
     state->search({&query, 1}, 1, workspace, matches);
     std::vector<Score> scores;
     PassScorer().score(*state, pass, 0.6, {}, matches, scores);
-    ASSERT_EQ(scores.size(), 1u);
-    EXPECT_NEAR(scores[0].log_likelihood, std::log(listed), 1e-9);
-    EXPECT_NEAR(scores[0].probability, listed / (listed + others), 0.02);
+    ASSERT_EQ(scores.size(), 2u);
+    for (std::size_t i = 0; i < 2; ++i) {
+        if (state->id(matches[i].entry) == "bare") {
+            EXPECT_NEAR(scores[i].log_likelihood, std::log(listed), 1e-9);
+            EXPECT_NEAR(scores[i].probability, listed / (listed + others), 0.02);
+        } else {
+            // Of the plates that it admits, the population has but one.
+            const double fits = 0.5 * with_mark + 0.5 * registered(population, read) * with_mark;
+            EXPECT_NEAR(scores[i].probability, fits / (listed + others), 0.02);
+        }
+    }
 }
 
 }  // namespace

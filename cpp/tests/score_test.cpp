@@ -137,6 +137,16 @@ TEST(PopulationTrie, ClassesThatDifferAtOnePlaceCostAsMuchAsOne) {
     EXPECT_GT(PopulationTrie(population).nodes().size(), nodes);
 }
 
+TEST(ScoringTable, APlateOfNoClassHasALetter) {
+    Population population = small_population();
+    population.generic = {0.05, U"0123A", 4, 5};
+    const ScoringTable table = scoring(population);
+    for (const auto& [plate, density] : {std::pair(U"3333", 0.0), {U"33A3", 0.05}}) {
+        EXPECT_DOUBLE_EQ(registered(population, plate), density);
+        EXPECT_DOUBLE_EQ(table.registered(plate), density);
+    }
+}
+
 // ----------------------------------------------------------------- posterior
 
 class Posterior : public testing::Test {
@@ -269,6 +279,31 @@ TEST_F(Posterior, AMarkThatTheListLacksWasOmittedOrIsNotThere) {
     const double others = background_of(read) - 0.5 * registered(population, bare) * as_listed -
                           registered(population, read) * with_mark;
     EXPECT_NEAR(both[0].second.probability, with_mark / (with_mark + listed + others), 1e-12);
+}
+
+TEST_F(Posterior, APatternAdmitsWhatAListedPlateStandsForWithItsOmittedMark) {
+    Population population = small_population();
+    population.classes.push_back({"bare", 30, {}, false, population.classes[2].positions});
+    table_ = scoring(population);
+    const std::u32string read = U"서울10거0012", bare = read.substr(2);
+    const double as_listed = 0.5 * likelihood_of(read, bare), with_mark = 0.5 * likelihood_of(read, read);
+    const double own_as_listed = registered(population, bare) * as_listed;
+    const double own_with_mark = registered(population, read) * with_mark;
+    const double all = as_listed + with_mark + background_of(read) - own_as_listed - own_with_mark;
+    // Of the plates that a pattern admits, the population has but one.
+    const auto probability = [&](std::string_view pattern) {
+        std::vector<IndexEntry> entries = {entry("pattern", U""), entry("bare", bare)};
+        Pattern parsed;
+        EXPECT_EQ(parse_pattern(pattern, parsed), PatternError::none);
+        entries[0].pattern = parsed;
+        for (const auto& [id, s] : score(entries, read)) {
+            if (id == "pattern") return s.probability;
+        }
+        return -1.0;
+    };
+    EXPECT_NEAR(probability("서울10거001?"), (with_mark + 2 * own_with_mark - own_with_mark) / all, 1e-6);
+    EXPECT_NEAR(probability("10거001?"), (as_listed + with_mark + 2 * own_as_listed - own_as_listed) / all,
+                1e-6);
 }
 
 TEST_F(Posterior, OfManyMatchesTheOrderIsByProbabilityThenEditsThenId) {
