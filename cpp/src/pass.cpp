@@ -13,7 +13,7 @@ namespace {
 
 // What is left may be so much of all, and this many ends are followed at the most.
 constexpr double kLeftAtMost = 0.01;
-constexpr std::size_t kMostEnds = 800;
+constexpr std::size_t kMostEnds = 1600;
 // Frames beyond this number add no weight, only votes: they tell ever less that is new, and the bound on what
 // is left grows with the weight of all.
 constexpr double kMostInFull = 5;
