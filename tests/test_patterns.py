@@ -195,3 +195,18 @@ def test_a_query_has_to_be_text() -> None:
     with pytest.raises(TypeError) as caught:
         pw.Matcher(pw.Hotlist()).search(b"1234*")  # type: ignore[arg-type]
     assert "1234" not in str(caught.value)
+
+
+def test_a_pattern_without_a_mark_is_as_probable_with_any() -> None:
+    def probability(pattern: str, *reads: str) -> float:
+        matcher = pw.Matcher(pw.Hotlist.from_plates([pattern]))
+        (match,) = matcher.match_pass(reads) if len(reads) > 1 else matcher.match(reads[0])
+        return match.probability
+
+    # No vehicle has such a plate without a mark, so a clerk omitted it.
+    with_mark = probability("서울12바345?", "서울12바3456")
+    assert with_mark > 0.9
+    assert probability("12바345?", "서울12바3456") == pytest.approx(with_mark, abs=0.01)
+    assert probability("12바345?", "서울12바3456", "서울12바3456") > with_mark
+    assert probability("12바345?", "12바3456") > 0.7
+    assert 0 < probability("12바345?", "서울12바3466") < 0.5

@@ -145,11 +145,11 @@ void PassScorer::grow(std::size_t place, double least) {
 
 // What a listed plate comes to as far as a pattern admits it.
 double PassScorer::joint_admitted(const Pattern& pattern, const Listed& listed) {
-    if (admits(pattern, listed.plate)) return listed.joint;
+    if (admits_or_lacks_mark(pattern, listed.plate)) return listed.joint;
     double sum = 0;
     for (const std::u32string& mark : marks_) {
         const std::u32string with_mark = mark + listed.plate;
-        if (may_lack(listed.plate, mark) && admits(pattern, with_mark))
+        if (may_lack(listed.plate, mark) && admits_or_lacks_mark(pattern, with_mark))
             sum += kMarkOmitted / static_cast<double>(marks_.size()) * joint(with_mark);
     }
     return listed.weight * sum;
@@ -167,7 +167,7 @@ void PassScorer::meet(const End& begin, double joint) {
     joint *= std::max(share, 0.0);
     found_ += joint;
     for (WantedPattern& pattern : patterns_) {
-        if (admits(pattern.pattern, plate)) pattern.joint += joint;
+        if (admits_or_lacks_mark(pattern.pattern, plate)) pattern.joint += joint;
     }
 }
 

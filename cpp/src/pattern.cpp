@@ -306,6 +306,10 @@ bool admits(const Pattern& pattern, std::u32string_view plate) noexcept {
     return (with_empty_runs(tokens, places) >> tokens.size() & 1) != 0;
 }
 
+bool admits_or_lacks_mark(const Pattern& pattern, std::u32string_view plate) noexcept {
+    return admits(pattern, plate) || (has_region_mark(plate) && admits(pattern, without_region_mark(plate)));
+}
+
 bool overlap(const Pattern& a, const Pattern& b) {
     constexpr unsigned kNever = kMaxSymbols + 1;
     // least[i][j]: symbols of the shortest text that fits the first i tokens of a and the first j of b.
@@ -336,7 +340,7 @@ bool overlap(const Pattern& a, const Pattern& b) {
 
 bool has_region_mark(const Pattern& pattern) noexcept {
     const auto tokens = pattern.tokens();
-    if (pattern.least_symbols() < kRegionMarkSize + 5) return false;
+    if (pattern.least_symbols() < kRegionMarkSize + kLeastBehindMark) return false;
     return std::ranges::any_of(kRegionMarks, [&](std::u32string_view mark) {
         return std::ranges::equal(tokens.first(kRegionMarkSize), mark, [](const Token& token, char32_t c) {
             return token.kind == Token::Kind::symbol && token.members[0] == c;
@@ -358,8 +362,7 @@ std::vector<Pattern> bare_forms(const Pattern& pattern) {
     for (places &= ~Places{1}; places != 0; places &= places - 1) {
         const auto rest = tokens.subspan(static_cast<std::size_t>(std::countr_zero(places)));
         std::vector<Pattern> forms = {Pattern({rest.begin(), rest.end()})};
-        // A mark is one only if at least 5 symbols follow.
-        for (std::size_t symbols = forms[0].least_symbols(); symbols < 5; ++symbols)
+        for (std::size_t symbols = forms[0].least_symbols(); symbols < kLeastBehindMark; ++symbols)
             forms = lengthened(forms);
         out.insert(out.end(), forms.begin(), forms.end());
     }

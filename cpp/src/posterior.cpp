@@ -52,8 +52,8 @@ void MatchScorer::score_pattern(std::string_view utf8, double others, double lis
     double sum = fitting.background;
     for (const std::size_t i : order_) {
         const Plate& plate = plates_[i];
-        const bool with_mark = plate.may_lack_mark && admits(pattern, mark_ + plate.text);
-        if (admits(pattern, plate.text)) {
+        const bool with_mark = plate.may_lack_mark && admits_or_lacks_mark(pattern, mark_ + plate.text);
+        if (admits_or_lacks_mark(pattern, plate.text)) {
             sum += plate.weight * plate.likelihood - plate.own_as_listed;
         } else if (with_mark) {
             sum += plate.weight * kMarkOmitted * plate.with_mark;

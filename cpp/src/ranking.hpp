@@ -62,7 +62,6 @@ inline void decode_plate(std::string_view utf8, std::u32string& out) {
 inline constexpr double kMarkOmitted = 0.5;
 
 [[nodiscard]] inline bool may_lack(const std::u32string& plate, const std::u32string& mark) noexcept {
-    constexpr std::size_t kLeastBehindMark = 5;
     return !mark.empty() && !has_region_mark(plate) && plate.size() >= kLeastBehindMark &&
            plate.size() + mark.size() <= kMaxSymbols;
 }

@@ -21,8 +21,8 @@ constexpr std::size_t most_lost(std::size_t read) noexcept {
     return std::max<std::size_t>(4, read < kLongPlate ? kLongPlate - read : 0);
 }
 constexpr std::size_t kMostInFront = 3;  // of a word
-// Such a read that begins with a digit shows no word: it may be lost, as a whole. Nor does one with a
-// character more that has no letter or syllable from behind a word.
+// Such a read that begins with a digit, and not then with a symbol of a word, shows none: it may be lost, as
+// a whole. Nor does one with a character more that has no letter or syllable from behind a word.
 constexpr std::size_t kLongestWithoutWord = 7;
 constexpr std::size_t kEmissions = 2 * kMaxSymbols + 2 + 256;
 
@@ -73,7 +73,8 @@ void ReadScorer::set_read(const ScoringTable& table, const ReadEvidence& read) n
         for (std::size_t echo = 0; echo <= ChannelRates::kEchoes && j + echo < size_; ++echo)
             add_alternatives(character, j, echo);
     }
-    word_is_lost_ = size_ > 0 && class_of(read[0].c) == SymbolClass::digit &&
+    const bool shows_word = size_ > 1 && table.in_word_[characters_[1].column];
+    word_is_lost_ = size_ > 0 && class_of(read[0].c) == SymbolClass::digit && !shows_word &&
                     (size_ <= kLongestWithoutWord || (size_ == kLongestWithoutWord + 1 && !from_behind_word));
 }
 
@@ -406,6 +407,7 @@ struct ReadScorer::Walk {
     std::uint32_t node;  // the last one
     KeyPattern::States states;
     double vehicles;  // the share of them that goes this way
+    char32_t mark;    // the last symbol if a region mark may end there, in front of what is admitted; else 0
     const Row *row, *behind;
     const Emission* emission;
 };
@@ -415,26 +417,36 @@ auto ReadScorer::fitting(const Pattern& pattern) -> Fitting {
     Row end;
     end_row(end);
     Fitting sums;
-    walk({automaton, PopulationTrie::kEnd, automaton.start(), 1.0, &end, nullptr, nullptr}, sums);
+    walk({automaton, PopulationTrie::kEnd, automaton.start(), 1.0, 0, &end, nullptr, nullptr}, sums);
     return sums;
 }
 
 void ReadScorer::walk(const Walk& from, Fitting& sums) {
     const PopulationTrie& population = *table_->population_;
     const bool is_last = from.node == PopulationTrie::kEnd;
+    const bool may_be_behind_mark = !is_last && population.nodes()[from.node].depth >= kLeastBehindMark &&
+                                    from.pattern.accepts(from.states);
+    // How a symbol goes on: those alike go together.
+    struct Way {
+        KeyPattern::States states;
+        char32_t mark;
+        bool whole_mark;
+        auto operator<=>(const Way&) const = default;
+    };
     for (const std::uint32_t number : population.children(from.node)) {
         const auto& node = population.nodes()[number];
         const auto& set = population.sets()[node.set];
         const SymbolClass next_class =
             is_last ? SymbolClass::other : population.sets()[population.nodes()[from.node].set].symbol_class;
-        // The symbols that the pattern goes on with, those alike together.
-        std::map<KeyPattern::States, VehicleClass::Position> ways;
+        std::map<Way, VehicleClass::Position> ways;
         for (const auto& item : set.symbols) {
-            const KeyPattern::States states =
-                from.pattern.step(from.states, population.alphabet().code(item.first));
-            if (states != 0) ways[states].push_back(item);
+            const char32_t symbol = item.first;
+            const Way way = {from.pattern.step(from.states, population.alphabet().code(symbol)),
+                             may_be_behind_mark && ends_region_mark(symbol) ? symbol : 0,
+                             node.first && from.mark != 0 && is_region_mark({symbol, from.mark})};
+            if (way.states != 0 || way.mark != 0 || way.whole_mark) ways[way].push_back(item);
         }
-        for (const auto& [states, symbols] : ways) {
+        for (const auto& [way, symbols] : ways) {
             Emission emission{}, one;
             for (const auto& [symbol, share] : symbols) {
                 emit(table_->table_.column(symbol), symbol, 0, size_, one);
@@ -451,12 +463,12 @@ void ReadScorer::walk(const Walk& from, Fitting& sums) {
             Row row;
             go_on(step, emission, set.symbol_class, from.emission, *from.row, from.behind, 0, size_, row);
             const double vehicles = from.vehicles * emission.weight;
-            if (node.first && from.pattern.accepts(states)) {
+            if (node.first && (way.whole_mark || from.pattern.accepts(way.states))) {
                 const Levels start = node.may_be_lost ? start_behind(step, row, *from.behind) : row[0];
                 sums.background += node.starts * sum(start);
                 sums.vehicles += node.starts * vehicles;
             }
-            walk({from.pattern, number, states, vehicles, &row, from.row, &emission}, sums);
+            walk({from.pattern, number, way.states, vehicles, way.mark, &row, from.row, &emission}, sums);
         }
     }
 }

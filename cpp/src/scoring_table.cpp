@@ -96,7 +96,11 @@ ScoringTable::ScoringTable(const ChannelTable& table, std::shared_ptr<const Popu
         }
     }
     behind_word_.resize(columns_);
+    in_word_.resize(columns_);
     for (const VehicleClass& vehicles : population_->population().classes) {
+        for (const std::u32string& word : vehicles.words) {
+            for (const char32_t symbol : word) in_word_[table_.column(symbol)] = true;
+        }
         if (!vehicles.words_may_be_lost) continue;
         for (const VehicleClass::Position& position : vehicles.positions) {
             for (const auto& [symbol, share] : position)

@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "platewatch/normalize.hpp"
 #include "platewatch/pass.hpp"
 #include "platewatch/posterior.hpp"
 #include "population.hpp"
+#include "scored.hpp"
 #include "support.hpp"
 
 namespace platewatch {
@@ -59,36 +59,21 @@ ScoringTable hand_scoring(const Population& population) {
     return {hand_table(), std::make_shared<const PopulationTrie>(population)};
 }
 
-using Entries = std::vector<IndexEntry>;
-
-IndexEntry wanted(std::string_view text) {
-    IndexEntry entry{std::string(text), {}};
-    Pattern pattern;
-    if (text.find('?') != std::string_view::npos) {
-        EXPECT_EQ(parse_pattern(text, pattern), PatternError::none);
-        entry.pattern = pattern;
-    } else {
-        EXPECT_EQ(normalize(text, TextKind::plate, entry.plate), TextError::none);
-    }
-    return entry;
-}
-
-// The probability of each match, in order.
-std::vector<double> probabilities(const Population& population, Entries entries, std::u32string_view read) {
-    const LiveIndex live{Index(std::move(entries))};
-    const auto state = live.state();
-    const Query query{0, 0, Symbols(read)};
-    Index::Workspace workspace;
-    std::vector<Match> matches;
-    state->search({&query, 1}, 3, workspace, matches);
-    std::vector<Score> scores;
-    MatchScorer().score(*state, hand_scoring(population), plain(read), {}, matches, scores);
+// Of each match, in order.
+std::vector<double> probabilities(const Scores& scores) {
     std::vector<double> out;
-    for (const Score& score : scores) out.push_back(score.probability);
+    for (const auto& [id, score] : scores) out.push_back(score.probability);
     return out;
 }
 
-double probability(const Population& population, std::string_view plate, std::u32string_view read) {
+std::vector<double> probabilities(const Population& population, const Entries& entries,
+                                  const std::u32string& read) {
+    return probabilities(scores_of(entries, {read}, 3, [&](const State& state, auto& matches, auto& scores) {
+        MatchScorer().score(state, hand_scoring(population), plain(read), {}, matches, scores);
+    }));
+}
+
+double probability(const Population& population, std::string_view plate, const std::u32string& read) {
     const auto all = probabilities(population, {wanted(plate)}, read);
     EXPECT_EQ(all.size(), 1u);
     return all.empty() ? -1 : all.front();
@@ -177,24 +162,14 @@ TEST(ByHand, APatternFitsWithTheVehiclesThatItAdmits) {
 
 // --------------------------------------------------------------------- a pass
 
-std::vector<double> pass(Entries entries, const std::vector<std::u32string>& reads, double frame_weight) {
+std::vector<double> pass(const Entries& entries, const std::vector<std::u32string>& reads,
+                         double frame_weight) {
     const ScoringTable table = hand_scoring(six_vehicles());
-    const LiveIndex live{Index(std::move(entries))};
-    const auto state = live.state();
-    std::vector<Query> queries;
     std::vector<PassRead> pass;
-    for (const std::u32string& read : reads) {
-        queries.push_back({0, 0, Symbols(read)});
-        pass.push_back({&table, plain(read)});
-    }
-    Index::Workspace workspace;
-    std::vector<Match> matches;
-    state->search(queries, 3, workspace, matches);
-    std::vector<Score> scores;
-    PassScorer().score(*state, pass, frame_weight, {}, matches, scores);
-    std::vector<double> out;
-    for (const Score& score : scores) out.push_back(score.probability);
-    return out;
+    for (const std::u32string& read : reads) pass.push_back({&table, plain(read)});
+    return probabilities(scores_of(entries, reads, 3, [&](const State& state, auto& matches, auto& scores) {
+        PassScorer().score(state, pass, frame_weight, {}, matches, scores);
+    }));
 }
 
 TEST(ByHand, ThreeFramesWithOneMistakeAreOneMistake) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "population.hpp"
+#include "scored.hpp"
 #include "support.hpp"
 
 namespace platewatch {
@@ -129,27 +130,24 @@ TEST(PassScorer, AMarkThatTheListLacksWasOmittedOrIsNotThere) {
     for (const std::u32string& plate : all_plates(population))
         others += registered(population, plate) * joint(pass, plate, 0.6);
 
-    std::vector<IndexEntry> entries = {{"bare", Symbols(bare)}, {"pattern", {}}};
-    Pattern pattern;
-    ASSERT_EQ(parse_pattern(std::string_view("서울10거001?"), pattern), PatternError::none);
-    entries[1].pattern = pattern;
-    const LiveIndex live{Index(std::move(entries))};
-    const auto state = live.state();
-    const Query query{0, 0, Symbols(read)};
-    Index::Workspace workspace;
-    std::vector<Match> matches;
-    state->search({&query, 1}, 1, workspace, matches);
-    std::vector<Score> scores;
-    PassScorer().score(*state, pass, 0.6, {}, matches, scores);
-    ASSERT_EQ(scores.size(), 2u);
-    for (std::size_t i = 0; i < 2; ++i) {
-        if (state->id(matches[i].entry) == "bare") {
-            EXPECT_NEAR(scores[i].log_likelihood, std::log(listed), 1e-9);
-            EXPECT_NEAR(scores[i].probability, listed / (listed + others), 0.02);
-        } else {
-            // Of the plates that it admits, the population has but one.
-            const double fits = 0.5 * with_mark + 0.5 * registered(population, read) * with_mark;
-            EXPECT_NEAR(scores[i].probability, fits / (listed + others), 0.02);
+    // Of the plates that a pattern admits, the population has but one; and of those of other regions.
+    const double half_others = 0.5 * registered(population, read) * with_mark;
+    double without_mark = listed + half_others + 0.5 * registered(population, bare) * as_listed;
+    for (const std::u32string& plate : {U"경기" + bare, U"경북" + bare})
+        without_mark += registered(population, plate) * joint(pass, plate, 0.6);
+
+    const Scores scores = scores_of({wanted(to_utf8(bare)), wanted("서울10거001?"), wanted("10거001?")},
+                                    {read}, 1, [&](const State& state, auto& matches, auto& found) {
+                                        PassScorer().score(state, pass, 0.6, {}, matches, found);
+                                    });
+    ASSERT_EQ(scores.size(), 3u);
+    EXPECT_NEAR(probability_of(to_utf8(bare), scores), listed / (listed + others), 0.02);
+    EXPECT_NEAR(probability_of("서울10거001?", scores), (0.5 * with_mark + half_others) / (listed + others),
+                0.02);
+    EXPECT_NEAR(probability_of("10거001?", scores), without_mark / (listed + others), 0.02);
+    for (const auto& [id, score] : scores) {
+        if (id == to_utf8(bare)) {
+            EXPECT_NEAR(score.log_likelihood, std::log(listed), 1e-9);
         }
     }
 }

@@ -151,8 +151,19 @@ TEST(Pattern, AdmitsByHand) {
     EXPECT_FALSE(admits(pattern_of("12[가거]3456"), U"12고3456"));
     EXPECT_FALSE(admits(pattern_of("*3456"), U"34567"));
     EXPECT_FALSE(admits(pattern_of("서울12바3456"), U"12바3456"));
+    EXPECT_FALSE(admits(pattern_of("12바345?"), U"서울12바3456"));
     EXPECT_TRUE(pattern_of("**").admits_everything());
     EXPECT_FALSE(pattern_of("?*").admits_everything());
+}
+
+TEST(Pattern, LacksAMarkByHand) {
+    EXPECT_TRUE(admits_or_lacks_mark(pattern_of("12바345?"), U"서울12바3456"));
+    EXPECT_TRUE(admits_or_lacks_mark(pattern_of("12바345?"), U"12바3456"));
+    EXPECT_TRUE(admits_or_lacks_mark(pattern_of("서울12바345?"), U"서울12바3456"));
+    EXPECT_FALSE(admits_or_lacks_mark(pattern_of("서울12바345?"), U"12바3456"));
+    EXPECT_FALSE(admits_or_lacks_mark(pattern_of("12바345?"), U"서울12바3466"));
+    EXPECT_FALSE(admits_or_lacks_mark(pattern_of("12바345?"), U"외교12바3456"));
+    EXPECT_FALSE(admits_or_lacks_mark(pattern_of("345?"), U"서울3456"));  // too short for a mark
 }
 
 TEST(Pattern, OverlapByHand) {

@@ -12,6 +12,7 @@
 #include "channel.hpp"
 #include "platewatch/posterior.hpp"
 #include "population.hpp"
+#include "scored.hpp"
 #include "support.hpp"
 
 namespace platewatch {
@@ -51,12 +52,14 @@ TEST(ReadScorer, BackgroundIsTheSumOverEveryPlate) {
             for (const std::u32string& plate : plates)
                 sum += registered(population, plate) * likelihood(ReadView(table.table(), read), plate);
             // Alignments that stray far are left out on both sides, but not quite the same ones.
-            EXPECT_NEAR(scorer.background(), sum, 0.05 * sum + 1e-6) << round;
+            EXPECT_NEAR(scorer.background(), sum, 0.25 * sum + 1e-5)
+                << round << ": " << to_utf8(canonical_text(read));
         }
     }
 }
 
-// What is left of a region mark looks like a digit in front, and the mark was not lost whole.
+// What is left of a region mark looks like a digit in front, or a part of the mark was read behind one, and
+// the mark was not lost whole.
 TEST(ReadScorer, BackgroundHasPlatesWhoseMarkWasReadAsADigit) {
     Population population = small_population();
     population.generic = {};
@@ -68,18 +71,21 @@ TEST(ReadScorer, BackgroundHasPlatesWhoseMarkWasReadAsADigit) {
     int marked = 0;
     for (const std::u32string& of : plates) {
         if (!of.starts_with(U"서울")) continue;
-        const ReadEvidence read = plain(U"0" + of.substr(2));
-        scorer.set_read(table, read);
-        double sum = 0;
-        for (const std::u32string& plate : plates)
-            sum += registered(population, plate) * likelihood(ReadView(table.table(), read), plate);
-        EXPECT_NEAR(scorer.background(), sum, 0.02 * sum) << to_utf8(of);
+        for (const std::u32string& text :
+             {U"0" + of.substr(2), U"0울" + of.substr(3), U"0서" + of.substr(3)}) {
+            const ReadEvidence read = plain(text);
+            scorer.set_read(table, read);
+            double sum = 0;
+            for (const std::u32string& plate : plates)
+                sum += registered(population, plate) * likelihood(ReadView(table.table(), read), plate);
+            EXPECT_NEAR(scorer.background(), sum, 0.02 * sum) << to_utf8(text);
+        }
         ++marked;
     }
     EXPECT_EQ(marked, 18);
 }
 
-TEST(ReadScorer, FittingIsTheSumOverWhatAPatternAdmits) {
+TEST(ReadScorer, FittingIsTheSumOverWhatAPatternAdmitsOrLacksTheMarkOf) {
     SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
     Random random(seed());
     Population population = small_population();
@@ -87,8 +93,8 @@ TEST(ReadScorer, FittingIsTheSumOverWhatAPatternAdmits) {
     const ScoringTable table = scoring(population);
     const auto plates = all_plates(population);
     ReadScorer scorer;
-    for (const char* text :
-         {"1?가*", "*12", "경*거*2", "[12]0[가거]?012", "*", "서울01거1012", "*0*1*", "777"}) {
+    for (const char* text : {"1?가*", "*12", "경*거*2", "[12]0[가거]?012", "*", "서울01거1012", "*0*1*",
+                             "777", "1?거*", "0?거001?", "?[울기]1?거*", "??거1012"}) {
         Pattern pattern;
         ASSERT_EQ(parse_pattern(std::string_view(text), pattern), PatternError::none);
         for (int round = 0; round < 20; ++round) {
@@ -96,13 +102,15 @@ TEST(ReadScorer, FittingIsTheSumOverWhatAPatternAdmits) {
             scorer.set_read(table, read);
             double sum = 0, vehicles = 0;
             for (const std::u32string& plate : plates) {
-                if (!admits(pattern, plate)) continue;
+                if (!admits_or_lacks_mark(pattern, plate)) continue;
                 vehicles += registered(population, plate);
                 sum += registered(population, plate) * likelihood(ReadView(table.table(), read), plate);
             }
             const ReadScorer::Fitting fitting = scorer.fitting(pattern);
             EXPECT_NEAR(fitting.vehicles, vehicles, 1e-9 * (1 + vehicles)) << text;
-            EXPECT_NEAR(fitting.background, sum, 0.05 * sum + 1e-9) << text;
+            // The likelihood of one plate leaves out alignments that stray far; they are all that tiny ones
+            // have.
+            EXPECT_NEAR(fitting.background, sum, 0.05 * sum + 1e-3 * scorer.background() + 1e-8) << text;
         }
     }
 }
@@ -157,23 +165,10 @@ class Posterior : public testing::Test {
         return out;
     }
 
-    // Entry ids with their scores, in order.
-    std::vector<std::pair<std::string, Score>> score(std::vector<IndexEntry> entries,
-                                                     std::u32string_view read, Floor floor = {},
-                                                     unsigned k = 2) {
-        const LiveIndex live{Index(std::move(entries))};
-        const auto state = live.state();
-        const Query query{0, 0, Symbols(read)};
-        Index::Workspace workspace;
-        std::vector<Match> matches;
-        state->search({&query, 1}, k, workspace, matches);
-        std::vector<Score> scores;
-        const ReadEvidence evidence = plain(read);
-        scorer_.score(*state, table_, evidence, floor, matches, scores);
-        std::vector<std::pair<std::string, Score>> out;
-        for (std::size_t i = 0; i < matches.size(); ++i)
-            out.emplace_back(std::string(state->id(matches[i].entry)), scores[i]);
-        return out;
+    Scores score(const Entries& entries, const std::u32string& read, Floor floor = {}, unsigned k = 2) {
+        return scores_of(entries, {read}, k, [&](const State& state, auto& matches, auto& scores) {
+            scorer_.score(state, table_, plain(read), floor, matches, scores);
+        });
     }
 
     double likelihood_of(std::u32string_view read, std::u32string_view plate) const {
@@ -213,8 +208,8 @@ TEST_F(Posterior, TwoAgenciesThatListOneVehicleShareItsProbability) {
 }
 
 TEST_F(Posterior, WhatCannotReachTheMinimumIsLeftOut) {
-    const std::vector<IndexEntry> entries = {entry("a", U"10가1012"), entry("b", U"12가1012"),
-                                             entry("c", U"12거2012"), entry("d", U"0012012")};
+    const Entries entries = {entry("a", U"10가1012"), entry("b", U"12가1012"), entry("c", U"12거2012"),
+                             entry("d", U"0012012")};
     for (const char32_t* read : {U"10가1012", U"10가2012", U"1001012", U"00가2012", U"12거012", U"0012012"}) {
         const auto all = score(entries, read);
         for (const double least : {1e-6, 1e-3, 0.01, 0.1, 0.5}) {
@@ -229,18 +224,14 @@ TEST_F(Posterior, WhatCannotReachTheMinimumIsLeftOut) {
 }
 
 TEST_F(Posterior, APatternIsAsProbableAsThePlatesThatItAdmits) {
-    Pattern parsed;
-    ASSERT_EQ(parse_pattern(std::string_view("1?가1012"), parsed), PatternError::none);
-    std::vector<IndexEntry> entries = {entry("p", U""), entry("a", U"10가1012")};
-    entries[0].pattern = parsed;
-    const auto found = score(entries, U"10가1012");
+    const auto found = score({wanted("1?가1012"), entry("a", U"10가1012")}, U"10가1012");
     ASSERT_EQ(found.size(), 2u);
     const double each = 500.0 / 36;
     double fits = 0;
     for (const char32_t* plate : {U"11가1012", U"12가1012"}) fits += each * likelihood_of(U"10가1012", plate);
     const double a = likelihood_of(U"10가1012", U"10가1012");
     const double all = a + background_of(U"10가1012") - each * a;
-    EXPECT_EQ(found[0].first, "p");
+    EXPECT_EQ(found[0].first, "1?가1012");
     EXPECT_NEAR(found[0].second.probability, (fits + a) / all, 1e-6);
     EXPECT_NEAR(found[1].second.probability, a / all, 1e-12);
 }
@@ -290,24 +281,20 @@ TEST_F(Posterior, APatternAdmitsWhatAListedPlateStandsForWithItsOmittedMark) {
     const double own_as_listed = registered(population, bare) * as_listed;
     const double own_with_mark = registered(population, read) * with_mark;
     const double all = as_listed + with_mark + background_of(read) - own_as_listed - own_with_mark;
-    // Of the plates that a pattern admits, the population has but one.
+    // Of the plates that a pattern admits, the population has but one; and of those of other regions.
+    double elsewhere = 0;
+    for (const std::u32string& plate : {U"경기" + bare, U"경북" + bare})
+        elsewhere += registered(population, plate) * likelihood_of(read, plate);
     const auto probability = [&](std::string_view pattern) {
-        std::vector<IndexEntry> entries = {entry("pattern", U""), entry("bare", bare)};
-        Pattern parsed;
-        EXPECT_EQ(parse_pattern(pattern, parsed), PatternError::none);
-        entries[0].pattern = parsed;
-        for (const auto& [id, s] : score(entries, read)) {
-            if (id == "pattern") return s.probability;
-        }
-        return -1.0;
+        return probability_of(pattern, score({wanted(pattern), entry("bare", bare)}, read));
     };
     EXPECT_NEAR(probability("서울10거001?"), (with_mark + 2 * own_with_mark - own_with_mark) / all, 1e-6);
-    EXPECT_NEAR(probability("10거001?"), (as_listed + with_mark + 2 * own_as_listed - own_as_listed) / all,
-                1e-6);
+    EXPECT_NEAR(probability("10거001?"),
+                (as_listed + with_mark + own_as_listed + own_with_mark + elsewhere) / all, 1e-6);
 }
 
 TEST_F(Posterior, OfManyMatchesTheOrderIsByProbabilityThenEditsThenId) {
-    std::vector<IndexEntry> entries;
+    Entries entries;
     for (const char32_t* plate :
          {U"10가1012", U"11가1012", U"12가1012", U"20가1012", U"10거1012", U"10가0012"}) {
         const std::string id = to_utf8(plate);

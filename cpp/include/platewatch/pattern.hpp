@@ -101,6 +101,10 @@ enum class PatternError : std::uint8_t {
 // True if the canonical plate fits as it stands, region mark and all.
 [[nodiscard]] bool admits(const Pattern& pattern, std::u32string_view plate) noexcept;
 
+// True if it admits the plate, or what is left of it without its region mark: patterns lack marks as lists
+// do.
+[[nodiscard]] bool admits_or_lacks_mark(const Pattern& pattern, std::u32string_view plate) noexcept;
+
 // True if some plate fits both.
 [[nodiscard]] bool overlap(const Pattern& a, const Pattern& b);
 

@@ -45,7 +45,8 @@ class ReadScorer {
 
     // The sum over all vehicles of the population, and clutter.
     [[nodiscard]] double background() noexcept;
-    // The same over the plates that a pattern admits, clutter apart, and how many vehicles have one.
+    // The same over the plates that a pattern admits or lacks the mark of, clutter apart, and how many
+    // vehicles have one.
     struct Fitting {
         double background = 0, vehicles = 0;
     };

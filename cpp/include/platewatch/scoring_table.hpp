@@ -78,6 +78,7 @@ class ScoringTable {
     std::vector<SetSums> sums_;                                                      // [character][set]
     std::vector<double> shares_;                                                     // [symbol][set]
     std::vector<double> split_first_, split_second_;  // [class][character]: of one code point
+    std::vector<bool> in_word_;                       // [symbol]
     std::vector<bool> behind_word_;  // [symbol]: no digit, and may stand behind a word that may be lost
     std::vector<Step> node_steps_;   // by the population's nodes
     double clutter_ = 0;
