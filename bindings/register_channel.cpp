@@ -114,7 +114,9 @@ Characters to_characters(const ReadEvidence& evidence) {
     return Characters(characters);
 }
 
-std::u32string to_plate(const py::str& text) {
+// Any object: pybind11 quotes all arguments of a call that it refuses, and with a plate of another type the
+// read.
+std::u32string to_plate(py::handle text) {
     std::u32string plate = to_u32(text);
     if (plate.empty() || plate.size() > kMaxSymbols) throw py::value_error("a plate has 1 to 16 symbols");
     return plate;
@@ -146,15 +148,6 @@ Population to_population(const py::dict& document) {
     return population;
 }
 
-template <class Ask>
-double log_of(const ScoringModel& model, const py::object& read, std::string_view engine,
-              std::string_view camera, const Ask& ask) {
-    const ReadEvidence evidence = to_evidence(read);
-    ReadScorer scorer;
-    scorer.set_read(model.table(engine, camera), evidence);
-    return std::log(ask(scorer));
-}
-
 constexpr const char* kKinds[] = {"right", "wrong", "deletion", "split", "merge", "insertion", "region loss"};
 
 using Event = py::typing::Tuple<py::str, py::int_, py::int_, py::int_, py::int_, py::float_>;
@@ -176,7 +169,7 @@ void register_channel(py::module_& m) {
              "symbols: known ones, ascending. ValueError if shapes do not agree or a rate is out of range.")
         .def(
             "likeliest_way",
-            [](const ChannelTable& table, const py::object& read, const py::str& plate) {
+            [](const ChannelTable& table, const py::object& read, const py::object& plate) {
                 const ReadEvidence evidence = to_evidence(read);
                 const LikeliestWay way = likeliest_way(ReadView(table, evidence), to_plate(plate));
                 py::typing::List<Event> events;
@@ -198,8 +191,7 @@ void register_channel(py::module_& m) {
                 double total = 0;
                 for (std::size_t i = 0; i < reads.size(); ++i) {
                     const ReadEvidence evidence = to_evidence(reads[i]);
-                    const double p =
-                        count_events(ReadView(table, evidence), to_plate(plates[i].cast<py::str>()), counts);
+                    const double p = count_events(ReadView(table, evidence), to_plate(plates[i]), counts);
                     if (p > 0) total += std::log(p);
                 }
                 return py::make_tuple(to_arrays(counts), total);
@@ -225,27 +217,18 @@ void register_channel(py::module_& m) {
              py::arg("frame_weight"), "ValueError if the population cannot be one.")
         .def(
             "log_likelihood",
-            [](const ScoringModel& model, const py::object& read, const py::str& plate,
-               std::string_view engine, std::string_view camera) {
-                return log_of(model, read, engine, camera,
-                              [&](ReadScorer& scorer) { return scorer.likelihood(to_plate(plate)); });
+            [](const ScoringModel& model, const py::object& read, const py::object& plate,
+               const py::object& engine, const py::object& camera) {
+                const ReadEvidence evidence = to_evidence(read);
+                ReadScorer scorer;
+                scorer.set_read(model.table(name_view(engine), name_view(camera)), evidence);
+                return std::log(scorer.likelihood(to_plate(plate)));
             },
             py::arg("read"), py::arg("plate"), py::arg("engine") = "", py::arg("camera") = "",
             "log P(read | plate), with the evidence's likelihood ratios.")
         .def(
-            "log_background",
-            [](const ScoringModel& model, const py::object& read, std::string_view engine,
-               std::string_view camera) {
-                return log_of(model, read, engine, camera,
-                              [](ReadScorer& scorer) { return scorer.background(); });
-            },
-            py::arg("read"), py::arg("engine") = "", py::arg("camera") = "",
-            "log of the sum over all registered vehicles of P(read | its plate), and of reads of no plate.")
-        .def(
             "weigh",
             [](const ScoringModel& model, const py::object& read, const py::object& plate) {
-                // As pybind11 quotes all arguments of a call that it refuses, and with them the read.
-                if (!py::isinstance<py::str>(plate)) throw py::type_error("a plate is a text");
                 const ReadEvidence evidence = to_evidence(read);
                 const std::string listed = to_utf8(to_plate(plate));
                 const auto w = MatchScorer().weigh(table_of(model, read), evidence, listed);
@@ -259,7 +242,7 @@ void register_channel(py::module_& m) {
             "none that counts).")
         .def(
             "log_posterior_of_pass",
-            [](const ScoringModel& model, const py::typing::List<py::object>& reads, const py::str& plate,
+            [](const ScoringModel& model, const py::typing::List<py::object>& reads, const py::object& plate,
                double frame_weight) {
                 std::vector<PassRead> pass;
                 for (const py::handle read : reads) {

@@ -79,6 +79,20 @@ def test_a_mark_that_the_list_lacks_is_explained(model: pw.ChannelModel) -> None
     assert omitted.probability > 0.9
 
 
+def test_no_error_of_a_wrong_plate_quotes_the_read(model: pw.ChannelModel) -> None:
+    calls: list[Callable[[], object]] = [
+        lambda: model.explain("99하9999", 1),  # type: ignore[arg-type]
+        lambda: model.scoring.weigh("99하9999", 1),
+        lambda: model.scoring.log_likelihood("99하9999", 1),
+        lambda: model.scoring.log_posterior_of_pass(["99하9999"], 1, 0.5),
+        lambda: pw.ChannelModel.fit([("99하9999", 1)]),  # type: ignore[list-item]
+    ]
+    for call in calls:
+        with pytest.raises((TypeError, pw.PlatewatchError)) as caught:
+            call()
+        assert "9999" not in str(caught.value)
+
+
 def test_a_pattern_is_not_explained(model: pw.ChannelModel) -> None:
     with pytest.raises(pw.PlatewatchError, match="plate: is a pattern"):
         model.explain("12가3456", "12?3456")

@@ -75,7 +75,7 @@ class ChannelTable:
         """
         Expected counts of what happened, shaped as the rates, and the sum of log likelihoods.
         """
-    def likeliest_way(self, read: typing.Any, plate: str) -> tuple[int, list[tuple[str, int, int, int, int, float]]]:
+    def likeliest_way(self, read: typing.Any, plate: typing.Any) -> tuple[int, list[tuple[str, int, int, int, int, float]]]:
         """
         The likeliest way from plate to read: its noise level, and its events: (what, place in plate, symbols, place in read, characters, log).
         """
@@ -87,15 +87,11 @@ class ScoringModel:
         """
         ValueError if the population cannot be one.
         """
-    def log_background(self, read: typing.Any, engine: str = '', camera: str = '') -> float:
-        """
-        log of the sum over all registered vehicles of P(read | its plate), and of reads of no plate.
-        """
-    def log_likelihood(self, read: typing.Any, plate: str, engine: str = '', camera: str = '') -> float:
+    def log_likelihood(self, read: typing.Any, plate: typing.Any, engine: typing.Any = '', camera: typing.Any = '') -> float:
         """
         log P(read | plate), with the evidence's likelihood ratios.
         """
-    def log_posterior_of_pass(self, reads: list[typing.Any], plate: str, frame_weight: typing.SupportsFloat | typing.SupportsIndex) -> float:
+    def log_posterior_of_pass(self, reads: list[typing.Any], plate: typing.Any, frame_weight: typing.SupportsFloat | typing.SupportsIndex) -> float:
         """
         log P(plate | the reads of one pass), if no plate is listed.
         """
