@@ -297,10 +297,11 @@ TEST(Pattern, AdmitsAndOverlapsAsTheReference) {
 TEST(PatternReference, IsTheLeastOverAllPlates) {
     SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
     Random random(seed());
-    constexpr std::u32string_view kAlphabet = U"서울1";
+    // No other mark begins with a symbol of this one, so all plates that count are among the texts.
+    constexpr std::u32string_view kAlphabet = U"제주1";
     constexpr std::size_t kLongest = 8;
     const std::vector<std::u32string> plates = all_texts(kAlphabet, kLongest);
-    constexpr std::u32string_view kStarts[] = {U"", U"", U"서울", U"서울", U"서"};
+    constexpr std::u32string_view kStarts[] = {U"", U"", U"제주", U"제주", U"제"};
     int compared = 0;
     for (int round = 0; round < 80; ++round) {
         // With `1` as the unknown symbol: a plate may have it, but no pattern knows it.
