@@ -13,7 +13,7 @@ namespace {
 
 // What is left may be so much of all, and this many ends are followed at the most.
 constexpr double kLeftAtMost = 0.01;
-constexpr std::size_t kMostEnds = 1600;
+constexpr std::size_t kMostEnds = 800;
 // Frames beyond this number add no weight, only votes: they tell ever less that is new, and the bound on what
 // is left grows with the weight of all.
 constexpr double kMostInFull = 5;
@@ -76,6 +76,7 @@ double PassScorer::others(double listed, double enough) {
     for (std::size_t j = 0; j < reads_.size(); ++j) scorers_[j]->make_fronts();
     found_ = clutter();
     left_ = 0;
+    followed_.fill({});
     ends_.assign(1, End{0, PopulationTrie::kEnd, 0, 1, 0});
     rows_.resize(reads_.size());
     for (std::size_t j = 0; j < reads_.size(); ++j) scorers_[j]->end_row(rows_[j]);
@@ -98,9 +99,21 @@ double PassScorer::others(double listed, double enough) {
         }
         grow(place, 1e-6 * (found_ + listed));
     }
-    left_ = 0;
-    for (const End& end : heap_) left_ += end.bound;
-    return found_ + left_;
+    return found_ + estimate_left();
+}
+
+double PassScorer::estimate_left() const {
+    std::array<double, kMaxSymbols + 2> shares;
+    shares.back() = 1;
+    for (std::size_t depth = kMaxSymbols + 1; depth-- > 0;) {
+        const Followed& followed = followed_[depth];
+        const double share = followed.bound > 0 ? followed.below / followed.bound : 1;
+        shares[depth] = shares[depth + 1] * std::min(share, 1.0);
+    }
+    const auto nodes = reads_.front().table->population().nodes();
+    double left = 0;
+    for (const End& end : heap_) left += shares[nodes[end.node].depth] * end.bound;
+    return left;
 }
 
 // Puts what may stand in front of an end on the heap, and meets the plates that are whole; not what is
@@ -111,6 +124,7 @@ void PassScorer::grow(std::size_t place, double least) {
     const double n = static_cast<double>(reads_.size());
     const End from = ends_[place];
     ReadScorer::Row row;
+    double below = 0;
     for (const std::uint32_t number : population.children(from.node)) {
         const auto& node = population.nodes()[number];
         if (std::ranges::none_of(std::span(scorers_).first(reads_.size()),
@@ -122,11 +136,15 @@ void PassScorer::grow(std::size_t place, double least) {
             for (std::size_t j = 0; j < reads_.size(); ++j) {
                 const ReadScorer::Row& behind = rows(place)[j];
                 const auto* next = place == 0 ? nullptr : &rows(from.behind)[j];
-                const double whole = scorers_[j]->follow(number, symbol, {behind, next, from.symbol}, row);
-                log += std::log(node.first ? whole : scorers_[j]->in_front(number, row, behind));
+                const double probability =
+                    scorers_[j]->follow(number, symbol, {behind, next, from.symbol}, row);
+                log += std::log(node.first ? probability : scorers_[j]->in_front(number, row, behind));
             }
             if (node.first) {
-                meet(end, node.starts * end.vehicles * std::exp(frame_weight_ * log));
+                const double vehicles = node.starts * end.vehicles;
+                const double whole = vehicles * std::exp(frame_weight_ * log);
+                below += whole;
+                if (whole > least) meet(end, vehicles);
                 continue;
             }
             // With x_t = v_t P_j(t), of which no plate's share is less than v (but for very rare ones): by
@@ -135,12 +153,17 @@ void PassScorer::grow(std::size_t place, double least) {
             if (!(one > 0)) continue;  // nobody has such a plate
             end.bound = std::exp(frame_weight_ * (log + n * std::log(end.vehicles)) +
                                  (1 - n * frame_weight_) * std::log(one));
+            below += end.bound;
             if (end.bound <= least) continue;
             left_ += end.bound;
             heap_.push_back(end);
             std::ranges::push_heap(heap_, first);
         }
     }
+    if (place == 0) return;
+    Followed& followed = followed_[population.nodes()[from.node].depth];
+    followed.bound += from.bound;
+    followed.below += below;
 }
 
 // What a listed plate comes to as far as a pattern admits it.
@@ -155,8 +178,8 @@ double PassScorer::joint_admitted(const Pattern& pattern, const Listed& listed) 
     return listed.weight * sum;
 }
 
-// A plate of the population, from its first symbol on.
-void PassScorer::meet(const End& begin, double joint) {
+// A plate of the population, from its first symbol on, and how many vehicles have it.
+void PassScorer::meet(const End& begin, double vehicles) {
     std::u32string plate;
     for (const End* end = &begin;; end = &ends_[end->behind]) {
         plate += end->symbol;
@@ -164,10 +187,11 @@ void PassScorer::meet(const End& begin, double joint) {
     }
     double share = 1;  // that is not meant by what is listed
     for (const Meant& one : std::ranges::equal_range(meant_, plate, {}, &Meant::plate)) share -= one.share;
-    joint *= std::max(share, 0.0);
-    found_ += joint;
+    // As for what is listed: without the alignments that stray far, which ends have.
+    const double others = std::max(share, 0.0) * vehicles * joint(plate);
+    found_ += others;
     for (WantedPattern& pattern : patterns_) {
-        if (admits_or_lacks_mark(pattern.pattern, plate)) pattern.joint += joint;
+        if (admits_or_lacks_mark(pattern.pattern, plate)) pattern.joint += others;
     }
 }
 

@@ -358,6 +358,7 @@ void ReadScorer::make_fronts() {
     none.fill(Levels{0, 0});
     fronts_.assign(nodes.size(), none);
     merged_fronts_.assign(nodes.size(), none);
+    lost_fronts_.assign(nodes.size(), Levels{0, 0});
     const std::size_t m = size_;
     for (std::size_t number = nodes.size(); number-- > 0;) {
         const auto& node = nodes[number];
@@ -368,6 +369,7 @@ void ReadScorer::make_fronts() {
             front[0] += node.starts * (1 - loss);
             if (node.may_be_lost) {
                 if (m > 0) front[1] += node.starts * loss * inserted_[step.gap][0];
+                lost_fronts_[node.parent] += node.starts * step.on * loss;
                 fronts_[nodes[node.parent].parent][0] += node.starts * step.on * loss;
             }
         }
@@ -396,7 +398,7 @@ void ReadScorer::make_fronts() {
 
 double ReadScorer::in_front(std::uint32_t node, const Row& row, const Row& behind) const noexcept {
     const Row &front = fronts_[node], &merged = merged_fronts_[node];
-    Levels total = {0, 0};
+    Levels total = lost_fronts_[node] * behind[0];
     for (std::size_t j = 0; j <= size_; ++j) total += front[j] * row[j] + merged[j] * behind[j];
     return sum(total);
 }

@@ -24,11 +24,23 @@ double joint(const std::vector<PassRead>& pass, std::u32string_view plate, doubl
     return product;
 }
 
+// Of everybody: the sum over every plate, and that no vehicle is there.
+double joint_of_all(const Population& population, const std::vector<PassRead>& pass, double frame_weight) {
+    double sum = pass.front().table->clutter();
+    for (const PassRead& read : pass) {
+        ReadScorer scorer;
+        scorer.set_read(*read.table, read.evidence);
+        sum *= std::pow(scorer.any_text(), frame_weight);
+    }
+    for (const std::u32string& plate : all_plates(population))
+        sum += registered(population, plate) * joint(pass, plate, frame_weight);
+    return sum;
+}
+
 // One small enough to sum over all of its plates.
 Population enumerable() {
     Population population = small_population();
     population.generic = {};
-    population.clutter = 1e-9;
     return population;
 }
 
@@ -44,9 +56,7 @@ class PassPosterior : public testing::Test {
         SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
         std::vector<PassRead> pass;
         while (pass.size() < reads) pass.push_back({&table_, read_near(random_, plate)});
-        double all = 0;
-        for (const std::u32string& other : plates_)
-            all += registered(population_, other) * joint(pass, other, weight);
+        const double all = joint_of_all(population_, pass, weight);
         const double own = registered(population_, plate) * joint(pass, plate, weight);
         // What is left out of the search, and what its bound makes of it.
         EXPECT_NEAR(scorer_.posterior(pass, frame_weight, plate), own / all, 0.02 + 0.02 * own / all)
@@ -75,6 +85,27 @@ TEST_F(PassPosterior, OfTheRarestPlatesIsThatOfTheSumToo) {
             if (plate.find(U'힣') != plate.npos)
                 expect_that_of_the_sum(plate, 2 + below(random_, 2), 0.9, 0.9);
         }
+    }
+}
+
+// More plates than are followed: what is left is estimated.
+TEST(PassScorer, OfManyPlatesIsNearTheSum) {
+    SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
+    Random random(seed());
+    Population population;
+    population.clutter = 1e-9;
+    population.classes = {{"eight", 5000, {}, false, std::vector(8, alike(U"012"))}};
+    const ScoringTable table = scoring(population);
+    const auto plates = all_plates(population);
+    for (int round = 0; round < 8; ++round) {
+        const std::u32string& plate = plates[below(random, plates.size())];
+        std::u32string front = plate, back = plate;
+        front.erase(5);
+        back.erase(0, 4);
+        const std::vector<PassRead> pass = {{&table, plain(front)}, {&table, plain(back)}};
+        const double own = registered(population, plate) * joint(pass, plate, 0.6);
+        const double all = joint_of_all(population, pass, 0.6);
+        EXPECT_NEAR(PassScorer().posterior(pass, 0.6, plate), own / all, 0.1 * own / all) << to_utf8(plate);
     }
 }
 
@@ -125,10 +156,9 @@ TEST(PassScorer, AMarkThatTheListLacksWasOmittedOrIsNotThere) {
     const std::vector<PassRead> pass = {{&table, plain(read)}, {&table, plain(bare)}, {&table, plain(read)}};
     const double as_listed = joint(pass, bare, 0.6), with_mark = joint(pass, read, 0.6);
     const double listed = 0.5 * as_listed + 0.5 * with_mark;
-    double others =
-        -0.5 * registered(population, bare) * as_listed - 0.5 * registered(population, read) * with_mark;
-    for (const std::u32string& plate : all_plates(population))
-        others += registered(population, plate) * joint(pass, plate, 0.6);
+    const double others = joint_of_all(population, pass, 0.6) -
+                          0.5 * registered(population, bare) * as_listed -
+                          0.5 * registered(population, read) * with_mark;
 
     // Of the plates that a pattern admits, the population has but one; and of those of other regions.
     const double half_others = 0.5 * registered(population, read) * with_mark;

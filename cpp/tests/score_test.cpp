@@ -85,6 +85,53 @@ TEST(ReadScorer, BackgroundHasPlatesWhoseMarkWasReadAsADigit) {
     EXPECT_EQ(marked, 18);
 }
 
+// From the last symbol forward, what plates with such an end come to; a mark that was lost is in front, too.
+TEST(ReadScorer, InFrontIsTheSumOverEveryPlateWithThatEnd) {
+    Population population = small_population();
+    population.generic = {};
+    population.classes = {population.classes[2]};
+    const ScoringTable table = scoring(population);
+    const auto plates = all_plates(population);
+    const std::u32string plate = U"서울10거0012";
+    ReadScorer scorer;
+    for (const char32_t* text : {U"서울10거0012", U"10거0012"}) {
+        const ReadEvidence read = plain(text);
+        scorer.set_read(table, read);
+        scorer.make_fronts();
+        // What stands behind a place: its row, the one behind that, its symbol and how many have such an end.
+        ReadScorer::Row behind, behind_next{};
+        scorer.end_row(behind);
+        char32_t symbol_behind = 0;
+        double vehicles = 1;
+        std::uint32_t node = PopulationTrie::kEnd;
+        for (std::size_t i = plate.size(); i-- > 1;) {
+            for (const std::uint32_t child : table.population().children(node)) {
+                const auto& symbols =
+                    table.population().sets()[table.population().nodes()[child].set].symbols;
+                const auto found =
+                    std::ranges::find(symbols, plate[i], &VehicleClass::Position::value_type::first);
+                if (found == symbols.end()) continue;
+                node = child;
+                vehicles *= found->second;
+                break;
+            }
+            ReadScorer::Row row;
+            (void)scorer.follow(node, plate[i],
+                                {behind, symbol_behind == 0 ? nullptr : &behind_next, symbol_behind}, row);
+            double sum = 0;
+            for (const std::u32string& other : plates) {
+                if (other.ends_with(plate.substr(i)))
+                    sum += registered(population, other) * likelihood(ReadView(table.table(), read), other);
+            }
+            EXPECT_NEAR(vehicles * scorer.in_front(node, row, behind), sum, 0.02 * sum)
+                << i << " of " << to_utf8(text);
+            behind_next = behind;
+            behind = row;
+            symbol_behind = plate[i];
+        }
+    }
+}
+
 TEST(ReadScorer, FittingIsTheSumOverWhatAPatternAdmitsOrLacksTheMarkOf) {
     SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
     Random random(seed());

@@ -5,9 +5,12 @@
 // which fail together. More than five reads weigh as much as five, each less.
 //
 // The sum runs over single plates, best first: from the plates' ends down the population's trie, each end by
-// the most that the plates with it can come to, and until what is left does not count.
+// the most that the plates with it can come to, until what is left does not count, or for so many ends. What
+// is left then counts as what it would come to if each symbol more took from that as much as for the ends
+// followed.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -72,6 +75,12 @@ class PassScorer {
         double bound;
     };
 
+    // Of the ends followed that have so many symbols: the most that they can come to, by their own symbols
+    // and by those with one more.
+    struct Followed {
+        double bound = 0, below = 0;
+    };
+
     void set_reads(std::span<const PassRead> reads, double frame_weight);
     [[nodiscard]] double joint(std::u32string_view plate);
     [[nodiscard]] double joint_of_listed(const std::u32string& plate);
@@ -81,7 +90,8 @@ class PassScorer {
     // more than `enough`.
     [[nodiscard]] double others(double listed, double enough = std::numeric_limits<double>::infinity());
     void grow(std::size_t place, double least);
-    void meet(const End& begin, double joint);
+    [[nodiscard]] double estimate_left() const;
+    void meet(const End& begin, double vehicles);
     [[nodiscard]] std::span<ReadScorer::Row> rows(std::size_t place);
 
     std::vector<std::unique_ptr<ReadScorer>> scorers_;  // by read
@@ -94,6 +104,7 @@ class PassScorer {
     std::vector<WantedPattern> patterns_;
     std::vector<End> ends_, heap_;
     std::vector<ReadScorer::Row> rows_;  // of ends_, by read
+    std::array<Followed, kMaxSymbols + 1> followed_;
     double found_ = 0, left_ = 0;
 };
 

@@ -144,6 +144,7 @@ class ReadScorer {
     std::vector<std::size_t> set_ends_;  // so many characters of the set's emission are made
     // By node, what a row of it, and one of the node behind it, count for in all that may be in front.
     std::vector<Row> fronts_, merged_fronts_;
+    std::vector<Levels> lost_fronts_;  // and the start of the latter, as a word in front of it is lost
 };
 
 // The tables of a channel model: a general one, and one for each engine and each camera that it knows.
