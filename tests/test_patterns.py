@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
@@ -134,6 +134,8 @@ def regex(pattern: str) -> re.Pattern[str]:
     return re.compile("".join({"?": ".", "*": ".*"}.get(token, token) for token in tokens(pattern)))
 
 
+@example("00100", [], ["??0*"])
+@example("??0*", [], ["00100?"])
 @given(
     small_patterns,
     st.lists(st.text("01가나", min_size=1, max_size=4), max_size=8),  # too short for a mark to be missing
@@ -145,8 +147,14 @@ def test_queries(query: str, plates: list[str], patterns: list[str]) -> None:
     every = ["".join(text) for size in range(7) for text in product("01가나", repeat=size)] if patterns else []
     expected = [f"E{i}" for i, plate in enumerate(plates) if fits(plate)]
     of_query = [plate for plate in every if fits(plate)]
+    # No symbol of a mark is named, so to all marks applies what does to one.
+    with_mark = ["서울" + plate for plate in every if len(plate) >= 5]
+    of_query_with_mark = [plate for plate in with_mark if fits(plate)]
     for i, pattern in enumerate(patterns, len(plates)):
-        if any(map(regex(pattern).fullmatch, of_query)):
+        admits = regex(pattern).fullmatch
+        lost_by_query = (admits("서울" + plate) for plate in of_query if len(plate) >= 5)
+        lost_by_pattern = (admits(plate[2:]) for plate in of_query_with_mark)
+        if any(map(admits, of_query)) or any(lost_by_query) or any(lost_by_pattern):
             expected.append(f"E{i}")
     assert [m.entry_id for m in pw.Matcher(hotlist).search(query)] == sorted(expected)
 
