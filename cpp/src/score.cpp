@@ -442,10 +442,10 @@ void ReadScorer::walk(const Walk& from, Fitting& sums) {
             is_last ? SymbolClass::other : population.sets()[population.nodes()[from.node].set].symbol_class;
         std::map<Way, VehicleClass::Position> ways;
         for (const auto& item : set.symbols) {
-            const char32_t symbol = item.first;
+            const char32_t symbol = item.first, mark[] = {symbol, from.mark};
             const Way way = {from.pattern.step(from.states, population.alphabet().code(symbol)),
                              may_be_behind_mark && ends_region_mark(symbol) ? symbol : 0,
-                             node.first && from.mark != 0 && is_region_mark({symbol, from.mark})};
+                             node.first && is_region_mark({mark, kRegionMarkSize})};
             if (way.states != 0 || way.mark != 0 || way.whole_mark) ways[way].push_back(item);
         }
         for (const auto& [way, symbols] : ways) {

@@ -72,7 +72,7 @@ TEST(ReadScorer, BackgroundHasPlatesWhoseMarkWasReadAsADigit) {
     for (const std::u32string& of : plates) {
         if (!of.starts_with(U"서울")) continue;
         for (const std::u32string& text :
-             {U"0" + of.substr(2), U"0울" + of.substr(3), U"0서" + of.substr(3)}) {
+             {U"0" + of.substr(2), U"0울" + of.substr(4), U"0서" + of.substr(4)}) {
             const ReadEvidence read = plain(text);
             scorer.set_read(table, read);
             double sum = 0;
