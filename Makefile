@@ -117,7 +117,8 @@ evaluate: $(VENV)/installed-test
 
 dev: $(VENV)/bin/python
 	$(BIN)/pip install --quiet "pybind11>=3.1" "scikit-build-core>=1.1" cmake ninja
-	$(BIN)/pip install --no-build-isolation --editable ".[serve]"
+	touch $(VENV)/editable
+	$(MAKE) $(VENV)/installed
 	$(BIN)/pip install --quiet $(GROUP_test) $(GROUP_lint)
 
 lint: $(VENV)/installed-lint
@@ -148,8 +149,9 @@ GROUP_peers = $(call group,peers)
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
+# An environment that `make dev` made stays an editable one, whatever else is made in it.
 $(VENV)/installed: $(VENV)/bin/python pyproject.toml CMakeLists.txt $(SOURCES)
-	$(BIN)/pip install --quiet ".[serve]"
+	$(BIN)/pip install --quiet $(if $(wildcard $(VENV)/editable),--no-build-isolation --editable) ".[serve]"
 	touch $@
 
 $(VENV)/installed-test: $(VENV)/installed

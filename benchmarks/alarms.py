@@ -20,9 +20,9 @@ from pathlib import Path
 import msgspec
 
 from platewatch import ChannelModel, Hotlist, Matcher, Read, normalize
-from platewatch.policy import Grade, Policy
-from platewatch.population import Population
-from platewatch.reads import decode
+from platewatch.matching.reads import decode
+from platewatch.probability.population import Population
+from platewatch.service.policy import Grade, Policy
 
 READS = Path(__file__).parent / "data" / "ocr_reads.jsonl.gz"
 MILLION = 1_000_000

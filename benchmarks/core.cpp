@@ -16,8 +16,8 @@
 #include <unordered_set>
 #include <vector>
 
-#include "platewatch/index.hpp"
-#include "platewatch/kernel.hpp"
+#include "platewatch/hotlist/index.hpp"
+#include "platewatch/search/kernel.hpp"
 #include "workload.hpp"
 
 namespace {

@@ -1,6 +1,6 @@
 """Fit the channel model that is shipped, on the project's reads of real recognisers.
 
-python benchmarks/fit_channel.py            # writes src/platewatch/models/channel.json
+python benchmarks/fit_channel.py            # writes src/platewatch/probability/models/channel.json
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from pathlib import Path
 
 import msgspec
 
-from platewatch.channel import ChannelModel
-from platewatch.reads import Read, decode
+from platewatch.matching.reads import Read, decode
+from platewatch.probability.channel_model import ChannelModel
 
 READS = Path(__file__).parent / "data" / "ocr_reads.jsonl.gz"
-MODEL = Path(__file__).parents[1] / "src" / "platewatch" / "models" / "channel.json"
+MODEL = Path(__file__).parents[1] / "src" / "platewatch" / "probability" / "models" / "channel.json"
 
 
 class _Truth(msgspec.Struct):

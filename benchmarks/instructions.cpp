@@ -7,9 +7,9 @@
 #include <unordered_set>
 #include <vector>
 
-#include "platewatch/index.hpp"
-#include "platewatch/kernel.hpp"
-#include "platewatch/normalize.hpp"
+#include "platewatch/hotlist/index.hpp"
+#include "platewatch/search/kernel.hpp"
+#include "platewatch/text/normalize.hpp"
 #include "workload.hpp"
 
 using namespace platewatch;

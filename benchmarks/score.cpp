@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "platewatch/score.hpp"
+#include "platewatch/probability/score.hpp"
 #include "workload.hpp"
 
 namespace {

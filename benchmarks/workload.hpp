@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "platewatch/region.hpp"
-#include "platewatch/score.hpp"
+#include "platewatch/probability/score.hpp"
+#include "platewatch/text/region.hpp"
 
 namespace workload {
 

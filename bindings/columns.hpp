@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-#include "platewatch/batch.hpp"
+#include "platewatch/hotlist/batch.hpp"
 
 namespace platewatch {
 

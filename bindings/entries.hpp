@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "platewatch/index.hpp"
+#include "platewatch/hotlist/index.hpp"
 #include "text.hpp"
 
 namespace platewatch {

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "platewatch/evidence.hpp"
-#include "platewatch/normalize.hpp"
-#include "platewatch/score.hpp"
+#include "platewatch/probability/evidence.hpp"
+#include "platewatch/probability/score.hpp"
+#include "platewatch/text/normalize.hpp"
 #include "text.hpp"
 
 namespace platewatch {

@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "evidence.hpp"
-#include "platewatch/live_index.hpp"
-#include "platewatch/posterior.hpp"
+#include "platewatch/hotlist/live_index.hpp"
+#include "platewatch/probability/posterior.hpp"
 #include "text.hpp"
 
 namespace platewatch {

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "platewatch/alternatives.hpp"
-#include "platewatch/index.hpp"
+#include "platewatch/hotlist/index.hpp"
+#include "platewatch/text/alternatives.hpp"
 #include "text.hpp"
 
 namespace platewatch {

@@ -13,11 +13,11 @@
 #include <vector>
 
 #include "evidence.hpp"
-#include "platewatch/channel_model.hpp"
-#include "platewatch/pass.hpp"
-#include "platewatch/population.hpp"
-#include "platewatch/posterior.hpp"
-#include "platewatch/score.hpp"
+#include "platewatch/probability/channel_model.hpp"
+#include "platewatch/probability/pass.hpp"
+#include "platewatch/probability/population.hpp"
+#include "platewatch/probability/posterior.hpp"
+#include "platewatch/probability/score.hpp"
 #include "register.hpp"
 #include "text.hpp"
 
@@ -158,7 +158,7 @@ using LevelAndEvents = py::typing::Tuple<py::int_, py::typing::List<Event>>;
 
 void register_channel(py::module_& m) {
     py::class_<ChannelTable>(m, "ChannelTable",
-                             "What is known of one recogniser; platewatch.channel fits it.")
+                             "What is known of one recogniser; platewatch.probability.channel_model fits it.")
         .def(py::init([](const py::str& symbols, std::vector<double> bin_edges, const py::dict& rates) {
                  const std::u32string known = to_u32(symbols);
                  return ChannelTable(

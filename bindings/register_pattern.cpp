@@ -1,7 +1,7 @@
 // Plates with unknown characters.
 #include <pybind11/pybind11.h>
 
-#include "platewatch/pattern.hpp"
+#include "platewatch/text/pattern.hpp"
 #include "register.hpp"
 #include "text.hpp"
 

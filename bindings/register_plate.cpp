@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <optional>
 
-#include "platewatch/grammar.hpp"
-#include "platewatch/pattern.hpp"
-#include "platewatch/region.hpp"
+#include "platewatch/text/grammar.hpp"
+#include "platewatch/text/pattern.hpp"
+#include "platewatch/text/region.hpp"
 #include "register.hpp"
 #include "text.hpp"
 

@@ -7,8 +7,8 @@
 #include <span>
 #include <string>
 
-#include "platewatch/batch.hpp"
-#include "platewatch/normalize.hpp"
+#include "platewatch/hotlist/batch.hpp"
+#include "platewatch/text/normalize.hpp"
 
 namespace platewatch {
 

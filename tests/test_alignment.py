@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import platewatch as pw
-from platewatch.alignment import columns, differences
+from platewatch.matching.alignment import columns, differences
 
 plates = st.text("0123가나서울", min_size=1, max_size=9)
 

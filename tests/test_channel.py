@@ -12,7 +12,7 @@ import pytest
 
 import platewatch as pw
 from platewatch import _core
-from platewatch.population import Population
+from platewatch.probability.population import Population
 
 
 def character(c: str, p: float, *alts: tuple[str, float]) -> pw.Character:

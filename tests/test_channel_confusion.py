@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import platewatch as pw
-from platewatch.channel_confusion import LIKENESSES, Syllables, confusion, likeness
-from platewatch.channel_tables import CLASSES, Floats
+from platewatch.probability.confusion import LIKENESSES, Syllables, confusion, likeness
+from platewatch.probability.tables import CLASSES, Floats
 
 SYMBOLS = "0123456789AB가거고나너노다오허"
 COLUMNS = len(SYMBOLS) + CLASSES

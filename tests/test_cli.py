@@ -140,7 +140,7 @@ def test_match_says_what_is_wrong_with_a_policy_or_a_model(wanted: str) -> None:
 
 def test_match_and_explain_weigh_by_the_model_given(wanted: str, tmp_path: Path) -> None:
     model = tmp_path / "model.json"
-    document = json.loads(resources.files("platewatch").joinpath("models/channel.json").read_text("utf-8"))
+    document = json.loads(resources.files("platewatch.probability").joinpath("models/channel.json").read_text("utf-8"))
     # A recogniser that is never wrong explains no misread.
     for table in (document["general"], *document["engines"].values()):
         if "insertion" in table:
@@ -323,7 +323,7 @@ def test_explain_takes_a_read_with_characters_and_an_engine() -> None:
 
 def test_explain_says_whose_rates_they_are(tmp_path: Path) -> None:
     path = tmp_path / "model.json"
-    document = json.loads(resources.files("platewatch").joinpath("models/channel.json").read_text("utf-8"))
+    document = json.loads(resources.files("platewatch.probability").joinpath("models/channel.json").read_text("utf-8"))
     path.write_text(json.dumps(document | {"cameras": {"G1": {"engine": "tesseract-kor"}}}), "utf-8")
 
     def whose(**read: str) -> list[str]:

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 import platewatch as pw
-from platewatch import cameras
-from platewatch.config import load
 from platewatch.notify import Camera
-from platewatch.policy import CategoryPolicy, Policy
+from platewatch.service import cameras
+from platewatch.service.config import load
+from platewatch.service.policy import CategoryPolicy, Policy
 
 MINIMAL = 'hotlist = "wanted.csv"\n[wass]\nurl = "http://127.0.0.1:9/events"\nsecrets = ["s"]\n'
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import platewatch as pw
-from platewatch.hotlist import MAX_DISTINCT_SYMBOLS, kinds, microseconds
+from platewatch.matching.hotlist import MAX_DISTINCT_SYMBOLS, kinds, microseconds
 
 
 def write(path: Path, text: str, encoding: str = "utf-8") -> Path:

@@ -9,8 +9,8 @@ from itertools import count
 import pytest
 
 import platewatch as pw
-from platewatch import hotlist as hotlist_module
-from platewatch.hotlist import MAX_DISTINCT_SYMBOLS
+from platewatch.matching import hotlist as hotlist_module
+from platewatch.matching.hotlist import MAX_DISTINCT_SYMBOLS
 
 SYLLABLES = "가나다"
 QUERIES = ["1?가*", "*3", "[12]*", "서울*"]

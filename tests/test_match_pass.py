@@ -7,7 +7,7 @@ import random
 import pytest
 
 import platewatch as pw
-from platewatch.population import Population
+from platewatch.probability.population import Population
 
 SYLLABLES = "가거고구나너노누"
 

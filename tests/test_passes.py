@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 import platewatch as pw
-from platewatch.passes import LIFE, MOST_READS, Pass, Passes
+from platewatch.service.passes import LIFE, MOST_READS, Pass, Passes
 
 START = datetime(2026, 11, 23, 9, tzinfo=UTC)
 

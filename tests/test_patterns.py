@@ -15,7 +15,7 @@ from rapidfuzz.distance import Levenshtein
 
 import platewatch as pw
 from platewatch._core import normalize_pattern
-from platewatch.alignment import columns, differences
+from platewatch.matching.alignment import columns, differences
 from tests.test_oracle import MARKS, edits, has_mark
 
 UNREAD = "\ue000"  # what a read's unknown symbol is to the oracle: `?` and `*` admit it, nothing else does

@@ -15,9 +15,10 @@ import platewatch as pw
 from platewatch.notify import HitData, HitEvent, Outbox, OutboxError
 from platewatch.notify.event import decode
 from platewatch.notify.outbox import export_events
-from platewatch.passes import MOST_READS
-from platewatch.pipeline import Accepted, Pipeline
-from platewatch.policy import CategoryPolicy, Policy
+from platewatch.service.passes import MOST_READS
+from platewatch.service.pipeline import Pipeline
+from platewatch.service.policy import CategoryPolicy, Policy
+from platewatch.sources import Accepted
 
 WANTED = [
     {"id": "A1", "plate": "12가3456", "category": "stolen"},

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import platewatch as pw
-from platewatch.policy import CategoryPolicy, Policy
+from platewatch.service.policy import CategoryPolicy, Policy
 
 POLICY = Policy(notify=0.6, check=0.1, categories={"suicide risk": CategoryPolicy(notify=0.2, check=0.02)})
 

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 import platewatch as pw
-from platewatch.population import FORMAT, Population
+from platewatch.probability.population import FORMAT, Population
 
 Change = Callable[[dict[str, Any]], object]
 
 
 def shipped() -> dict[str, Any]:
     document: dict[str, Any] = json.loads(
-        resources.files("platewatch").joinpath("models/population.json").read_text("utf-8")
+        resources.files("platewatch.probability").joinpath("models/population.json").read_text("utf-8")
     )
     return document
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 import platewatch as pw
-from platewatch.reads import decode, decode_lines
+from platewatch.matching.reads import decode, decode_lines
 
 FULL = """{"text": "12가3456", "camera_id": "GJ-0117", "time": "2026-11-23T09:00:00+09:00", "confidence": 0.93,
 "chars": [{"c": "1", "p": 0.97, "alts": [["1", 0.97], ["7", 0.02]]}], "candidates": [{"text": "72가3456", "p": 0.1}],

@@ -20,11 +20,11 @@ from typing import Any
 import pytest
 
 import platewatch as pw
-from platewatch.config import load
 from platewatch.notify import generate_secret
 from platewatch.notify.simulator import Faults, WassSimulator
-from platewatch.policy import Policy
-from platewatch.service import _model
+from platewatch.service.app import _model
+from platewatch.service.config import load
+from platewatch.service.policy import Policy
 from tests.service import Service, prepare, running
 from tests.simulator import simulating
 

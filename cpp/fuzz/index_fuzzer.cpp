@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "fuzz.hpp"
-#include "platewatch/index.hpp"
-#include "platewatch/region.hpp"
+#include "platewatch/hotlist/index.hpp"
+#include "platewatch/text/region.hpp"
 #include "reference/reference.hpp"
 
 namespace platewatch::fuzz {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "fuzz.hpp"
-#include "platewatch/normalize.hpp"
+#include "platewatch/text/normalize.hpp"
 
 namespace platewatch::fuzz {
 namespace {

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "fuzz.hpp"
-#include "platewatch/pattern.hpp"
-#include "platewatch/pattern_index.hpp"
-#include "platewatch/region.hpp"
+#include "platewatch/search/pattern_index.hpp"
+#include "platewatch/text/pattern.hpp"
+#include "platewatch/text/region.hpp"
 #include "reference/pattern_reference.hpp"
 
 namespace platewatch::fuzz {

@@ -9,9 +9,9 @@
 #include <string_view>
 #include <vector>
 
-#include "platewatch/pattern.hpp"
-#include "platewatch/pattern_index.hpp"
-#include "platewatch/region.hpp"
+#include "platewatch/search/pattern_index.hpp"
+#include "platewatch/text/pattern.hpp"
+#include "platewatch/text/region.hpp"
 
 namespace platewatch::reference {
 

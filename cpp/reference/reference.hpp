@@ -8,9 +8,9 @@
 #include <tuple>
 #include <vector>
 
-#include "platewatch/index.hpp"
-#include "platewatch/region.hpp"
-#include "platewatch/symbols.hpp"
+#include "platewatch/hotlist/index.hpp"
+#include "platewatch/text/region.hpp"
+#include "platewatch/text/symbols.hpp"
 
 namespace platewatch::reference {
 

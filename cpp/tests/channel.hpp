@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "platewatch/channel_model.hpp"
-#include "platewatch/evidence.hpp"
+#include "platewatch/probability/channel_model.hpp"
+#include "platewatch/probability/evidence.hpp"
 
 namespace platewatch {
 

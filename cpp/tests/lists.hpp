@@ -14,9 +14,9 @@
 #include <tuple>
 #include <vector>
 
-#include "platewatch/index.hpp"
-#include "platewatch/live_index.hpp"
-#include "platewatch/region.hpp"
+#include "platewatch/hotlist/index.hpp"
+#include "platewatch/hotlist/live_index.hpp"
+#include "platewatch/text/region.hpp"
 #include "reference/pattern_reference.hpp"
 #include "reference/reference.hpp"
 

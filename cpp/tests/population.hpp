@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "channel.hpp"
-#include "platewatch/population.hpp"
-#include "platewatch/score.hpp"
+#include "platewatch/probability/population.hpp"
+#include "platewatch/probability/score.hpp"
+#include "tests/channel.hpp"
 
 namespace platewatch {
 

@@ -8,10 +8,10 @@
 #include <utility>
 #include <vector>
 
-#include "platewatch/live_index.hpp"
-#include "platewatch/normalize.hpp"
-#include "platewatch/pattern.hpp"
-#include "platewatch/posterior.hpp"
+#include "platewatch/hotlist/live_index.hpp"
+#include "platewatch/probability/posterior.hpp"
+#include "platewatch/text/normalize.hpp"
+#include "platewatch/text/pattern.hpp"
 
 namespace platewatch {
 

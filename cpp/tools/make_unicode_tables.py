@@ -1,6 +1,6 @@
-"""Write cpp/src/unicode_tables.inc, the Unicode facts that normalisation needs, from Python's unicodedata.
+"""Write cpp/src/text/unicode_tables.inc, the Unicode facts that normalisation needs, from Python's unicodedata.
 
-Run: python cpp/tools/make_unicode_tables.py > cpp/src/unicode_tables.inc
+Run: python cpp/tools/make_unicode_tables.py > cpp/src/text/unicode_tables.inc
 """
 
 from __future__ import annotations

@@ -8,12 +8,13 @@ matcher.match("12거3456")
 
 from platewatch._core import Match, Plate, cpu_features, normalize, parse
 from platewatch._core import __version__ as __version__
-from platewatch.channel import ChannelModel
 from platewatch.errors import ConfigError, EntryError, ModelError, PlatewatchError, ReadError, SnapshotError
-from platewatch.hotlist import Entry, Hotlist, HotlistDelta
-from platewatch.matcher import MatchBatch, Matcher
-from platewatch.population import Population
-from platewatch.reads import Candidate, Character, Read
+from platewatch.lists.hotlist import Hotlist
+from platewatch.matching.hotlist import Entry, HotlistDelta
+from platewatch.matching.matcher import MatchBatch, Matcher
+from platewatch.matching.reads import Candidate, Character, Read
+from platewatch.probability.channel_model import ChannelModel
+from platewatch.probability.population import Population
 
 __all__ = [
     "Candidate",

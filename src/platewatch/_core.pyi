@@ -65,7 +65,7 @@ class Plate:
         """
 class ChannelTable:
     """
-    What is known of one recogniser; platewatch.channel fits it.
+    What is known of one recogniser; platewatch.probability.channel_model fits it.
     """
     def __init__(self, symbols: str, bin_edges: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], rates: dict) -> None:
         """

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from platewatch.alignment import Difference
+from platewatch.matching.alignment import Difference
 from platewatch.notify import Camera, HitData, HitEvent, new_event
 from platewatch.notify.event import encode
 

@@ -15,12 +15,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from platewatch.alignment import columns
-from platewatch.channel import ChannelModel
 from platewatch.errors import PlatewatchError
-from platewatch.hotlist import Hotlist
+from platewatch.lists.hotlist import Hotlist
+from platewatch.matching.alignment import columns
 from platewatch.notify.event import HitData
-from platewatch.population import Population
+from platewatch.probability.channel_model import ChannelModel
+from platewatch.probability.population import Population
 
 stderr = Console(stderr=True)
 

@@ -11,10 +11,10 @@ import typer
 from rich.cells import cell_len
 
 from platewatch._core import is_pattern, normalize, parse
-from platewatch.channel import ChannelModel, Event, Explanation
 from platewatch.cli.common import ErrorRate, PopulationFile, errors_to_exit, fail, load_model, percent
 from platewatch.errors import PlatewatchError
-from platewatch.reads import Read, decode_text
+from platewatch.matching.reads import Read, decode_text
+from platewatch.probability.channel_model import ChannelModel, Event, Explanation
 
 _HAPPENED: Final = {
     "right": "read right",

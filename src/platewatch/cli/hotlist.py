@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from platewatch.cli.common import load_hotlist, stderr
-from platewatch.hotlist import kinds
+from platewatch.matching.hotlist import kinds
 
 app = typer.Typer(help="Look at a hotlist.", no_args_is_help=True)
 

@@ -17,7 +17,6 @@ import msgspec
 import typer
 
 from platewatch._core import is_pattern, normalize
-from platewatch.alignment import Difference, differences
 from platewatch.cli.common import (
     ErrorRate,
     PopulationFile,
@@ -32,10 +31,11 @@ from platewatch.cli.common import (
     stderr,
 )
 from platewatch.errors import ReadError
-from platewatch.hotlist import Entry
-from platewatch.matcher import MatchBatch, Matcher
-from platewatch.policy import Grade, Policy
-from platewatch.reads import Read, decode_text
+from platewatch.matching.alignment import Difference, differences
+from platewatch.matching.hotlist import Entry
+from platewatch.matching.matcher import MatchBatch, Matcher
+from platewatch.matching.reads import Read, decode_text
+from platewatch.service.policy import Grade, Policy
 
 _CHUNK_BYTES = 1 << 20
 

@@ -22,8 +22,8 @@ def serve(
     import structlog
     import uvloop
 
-    from platewatch import service
-    from platewatch.config import load
+    from platewatch.service import app
+    from platewatch.service.config import load
 
     structlog.configure(
         processors=[
@@ -35,4 +35,4 @@ def serve(
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     with errors_to_exit():
-        uvloop.run(service.serve(load(config)))
+        uvloop.run(app.serve(load(config)))

@@ -11,7 +11,6 @@ import msgspec
 import numpy as np
 
 from platewatch._core import normalize, parse
-from platewatch.channel import ChannelModel
 from platewatch.errors import PlatewatchError
 from platewatch.evaluation.figures import (
     Bools,
@@ -29,9 +28,10 @@ from platewatch.evaluation.figures import (
 )
 from platewatch.evaluation.lists import LookAlikes, random_plates
 from platewatch.evaluation.sample import LabelledRead, fold_of_plates, group_passes
-from platewatch.hotlist import Hotlist
-from platewatch.matcher import MatchBatch, Matcher
-from platewatch.reads import Read
+from platewatch.lists.hotlist import Hotlist
+from platewatch.matching.matcher import MatchBatch, Matcher
+from platewatch.matching.reads import Read
+from platewatch.probability.channel_model import ChannelModel
 
 RULE_EDITS = 2  # the most that a rule by edits allows
 RULES = {

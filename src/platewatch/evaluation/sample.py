@@ -18,8 +18,8 @@ import numpy as np
 
 from platewatch._core import normalize
 from platewatch.errors import PlatewatchError, ReadError, at_fault
-from platewatch.passes import LIFE
-from platewatch.reads import Read, decode
+from platewatch.matching.reads import Read, decode
+from platewatch.service.passes import LIFE
 
 # Of Unicode: letters and the marks that are composed with them, digits, hyphens, and what is invisible.
 _CATEGORIES_OF_PLATES: Final = frozenset(("Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Nd", "Pd", "Cf"))

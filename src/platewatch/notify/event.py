@@ -12,8 +12,8 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from platewatch.alignment import Difference
 from platewatch.errors import PlatewatchError
+from platewatch.matching.alignment import Difference
 
 CONTENT_TYPE: Final = "application/cloudevents+json"
 EVENT_TYPE: Final = "kr.go.police.wass.hit.v1"

@@ -1,1 +1,26 @@
-"""Where reads come from. A source acknowledges a read only after the pipeline has accepted it."""
+"""Where reads come from. A source acknowledges a read only after what it calls has accepted it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from platewatch.errors import ReadError
+from platewatch.matching.reads import Read
+
+
+class Accepted(Struct, frozen=True):
+    """What became of a batch: reads matched, hits that are new or of a higher grade than before, the reads refused
+    (row: place in the batch), and how many matched reads had `chars` that were ignored, as MatchBatch counts them.
+    """
+
+    reads: int
+    hits: int
+    errors: Sequence[ReadError]
+    not_lined_up: int
+
+
+Accept: TypeAlias = Callable[[Sequence[Read]], Awaitable[Accepted]]
+"""Returns when every hit of the reads is on disk; raises if none of the reads is accepted."""

@@ -7,55 +7,63 @@ was usable; 503: the outbox failed, nothing is accepted, send it again.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from platewatch.asgi import BodyTooLargeError, DisconnectedError, Receive, Scope, Send, header, read_body, send_json
+from msgspec import Struct
+
 from platewatch.errors import ReadError
-from platewatch.pipeline import Accepted
-from platewatch.reads import Read, decode, decode_lines
+from platewatch.matching.reads import Read, decode, decode_lines
+from platewatch.sources import Accept
 
 _BATCH_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 
 
-class ReadsEndpoint:
-    """The ASGI endpoint that feeds `accept`; what that raises means "send it again" and is the caller's to answer.
+class RefusedRead(Struct, frozen=True):
+    """A read that cannot be used; `row` counts from 1 in the request."""
+
+    row: int | None
+    field: str | None
+    reason: str
+
+
+class Answer(Struct, frozen=True):
+    """What the client is told of its reads."""
+
+    accepted: int
+    hits: int
+    errors: list[RefusedRead]
+
+
+class Answered(NamedTuple):
+    """An answer and its HTTP status."""
+
+    status: int
+    answer: Answer
+
+
+class HttpReads:
+    """Takes in the bodies of requests; what `accept` raises means "send it again" and is the caller's to answer.
 
     `on_refused` is called with the errors of the reads that cannot be used.
     """
 
-    def __init__(
-        self,
-        accept: Callable[[Sequence[Read]], Awaitable[Accepted]],
-        *,
-        max_body_bytes: int,
-        on_refused: Callable[[Sequence[ReadError]], None],
-    ) -> None:
-        self._on_refused = on_refused
+    def __init__(self, accept: Accept, *, on_refused: Callable[[Sequence[ReadError]], None]) -> None:
         self._accept = accept
-        self._max_body_bytes = max_body_bytes
+        self._on_refused = on_refused
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        try:
-            body = await read_body(receive, self._max_body_bytes)
-        except DisconnectedError:
-            return
-        except BodyTooLargeError:
-            await send_json(send, 413, {"reason": f"the body is over {self._max_body_bytes} bytes"})
-            return
-        rows, reads, errors = _decode(body, header(scope, b"content-type"))
+    async def take(self, body: bytes, content_type: str) -> Answered:
+        """The reads of one request."""
+        rows, reads, errors = _decode(body, content_type)
         accepted = await self._accept(reads)
         # The pipeline counts within `reads`, the client in what it sent.
         errors += [ReadError(error.reason, row=rows[error.row or 0], field=error.field) for error in accepted.errors]
         errors.sort(key=lambda error: error.row or 0)
         if errors:
             self._on_refused(errors)
-        answer = {
-            "accepted": accepted.reads,
-            "hits": accepted.hits,
-            "errors": [{"row": error.row, "field": error.field, "reason": error.reason} for error in errors],
-        }
-        await send_json(send, 422 if errors and not accepted.reads else 200, answer)
+        refused = [RefusedRead(error.row, error.field, error.reason) for error in errors]
+        status = 422 if errors and not accepted.reads else 200
+        return Answered(status, Answer(accepted.reads, accepted.hits, refused))
 
 
 def _decode(body: bytes, content_type: str) -> tuple[list[int], list[Read], list[ReadError]]:

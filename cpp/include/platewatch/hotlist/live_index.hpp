@@ -1,0 +1,122 @@
+// An index that changes while it is searched.
+//
+// What a search sees is a `State`: an immutable list of segments, each an Index with the entries that have
+// been taken out of it since. A change makes a new state and publishes it; searches under way finish on the
+// one that they took. New entries go into a last, small segment, which is built anew with each of them:
+// microseconds, as it never has more than kSmallEntries. A thread of its own folds segments together, without
+// keeping anybody.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "platewatch/hotlist/index.hpp"
+#include "platewatch/probability/wanted.hpp"
+
+namespace platewatch {
+
+struct Segment {
+    std::shared_ptr<const Index> index;
+    std::shared_ptr<const std::vector<std::uint32_t>> removed;  // numbers in the index, ascending; null: none
+    std::uint32_t first = 0;                                    // the state's number of the index's entry 0
+
+    [[nodiscard]] bool holds(std::uint32_t number) const noexcept;
+    [[nodiscard]] std::size_t live() const noexcept {
+        return index->size() - (removed ? removed->size() : 0);
+    }
+};
+
+// An entry of a state has the number of its segment's first plus that in the segment's index. Numbers follow
+// the order of the ids only in a state of one segment; removed entries keep theirs.
+class State final : public Wanted {
+  public:
+    State() = default;
+    // Throws std::length_error if the segments have kMostNumbers entries or more.
+    explicit State(std::vector<Segment> segments);
+
+    [[nodiscard]] std::span<const Segment> segments() const noexcept { return segments_; }
+    [[nodiscard]] std::size_t numbers() const noexcept;  // in use, those of removed entries too
+    [[nodiscard]] std::size_t size() const noexcept;     // entries
+    [[nodiscard]] std::size_t nbytes() const noexcept;
+
+    [[nodiscard]] std::string_view id(std::uint32_t number) const noexcept;
+    [[nodiscard]] std::string_view plate(std::uint32_t number) const noexcept override;
+    [[nodiscard]] std::string_view category(std::uint32_t number) const noexcept;
+    [[nodiscard]] std::optional<std::int32_t> priority(std::uint32_t number) const noexcept;
+    // Asks for the plates of matches, which lie anywhere, before they are wanted one after the other.
+    void prefetch_plates(std::span<const Match> matches) const noexcept;
+    [[nodiscard]] float weight(std::uint32_t number) const noexcept override;
+    [[nodiscard]] bool is_pattern(std::uint32_t number) const noexcept override;
+    [[nodiscard]] bool id_is_less(std::uint32_t a, std::uint32_t b) const noexcept override;
+
+    // Appends the matches of a block of queries in the order read, edits, id, one line an entry.
+    // Preconditions: as Index::search; the queries ascend by read.
+    void search(std::span<const Query> block, unsigned k, Index::Workspace& workspace,
+                std::vector<Match>& out) const;
+
+    // The numbers of the valid entries that fit a pattern, in the order of the ids.
+    [[nodiscard]] std::vector<std::uint32_t> search(const Pattern& query, Time at) const;
+
+    [[nodiscard]] std::vector<IndexEntry> entries() const;
+
+  private:
+    [[nodiscard]] const Segment& segment_of(std::uint32_t number) const noexcept;
+
+    std::vector<Segment> segments_;  // the first is the largest
+};
+
+class LiveIndex {
+  public:
+    static constexpr std::size_t kSmallEntries = 128;  // of the segment that is built anew with each change
+    static constexpr std::size_t kManySegments = 4;    // more are folded together
+    static constexpr std::size_t kFoldShare = 8;       // so much smaller than the first may the others stay
+
+    explicit LiveIndex(Index index);
+    ~LiveIndex();
+    LiveIndex(const LiveIndex&) = delete;
+    LiveIndex& operator=(const LiveIndex&) = delete;
+
+    // What to search. Never waits for a change that is being made, only while a pointer is copied.
+    [[nodiscard]] std::shared_ptr<const State> state() const noexcept {
+        const std::scoped_lock lock(published_);
+        return state_;
+    }
+
+    // Replaces everything.
+    void replace(Index index);
+
+    // Adds entries, or replaces those with their ids, and takes others out, in one step; how many ids of
+    // `removals` were there. Throws std::invalid_argument if an id repeats, std::length_error if the
+    // entries would use more than 254 distinct symbols; nothing has changed then.
+    std::size_t apply(std::vector<IndexEntry> upserts, std::span<const std::string> removals);
+
+    // Waits until nothing is left to fold.
+    void settle();
+
+  private:
+    void fold();
+    [[nodiscard]] bool wants_folding() const;
+    void publish(std::vector<Segment> segments);
+
+    // Not a std::atomic<std::shared_ptr>: that of libstdc++ 12 is a lock too, a spinning one, and its load
+    // unlocks without releasing, which is a data race with the next store (ThreadSanitizer reports it).
+    mutable std::mutex published_;  // held while state_ is copied or exchanged, and nothing else
+    std::shared_ptr<const State> state_;
+    std::mutex change_;  // held while a new state is made, never while an index of many entries is built
+    std::uint64_t replacements_ = 0;
+    std::size_t frozen_ = 0;    // segments that are being folded: changes only take entries out of them
+    bool fold_failed_ = false;  // since the last change
+    bool stopping_ = false;
+    std::condition_variable work_, settled_;
+    std::thread folder_;
+};
+
+}  // namespace platewatch

@@ -1,0 +1,198 @@
+// What a recogniser does to plates: P(read | true plate), summed over all ways in which the one can have
+// become the other.
+//
+// A plate's symbols are taken from left to right. In front of each and behind the last, characters may be
+// inserted; each symbol is read as one character (its own or another), as none, as two (split), or together
+// with the next as one (merged: one of the two, or another); a leading region mark may be lost as a whole.
+// Errors of one read come together, so a read has one of a few noise levels with rates of its own. What the
+// recogniser says of a character counts as a likelihood ratio: its confidence, against what it says of
+// characters of its class in general; and whether the true symbol is among the alternatives, here or a little
+// later, against how often that symbol is among those of this character.
+//
+// The rates are fitted in Python (platewatch.probability.channel_model); one table holds what is known of one
+// engine. Here is the model as it is defined, for fitting and for explaining; score.hpp computes the same
+// fast.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "platewatch/probability/evidence.hpp"
+
+namespace platewatch {
+
+enum class SymbolClass : std::uint8_t { digit, letter, syllable, other };
+inline constexpr std::size_t kSymbolClasses = 4;
+
+[[nodiscard]] SymbolClass class_of(char32_t c) noexcept;
+// How many code points share the column of their class, as no table knows them by name.
+[[nodiscard]] double class_size(SymbolClass c) noexcept;
+
+// Rates and distributions; as counts of what has happened they have the same shape. A column is a symbol that
+// the table knows, or one of kSymbolClasses classes for the others: `columns` in all. [edge]: 1 for a plate's
+// first and last symbol, and for insertions in front of and behind all.
+struct ChannelRates {
+    static constexpr std::size_t kLevels = 2;
+    // Of a symbol and a character that it is read as, but is not: its rank among the character's
+    // alternatives, by its probability; or, unless it is a digit, one of the next kEchoes characters lists it
+    // (a recogniser that has misread a symbol may still see it behind); or another syllable is likely here;
+    // or none of that.
+    static constexpr std::size_t kListedRanks = 5, kEchoes = 2;
+    static constexpr std::size_t kOtherSyllable = kListedRanks + kEchoes, kAbsent = kOtherSyllable + 1;
+    static constexpr std::size_t kRanks = kAbsent + 1;
+    // Of two syllables: a bit each for the same initial consonant, vowel, final consonant.
+    static constexpr std::size_t kLikenesses = 8;
+
+    template <class T, std::size_t N>
+    using Of = std::array<T, N>;
+    using ByPlace = Of<Of<double, 2>, kSymbolClasses>;  // [class][edge]
+
+    Of<double, kLevels> level = {};
+    using ByPair = Of<Of<double, kSymbolClasses>, kSymbolClasses>;  // [class][class of the next symbol]
+    Of<ByPair, kLevels> merge = {}, unmerged = {};                  // unmerged: counts only
+    // Of a merged pair, what the character is: the first symbol, the second, another.
+    Of<Of<Of<double, 3>, kSymbolClasses>, kSymbolClasses> merged_as = {};
+    Of<ByPlace, kLevels> one = {}, deletion = {}, split = {};  // what becomes of a symbol that is not merged
+    Of<Of<double, 2>, kLevels> insertion = {};  // one more character in a gap; of counts: how many
+    Of<Of<double, 2>, kLevels> gap = {};        // counts only: gaps
+    Of<double, kLevels> region_loss = {};       // of a plate with a mark
+    Of<double, kLevels> region_kept = {};       // counts only
+    std::vector<double> right, wrong;           // [level][column]: a symbol read as one character
+    std::vector<double> confusion;              // [column of the symbol][column of the character], if wrong
+    std::vector<double> inserted;               // [column]
+    std::vector<double> split_first, split_second;  // [class][column]
+    // [level][bin]; the bins of digits, of letters, ...; the last is for no confidence.
+    std::vector<double> ratio_right, ratio_wrong, ratio_inserted, ratio_merged;
+    Of<Of<double, kRanks>, kSymbolClasses> ratio_rank =
+        {};  // [class of the true symbol], if it is read wrong
+    // [class of the symbol]: of a merged pair, the one that the character is not.
+    Of<Of<double, kRanks>, kSymbolClasses> ratio_lost = {};
+    // Of a syllable that is read as one without a column of its own: how much likelier than any is one so
+    // like it.
+    Of<double, kLikenesses> likeness = {};
+    std::vector<double>
+        alternative;  // [column of the character][of a symbol]: how often it is an alternative
+    std::vector<double> syllable_listed;  // [column of the character]: how often a likely alternative is one
+
+    explicit ChannelRates(std::size_t columns = 0, std::size_t bins = 0);
+};
+
+class ChannelTable {
+  public:
+    ChannelTable() = default;
+
+    // `symbols` ascend; `bin_edges` ascend: a confidence p of a character of a class is in the bin of how
+    // many edges are <= p, of that class. Throws std::invalid_argument if shapes do not agree, or for more
+    // than 250 symbols.
+    ChannelTable(std::vector<char32_t> symbols, std::vector<double> bin_edges, ChannelRates rates);
+
+    // The same table with columns of their own for more symbols, which are read as others of their class are.
+    [[nodiscard]] ChannelTable with_symbols(std::span<const char32_t> more) const;
+
+    [[nodiscard]] std::size_t columns() const noexcept { return symbols_.size() + kSymbolClasses; }
+    [[nodiscard]] static std::size_t bins(std::size_t edges) noexcept {
+        return kSymbolClasses * (edges + 1) + 1;
+    }
+    [[nodiscard]] std::size_t bins() const noexcept { return bins(bin_edges_.size()); }
+    [[nodiscard]] std::size_t column(char32_t c) const noexcept {
+        return c < kPlane ? plane_[c] : symbols_.size() + static_cast<std::size_t>(class_of(c));
+    }
+    // Whether a column is of syllables that the reads fitted on hardly had.
+    [[nodiscard]] bool is_of_rare_syllables(std::size_t column) const noexcept {
+        return rare_syllables_[column];
+    }
+    // Code points that share a column.
+    [[nodiscard]] double column_size(std::size_t column) const noexcept;
+    [[nodiscard]] std::size_t bin(const Evidence& evidence) const noexcept;
+    [[nodiscard]] std::span<const char32_t> symbols() const noexcept { return symbols_; }
+    [[nodiscard]] const ChannelRates& rates() const noexcept { return rates_; }
+
+  private:
+    static constexpr char32_t kPlane = 0x10000;
+
+    std::vector<char32_t> symbols_;
+    std::vector<std::uint8_t> plane_;   // the columns of the first kPlane code points
+    std::vector<bool> rare_syllables_;  // [column]
+    std::vector<double> bin_edges_;
+    ChannelRates rates_;
+};
+
+// How like two syllables are.
+[[nodiscard]] std::size_t likeness_of(char32_t a, char32_t b) noexcept;
+
+// Whether a syllable is among a character's likely alternatives.
+[[nodiscard]] bool suggests_syllable(const Evidence& evidence) noexcept;
+
+// The rank of one of a character's alternatives.
+[[nodiscard]] std::size_t rank_of(const Evidence& evidence, std::size_t alternative) noexcept;
+
+// A read as one table sees it.
+class ReadView {
+  public:
+    ReadView(const ChannelTable& table, const ReadEvidence& read);
+
+    struct Character {
+        char32_t c;
+        std::uint32_t column, bin;
+        std::array<double, ChannelRates::kLevels> right, wrong, inserted,
+            merged;    // ratios; of inserted: times the probability of the character
+        double share;  // one code point's of its column
+        bool suggests_syllable;
+    };
+
+    [[nodiscard]] std::size_t size() const noexcept { return characters_.size(); }
+    [[nodiscard]] const ChannelTable& table() const noexcept { return *table_; }
+    [[nodiscard]] const Character& operator[](std::size_t j) const noexcept { return characters_[j]; }
+    [[nodiscard]] bool lists_alternatives(std::size_t j) const noexcept {
+        return (*read_)[j].has_alternatives;
+    }
+    [[nodiscard]] std::size_t rank(std::size_t j, char32_t symbol) const noexcept;
+
+    // P(character j | symbol, which is read as one character), times the ratios of the evidence.
+    [[nodiscard]] double as_right(std::size_t j, std::size_t level, std::size_t column) const noexcept;
+    [[nodiscard]] double as_wrong(std::size_t j, std::size_t level, char32_t symbol,
+                                  std::size_t column) const noexcept;
+    // The same for a symbol known to be read wrong.
+    [[nodiscard]] double confused(std::size_t j, std::size_t level, char32_t symbol,
+                                  std::size_t column) const noexcept;
+    [[nodiscard]] double split(std::size_t j, std::size_t level, SymbolClass c) const noexcept;
+    // What the alternatives say for a symbol that was merged with the one that character j is.
+    [[nodiscard]] double lost(std::size_t j, char32_t symbol, std::size_t column) const noexcept;
+
+  private:
+    [[nodiscard]] double ratio(std::size_t j, char32_t symbol, std::size_t column,
+                               const std::array<double, ChannelRates::kRanks>& ranks) const noexcept;
+
+    const ChannelTable* table_;
+    const ReadEvidence* read_;
+    std::vector<Character> characters_;
+};
+
+// P(read | plate), each character times its evidence's ratios.
+[[nodiscard]] double likelihood(const ReadView& read, std::u32string_view plate);
+
+// Adds what has happened to the plate, in expectation, and returns the likelihood. `counts` has the shape of
+// the table's rates.
+double count_events(const ReadView& read, std::u32string_view plate, ChannelRates& counts);
+
+// One step from plate to read. The last one's probability includes that nothing more is read.
+struct ChannelEvent {
+    enum class Kind : std::uint8_t { right, wrong, deletion, split, merge, insertion, region_loss };
+    Kind kind;
+    std::uint32_t of_plate, plate_size;  // the symbols concerned
+    std::uint32_t of_read, read_size;
+    double log_probability;
+};
+// The likeliest way, at the noise level at which it is likeliest. The probability of it all is that of the
+// level times those of the events; none, if no way leads to the read.
+struct LikeliestWay {
+    std::size_t level = 0;
+    std::vector<ChannelEvent> events;
+};
+[[nodiscard]] LikeliestWay likeliest_way(const ReadView& read, std::u32string_view plate);
+
+}  // namespace platewatch

@@ -1,0 +1,110 @@
+// Several reads of one vehicle that passes one camera, as one body of evidence:
+//   P(e | r_1 .. r_n) = w_e prod_j P(r_j | e)^a / (sum of the same over the listed plates + B),
+//   B = sum over unlisted plates t of registered(t) prod_j P(r_j | t)^a + clutter.
+// It is the same t for all reads: three reads with one mistake are one mistake. `a` below 1 discounts frames,
+// which fail together. More than five reads weigh as much as five, each less.
+//
+// The sum runs over single plates, best first: from the plates' ends down the population's trie, each end by
+// the most that the plates with it can come to, until what is left does not count, or for so many ends. What
+// is left then counts as what it would come to if each symbol more took from that as much as for the ends
+// followed.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "platewatch/probability/posterior.hpp"
+#include "platewatch/probability/score.hpp"
+#include "platewatch/text/pattern.hpp"
+
+namespace platewatch {
+
+// One read of a pass.
+struct PassRead {
+    const ScoringTable* table;
+    ReadEvidence evidence;
+};
+
+// Scores one pass after another; one for each thread.
+class PassScorer {
+  public:
+    // As MatchScorer::score, of the entries that any of the reads matches, each once. The tables must be of
+    // one population. Precondition: there is a read.
+    void score(const Wanted& wanted, std::span<const PassRead> reads, double frame_weight, const Floor& floor,
+               std::vector<Match>& matches, std::vector<Score>& scores);
+
+    // P(plate | reads) of a vehicle like any other, if no plate is listed: for fitting `a`.
+    [[nodiscard]] double posterior(std::span<const PassRead> reads, double frame_weight,
+                                   std::u32string_view plate);
+
+  private:
+    struct Listed {
+        std::u32string plate;
+        double weight, joint;
+    };
+    // A plate that a listed one stands for, in this share: it is another where the list lacks the mark read.
+    struct Meant {
+        std::u32string plate;
+        double share;
+    };
+    struct WantedPattern {
+        Pattern pattern;
+        double joint = 0;  // of all plates that it admits
+    };
+    struct Item {
+        Match match;
+        Score score;
+        std::size_t place;  // in listed_ or patterns_
+        bool is_pattern;
+        long long rank;
+    };
+    // The end of a plate from a node on.
+    struct End {
+        std::size_t behind;  // its place in ends_
+        std::uint32_t node;
+        char32_t symbol;
+        double vehicles;  // the share of its symbols
+        double bound;
+    };
+
+    // Of the ends followed that have so many symbols: the most that they can come to, by their own symbols
+    // and by those with one more.
+    struct Followed {
+        double bound = 0, below = 0;
+    };
+
+    void set_reads(std::span<const PassRead> reads, double frame_weight);
+    [[nodiscard]] double joint(std::u32string_view plate);
+    [[nodiscard]] double joint_of_listed(const std::u32string& plate);
+    [[nodiscard]] double joint_admitted(const Pattern& pattern, const Listed& listed);
+    [[nodiscard]] double clutter() const;
+    // Everybody who is not listed; `listed` is what the listed plates come to. It need not be all once it is
+    // more than `enough`.
+    [[nodiscard]] double others(double listed, double enough = std::numeric_limits<double>::infinity());
+    void grow(std::size_t place, double least);
+    [[nodiscard]] double estimate_left() const;
+    void meet(const End& begin, double vehicles);
+    [[nodiscard]] std::span<ReadScorer::Row> rows(std::size_t place);
+
+    std::vector<std::unique_ptr<ReadScorer>> scorers_;  // by read
+    std::vector<std::u32string> marks_;                 // that the reads have, each once
+    std::vector<Meant> meant_;                          // ascending by plate
+    std::span<const PassRead> reads_;
+    double frame_weight_ = 1;
+    std::vector<Item> items_;
+    std::vector<Listed> listed_;  // ascending by plate
+    std::vector<WantedPattern> patterns_;
+    std::vector<End> ends_, heap_;
+    std::vector<ReadScorer::Row> rows_;  // of ends_, by read
+    std::array<Followed, kMaxSymbols + 1> followed_;
+    double found_ = 0, left_ = 0;
+};
+
+}  // namespace platewatch

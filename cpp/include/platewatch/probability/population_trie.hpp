@@ -1,0 +1,63 @@
+// A population's plates as a trie over the sets of symbols that its classes admit.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "platewatch/probability/channel_model.hpp"
+#include "platewatch/probability/population.hpp"
+#include "platewatch/search/alphabet.hpp"
+
+namespace platewatch {
+
+// The classes of a population by their ends, and the sets of symbols that stand at their positions.
+class PopulationTrie {
+  public:
+    explicit PopulationTrie(const Population& population);
+
+    static constexpr std::uint32_t kEnd = ~0U, kAnywhere = ~0U;
+
+    struct Node {
+        std::uint32_t parent = kEnd;  // the position behind this one
+        std::uint32_t set = 0;
+        std::uint32_t depth = 1;               // symbols from here to the plate's end
+        std::uint32_t from_start = kAnywhere;  // symbols in front, where every plate has as many
+        bool first = false;                    // plates begin here, and then no other position is in front
+        bool may_be_lost = false;              // together with the next symbol, as a word
+        bool generic = false;                  // of no class
+        bool kept_word = false;                // of a word that cannot be lost
+        double starts = 0;                     // vehicles whose plates begin here
+        double starts_behind_word = 0;         // vehicles with a word in front of this that may be lost
+        double front = 0;  // how many vehicles have each of the plates with such an end, at least
+    };
+    struct Set {
+        VehicleClass::Position symbols;
+        SymbolClass symbol_class;
+        double weight;  // the sum of the shares
+    };
+
+    [[nodiscard]] std::span<const Node> nodes() const noexcept { return nodes_; }  // parents first
+    [[nodiscard]] std::span<const Set> sets() const noexcept { return sets_; }
+    // The nodes in front of one, or of the plates' ends.
+    [[nodiscard]] std::span<const std::uint32_t> children(std::uint32_t node) const noexcept {
+        return node == kEnd ? roots_ : children_[node];
+    }
+    [[nodiscard]] const Alphabet& alphabet() const noexcept { return alphabet_; }
+    [[nodiscard]] const Population& population() const noexcept { return population_; }
+
+  private:
+    std::uint32_t add(Node node, const VehicleClass::Position& position);
+    void add_words(std::uint32_t rest, const VehicleClass& vehicles);
+    void add_generic();
+    void weigh_fronts();
+
+    Population population_;
+    std::vector<Node> nodes_;
+    std::vector<Set> sets_;
+    std::vector<std::vector<std::uint32_t>> children_;
+    std::vector<std::uint32_t> roots_;
+    Alphabet alphabet_;
+};
+
+}  // namespace platewatch

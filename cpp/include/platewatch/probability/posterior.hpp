@@ -1,0 +1,89 @@
+// From the entries that a read matches to the probability of each; see score.hpp for the formula.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "platewatch/probability/score.hpp"
+#include "platewatch/probability/wanted.hpp"
+#include "platewatch/search/match.hpp"
+
+namespace platewatch {
+
+struct Score {
+    double log_likelihood = -std::numeric_limits<double>::infinity();
+    double probability = 0;
+};
+
+// Which matches are worth telling.
+struct Floor {
+    double probability = 0;
+    bool but_exact = false;  // those without edits are, however improbable
+
+    [[nodiscard]] bool admits(const Match& match, double p) const noexcept {
+        return p >= probability || (but_exact && match.edits == 0);
+    }
+};
+
+// Scores the matches of reads, one read at a time; one for each thread, used again for each read.
+class MatchScorer {
+  public:
+    // Scores all matches of one read, which must be all that there are, and puts them and their scores in the
+    // order probability descending, edits, id; those that `floor` does not admit are left out. Entries on one
+    // plate share its probability. Pattern entries: that the true plate is one that the pattern admits.
+    void score(const Wanted& wanted, const ScoringTable& table, const ReadEvidence& read, const Floor& floor,
+               std::vector<Match>& matches, std::vector<Score>& scores);
+
+    // A read and one plate, as if it were the only one listed.
+    struct Weighed {
+        double likelihood;  // P(read | the listed plate)
+        double background;  // of all vehicles
+        double others;      // of all but those that the listed plate stands for
+        double probability;
+        double omitted;  // how probable it is that the list omits the mark read; 0 if the read is likelier
+                         // without
+    };
+    [[nodiscard]] Weighed weigh(const ScoringTable& table, const ReadEvidence& read, std::string_view plate);
+
+    // Puts the matches in the same order, which takes no background; false, and nothing is done, if one is of
+    // a pattern.
+    bool order(const Wanted& wanted, const ScoringTable& table, const ReadEvidence& read,
+               std::vector<Match>& matches);
+
+  private:
+    struct Plate {  // distinct
+        std::u32string text;
+        double weight;
+        double as_listed, with_mark;  // P(read | plate); the latter if the list may lack the mark read
+        bool may_lack_mark;
+        double likelihood;                    // P(read | what is listed)
+        double own_as_listed, own_with_mark;  // what the background has of it
+    };
+    struct Item {
+        Match match;
+        Score score;
+        std::size_t plate;  // kPattern: none
+        long long rank;
+    };
+    static constexpr std::size_t kPattern = ~std::size_t{0};
+
+    void set_read(const ScoringTable& table, const ReadEvidence& read);
+    // The background without what is listed. Precondition: order_ is there.
+    [[nodiscard]] double unlisted(const ScoringTable& table);
+    [[nodiscard]] bool is_listed(std::u32string_view plate) const;
+    [[nodiscard]] std::size_t plate_of(std::string_view utf8, float weight);
+    [[nodiscard]] double read_right(const ScoringTable& table, const ReadEvidence& read);
+    void score_pattern(std::string_view utf8, double others, double listed, Score& score);
+
+    ReadScorer scorer_;
+    std::u32string mark_;  // the region mark that the read has; empty if none
+    std::vector<Plate> plates_;
+    std::vector<std::string_view> texts_;  // of plates_, in UTF-8
+    std::vector<std::size_t> order_;       // places in plates_, ascending by text
+    std::vector<Item> items_;
+};
+
+}  // namespace platewatch

@@ -1,0 +1,170 @@
+// How probable it is that a read vehicle is a wanted one.
+//
+// For a read r and the distinct listed plates that it matches,
+//   P(e | r) = w_e P(r | e) / (sum over e' of w_e' P(r | e') + B(r)),
+//   B(r) = sum over the population's plates t of registered(t) P(r | t)
+//          - sum over the listed t of registered(t) P(r | t) + clutter(r).
+// P(r | t) is the channel model's (channel_model.hpp), here for both noise levels side by side.
+//
+// B(r) sums over millions of plates, but each position of a class of vehicles admits its symbols whatever
+// stands beside them: so the recursion runs over sets of symbols instead of symbols. It runs from the plates'
+// ends, as classes end alike: they form a trie of sets, and each of its nodes is worked out once.
+//
+// Doubles in a fixed order, without contraction: the same result on every machine.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "platewatch/probability/channel_model.hpp"
+#include "platewatch/probability/evidence.hpp"
+#include "platewatch/probability/population_trie.hpp"
+#include "platewatch/probability/scoring_table.hpp"
+#include "platewatch/search/key_pattern.hpp"
+#include "platewatch/text/pattern.hpp"
+
+namespace platewatch {
+
+// Scores one read after another; one for each thread.
+class ReadScorer {
+    using Step = ScoringTable::Step;
+
+  public:
+    // What follows is about this read. The table must outlive it.
+    void set_read(const ScoringTable& table, const ReadEvidence& read) noexcept;
+
+    // P(read | plate). Precondition: at most kMaxSymbols symbols.
+    [[nodiscard]] double likelihood(std::u32string_view plate) noexcept;
+
+    // The sum over all vehicles of the population, and clutter.
+    [[nodiscard]] double background() noexcept;
+    // The same over the plates that a pattern admits or lacks the mark of, clutter apart, and how many
+    // vehicles have one.
+    struct Fitting {
+        double background = 0, vehicles = 0;
+    };
+    [[nodiscard]] Fitting fitting(const Pattern& pattern);
+
+    // A part of the background that takes no time: at least so much is there.
+    [[nodiscard]] double clutter() const noexcept;
+
+    // The probability of these characters one by one, on a sign that is no plate.
+    [[nodiscard]] double any_text() const noexcept;
+
+    // Whether a position may be in what is read: not those of plates that need a letter, if the read has
+    // none.
+    [[nodiscard]] bool may_have(const PopulationTrie::Node& node) const noexcept;
+
+    // Following single plates of the population from their ends (pass.hpp). The row of a position: what its
+    // symbol and those behind make of the read, [place in the read]: of what is left from there on.
+    using Row = std::array<Levels, kMaxCharacters + 3>;
+    struct Behind {
+        const Row& row;
+        const Row* next;  // the row behind that one; null: none is
+        char32_t symbol;  // of `row`; 0: it is that of the plate's end
+    };
+    void end_row(Row& out) const noexcept;
+    // The row of a symbol at a node, and the probability of the whole read if plates begin there.
+    double follow(std::uint32_t node, char32_t symbol, const Behind& behind, Row& out) noexcept;
+    // Before the first `in_front` of a read.
+    void make_fronts();
+    // The sum over all vehicles whose plates have that in front of a node, were each symbol from there on
+    // sure: of the whole read's probability. Exact but for merges with the node's symbol, which are its
+    // set's.
+    [[nodiscard]] double in_front(std::uint32_t node, const Row& row, const Row& behind) const noexcept;
+
+  private:
+    static constexpr std::size_t kMostAlternatives =
+        Evidence::kMostAlternatives * (1 + ChannelRates::kEchoes);
+    struct Character {
+        std::uint32_t column;
+        ScoringTable::Listing listing;
+        bool is_rare_syllable;
+        // Its own, and what is echoed by the next characters.
+        std::uint8_t alternatives;
+        std::array<std::uint8_t, kMostAlternatives> alternative;  // its column
+        std::array<double, kMostAlternatives> alternative_confused, alternative_lost;
+        Levels right, wrong, merged;
+    };
+    // What one symbol, or the symbols of a set, make of each character: read as one; merged with a neighbour
+    // and yet itself; merged with a neighbour, which the character is; confused with it.
+    struct Emission {
+        std::array<Levels, kMaxCharacters> one, own, confused;
+        std::array<double, kMaxCharacters> lost;
+        double weight;  // of the symbols together
+    };
+
+    struct Walk;
+    void walk(const Walk& from, Fitting& sums);
+    [[nodiscard]] Levels start_behind(const Step& step, const Row& row, const Row& behind) const noexcept;
+
+    // Of a symbol that the character is not.
+    struct AsOther {
+        double confused, lost;
+    };
+    [[nodiscard]] AsOther as_other(const Character& character, std::size_t symbol) const noexcept;
+    void add_alternatives(Character& character, std::size_t j, std::size_t echo) const noexcept;
+    // Of a character that is a rare syllable, by how like the symbol is.
+    [[nodiscard]] double likeness(std::size_t j, char32_t symbol) const noexcept;
+    void emit(std::size_t column, char32_t symbol, std::size_t begin, std::size_t end,
+              Emission& out) const noexcept;
+    void emit(std::size_t set, std::size_t end, Emission& out) const noexcept;
+    const Emission& emission_of(char32_t symbol) noexcept;
+    const Emission& set_emission(std::size_t set, std::size_t end) noexcept;
+    const Row& splits(SymbolClass c) noexcept;
+    // The row of a position from those behind it; `next` is null for the last one.
+    [[gnu::always_inline]] void go_on(const Step& step, const Emission& emission, SymbolClass c,
+                                      const Emission* next, const Row& behind, const Row* behind_next,
+                                      std::size_t begin, std::size_t end, Row& out) noexcept;
+    [[nodiscard]] double sum(Levels levels) const noexcept;
+
+    const ScoringTable* table_ = nullptr;
+    const ReadEvidence* read_ = nullptr;
+    std::size_t size_ = 0;
+    std::array<Character, kMaxCharacters> characters_;
+    std::array<Row, kSymbolClasses> splits_;  // [class of the symbol][place of the first character]
+    std::uint32_t splits_made_ = 0;           // a bit a class
+    std::array<Row, 2> inserted_;             // [edge]: a character more, in such a gap
+    std::array<Row, kMaxSymbols + 1> rows_;
+    std::vector<std::uint16_t> emission_places_;  // [column]: 1 + the place of its emission, once it is made
+    std::vector<std::uint16_t> made_;             // the columns that have one
+    std::vector<Emission> emissions_;
+    std::size_t spare_ = 0;  // emissions that are not kept take turns in the first places
+    Levels any_text_ = {1, 1};
+    bool has_letter_ = false, begins_with_word_ = false, word_is_lost_ = false;
+    std::vector<Row> node_rows_;
+    std::vector<Emission> set_emissions_;
+    std::vector<std::size_t> set_ends_;  // so many characters of the set's emission are made
+    // By node, what a row of it, and one of the node behind it, count for in all that may be in front.
+    std::vector<Row> fronts_, merged_fronts_;
+    std::vector<Levels> lost_fronts_;  // and the start of the latter, as a word in front of it is lost
+};
+
+// The tables of a channel model: a general one, and one for each engine and each camera that it knows.
+class ScoringModel {
+  public:
+    using Tables = std::map<std::string, ScoringTable, std::less<>>;
+
+    // `frame_weight`: how much one of several frames of a pass counts; see posterior.hpp.
+    ScoringModel(ScoringTable general, Tables engines, Tables cameras, double frame_weight);
+
+    [[nodiscard]] double frame_weight() const noexcept { return frame_weight_; }
+    [[nodiscard]] bool has_cameras() const noexcept { return !cameras_.empty(); }
+    // The camera's, or else the engine's, or else the general one.
+    [[nodiscard]] const ScoringTable& table(std::string_view engine,
+                                            std::string_view camera = {}) const noexcept;
+
+  private:
+    ScoringTable general_;
+    Tables engines_, cameras_;
+    double frame_weight_;
+};
+
+}  // namespace platewatch

@@ -1,0 +1,149 @@
+// Every key within k edits of a read, by two anchors.
+//
+// Cut the read in two at any place. An edit falls left or right of the cut, so of at most k edits either the
+// left part has at most floor(k/2), or the right part has at most floor((k-1)/2): were both exceeded, there
+// would be at least floor(k/2) + 1 + floor((k-1)/2) + 1 = k + 1. A key of the first sort begins with
+// something within floor(k/2) edits of the read's left part: a walk down the trie of the keys read forwards.
+// One of the second sort ends likewise: a walk down the trie of the keys read backwards. Each walk ends in
+// few contiguous ranges of a sorted array; only their keys are compared, each with what the walk has left of
+// the read and of the edits. The cut is put where that costs least; of an even k, either side may be the one
+// that forgives more.
+//
+// Reads are taken a block at a time, step by step, so that the memory that one read waits for is fetched
+// while the others are worked on.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "platewatch/search/alphabet.hpp"
+#include "platewatch/search/distance.hpp"
+#include "platewatch/search/kernel.hpp"
+#include "platewatch/search/key.hpp"
+#include "platewatch/search/key_pattern.hpp"
+#include "platewatch/search/trie.hpp"
+#include "platewatch/search/walk.hpp"
+#include "platewatch/store/array.hpp"
+#include "platewatch/text/pattern.hpp"
+
+namespace platewatch {
+
+// A text to look up, coded.
+struct Probe {
+    Key16 key;
+    std::uint32_t size;
+    std::uint32_t tag;  // the caller's
+
+    template <class Key>
+    [[nodiscard]] static Key16 widened(Key key) noexcept {
+        return static_cast<Key16>(key) << (8 * (sizeof(Key16) - sizeof(Key)));
+    }
+    template <class Key>
+    [[nodiscard]] Key as() const noexcept {
+        return static_cast<Key>(key >> (8 * (sizeof(Key16) - sizeof(Key))));
+    }
+};
+
+struct KeyMatch {
+    std::uint32_t probe;  // its place in the block
+    std::uint32_t place;  // of the key in ascending order
+    std::uint32_t edits;
+};
+
+// What a search needs besides its answer; one for each thread, used again for each block.
+template <class Key>
+struct KeyWorkspace {
+    struct Anchored {
+        Key read, mirrored;
+        const TrieShortcut *forward_rows, *backward_rows;
+        std::uint32_t forward_place, backward_place;
+        Anchors<Key> anchors;
+    };
+    struct Sought {  // a key whose place is not known yet
+        Key key;
+        std::uint32_t probe, edits;
+        std::uint32_t place = 0;  // of its shortcut, if there is one
+    };
+
+    std::vector<Anchored> anchored;
+    struct Pending {  // a probe whose keys are on their way from memory
+        std::uint32_t number;
+        std::array<Key, 2> texts;                     // as it is, and reversed
+        std::array<std::vector<Scan<Key>>, 2> scans;  // by the edits spent on the way to their keys
+    };
+
+    std::vector<Way> ways;
+    std::array<Pending, 2> pending;
+    std::vector<Scan<Key>> scans;
+    std::vector<Sought> sought;
+};
+
+template <class Key>
+class KeyIndex {
+  public:
+    KeyIndex() = default;
+
+    // Precondition: keys ascend, without repeats; fewer than 2^31.
+    explicit KeyIndex(Column<Key> keys);
+
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+    // Appends every key within k edits of each probe, in any order, and a key again for each way it is found.
+    // Precondition: probe.size <= kMaxSymbols, k <= kMaxEdits.
+    void search(std::span<const Probe> block, unsigned k, KeyWorkspace<Key>& workspace,
+                std::vector<KeyMatch>& out) const;
+
+    // Appends the places of the keys that fit a pattern, unordered: a walk down whichever trie knows the
+    // pattern's first symbols.
+    void search(const Pattern& pattern, const Alphabet& alphabet, std::vector<std::uint32_t>& out) const;
+
+    // Calls visit(number, array) for each of the arrays that a snapshot keeps; once they are replaced,
+    // `restore`, which is false if they cannot be those of an index. Their content need not be right: a
+    // search stays in them all the same.
+    template <class Self, class Visit>
+    static void for_each_part(Self& self, Visit&& visit) {
+        visit(0, self.forward_);
+        visit(1, self.backward_);
+        Trie<Key>::for_each_part(self.forward_trie_, [&](int part, auto& array) { visit(2 + part, array); });
+        Trie<Key>::for_each_part(self.backward_trie_, [&](int part, auto& array) { visit(4 + part, array); });
+    }
+    [[nodiscard]] bool restore();
+
+    [[nodiscard]] std::size_t nbytes() const noexcept {
+        return forward_.size_bytes() + backward_.size_bytes() + forward_trie_.nbytes() +
+               backward_trie_.nbytes();
+    }
+
+  private:
+    using Node = typename Trie<Key>::Node;
+    using Workspace = KeyWorkspace<Key>;
+    using Pending = typename Workspace::Pending;
+
+    void search_exact(std::span<const Probe> block, Workspace& workspace, std::vector<KeyMatch>& out) const;
+    void anchor(std::span<const Probe> block, Workspace& workspace) const;
+    void search_one_edit(std::span<const Probe> block, Workspace& workspace,
+                         std::vector<KeyMatch>& out) const;
+    void search_more_edits(std::span<const Probe> block, unsigned k, Workspace& workspace,
+                           std::vector<KeyMatch>& out) const;
+    void collect(const Probe& probe, std::uint32_t number, unsigned k, Workspace& workspace, Pending& pending,
+                 std::vector<KeyMatch>& out) const;
+    void compare(const Pending& pending, unsigned k, Workspace& workspace, std::vector<KeyMatch>& out) const;
+    void add_found(bool mirrored, std::uint32_t place, std::uint32_t number, unsigned edits,
+                   Workspace& workspace, std::vector<KeyMatch>& out) const;
+    template <class Visit>
+    void visit_both(const Probe& probe, unsigned k, Workspace& workspace, Visit&& visit) const;
+    void find_sought(Workspace& workspace, std::vector<KeyMatch>& out) const;
+
+    std::size_t size_ = 0;
+    Array<Key> forward_;   // ascending; then, as in backward_, padding for the kernels
+    Array<Key> backward_;  // each key's symbols reversed, ascending
+    Trie<Key> forward_trie_, backward_trie_;
+    const Kernel* kernel_ = nullptr;  // null for an empty index only
+};
+
+extern template class KeyIndex<Key8>;
+extern template class KeyIndex<Key16>;
+
+}  // namespace platewatch

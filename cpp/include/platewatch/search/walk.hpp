@@ -1,0 +1,132 @@
+// Walks down a trie, with and without an edit forgiven.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "platewatch/search/trie.hpp"
+#include "platewatch/text/symbols.hpp"
+
+namespace platewatch {
+
+// The node that a key's symbols lead to, from the place of their shortcut on, or from the root if it is 0.
+template <class Key>
+[[nodiscard]] typename Trie<Key>::Node descend_from(const Trie<Key>& trie, std::uint32_t place,
+                                                    Key key) noexcept {
+    auto node = place != 0 ? trie.node_at(place) : trie.root();
+    std::size_t depth = place != 0 ? Trie<Key>::kShortcutSymbols : 0;
+    for (; depth < kKeySymbols<Key> && !node.is_leaf(); ++depth) node = trie.child(node, code_at(key, depth));
+    return node;
+}
+
+// Two anchors of one read, which together take up no more than its symbols.
+template <class Key>
+struct Anchors {
+    typename Trie<Key>::Node forward, backward;
+    std::uint32_t taken = 0;  // symbols that the forward anchor uses
+};
+
+// Lets whichever anchor has the larger range go on, until all `left` symbols are used. From the roots, that
+// makes the larger of the two ranges as small as any cut can.
+template <class Key>
+void sharpen(const Trie<Key>& forward_trie, const Trie<Key>& backward_trie, Key rest, Key mirrored_rest,
+             std::uint32_t left, Anchors<Key>& anchors) noexcept {
+    auto& [forward, backward, taken] = anchors;
+    for (; left > 0; --left) {
+        if (!forward.is_leaf() && (backward.is_leaf() || forward.range.size() >= backward.range.size())) {
+            forward = forward_trie.child(forward, code_at(rest, 0));
+            rest = drop(rest, 1);
+            ++taken;
+        } else if (!backward.is_leaf()) {
+            backward = backward_trie.child(backward, code_at(mirrored_rest, 0));
+            mirrored_rest = drop(mirrored_rest, 1);
+        } else {
+            return;
+        }
+    }
+}
+
+// The nodes on the way of a read: [i] is where its first i codes lead. A leaf is not left again, as its range
+// holds whatever goes on from there.
+template <class Key>
+using Path = std::array<typename Trie<Key>::Node, kMaxSymbols + 1>;
+
+template <class Key>
+[[nodiscard]] Path<Key> descend(const Trie<Key>& trie, std::span<const Code> read) noexcept {
+    Path<Key> path;
+    path[0] = trie.root();
+    for (std::size_t i = 0; i < read.size(); ++i) {
+        path[i + 1] = path[i].is_leaf() ? path[i] : trie.child(path[i], read[i]);
+    }
+    return path;
+}
+
+// Keys that begin alike, and how their beginning can be had from the beginning of a read.
+struct Anchor {
+    KeyRange range;
+    std::uint32_t of_read, of_key;  // symbols used of each
+    unsigned edits;                 // spent on them
+};
+
+// A way down a trie on which an edit has been spent: the branch where it is, and the symbols used so far.
+struct Way {
+    std::uint32_t branch;
+    std::uint16_t of_read, of_key;
+};
+
+// Calls visit(anchor) so that for every key with a prefix within `budget` edits (0 or 1) of the first
+// `length` codes of the read, some anchor's way of using both is that of a cheapest alignment. Anchors may
+// overlap. `path` is the read's; `ways` is room to work in. In turns, each way's next node is fetched while
+// the others take their steps: that pays where the trie is too large for the cache.
+template <class Key, class Visit>
+void visit_anchored(const Trie<Key>& trie, const Path<Key>& path, std::span<const Code> read,
+                    std::size_t length, unsigned budget, bool in_turns, std::vector<Way>& ways,
+                    Visit&& visit) {
+    using Node = typename Trie<Key>::Node;
+    const auto as_read = [&](std::size_t depth) {
+        while (depth > 0 && path[depth - 1].is_leaf()) --depth;  // where the way ended
+        const auto used = static_cast<std::uint32_t>(depth);
+        visit(Anchor{trie.range_of(path[depth]), used, used, 0});
+    };
+    if (budget == 0 || length == 0) return as_read(length);
+
+    // Whatever happens to the last code, the key goes on from the node in front of it.
+    as_read(length - 1);
+    ways.clear();
+    const auto go_on = [&](Node node, std::size_t of_read, std::size_t of_key) {
+        for (; !node.is_leaf() && of_read < length; ++of_read, ++of_key) {
+            if (in_turns) {
+                trie.prefetch_header(node);
+                ways.push_back(
+                    {node.branch, static_cast<std::uint16_t>(of_read), static_cast<std::uint16_t>(of_key)});
+                return;
+            }
+            node = trie.child(node, read[of_read]);
+        }
+        const KeyRange range = trie.range_of(node);
+        if (range.size() == 0) return;
+        visit(Anchor{range, static_cast<std::uint32_t>(of_read), static_cast<std::uint32_t>(of_key), 1});
+    };
+    for (std::size_t i = 0; i + 1 < length && !path[i].is_leaf(); ++i) {
+        go_on(path[i], i + 1, i);  // the read has a code too many here
+        trie.for_each_child(path[i], [&](Code code, const Node& child) {
+            if (code == kPadding) return;
+            if (code != read[i]) go_on(child, i + 1, i + 1);  // another code stands in its place
+            go_on(child, i, i + 1);                           // the read lacks a code
+        });
+    }
+    constexpr std::size_t kAhead = 8;
+    for (std::size_t i = 0; i < ways.size(); ++i) {
+        if (i + kAhead < ways.size()) {
+            const Way& ahead = ways[i + kAhead];
+            trie.prefetch_child(ahead.branch, read[ahead.of_read]);
+        }
+        const Way way = ways[i];
+        go_on(trie.child(way.branch, read[way.of_read]), std::size_t{way.of_read} + 1,
+              std::size_t{way.of_key} + 1);
+    }
+}
+
+}  // namespace platewatch

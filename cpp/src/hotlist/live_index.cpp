@@ -1,0 +1,336 @@
+#include "platewatch/hotlist/live_index.hpp"
+
+#include <algorithm>
+#include <ranges>
+#include <set>
+#include <stdexcept>
+#include <tuple>
+#include <unordered_set>
+#include <utility>
+
+namespace platewatch {
+namespace {
+
+using Numbers = std::vector<std::uint32_t>;
+
+Numbers live_numbers(const Segment& segment) {
+    Numbers numbers;
+    numbers.reserve(segment.live());
+    for (std::uint32_t i = 0; i < segment.index->size(); ++i) {
+        if (segment.holds(i)) numbers.push_back(i);
+    }
+    return numbers;
+}
+
+void append_entries(const Segment& segment, std::vector<IndexEntry>& out) {
+    for (const std::uint32_t number : live_numbers(segment)) out.push_back(segment.index->entry(number));
+}
+
+// Takes entries, given by number, out of a segment.
+void take_out(Segment& segment, Numbers numbers) {
+    if (numbers.empty()) return;
+    if (segment.removed) numbers.insert(numbers.end(), segment.removed->begin(), segment.removed->end());
+    std::ranges::sort(numbers);
+    segment.removed = std::make_shared<const Numbers>(std::move(numbers));
+}
+
+// Segments have alphabets of their own, but must fit into one when they are folded: those that stay, and the
+// symbols of what is added.
+void check_symbols(std::span<const Segment> segments, std::set<char32_t> symbols) {
+    const std::set<char32_t> added = symbols;
+    for (const Segment& segment : segments) {
+        const auto used = segment.index->symbols();
+        symbols.insert(used.begin(), used.end());
+    }
+    if (symbols.size() <= kMaxCode) return;
+    // Some may have been used by entries only that are taken out.
+    symbols = added;
+    std::vector<IndexEntry> entries;
+    for (const Segment& segment : segments) append_entries(segment, entries);
+    for (const IndexEntry& entry : entries) {
+        symbols.insert(entry.plate.view().begin(), entry.plate.view().end());
+    }
+    if (symbols.size() > kMaxCode) throw std::length_error("the entries use more than 254 distinct symbols");
+}
+
+Segment make_segment(Index index) { return {std::make_shared<const Index>(std::move(index)), nullptr, 0}; }
+
+}  // namespace
+
+bool Segment::holds(std::uint32_t number) const noexcept {
+    return !removed || !std::ranges::binary_search(*removed, number);
+}
+
+State::State(std::vector<Segment> segments) : segments_(std::move(segments)) {
+    std::uint32_t first = 0;
+    for (Segment& segment : segments_) {
+        segment.first = first;
+        if (segment.index->size() >= kMostNumbers - first) throw std::length_error("more than 2^30 entries");
+        first += static_cast<std::uint32_t>(segment.index->size());
+    }
+}
+
+std::size_t State::numbers() const noexcept {
+    return segments_.empty() ? 0 : segments_.back().first + segments_.back().index->size();
+}
+
+std::size_t State::size() const noexcept {
+    std::size_t size = 0;
+    for (const Segment& segment : segments_) size += segment.live();
+    return size;
+}
+
+std::size_t State::nbytes() const noexcept {
+    std::size_t bytes = 0;
+    for (const Segment& segment : segments_) bytes += segment.index->nbytes();
+    return bytes;
+}
+
+const Segment& State::segment_of(std::uint32_t number) const noexcept {
+    const auto behind = std::ranges::upper_bound(segments_, number, {}, &Segment::first);
+    return *std::prev(behind);
+}
+
+std::string_view State::id(std::uint32_t number) const noexcept {
+    const Segment& segment = segment_of(number);
+    return segment.index->id(number - segment.first);
+}
+
+bool State::id_is_less(std::uint32_t a, std::uint32_t b) const noexcept {
+    return segments_.size() == 1 ? a < b : id(a) < id(b);
+}
+
+std::string_view State::plate(std::uint32_t number) const noexcept {
+    const Segment& segment = segment_of(number);
+    return segment.index->plate(number - segment.first);
+}
+
+std::string_view State::category(std::uint32_t number) const noexcept {
+    const Segment& segment = segment_of(number);
+    return segment.index->category(number - segment.first);
+}
+
+std::optional<std::int32_t> State::priority(std::uint32_t number) const noexcept {
+    const Segment& segment = segment_of(number);
+    return segment.index->priority(number - segment.first);
+}
+
+void State::prefetch_plates(std::span<const Match> matches) const noexcept {
+    for (const Match& match : matches) {
+        const Segment& segment = segment_of(match.entry);
+        segment.index->prefetch_names_place(match.entry - segment.first);
+    }
+    for (const Match& match : matches) {
+        const Segment& segment = segment_of(match.entry);
+        segment.index->prefetch_names(match.entry - segment.first);
+    }
+}
+
+float State::weight(std::uint32_t number) const noexcept {
+    const Segment& segment = segment_of(number);
+    return segment.index->weight(number - segment.first);
+}
+
+bool State::is_pattern(std::uint32_t number) const noexcept {
+    const Segment& segment = segment_of(number);
+    return segment.index->is_pattern(number - segment.first);
+}
+
+void State::search(std::span<const Query> block, unsigned k, Index::Workspace& workspace,
+                   std::vector<Match>& out) const {
+    const std::size_t before = out.size();
+    for (const Segment& segment : segments_) {
+        const std::size_t begin = out.size();
+        segment.index->search(block, k, workspace, out);
+        if (segment.removed) {
+            const auto mine = out.begin() + static_cast<std::ptrdiff_t>(begin);
+            out.erase(
+                std::remove_if(mine, out.end(), [&](const Match& m) { return !segment.holds(m.entry); }),
+                out.end());
+        }
+        for (std::size_t i = begin; i < out.size(); ++i) out[i].entry += segment.first;
+    }
+    order_matches(out, before, workspace.words);
+    if (segments_.size() == 1) return;
+    // Numbers follow the order of the ids in each segment only.
+    const auto tied = [](const Match& a, const Match& b) { return a.read == b.read && a.edits == b.edits; };
+    for (auto begin = out.begin() + static_cast<std::ptrdiff_t>(before); begin != out.end();) {
+        const auto end = std::find_if(begin, out.end(), [&](const Match& m) { return !tied(*begin, m); });
+        if (end - begin > 1) {
+            std::sort(begin, end, [&](const Match& a, const Match& b) { return id(a.entry) < id(b.entry); });
+        }
+        begin = end;
+    }
+}
+
+std::vector<std::uint32_t> State::search(const Pattern& query, Time at) const {
+    Numbers found;
+    for (const Segment& segment : segments_) {
+        for (const std::uint32_t number : segment.index->search(query, at)) {
+            if (segment.holds(number)) found.push_back(segment.first + number);
+        }
+    }
+    std::ranges::sort(found, {}, [&](std::uint32_t number) { return id(number); });
+    return found;
+}
+
+std::vector<IndexEntry> State::entries() const {
+    std::vector<IndexEntry> entries;
+    entries.reserve(size());
+    for (const Segment& segment : segments_) append_entries(segment, entries);
+    return entries;
+}
+
+LiveIndex::LiveIndex(Index index) { publish({make_segment(std::move(index))}); }
+
+LiveIndex::~LiveIndex() {
+    {
+        const std::scoped_lock lock(change_);
+        stopping_ = true;
+    }
+    work_.notify_all();
+    if (folder_.joinable()) folder_.join();
+}
+
+void LiveIndex::publish(std::vector<Segment> segments) {
+    auto state = std::make_shared<const State>(std::move(segments));
+    const std::scoped_lock lock(published_);
+    state_.swap(state);  // the old one goes when the lock is gone
+}
+
+void LiveIndex::replace(Index index) {
+    Segment segment = make_segment(std::move(index));
+    const std::scoped_lock lock(change_);
+    ++replacements_;
+    frozen_ = 0;
+    fold_failed_ = false;
+    publish({std::move(segment)});
+    settled_.notify_all();
+}
+
+std::size_t LiveIndex::apply(std::vector<IndexEntry> upserts, std::span<const std::string> removals) {
+    std::unordered_set<std::string> upserted;
+    std::set<char32_t> symbols;
+    for (const IndexEntry& entry : upserts) {
+        if (!upserted.insert(entry.id).second)
+            throw std::invalid_argument("the id " + entry.id + " stands twice");
+        symbols.insert(entry.plate.view().begin(), entry.plate.view().end());
+    }
+    const std::unordered_set<std::string> taken_out(removals.begin(), removals.end());
+    // Many entries are indexed before the lock is taken; few, together with those of the last segment, below.
+    const bool many = upserts.size() > kSmallEntries;
+    Segment added;
+    if (many) added = make_segment(Index(std::move(upserts)));
+
+    const std::scoped_lock lock(change_);
+    const std::shared_ptr<const State> before = state();
+    std::vector<Segment> segments(before->segments().begin(), before->segments().end());
+    std::size_t removed = 0;
+    for (Segment& segment : segments) {
+        Numbers numbers;
+        const auto find = [&](const std::string& id) {
+            const std::optional<std::uint32_t> number = segment.index->find(id);
+            const bool found = number && segment.holds(*number);
+            if (found) numbers.push_back(*number);
+            return found;
+        };
+        for (const std::string& id : taken_out) removed += find(id) ? 1 : 0;
+        for (const std::string& id : upserted) {
+            if (!taken_out.contains(id)) find(id);
+        }
+        take_out(segment, std::move(numbers));
+    }
+    check_symbols(segments, symbols);
+    if (!many && !upserts.empty()) {
+        const std::size_t unchanging = std::max<std::size_t>(frozen_, 1);
+        if (segments.size() > unchanging && segments.back().live() < kSmallEntries) {
+            append_entries(segments.back(), upserts);
+            segments.pop_back();
+        }
+        added = make_segment(Index(std::move(upserts)));
+    }
+    if (added.index) segments.push_back(std::move(added));
+    publish(std::move(segments));
+    fold_failed_ = false;
+    if (wants_folding()) {
+        if (!folder_.joinable()) folder_ = std::thread([this] { fold(); });
+        work_.notify_one();
+    } else {
+        settled_.notify_all();  // this change may have been what there was to fold
+    }
+    return removed;
+}
+
+// Precondition: change_ is held.
+bool LiveIndex::wants_folding() const {
+    if (fold_failed_) return false;
+    const auto segments = state()->segments();
+    if (segments.size() > kManySegments) return true;
+    std::size_t others = segments.front().index->size() - segments.front().live();
+    for (const Segment& segment : segments.subspan(1)) others += segment.index->size();
+    return others > kSmallEntries && others * kFoldShare > segments.front().live();
+}
+
+void LiveIndex::fold() {
+    std::unique_lock lock(change_);
+    for (;;) {
+        work_.wait(lock, [this] { return stopping_ || wants_folding(); });
+        if (stopping_) return;
+
+        const std::shared_ptr<const State> before = state();
+        const std::uint64_t replacements = replacements_;
+        const auto segments = before->segments();
+        // The first one joins in when the others are no longer small beside it.
+        std::size_t others = segments.front().index->size() - segments.front().live();
+        for (const Segment& segment : segments.subspan(1)) others += segment.index->size();
+        const std::size_t kept = others * kFoldShare > segments.front().live() ? 0 : 1;
+        const std::size_t folded = segments.size();
+        frozen_ = folded;
+        lock.unlock();
+
+        Segment merged;
+        try {
+            std::vector<IndexEntry> entries;
+            for (const Segment& segment : segments.subspan(kept)) append_entries(segment, entries);
+            merged = make_segment(Index(std::move(entries)));
+        } catch (const std::exception&) {
+            // No memory, or a damaged snapshot that repeats an id: the answers stay as they are without.
+        }
+
+        lock.lock();
+        if (replacements != replacements_) continue;  // a whole list has taken their place
+        if (!merged.index) {
+            frozen_ = 0;
+            fold_failed_ = true;  // until the next change
+            settled_.notify_all();
+            continue;
+        }
+        const std::shared_ptr<const State> now = state();
+        std::vector<Segment> after(now->segments().begin(),
+                                   now->segments().begin() + static_cast<std::ptrdiff_t>(kept));
+        // What was taken out meanwhile is taken out of the merged one too.
+        Numbers gone;
+        for (std::size_t i = kept; i < folded; ++i) {
+            const Segment &then = segments[i], &current = now->segments()[i];
+            if (!current.removed) continue;
+            for (const std::uint32_t number : *current.removed) {
+                if (!then.holds(number)) continue;
+                if (const auto place = merged.index->find(current.index->id(number))) gone.push_back(*place);
+            }
+        }
+        take_out(merged, std::move(gone));
+        after.push_back(std::move(merged));
+        after.insert(after.end(), now->segments().begin() + static_cast<std::ptrdiff_t>(folded),
+                     now->segments().end());
+        frozen_ = 0;
+        publish(std::move(after));
+        settled_.notify_all();
+    }
+}
+
+void LiveIndex::settle() {
+    std::unique_lock lock(change_);
+    settled_.wait(lock, [this] { return frozen_ == 0 && !wants_folding(); });
+}
+
+}  // namespace platewatch

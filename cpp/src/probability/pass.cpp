@@ -1,0 +1,264 @@
+#include "platewatch/probability/pass.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <utility>
+
+#include "probability/ranking.hpp"
+
+namespace platewatch {
+namespace {
+
+// What is left may be so much of all, and this many ends are followed at the most.
+constexpr double kLeftAtMost = 0.01;
+constexpr std::size_t kMostEnds = 800;
+// Frames beyond this number add no weight, only votes: they tell ever less that is new, and the bound on what
+// is left grows with the weight of all.
+constexpr double kMostInFull = 5;
+
+}  // namespace
+
+void PassScorer::set_reads(std::span<const PassRead> reads, double frame_weight) {
+    reads_ = reads;
+    frame_weight_ = frame_weight * std::min(1.0, kMostInFull / static_cast<double>(reads.size()));
+    while (scorers_.size() < reads.size()) scorers_.push_back(std::make_unique<ReadScorer>());
+    marks_.clear();
+    for (std::size_t j = 0; j < reads.size(); ++j) {
+        scorers_[j]->set_read(*reads[j].table, reads[j].evidence);
+        if (std::u32string mark = mark_of(reads[j].evidence); !mark.empty())
+            marks_.push_back(std::move(mark));
+    }
+    std::ranges::sort(marks_);
+    marks_.erase(std::ranges::unique(marks_).begin(), marks_.end());
+    meant_.clear();
+    items_.clear();
+    listed_.clear();
+    patterns_.clear();
+}
+
+double PassScorer::joint(std::u32string_view plate) {
+    double log = 0;
+    for (std::size_t j = 0; j < reads_.size(); ++j) log += std::log(scorers_[j]->likelihood(plate));
+    return std::exp(frame_weight_ * log);
+}
+
+// Of what a listed plate stands for, which is no longer anybody else's.
+double PassScorer::joint_of_listed(const std::u32string& plate) {
+    std::vector<Meant> meant;
+    for (const std::u32string& mark : marks_) {
+        if (may_lack(plate, mark))
+            meant.push_back({mark + plate, kMarkOmitted / static_cast<double>(marks_.size())});
+    }
+    meant.push_back({plate, meant.empty() ? 1 : 1 - kMarkOmitted});
+    double sum = 0;
+    for (Meant& one : meant) {
+        sum += one.share * joint(one.plate);
+        meant_.push_back(std::move(one));
+    }
+    return sum;
+}
+
+// That no vehicle is there, which is one explanation of all the reads.
+double PassScorer::clutter() const {
+    double log = 0;
+    for (std::size_t j = 0; j < reads_.size(); ++j) log += std::log(scorers_[j]->any_text());
+    return reads_.front().table->clutter() * std::exp(frame_weight_ * log);
+}
+
+std::span<ReadScorer::Row> PassScorer::rows(std::size_t place) {
+    return std::span(rows_).subspan(place * reads_.size(), reads_.size());
+}
+
+double PassScorer::others(double listed, double enough) {
+    const auto first = [](const End& a, const End& b) { return a.bound < b.bound; };
+    for (std::size_t j = 0; j < reads_.size(); ++j) scorers_[j]->make_fronts();
+    found_ = clutter();
+    left_ = 0;
+    followed_.fill({});
+    ends_.assign(1, End{0, PopulationTrie::kEnd, 0, 1, 0});
+    rows_.resize(reads_.size());
+    for (std::size_t j = 0; j < reads_.size(); ++j) scorers_[j]->end_row(rows_[j]);
+    heap_.clear();
+    grow(0, 0);
+    while (!heap_.empty() && ends_.size() < kMostEnds && left_ > kLeftAtMost * (found_ + listed) &&
+           found_ < enough) {
+        std::ranges::pop_heap(heap_, first);
+        const End end = heap_.back();
+        heap_.pop_back();
+        left_ -= end.bound;
+        const std::size_t place = ends_.size();
+        ends_.push_back(end);
+        rows_.resize((place + 1) * reads_.size());
+        const std::span<ReadScorer::Row> behind = rows(end.behind);
+        for (std::size_t j = 0; j < reads_.size(); ++j) {
+            const auto* next = end.behind == 0 ? nullptr : &rows(ends_[end.behind].behind)[j];
+            scorers_[j]->follow(end.node, end.symbol, {behind[j], next, ends_[end.behind].symbol},
+                                rows(place)[j]);
+        }
+        grow(place, 1e-6 * (found_ + listed));
+    }
+    return found_ + estimate_left();
+}
+
+double PassScorer::estimate_left() const {
+    std::array<double, kMaxSymbols + 2> shares;
+    shares.back() = 1;
+    for (std::size_t depth = kMaxSymbols + 1; depth-- > 0;) {
+        const Followed& followed = followed_[depth];
+        const double share = followed.bound > 0 ? followed.below / followed.bound : 1;
+        shares[depth] = shares[depth + 1] * std::min(share, 1.0);
+    }
+    const auto nodes = reads_.front().table->population().nodes();
+    double left = 0;
+    for (const End& end : heap_) left += shares[nodes[end.node].depth] * end.bound;
+    return left;
+}
+
+// Puts what may stand in front of an end on the heap, and meets the plates that are whole; not what is
+// `least`.
+void PassScorer::grow(std::size_t place, double least) {
+    const PopulationTrie& population = reads_.front().table->population();
+    const auto first = [](const End& a, const End& b) { return a.bound < b.bound; };
+    const double n = static_cast<double>(reads_.size());
+    const End from = ends_[place];
+    ReadScorer::Row row;
+    double below = 0;
+    for (const std::uint32_t number : population.children(from.node)) {
+        const auto& node = population.nodes()[number];
+        if (std::ranges::none_of(std::span(scorers_).first(reads_.size()),
+                                 [&](const auto& scorer) { return scorer->may_have(node); }))
+            continue;
+        for (const auto& [symbol, share] : population.sets()[node.set].symbols) {
+            End end{place, number, symbol, from.vehicles * share, 0};
+            double log = 0;
+            for (std::size_t j = 0; j < reads_.size(); ++j) {
+                const ReadScorer::Row& behind = rows(place)[j];
+                const auto* next = place == 0 ? nullptr : &rows(from.behind)[j];
+                const double probability =
+                    scorers_[j]->follow(number, symbol, {behind, next, from.symbol}, row);
+                log += std::log(node.first ? probability : scorers_[j]->in_front(number, row, behind));
+            }
+            if (node.first) {
+                const double vehicles = node.starts * end.vehicles;
+                const double whole = vehicles * std::exp(frame_weight_ * log);
+                below += whole;
+                if (whole > least) meet(end, vehicles);
+                continue;
+            }
+            // With x_t = v_t P_j(t), of which no plate's share is less than v (but for very rare ones): by
+            // Hölder, sum_t v_t prod_j P_j(t)^a <= v^(1 - na) prod_j (sum_t x_t)^a, if na >= 1.
+            const double one = end.vehicles * node.front;
+            if (!(one > 0)) continue;  // nobody has such a plate
+            end.bound = std::exp(frame_weight_ * (log + n * std::log(end.vehicles)) +
+                                 (1 - n * frame_weight_) * std::log(one));
+            below += end.bound;
+            if (end.bound <= least) continue;
+            left_ += end.bound;
+            heap_.push_back(end);
+            std::ranges::push_heap(heap_, first);
+        }
+    }
+    if (place == 0) return;
+    Followed& followed = followed_[population.nodes()[from.node].depth];
+    followed.bound += from.bound;
+    followed.below += below;
+}
+
+// What a listed plate comes to as far as a pattern admits it.
+double PassScorer::joint_admitted(const Pattern& pattern, const Listed& listed) {
+    if (admits_or_lacks_mark(pattern, listed.plate)) return listed.joint;
+    double sum = 0;
+    for (const std::u32string& mark : marks_) {
+        const std::u32string with_mark = mark + listed.plate;
+        if (may_lack(listed.plate, mark) && admits_or_lacks_mark(pattern, with_mark))
+            sum += kMarkOmitted / static_cast<double>(marks_.size()) * joint(with_mark);
+    }
+    return listed.weight * sum;
+}
+
+// A plate of the population, from its first symbol on, and how many vehicles have it.
+void PassScorer::meet(const End& begin, double vehicles) {
+    std::u32string plate;
+    for (const End* end = &begin;; end = &ends_[end->behind]) {
+        plate += end->symbol;
+        if (end->behind == 0) break;
+    }
+    double share = 1;  // that is not meant by what is listed
+    for (const Meant& one : std::ranges::equal_range(meant_, plate, {}, &Meant::plate)) share -= one.share;
+    // As for what is listed: without the alignments that stray far, which ends have.
+    const double others = std::max(share, 0.0) * vehicles * joint(plate);
+    found_ += others;
+    for (WantedPattern& pattern : patterns_) {
+        if (admits_or_lacks_mark(pattern.pattern, plate)) pattern.joint += others;
+    }
+}
+
+double PassScorer::posterior(std::span<const PassRead> reads, double frame_weight,
+                             std::u32string_view plate) {
+    set_reads(reads, frame_weight);
+    const double own = reads.front().table->registered(plate) * joint(plate);
+    meant_.push_back({std::u32string(plate), 1});
+    return own / (own + others(own));
+}
+
+void PassScorer::score(const Wanted& wanted, std::span<const PassRead> reads, double frame_weight,
+                       const Floor& floor, std::vector<Match>& matches, std::vector<Score>& scores) {
+    scores.clear();
+    if (matches.empty()) return;
+    set_reads(reads, frame_weight);
+    for (const Match& match : matches) {
+        if (wanted.is_pattern(match.entry)) {
+            WantedPattern pattern;
+            if (parse_pattern(wanted.plate(match.entry), pattern.pattern) != PatternError::none) continue;
+            items_.push_back({match, {}, patterns_.size(), true, 0});
+            patterns_.push_back(std::move(pattern));
+        } else {
+            items_.push_back({match, {}, 0, false, 0});
+            Listed& listed =
+                listed_.emplace_back(Listed{{}, static_cast<double>(wanted.weight(match.entry)), 0});
+            decode_plate(wanted.plate(match.entry), listed.plate);
+        }
+    }
+    // Entries on one plate share it, and the most of their weights.
+    std::ranges::sort(listed_, [](const Listed& a, const Listed& b) {
+        return a.plate != b.plate ? a.plate < b.plate : a.weight > b.weight;
+    });
+    listed_.erase(std::ranges::unique(listed_, {}, &Listed::plate).begin(), listed_.end());
+    double sum = 0;
+    for (Listed& listed : listed_) {
+        listed.joint = listed.plate.empty() ? 0 : listed.weight * joint_of_listed(listed.plate);
+        sum += listed.joint;
+    }
+    std::ranges::sort(meant_, {}, &Meant::plate);
+    const bool keeps_any = !patterns_.empty() || std::ranges::any_of(matches, [&](const Match& match) {
+        return floor.admits(match, 0);
+    });
+    double most = 0;
+    for (const Listed& listed : listed_) most = std::max(most, listed.joint);
+    constexpr double kNever = std::numeric_limits<double>::infinity();
+    const double all = sum + others(sum, keeps_any ? kNever : most / floor.probability - sum);
+    for (WantedPattern& pattern : patterns_) {
+        for (const Listed& listed : listed_) {
+            pattern.joint += joint_admitted(pattern.pattern, listed);
+        }
+    }
+    std::u32string plate;
+    for (Item& item : items_) {
+        double joint = 0, weight = 1;
+        if (item.is_pattern) {
+            joint = patterns_[item.place].joint;
+        } else {
+            decode_plate(wanted.plate(item.match.entry), plate);
+            const auto listed = std::ranges::lower_bound(listed_, plate, {}, &Listed::plate);
+            joint = listed->joint;
+            weight = listed->weight;
+        }
+        item.score = {std::log(joint / weight), all > 0 ? joint / all : 0};
+        item.rank = rounded(joint);
+    }
+    rank(wanted, floor, items_, matches, scores);
+}
+
+}  // namespace platewatch

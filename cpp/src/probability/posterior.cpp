@@ -1,0 +1,170 @@
+#include "platewatch/probability/posterior.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <string>
+#include <tuple>
+
+#include "platewatch/text/normalize.hpp"
+#include "platewatch/text/pattern.hpp"
+#include "platewatch/text/region.hpp"
+#include "probability/ranking.hpp"
+#include "text/utf8.hpp"
+
+namespace platewatch {
+
+std::size_t MatchScorer::plate_of(std::string_view utf8, float weight) {
+    const auto known = std::ranges::find(texts_, utf8);
+    if (known != texts_.end()) {
+        Plate& plate = plates_[static_cast<std::size_t>(known - texts_.begin())];
+        plate.weight = std::max(plate.weight, static_cast<double>(weight));
+        return static_cast<std::size_t>(known - texts_.begin());
+    }
+    texts_.push_back(utf8);
+    if (plates_.size() < texts_.size()) plates_.emplace_back();
+    Plate& plate = plates_[texts_.size() - 1];
+    decode_plate(utf8, plate.text);
+    plate.weight = static_cast<double>(weight);
+    plate.as_listed = plate.text.empty() ? 0 : scorer_.likelihood(plate.text);
+    plate.may_lack_mark = may_lack(plate.text, mark_);
+    plate.with_mark = plate.may_lack_mark ? scorer_.likelihood(mark_ + plate.text) : 0;
+    plate.likelihood = plate.may_lack_mark
+                           ? (1 - kMarkOmitted) * plate.as_listed + kMarkOmitted * plate.with_mark
+                           : plate.as_listed;
+    return texts_.size() - 1;
+}
+
+// What the plate that was read, if it is not listed, adds to the background.
+double MatchScorer::read_right(const ScoringTable& table, const ReadEvidence& read) {
+    const std::u32string plate = canonical_text(read);
+    if (plate.size() > kMaxSymbols || is_listed(plate)) return 0;
+    if (!mark_.empty() && is_listed(without_region_mark(plate))) return 0;
+    const double vehicles = table.registered(plate);
+    return vehicles > 0 ? vehicles * scorer_.likelihood(plate) : 0;
+}
+
+void MatchScorer::score_pattern(std::string_view utf8, double others, double listed, Score& score) {
+    Pattern pattern;
+    if (parse_pattern(utf8, pattern) != PatternError::none) return;
+    const ReadScorer::Fitting fitting = scorer_.fitting(pattern);
+    if (fitting.vehicles > 0) score.log_likelihood = std::log(fitting.background / fitting.vehicles);
+    double sum = fitting.background;
+    for (const std::size_t i : order_) {
+        const Plate& plate = plates_[i];
+        const bool with_mark = plate.may_lack_mark && admits_or_lacks_mark(pattern, mark_ + plate.text);
+        if (admits_or_lacks_mark(pattern, plate.text)) {
+            sum += plate.weight * plate.likelihood - plate.own_as_listed;
+        } else if (with_mark) {
+            sum += plate.weight * kMarkOmitted * plate.with_mark;
+        }
+        if (with_mark) sum -= plate.own_with_mark;
+    }
+    const double all = others + listed;
+    score.probability = all > 0 ? std::clamp(sum / all, 0.0, 1.0) : 0;
+}
+
+void MatchScorer::set_read(const ScoringTable& table, const ReadEvidence& read) {
+    scorer_.set_read(table, read);
+    texts_.clear();
+    items_.clear();
+    mark_ = mark_of(read);
+}
+
+bool MatchScorer::is_listed(std::u32string_view plate) const {
+    const auto listed = std::span(plates_).first(texts_.size());
+    return std::ranges::find(listed, plate, &Plate::text) != listed.end();
+}
+
+double MatchScorer::unlisted(const ScoringTable& table) {
+    double others = scorer_.background();
+    for (const std::size_t i : order_) {
+        Plate& plate = plates_[i];
+        plate.own_as_listed = table.registered(plate.text) * plate.as_listed;
+        plate.own_with_mark = 0;
+        if (plate.may_lack_mark) {
+            plate.own_as_listed *= 1 - kMarkOmitted;
+            const std::u32string with_mark = mark_ + plate.text;
+            if (!is_listed(with_mark))
+                plate.own_with_mark = kMarkOmitted * table.registered(with_mark) * plate.with_mark;
+        }
+        others -= plate.own_as_listed + plate.own_with_mark;
+    }
+    // What is left cannot be less than the reads of no plate.
+    return std::max(others, scorer_.clutter());
+}
+
+MatchScorer::Weighed MatchScorer::weigh(const ScoringTable& table, const ReadEvidence& read,
+                                        std::string_view plate) {
+    set_read(table, read);
+    const Plate& own = plates_[plate_of(plate, 1)];
+    order_.assign(1, 0);
+    const double left = unlisted(table), all = own.likelihood + left;
+    return {own.likelihood, scorer_.background(), left, all > 0 ? own.likelihood / all : 0,
+            own.with_mark > own.as_listed ? kMarkOmitted : 0};
+}
+
+bool MatchScorer::order(const Wanted& wanted, const ScoringTable& table, const ReadEvidence& read,
+                        std::vector<Match>& matches) {
+    const auto is_pattern = [&](const Match& match) { return wanted.is_pattern(match.entry); };
+    if (std::ranges::any_of(matches, is_pattern)) return false;
+    set_read(table, read);
+    for (const Match& match : matches)
+        items_.push_back({match, {}, plate_of(wanted.plate(match.entry), wanted.weight(match.entry)), 0});
+    for (Item& item : items_)
+        item.rank = rounded(plates_[item.plate].weight * plates_[item.plate].likelihood);
+    std::ranges::sort(items_, [&](const Item& a, const Item& b) { return comes_before(wanted, a, b); });
+    std::ranges::transform(items_, matches.begin(), &Item::match);
+    return true;
+}
+
+void MatchScorer::score(const Wanted& wanted, const ScoringTable& table, const ReadEvidence& read,
+                        const Floor& floor, std::vector<Match>& matches, std::vector<Score>& scores) {
+    scores.clear();
+    if (matches.empty()) return;
+    set_read(table, read);
+    bool has_pattern = false;
+    for (const Match& match : matches) {
+        const std::string_view text = wanted.plate(match.entry);
+        const bool pattern = wanted.is_pattern(match.entry);
+        has_pattern = has_pattern || pattern;
+        items_.push_back({match, {}, pattern ? kPattern : plate_of(text, wanted.weight(match.entry)), 0});
+    }
+    // Sums are taken in the order of the plates, so that they do not depend on that of the matches.
+    order_.resize(texts_.size());
+    std::iota(order_.begin(), order_.end(), std::size_t{0});
+    std::ranges::sort(order_, {}, [&](std::size_t i) { return texts_[i]; });
+    double listed = 0;
+    for (const std::size_t i : order_) listed += plates_[i].weight * plates_[i].likelihood;
+    const double clutter = scorer_.clutter();
+    const bool keeps_any = has_pattern || std::ranges::any_of(matches, [&](const Match& match) {
+                               return floor.admits(match, 0);
+                           });
+    if (!keeps_any) {
+        // Were there nobody else but the vehicle whose plate was read right, would any be probable enough?
+        const double right = clutter + read_right(table, read);
+        double most = 0;
+        for (std::size_t i = 0; i < texts_.size(); ++i)
+            most = std::max(most, plates_[i].weight * plates_[i].likelihood / (listed + right));
+        if (!(most >= floor.probability)) {
+            matches.clear();
+            return;
+        }
+    }
+    const double others = unlisted(table);
+    for (Item& item : items_) {
+        if (item.plate == kPattern) {
+            score_pattern(wanted.plate(item.match.entry), others, listed, item.score);
+            item.rank = rounded(item.score.probability * (listed + others));
+            continue;
+        }
+        const Plate& plate = plates_[item.plate];
+        item.score.log_likelihood = std::log(plate.likelihood);
+        const double all = listed + others;
+        item.score.probability = all > 0 ? plate.weight * plate.likelihood / all : 0;
+        item.rank = rounded(plate.weight * plate.likelihood);
+    }
+    rank(wanted, floor, items_, matches, scores);
+}
+
+}  // namespace platewatch

@@ -1,0 +1,67 @@
+// What scoring one read and scoring a pass have in common: the order of matches, and what is listed.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "platewatch/probability/posterior.hpp"
+#include "platewatch/text/region.hpp"
+#include "text/utf8.hpp"
+
+namespace platewatch {
+
+// What the order goes by, as it is that of the probabilities: a weight times a likelihood. Finer differences
+// are rounding.
+[[nodiscard]] inline long long rounded(double joint) noexcept {
+    constexpr double kLeast = 1e-300;
+    return std::llround(std::log(std::max(joint, kLeast)) * 1e9);
+}
+
+template <class Item>
+[[nodiscard]] bool comes_before(const Wanted& wanted, const Item& a, const Item& b) {
+    if (a.rank != b.rank) return a.rank > b.rank;
+    if (a.match.edits != b.match.edits) return a.match.edits < b.match.edits;
+    return wanted.id_is_less(a.match.entry, b.match.entry);
+}
+
+// The items with enough probability as matches and scores, in order. An Item has match, score and rank.
+template <class Item>
+void rank(const Wanted& wanted, const Floor& floor, std::vector<Item>& items, std::vector<Match>& matches,
+          std::vector<Score>& scores) {
+    std::erase_if(items, [&](const Item& item) { return !floor.admits(item.match, item.score.probability); });
+    std::ranges::sort(items, [&](const Item& a, const Item& b) { return comes_before(wanted, a, b); });
+    matches.clear();
+    scores.clear();
+    for (const Item& item : items) {
+        matches.push_back(item.match);
+        scores.push_back(item.score);
+    }
+}
+
+// An entry's plate; empty where a snapshot that nobody verified holds none.
+inline void decode_plate(std::string_view utf8, std::u32string& out) {
+    out.clear();
+    if (!decode_utf8(utf8, [&](char32_t c) { out += c; }) || out.size() > kMaxSymbols) out.clear();
+}
+
+// The mark that a read begins with; empty if none.
+[[nodiscard]] inline std::u32string mark_of(const ReadEvidence& read) {
+    // Most reads begin with a digit.
+    if (read.size() == 0 || read[0].c - U'0' < 10) return {};
+    const std::u32string text = canonical_text(read);
+    return has_region_mark(text) ? text.substr(0, kRegionMarkSize) : std::u32string();
+}
+
+// The contract of matching forgives a mark that the list lacks: so where one was read, a listed plate without
+// is as listed, or has that mark with this probability.
+inline constexpr double kMarkOmitted = 0.5;
+
+[[nodiscard]] inline bool may_lack(const std::u32string& plate, const std::u32string& mark) noexcept {
+    return !mark.empty() && !has_region_mark(plate) && plate.size() >= kLeastBehindMark &&
+           plate.size() + mark.size() <= kMaxSymbols;
+}
+
+}  // namespace platewatch

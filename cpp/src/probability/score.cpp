@@ -1,0 +1,490 @@
+#include "platewatch/probability/score.hpp"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "platewatch/text/region.hpp"
+#include "probability/channel_recursion.hpp"
+
+namespace platewatch {
+namespace {
+
+// How many more characters than symbols, or fewer, the sum over the population follows: what the lengths of
+// plates make necessary, and some more; further ones carry nothing that counts.
+constexpr std::size_t most_inserted(std::size_t read) noexcept {
+    constexpr std::size_t kShortPlate = 6;
+    return std::max<std::size_t>(3, read > kShortPlate ? read - kShortPlate : 0);
+}
+constexpr std::size_t most_lost(std::size_t read) noexcept {
+    constexpr std::size_t kLongPlate = 9;
+    return std::max<std::size_t>(4, read < kLongPlate ? kLongPlate - read : 0);
+}
+constexpr std::size_t kMostInFront = 3;  // of a word
+// Such a read that begins with a digit, and not then with a symbol of a word, shows none: it may be lost, as
+// a whole. Nor does one with a character more that has no letter or syllable from behind a word.
+constexpr std::size_t kLongestWithoutWord = 7;
+constexpr std::size_t kEmissions = 2 * kMaxSymbols + 2 + 256;
+
+}  // namespace
+
+auto ReadScorer::as_other(const Character& character, std::size_t symbol) const noexcept -> AsOther {
+    for (std::size_t k = 0; k < character.alternatives; ++k) {
+        if (character.alternative[k] == symbol)
+            return {character.alternative_confused[k], character.alternative_lost[k]};
+    }
+    const std::size_t at = table_->at(character.column, symbol);
+    return {table_->confused_[character.listing][at], table_->lost_[character.listing][at]};
+}
+
+void ReadScorer::set_read(const ScoringTable& table, const ReadEvidence& read) noexcept {
+    for (const std::uint16_t column : made_) emission_places_[column] = 0;
+    made_.clear();
+    emission_places_.resize(table.columns_);
+    table_ = &table;
+    read_ = &read;
+    size_ = read.size();
+    splits_made_ = 0;
+    any_text_ = Levels{1, 1};
+    has_letter_ = begins_with_word_ = false;
+    bool from_behind_word = false;
+    const ChannelTable& channel = table.table_;
+    for (std::size_t j = 0; j < size_; ++j) {
+        const Evidence& evidence = read[j];
+        Character& character = characters_[j];
+        const std::size_t bin = channel.bin(evidence);
+        character.column = static_cast<std::uint32_t>(channel.column(evidence.c));
+        character.right = table.ratio_right_[bin];
+        character.wrong = table.ratio_wrong_[bin];
+        character.merged = table.ratio_merged_[bin];
+        const Levels inserted = table.inserted_[character.column] * table.ratio_inserted_[bin];
+        for (std::size_t edge = 0; edge < 2; ++edge) inserted_[edge][j] = table.insertion_[edge] * inserted;
+        any_text_ *= inserted;
+        from_behind_word = from_behind_word || table.behind_word_[character.column];
+        begins_with_word_ =
+            begins_with_word_ || (j < kMostInFront + 2 && class_of(evidence.c) != SymbolClass::digit);
+        has_letter_ = has_letter_ || class_of(evidence.c) == SymbolClass::letter;
+        character.listing = !evidence.has_alternatives    ? ScoringTable::unlisted
+                            : suggests_syllable(evidence) ? ScoringTable::suggesting_syllable
+                                                          : ScoringTable::listed;
+        character.is_rare_syllable = channel.is_of_rare_syllables(character.column);
+        character.alternatives = 0;
+        if (!evidence.has_alternatives) continue;
+        for (std::size_t echo = 0; echo <= ChannelRates::kEchoes && j + echo < size_; ++echo)
+            add_alternatives(character, j, echo);
+    }
+    const bool shows_word = size_ > 1 && table.in_word_[characters_[1].column];
+    word_is_lost_ = size_ > 0 && class_of(read[0].c) == SymbolClass::digit && !shows_word &&
+                    (size_ <= kLongestWithoutWord || (size_ == kLongestWithoutWord + 1 && !from_behind_word));
+}
+
+// Of character j, those that the character `echo` behind it lists: see ReadView::rank.
+void ReadScorer::add_alternatives(Character& character, std::size_t j, std::size_t echo) const noexcept {
+    const ChannelTable& channel = table_->table_;
+    const ChannelRates& rates = channel.rates();
+    const Evidence& there = (*read_)[j + echo];
+    const std::size_t column = channel.column(there.c);
+    for (std::size_t k = 0; k < there.alternative_count; ++k) {
+        const char32_t symbol = there.alternatives[k].symbol;
+        const SymbolClass of = class_of(symbol);
+        if (echo > 0 && of == SymbolClass::digit) continue;
+        const std::size_t s = channel.column(symbol);
+        if (s >= channel.symbols().size()) continue;  // shares its column with others, which are absent
+        const auto end = character.alternative.begin() + character.alternatives;
+        if (std::find(character.alternative.begin(), end, s) != end) continue;
+        const std::size_t rank = echo == 0 ? rank_of(there, k) : ChannelRates::kListedRanks + echo - 1;
+        const auto c = static_cast<std::size_t>(of);
+        const double seldom = table_->seldom_[table_->at(column, s)];
+        const double confused = table_->confused_[ScoringTable::unlisted][table_->at(character.column, s)];
+        character.alternative[character.alternatives] = static_cast<std::uint8_t>(s);
+        character.alternative_lost[character.alternatives] = seldom * rates.ratio_lost[c][rank];
+        character.alternative_confused[character.alternatives++] =
+            confused * seldom * rates.ratio_rank[c][rank];
+    }
+}
+
+double ReadScorer::likeness(std::size_t j, char32_t symbol) const noexcept {
+    if (class_of(symbol) != SymbolClass::syllable) return 1;
+    return table_->table_.rates().likeness[likeness_of(symbol, (*read_)[j].c)];
+}
+
+void ReadScorer::emit(std::size_t column, char32_t symbol, std::size_t begin, std::size_t end,
+                      Emission& out) const noexcept {
+    const Levels right = table_->right_[column], wrong = table_->wrong_[column];
+    for (std::size_t j = begin; j < end; ++j) {
+        const Character& character = characters_[j];
+        if ((*read_)[j].c == symbol) {
+            out.one[j] = right * character.right;
+            out.own[j] = character.merged;
+            out.confused[j] = Levels{0, 0};
+            out.lost[j] = 1;
+        } else {
+            AsOther as = as_other(character, column);
+            if (character.is_rare_syllable) as.confused *= likeness(j, symbol);
+            out.confused[j] = as.confused * character.wrong;
+            out.lost[j] = as.lost;
+            out.own[j] = Levels{0, 0};
+            out.one[j] = wrong * out.confused[j];
+        }
+    }
+    out.weight = 1;
+}
+
+auto ReadScorer::emission_of(char32_t symbol) noexcept -> const Emission& {
+    const std::size_t column = table_->table_.column(symbol);
+    std::uint16_t& place = emission_places_[column];
+    // Symbols without a column of their own share one, and are not kept.
+    const bool keep = column < table_->table_.symbols().size();
+    if (keep && place != 0) return emissions_[place];
+    if (keep) {
+        made_.push_back(static_cast<std::uint16_t>(column));
+        place = static_cast<std::uint16_t>(made_.size() + kMaxSymbols);
+    }
+    Emission& emission = emissions_[keep ? place : spare_++ % (kMaxSymbols + 1)];
+    emit(column, symbol, 0, size_, emission);
+    return emission;
+}
+
+void ReadScorer::emit(std::size_t set, std::size_t end, Emission& out) const noexcept {
+    const std::size_t sets = table_->sets_;
+    for (std::size_t j = 0; j < end; ++j) {
+        const Character& character = characters_[j];
+        const auto& sums = table_->sums_[character.column * sets + set];
+        double confused = sums.confused[character.listing], lost = sums.lost[character.listing];
+        Levels wrong = sums.wrong[character.listing];
+        for (std::size_t k = 0; k < character.alternatives; ++k) {
+            const std::size_t s = character.alternative[k];
+            const double share = table_->shares_[s * sets + set];
+            if (share == 0) continue;
+            const std::size_t at = table_->at(character.column, s);
+            const double more =
+                share * (character.alternative_confused[k] - table_->confused_[character.listing][at]);
+            confused += more;
+            lost += share * (character.alternative_lost[k] - table_->lost_[character.listing][at]);
+            wrong += more * table_->wrong_[s];
+        }
+        if (character.is_rare_syllable) {  // no sums are kept
+            confused = 0;
+            wrong = Levels{0, 0};
+            for (const auto& [symbol, share] : table_->population_->sets()[set].symbols) {
+                if (symbol == (*read_)[j].c) continue;
+                const std::size_t s = table_->table_.column(symbol);
+                const double one = share * as_other(character, s).confused * likeness(j, symbol);
+                confused += one;
+                wrong += one * table_->wrong_[s];
+            }
+        }
+        out.own[j] = sums.own * character.merged;
+        out.confused[j] = confused * character.wrong;
+        out.lost[j] = lost;
+        out.one[j] = sums.right * character.right + wrong * character.wrong;
+    }
+    out.weight = table_->population_->sets()[set].weight;
+}
+
+auto ReadScorer::splits(SymbolClass c) noexcept -> const Row& {
+    const auto number = static_cast<std::size_t>(c);
+    Row& row = splits_[number];
+    if ((splits_made_ >> number & 1) != 0) return row;
+    splits_made_ |= 1U << number;
+    const double* first = table_->split_first_.data() + number * table_->columns_;
+    const double* second = table_->split_second_.data() + number * table_->columns_;
+    for (std::size_t j = 0; j + 1 < size_; ++j) {
+        const Character &a = characters_[j], &b = characters_[j + 1];
+        row[j] = (first[a.column] * a.wrong) * (second[b.column] * b.wrong);
+    }
+    for (std::size_t j = size_ == 0 ? 0 : size_ - 1; j <= size_; ++j) row[j] = Levels{0, 0};
+    return row;
+}
+
+void ReadScorer::end_row(Row& out) const noexcept {
+    out[size_] = 1 - table_->insertion_[1];
+    out[size_ + 1] = out[size_ + 2] = Levels{0, 0};
+    for (std::size_t j = size_; j-- > 0;) out[j] = inserted_[1][j] * out[j + 1];
+}
+
+inline void ReadScorer::go_on(const Step& step, const Emission& emission, SymbolClass c, const Emission* next,
+                              const Row& behind, const Row* behind_next, std::size_t begin, std::size_t end,
+                              Row& out) noexcept {
+    const Row &split = splits(c), &inserted = inserted_[step.gap];
+    out[end + 1] = out[end + 2] = Levels{0, 0};
+    if (begin > 0) out[begin - 1] = Levels{0, 0};
+    std::size_t j = end + 1;
+    Levels here = {0, 0};
+    if (end == size_) {
+        here = out[end] = step.deletion * behind[end];
+        --j;
+    }
+    // `here` comes last in each sum: all else does not wait for the cell in front.
+    if (next == nullptr) {
+        while (j-- > begin) {
+            here = out[j] = step.deletion * behind[j] + step.one * emission.one[j] * behind[j + 1] +
+                            step.split * split[j] * behind[j + 2] + inserted[j] * here;
+        }
+        return;
+    }
+    const Levels otherwise = step.merged_otherwise * next->weight,
+                 otherwise_next = step.merged_otherwise * emission.weight;
+    while (j-- > begin) {
+        const Levels merged = step.merged_as_first * emission.own[j] * next->lost[j] +
+                              step.merged_as_second * next->own[j] * emission.lost[j] +
+                              otherwise * emission.confused[j] + otherwise_next * next->confused[j];
+        here = out[j] = step.deletion * behind[j] + step.one * emission.one[j] * behind[j + 1] +
+                        step.split * split[j] * behind[j + 2] + merged * (*behind_next)[j + 1] +
+                        inserted[j] * here;
+    }
+}
+
+double ReadScorer::sum(Levels levels) const noexcept {
+    const Levels weighted = table_->level_ * levels;
+    return weighted[0] + weighted[1];
+}
+
+double ReadScorer::likelihood(std::u32string_view plate) noexcept {
+    const std::size_t n = plate.size(), m = size_;
+    const std::size_t before = kDetour + (n > m ? n - m : 0), ahead = kDetour + (m > n ? m - n : 0);
+    end_row(rows_[n]);
+    // Out of the band: as no way comes here.
+    for (std::size_t j = 0; j + before < n; ++j) rows_[n][j] = Levels{0, 0};
+    if (emissions_.empty()) emissions_.resize(kEmissions);
+    const Emission* next = nullptr;
+    SymbolClass next_class = SymbolClass::other;
+    for (std::size_t i = n; i-- > 0;) {
+        const std::size_t begin = i > before ? i - before : 0, end = std::min(m, i + ahead);
+        const SymbolClass c = class_of(plate[i]);
+        const Emission& emission = emission_of(plate[i]);
+        const Step step = table_->step(c, i == 0, next == nullptr, next_class, 1);
+        go_on(step, emission, c, next, rows_[i + 1], next == nullptr ? nullptr : &rows_[i + 2], begin, end,
+              rows_[i]);
+        if (i == 0 && has_region_mark(plate)) rows_[0][0] = start_behind(step, rows_[0], rows_[2]);
+        next = &emission;
+        next_class = c;
+    }
+    return sum(rows_[0][0]);
+}
+
+// From the start of a plate of which a word in front may be lost; `behind` is the row behind that word.
+Levels ReadScorer::start_behind(const Step& step, const Row& row, const Row& behind) const noexcept {
+    const Levels inserted = size_ > 0 ? inserted_[step.gap][0] * row[1] : Levels{0, 0};
+    const Levels loss = table_->region_loss_;
+    return inserted + (1 - loss) * (row[0] - inserted) + step.on * loss * behind[0];
+}
+
+double ReadScorer::any_text() const noexcept { return sum(any_text_); }
+
+double ReadScorer::clutter() const noexcept { return sum(table_->clutter_ * any_text_); }
+
+// What a set makes of the first `end` characters at least.
+auto ReadScorer::set_emission(std::size_t set, std::size_t end) noexcept -> const Emission& {
+    if (set_ends_[set] < end) {
+        const std::size_t most = end > kMostInFront + 3 ? size_ : end;
+        emit(set, most, set_emissions_[set]);
+        set_ends_[set] = most;
+    }
+    return set_emissions_[set];
+}
+
+// Without a letter in the read, the plates of a class explain it far better than those of none; and a word of
+// two syllables in front hardly ever is read as digits.
+bool ReadScorer::may_have(const PopulationTrie::Node& node) const noexcept {
+    return (!node.generic || has_letter_) && (!node.kept_word || begins_with_word_);
+}
+
+double ReadScorer::background() noexcept {
+    const PopulationTrie& population = *table_->population_;
+    const auto nodes = population.nodes();
+    const auto sets = population.sets();
+    if (node_rows_.size() < nodes.size() + 1) node_rows_.resize(nodes.size() + 1);
+    if (set_emissions_.size() < sets.size()) set_emissions_.resize(sets.size());
+    set_ends_.assign(sets.size(), 0);
+    Row& end = node_rows_[nodes.size()];
+    end_row(end);
+    Levels total = {0, 0};
+    const Levels word_lost = (1 - table_->insertion_[1]) * table_->region_loss_;
+    const std::size_t m = size_, inserted = most_inserted(m), lost = most_lost(m);
+    for (std::size_t number = 0; number < nodes.size(); ++number) {
+        const auto& node = nodes[number];
+        if (!may_have(node) || (word_is_lost_ && node.from_start != PopulationTrie::kAnywhere)) continue;
+        const std::size_t d = node.depth;
+        const std::size_t first = m > d + inserted ? m - d - inserted : 0;
+        std::size_t last = m + lost > d ? std::min(m, m + lost - d) : 0;
+        if (node.from_start != PopulationTrie::kAnywhere)
+            last = std::min<std::size_t>(last, node.from_start + kMostInFront);
+        Row& row = node_rows_[number];
+        if (first > last) {
+            std::fill_n(row.begin(), m + 3, Levels{0, 0});
+            continue;
+        }
+        const SymbolClass c = sets[node.set].symbol_class;
+        const bool is_last = node.parent == PopulationTrie::kEnd;
+        const auto* parent = is_last ? nullptr : &nodes[node.parent];
+        const Row* behind = is_last ? &end : &node_rows_[node.parent];
+        const Row* behind_next = is_last                                  ? nullptr
+                                 : parent->parent == PopulationTrie::kEnd ? &end
+                                                                          : &node_rows_[parent->parent];
+        const Emission& emission = set_emission(node.set, std::min(m, last + 1));
+        const Emission* next = is_last ? nullptr : &set_emission(parent->set, std::min(m, last + 1));
+        const Step& step = table_->node_steps_[number];
+        go_on(step, emission, c, next, *behind, behind_next, first, last, row);
+        if (first != 0) continue;
+        if (node.first)
+            total += node.starts * (node.may_be_lost ? start_behind(step, row, *behind_next) : row[0]);
+        if (word_is_lost_) total += node.starts_behind_word * word_lost * row[0];
+    }
+    return sum(total) + clutter();
+}
+
+double ReadScorer::follow(std::uint32_t number, char32_t symbol, const Behind& behind, Row& out) noexcept {
+    const auto& node = table_->population_->nodes()[number];
+    if (emissions_.empty()) emissions_.resize(kEmissions);
+    const bool last = behind.symbol == 0;
+    const SymbolClass c = class_of(symbol);
+    const Step step =
+        table_->step(c, node.first, last, last ? SymbolClass::other : class_of(behind.symbol), 1);
+    const Emission* next = last ? nullptr : &emission_of(behind.symbol);
+    go_on(step, emission_of(symbol), c, next, behind.row, behind.next, 0, size_, out);
+    if (!node.first) return 0;
+    return sum(node.may_be_lost ? start_behind(step, out, *behind.next) : out[0]);
+}
+
+// The recursion of `background` the other way round, from the plates' starts.
+void ReadScorer::make_fronts() {
+    const PopulationTrie& population = *table_->population_;
+    const auto nodes = population.nodes();
+    const auto sets = population.sets();
+    if (set_emissions_.size() < sets.size()) set_emissions_.resize(sets.size());
+    set_ends_.assign(sets.size(), 0);
+    Row none;
+    none.fill(Levels{0, 0});
+    fronts_.assign(nodes.size(), none);
+    merged_fronts_.assign(nodes.size(), none);
+    lost_fronts_.assign(nodes.size(), Levels{0, 0});
+    const std::size_t m = size_;
+    for (std::size_t number = nodes.size(); number-- > 0;) {
+        const auto& node = nodes[number];
+        const Step& step = table_->node_steps_[number];
+        Row& front = fronts_[number];
+        if (node.first) {
+            const Levels loss = node.may_be_lost ? table_->region_loss_ : Levels{0, 0};
+            front[0] += node.starts * (1 - loss);
+            if (node.may_be_lost) {
+                if (m > 0) front[1] += node.starts * loss * inserted_[step.gap][0];
+                lost_fronts_[node.parent] += node.starts * step.on * loss;
+                fronts_[nodes[node.parent].parent][0] += node.starts * step.on * loss;
+            }
+        }
+        const Row& inserted = inserted_[step.gap];
+        for (std::size_t j = 0; j < m; ++j) front[j + 1] += inserted[j] * front[j];
+        if (node.parent == PopulationTrie::kEnd) continue;
+        const Emission& emission = set_emission(node.set, m);
+        const std::uint32_t set_behind = nodes[node.parent].set;
+        const Emission& next = set_emission(set_behind, m);
+        const Row& split = splits(sets[node.set].symbol_class);
+        const Levels otherwise = step.merged_otherwise * next.weight,
+                     otherwise_next = step.merged_otherwise * emission.weight;
+        Row &behind = fronts_[node.parent], &merged_behind = merged_fronts_[node.parent];
+        for (std::size_t j = 0; j <= m; ++j) {
+            behind[j] += step.deletion * front[j];
+            if (j == m) break;
+            behind[j + 1] += step.one * emission.one[j] * front[j];
+            if (j + 2 <= m) behind[j + 2] += step.split * split[j] * front[j];
+            const Levels merged = step.merged_as_first * emission.own[j] * next.lost[j] +
+                                  step.merged_as_second * next.own[j] * emission.lost[j] +
+                                  otherwise * emission.confused[j] + otherwise_next * next.confused[j];
+            merged_behind[j + 1] += merged * front[j] / next.weight;
+        }
+    }
+}
+
+double ReadScorer::in_front(std::uint32_t node, const Row& row, const Row& behind) const noexcept {
+    const Row &front = fronts_[node], &merged = merged_fronts_[node];
+    Levels total = lost_fronts_[node] * behind[0];
+    for (std::size_t j = 0; j <= size_; ++j) total += front[j] * row[j] + merged[j] * behind[j];
+    return sum(total);
+}
+
+// A way through the trie of a population on which a pattern goes along.
+struct ReadScorer::Walk {
+    const KeyPattern& pattern;
+    std::uint32_t node;  // the last one
+    KeyPattern::States states;
+    double vehicles;  // the share of them that goes this way
+    char32_t mark;    // the last symbol if a region mark may end there, in front of what is admitted; else 0
+    const Row *row, *behind;
+    const Emission* emission;
+};
+
+auto ReadScorer::fitting(const Pattern& pattern) -> Fitting {
+    const KeyPattern automaton(pattern, table_->population_->alphabet(), true);
+    Row end;
+    end_row(end);
+    Fitting sums;
+    walk({automaton, PopulationTrie::kEnd, automaton.start(), 1.0, 0, &end, nullptr, nullptr}, sums);
+    return sums;
+}
+
+void ReadScorer::walk(const Walk& from, Fitting& sums) {
+    const PopulationTrie& population = *table_->population_;
+    const bool is_last = from.node == PopulationTrie::kEnd;
+    const bool may_be_behind_mark = !is_last && population.nodes()[from.node].depth >= kLeastBehindMark &&
+                                    from.pattern.accepts(from.states);
+    // How a symbol goes on: those alike go together.
+    struct Way {
+        KeyPattern::States states;
+        char32_t mark;
+        bool whole_mark;
+        auto operator<=>(const Way&) const = default;
+    };
+    for (const std::uint32_t number : population.children(from.node)) {
+        const auto& node = population.nodes()[number];
+        const auto& set = population.sets()[node.set];
+        const SymbolClass next_class =
+            is_last ? SymbolClass::other : population.sets()[population.nodes()[from.node].set].symbol_class;
+        std::map<Way, VehicleClass::Position> ways;
+        for (const auto& item : set.symbols) {
+            const char32_t symbol = item.first, mark[] = {symbol, from.mark};
+            const Way way = {from.pattern.step(from.states, population.alphabet().code(symbol)),
+                             may_be_behind_mark && ends_region_mark(symbol) ? symbol : 0,
+                             node.first && is_region_mark({mark, kRegionMarkSize})};
+            if (way.states != 0 || way.mark != 0 || way.whole_mark) ways[way].push_back(item);
+        }
+        for (const auto& [way, symbols] : ways) {
+            Emission emission{}, one;
+            for (const auto& [symbol, share] : symbols) {
+                emit(table_->table_.column(symbol), symbol, 0, size_, one);
+                for (std::size_t j = 0; j < size_; ++j) {
+                    emission.one[j] += share * one.one[j];
+                    emission.confused[j] += share * one.confused[j];
+                    emission.own[j] += share * one.own[j];
+                    emission.lost[j] += share * one.lost[j];
+                }
+                emission.weight += share;
+            }
+            const Step step =
+                table_->step(set.symbol_class, node.first, is_last, next_class, emission.weight);
+            Row row;
+            go_on(step, emission, set.symbol_class, from.emission, *from.row, from.behind, 0, size_, row);
+            const double vehicles = from.vehicles * emission.weight;
+            if (node.first && (way.whole_mark || from.pattern.accepts(way.states))) {
+                const Levels start = node.may_be_lost ? start_behind(step, row, *from.behind) : row[0];
+                sums.background += node.starts * sum(start);
+                sums.vehicles += node.starts * vehicles;
+            }
+            walk({from.pattern, number, way.states, vehicles, way.mark, &row, from.row, &emission}, sums);
+        }
+    }
+}
+
+ScoringModel::ScoringModel(ScoringTable general, Tables engines, Tables cameras, double frame_weight)
+    : general_(std::move(general)),
+      engines_(std::move(engines)),
+      cameras_(std::move(cameras)),
+      frame_weight_(frame_weight) {}
+
+const ScoringTable& ScoringModel::table(std::string_view engine, std::string_view camera) const noexcept {
+    if (const auto own = cameras_.find(camera); own != cameras_.end()) return own->second;
+    const auto found = engines_.find(engine);
+    return found == engines_.end() ? general_ : found->second;
+}
+
+}  // namespace platewatch

@@ -1,0 +1,399 @@
+#include "platewatch/search/key_index.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <type_traits>
+#include <utility>
+
+#include "platewatch/search/walk.hpp"
+#include "platewatch/text/symbols.hpp"
+
+namespace platewatch {
+namespace {
+
+// How a read is cut in two, and how many edits each side forgives.
+struct Cut {
+    std::size_t place = 0;
+    unsigned forward_edits = 0, backward_edits = 0;
+};
+
+// What visiting the anchors of each length costs, roughly, in vectors of keys that are compared.
+template <class Key>
+std::array<std::uint64_t, kMaxSymbols + 1> anchor_costs(const Trie<Key>& trie, const Path<Key>& path,
+                                                        std::size_t size, unsigned edits) noexcept {
+    constexpr std::uint64_t kVector = 8, kVisit = 4;  // keys of one; vectors that the way to a range is worth
+    const auto scan = [](const auto& node) { return node.range.size() / kVector + 1; };
+    std::array<std::uint64_t, kMaxSymbols + 1> costs;
+    std::uint64_t ways = 0;  // down which an edit in front of the last symbol leads
+    for (std::size_t length = 0; length <= size; ++length) {
+        if (edits == 0 || length == 0) {
+            costs[length] = 2 * scan(path[length]);
+        } else {
+            costs[length] = 2 * scan(path[length - 1]) + ways * (kVisit + scan(path[length]));
+            ways += 2 * trie.child_count(path[length - 1]) + 1;
+        }
+    }
+    return costs;
+}
+
+// The cheapest cut. Of an even number of edits, either side may be the one that forgives more.
+template <class Key>
+Cut choose_cut(const Trie<Key>& forward_trie, const Trie<Key>& backward_trie, const Path<Key>& forward,
+               const Path<Key>& backward, std::size_t size, unsigned k) noexcept {
+    Cut best;
+    std::uint64_t least = ~std::uint64_t{0};
+    const auto consider = [&](unsigned forward_edits, unsigned backward_edits) {
+        const auto forward_costs = anchor_costs(forward_trie, forward, size, forward_edits);
+        const auto backward_costs = anchor_costs(backward_trie, backward, size, backward_edits);
+        for (std::size_t cut = 0; cut <= size; ++cut) {
+            const std::uint64_t cost = forward_costs[cut] + backward_costs[size - cut];
+            if (cost < least) least = cost, best = {cut, forward_edits, backward_edits};
+        }
+    };
+    consider(k / 2, (k - 1) / 2);
+    if (k % 2 == 0) consider((k - 1) / 2, k / 2);
+    return best;
+}
+
+// Asks for the keys of a range; what lies beyond the first lines the hardware foresees.
+template <class Key>
+void prefetch_keys(const Key* keys, std::uint32_t count) noexcept {
+    constexpr std::size_t kLine = 64, kMostLines = 24;
+    const auto* begin = reinterpret_cast<const std::byte*>(keys);
+    const std::size_t bytes = std::min(count * sizeof(Key), kMostLines * kLine);
+    __builtin_prefetch(begin);
+    __builtin_prefetch(begin + bytes - 1);
+    for (std::size_t at = kLine; at + kLine < bytes; at += kLine) __builtin_prefetch(begin + at);
+}
+
+constexpr std::uint32_t kMirroredTag = 1, kNone = ~0U;
+constexpr std::size_t kNearBytes = std::size_t{1} << 20;  // about what a core's own cache keeps of a trie
+
+// Calls found(scan, place in its keys) for each key that a scan finds within k edits.
+template <class Key, class OnFound>
+void run_scans(const Kernel& kernel, const std::vector<Scan<Key>>& scans, unsigned k, const OnFound& found) {
+    const Found<Key> each = [](void* context, const Scan<Key>& scan, std::uint32_t first,
+                               std::uint64_t mask) {
+        for (; mask != 0; mask &= mask - 1) {
+            (*static_cast<const OnFound*>(context))(
+                scan, first + static_cast<std::uint32_t>(std::countr_zero(mask)));
+        }
+    };
+    void* context = const_cast<OnFound*>(&found);
+    if constexpr (std::is_same_v<Key, Key8>) {
+        kernel.scan(scans.data(), scans.size(), k, each, context);
+    } else {
+        scan_serially(scans.data(), scans.size(), k, each, context);
+    }
+}
+
+}  // namespace
+
+template <class Key>
+KeyIndex<Key>::KeyIndex(Column<Key> keys) : size_(keys.size()), kernel_(&active_kernel()) {
+    Column<Key> mirrored;
+    mirrored.reserve(size_ + kKernelPadding);
+    for (const Key key : keys) mirrored.push_back(reversed(key));
+    std::ranges::sort(mirrored);
+    forward_trie_ = Trie<Key>(keys);
+    backward_trie_ = Trie<Key>(mirrored);
+    keys.resize(size_ + kKernelPadding);
+    mirrored.resize(size_ + kKernelPadding);
+    forward_ = std::move(keys);
+    backward_ = std::move(mirrored);
+}
+
+template <class Key>
+bool KeyIndex<Key>::restore() {
+    if (forward_.empty() && backward_.empty()) return true;  // as it was constructed
+    const std::size_t size = forward_.size() - kKernelPadding;
+    if (forward_.size() < kKernelPadding || backward_.size() != forward_.size() || size >= Trie<Key>::kLeaf) {
+        return false;
+    }
+    size_ = size;
+    kernel_ = &active_kernel();
+    forward_trie_.restore(static_cast<std::uint32_t>(size));
+    backward_trie_.restore(static_cast<std::uint32_t>(size));
+    return true;
+}
+
+template <class Key>
+void KeyIndex<Key>::search(std::span<const Probe> block, unsigned k, Workspace& workspace,
+                           std::vector<KeyMatch>& out) const {
+    if (size_ == 0) return;
+    if (k == 0) return search_exact(block, workspace, out);
+    if (k == 1) search_one_edit(block, workspace, out);
+    const auto is_too_long = [](const Probe& probe) { return probe.size > kKeySymbols<Key>; };
+    if (k > 1 || std::ranges::any_of(block, is_too_long)) search_more_edits(block, k, workspace, out);
+}
+
+template <class Key>
+void KeyIndex<Key>::search_exact(std::span<const Probe> block, Workspace& workspace,
+                                 std::vector<KeyMatch>& out) const {
+    workspace.sought.clear();
+    for (std::uint32_t number = 0; number < block.size(); ++number) {
+        if (block[number].size > kKeySymbols<Key>) continue;
+        workspace.sought.push_back({block[number].template as<Key>(), number, 0});
+    }
+    find_sought(workspace, out);
+}
+
+// Fills workspace.anchored with two anchors for each probe, neither of which forgives anything. Each loop
+// asks for the memory that the next one needs.
+template <class Key>
+void KeyIndex<Key>::anchor(std::span<const Probe> block, Workspace& workspace) const {
+    constexpr std::uint32_t kJump = Trie<Key>::kShortcutSymbols;
+    constexpr std::uint32_t kMany = 256;  // keys that are worth another walk
+    auto& anchored = workspace.anchored;
+    anchored.resize(block.size());
+    for (std::size_t i = 0; i < block.size(); ++i) {
+        auto& a = anchored[i];
+        a.read = block[i].template as<Key>();
+        a.mirrored = reversed(a.read);
+        a.forward_place = a.backward_place = 0;
+    }
+    if (forward_trie_.has_shortcuts() && backward_trie_.has_shortcuts()) {
+        for (auto& a : anchored) {
+            __builtin_prefetch(a.forward_rows = forward_trie_.shortcut_rows(a.read));
+            __builtin_prefetch(a.backward_rows = backward_trie_.shortcut_rows(a.mirrored));
+        }
+        for (auto& a : anchored) {
+            forward_trie_.prefetch_slot(a.forward_place =
+                                            forward_trie_.find_shortcut(a.forward_rows, a.read));
+            backward_trie_.prefetch_slot(a.backward_place =
+                                             backward_trie_.find_shortcut(a.backward_rows, a.mirrored));
+        }
+        for (auto& a : anchored) {
+            if (a.forward_place == 0 || a.backward_place == 0) continue;
+            a.anchors = {forward_trie_.node_at(a.forward_place), backward_trie_.node_at(a.backward_place),
+                         kJump};
+            forward_trie_.prefetch_header(a.anchors.forward);
+            backward_trie_.prefetch_header(a.anchors.backward);
+        }
+        for (auto& a : anchored) {
+            if (a.forward_place == 0 || a.backward_place == 0) continue;
+            forward_trie_.prefetch_child(a.anchors.forward.branch, code_at(a.read, kJump));
+            backward_trie_.prefetch_child(a.anchors.backward.branch, code_at(a.mirrored, kJump));
+        }
+    }
+    for (std::size_t i = 0; i < block.size(); ++i) {
+        auto& [read, mirrored, forward_rows, backward_rows, forward_place, backward_place, anchors] =
+            anchored[i];
+        const std::uint32_t size = block[i].size;
+        if (forward_place != 0 && backward_place != 0 && size >= 2 * kJump) {
+            sharpen(forward_trie_, backward_trie_, drop(read, kJump), drop(mirrored, kJump), size - 2 * kJump,
+                    anchors);
+            const std::uint32_t ahead = anchors.forward.range.size(), behind = anchors.backward.range.size();
+            if (std::max(ahead, behind) <= std::max(kMany, 4 * std::min(ahead, behind))) continue;
+        }
+        anchors = {forward_trie_.root(), backward_trie_.root(), 0};
+        sharpen(forward_trie_, backward_trie_, read, mirrored, size, anchors);
+    }
+}
+
+template <class Key>
+void KeyIndex<Key>::search_one_edit(std::span<const Probe> block, Workspace& workspace,
+                                    std::vector<KeyMatch>& out) const {
+    anchor(block, workspace);
+    auto& scans = workspace.scans;
+    scans.clear();
+    for (std::uint32_t number = 0; number < block.size(); ++number) {
+        if (block[number].size > kKeySymbols<Key>) continue;
+        const auto& anchored = workspace.anchored[number];
+        const auto add = [&](const Array<Key>& keys, KeyRange range, Key read, std::uint32_t tag) {
+            if (range.size() == 0) return;
+            prefetch_keys(keys.data() + range.begin, range.size());
+            scans.push_back({keys.data() + range.begin, read, range.size(), 0, number << 1 | tag});
+        };
+        add(forward_, forward_trie_.range_of(anchored.anchors.forward), anchored.read, 0);
+        add(backward_, backward_trie_.range_of(anchored.anchors.backward), anchored.mirrored, kMirroredTag);
+    }
+    workspace.sought.clear();
+    run_scans(*kernel_, scans, 1, [&](const Scan<Key>& scan, std::uint32_t place) {
+        const std::uint32_t number = scan.tag >> 1;
+        const Key key = scan.keys[place];
+        const unsigned edits = key == scan.read ? 0 : 1;
+        if ((scan.tag & kMirroredTag) == 0) {
+            out.push_back({number, static_cast<std::uint32_t>(scan.keys - forward_.data()) + place, edits});
+            return;
+        }
+        // What hangs on both anchors is found among the keys read forwards.
+        const auto& anchored = workspace.anchored[number];
+        if (common_prefix(reversed(key), anchored.read) < anchored.anchors.taken) {
+            workspace.sought.push_back({reversed(key), number, edits});
+        }
+    });
+    find_sought(workspace, out);
+}
+
+// Each probe's anchors are found, and their keys asked for, before those of the probe in front are compared.
+template <class Key>
+void KeyIndex<Key>::search_more_edits(std::span<const Probe> block, unsigned k, Workspace& workspace,
+                                      std::vector<KeyMatch>& out) const {
+    workspace.sought.clear();
+    auto *next = &workspace.pending[0], *current = &workspace.pending[1];
+    current->number = kNone;
+    for (std::uint32_t number = 0; number <= block.size(); ++number) {
+        next->number = kNone;
+        if (number < block.size()) collect(block[number], number, k, workspace, *next, out);
+        if (current->number != kNone) compare(*current, k, workspace, out);
+        std::swap(current, next);
+    }
+    find_sought(workspace, out);
+}
+
+// The ranges of keys to compare a probe with.
+template <class Key>
+void KeyIndex<Key>::collect(const Probe& probe, std::uint32_t number, unsigned k, Workspace& workspace,
+                            Pending& pending, std::vector<KeyMatch>& out) const {
+    const bool fits = probe.size <= kKeySymbols<Key>;
+    if (probe.size > kKeySymbols<Key> + k || (fits && k == 1)) return;
+    for (auto& scans : pending.scans) scans.clear();
+    const Key16 texts[2] = {probe.key, reversed(probe.key)};
+    if (fits) {
+        pending.number = number;
+        for (int side = 0; side < 2; ++side) pending.texts[side] = Probe{texts[side], 0, 0}.as<Key>();
+    }
+    visit_both(probe, k, workspace, [&](bool mirrored, const Anchor& anchor) {
+        const Array<Key>& keys = mirrored ? backward_ : forward_;
+        if (!fits) {  // what is left of the read need not fit into a key
+            for (std::uint32_t i = anchor.range.begin; i < anchor.range.end; ++i) {
+                const unsigned edits = bounded_distance(texts[mirrored], Probe::widened(keys[i]), k);
+                if (edits <= k) add_found(mirrored, i, number, edits, workspace, out);
+            }
+            return;
+        }
+        prefetch_keys(keys.data() + anchor.range.begin, anchor.range.size());
+        pending.scans[anchor.edits].push_back({keys.data() + anchor.range.begin,
+                                               drop(pending.texts[mirrored], anchor.of_read),
+                                               anchor.range.size(), anchor.of_key, mirrored ? 1U : 0U});
+    });
+}
+
+template <class Key>
+void KeyIndex<Key>::compare(const Pending& pending, unsigned k, Workspace& workspace,
+                            std::vector<KeyMatch>& out) const {
+    // What the way to a range has cost, its keys need not be allowed again.
+    for (unsigned spent = 0; spent < pending.scans.size(); ++spent) {
+        run_scans(*kernel_, pending.scans[spent], k - spent, [&](const Scan<Key>& scan, std::uint32_t nth) {
+            const bool mirrored = scan.tag != 0;
+            const Array<Key>& keys = mirrored ? backward_ : forward_;
+            const auto place = static_cast<std::uint32_t>(scan.keys - keys.data()) + nth;
+            const unsigned edits = bounded_distance(pending.texts[mirrored], keys[place], k);
+            if (edits <= k) add_found(mirrored, place, pending.number, edits, workspace, out);
+        });
+    }
+}
+
+template <class Key>
+void KeyIndex<Key>::add_found(bool mirrored, std::uint32_t place, std::uint32_t number, unsigned edits,
+                              Workspace& workspace, std::vector<KeyMatch>& out) const {
+    if (mirrored) {
+        workspace.sought.push_back({reversed(backward_[place]), number, edits});
+    } else {
+        out.push_back({number, place, edits});
+    }
+}
+
+// Calls visit(mirrored, anchor) for the anchors on which every key within k edits of the probe hangs.
+template <class Key>
+template <class Visit>
+void KeyIndex<Key>::visit_both(const Probe& probe, unsigned k, Workspace& workspace, Visit&& visit) const {
+    std::array<Code, kMaxSymbols> codes{}, mirror{};
+    for (std::size_t i = 0; i < probe.size; ++i) {
+        codes[i] = mirror[probe.size - 1 - i] = code_at(probe.key, i);
+    }
+    const std::span<const Code> read = std::span(codes).first(probe.size);
+    const std::span<const Code> mirrored = std::span(mirror).first(probe.size);
+    const Path<Key> forward = descend(forward_trie_, read);
+    const Path<Key> backward = descend(backward_trie_, mirrored);
+    const Cut cut = choose_cut(forward_trie_, backward_trie_, forward, backward, probe.size, k);
+    const bool in_turns = forward_trie_.nbytes() > kNearBytes;
+    visit_anchored(forward_trie_, forward, read, cut.place, cut.forward_edits, in_turns, workspace.ways,
+                   [&](const Anchor& anchor) { visit(false, anchor); });
+    visit_anchored(backward_trie_, backward, mirrored, probe.size - cut.place, cut.backward_edits, in_turns,
+                   workspace.ways, [&](const Anchor& anchor) { visit(true, anchor); });
+}
+
+template <class Key>
+void KeyIndex<Key>::search(const Pattern& pattern, const Alphabet& alphabet,
+                           std::vector<std::uint32_t>& out) const {
+    const auto is_run = [](const Token& token) { return token.kind == Token::Kind::run; };
+    const bool mirrored =
+        !pattern.tokens().empty() && is_run(pattern.tokens().front()) && !is_run(pattern.tokens().back());
+    const KeyPattern automaton(pattern, alphabet, mirrored);
+    const Trie<Key>& trie = mirrored ? backward_trie_ : forward_trie_;
+    Workspace workspace;
+    const auto report = [&](std::uint32_t place) {
+        if (mirrored) {
+            workspace.sought.push_back({reversed(backward_[place]), 0, 0});
+        } else {
+            out.push_back(place);
+        }
+    };
+    // A trie has fewer nodes than bytes, and no key in two leaves; one of an unverified snapshot might go in
+    // circles.
+    std::size_t nodes_left = trie.nbytes() + 1, keys_left = size_;
+    const auto walk = [&](const auto& self, const Node& node, KeyPattern::States states,
+                          std::size_t depth) -> void {
+        if (states == 0 || nodes_left == 0) return;
+        --nodes_left;
+        if (node.is_leaf() || depth == kKeySymbols<Key>) {
+            const KeyRange range = trie.range_of(node);
+            if (range.size() > keys_left) return;
+            keys_left -= range.size();
+            const Array<Key>& keys = mirrored ? backward_ : forward_;
+            for (std::uint32_t i = range.begin; i < range.end; ++i) {
+                if (automaton.fits(keys[i])) report(i);
+            }
+            return;
+        }
+        trie.for_each_child(node, [&](Code code, const Node& child) {
+            // A key that ends here is a leaf of its own: it is read from its start, so no step is due.
+            self(self, child, code == kPadding ? states : automaton.step(states, code), depth + 1);
+        });
+    };
+    walk(walk, trie.root(), automaton.start(), 0);
+
+    std::vector<KeyMatch> found;
+    find_sought(workspace, found);
+    for (const KeyMatch& match : found) out.push_back(match.place);
+}
+
+// Appends the places of the keys sought, which are in the index, or are not found.
+template <class Key>
+void KeyIndex<Key>::find_sought(Workspace& workspace, std::vector<KeyMatch>& out) const {
+    if (workspace.sought.empty()) return;
+    auto& scans = workspace.scans;
+    scans.clear();
+    // As in anchor(), each loop asks for the memory that the next one needs.
+    if (forward_trie_.has_shortcuts()) {
+        for (const auto& sought : workspace.sought)
+            __builtin_prefetch(forward_trie_.shortcut_rows(sought.key));
+        for (auto& sought : workspace.sought) {
+            sought.place = forward_trie_.find_shortcut(forward_trie_.shortcut_rows(sought.key), sought.key);
+            forward_trie_.prefetch_slot(sought.place);
+        }
+        for (const auto& sought : workspace.sought) {
+            if (sought.place != 0) forward_trie_.prefetch_header(forward_trie_.node_at(sought.place));
+        }
+    }
+    for (std::uint32_t i = 0; i < workspace.sought.size(); ++i) {
+        const auto& [key, probe, edits, shortcut] = workspace.sought[i];
+        const KeyRange range = forward_trie_.range_of(descend_from(forward_trie_, shortcut, key));
+        if (range.size() == 0) continue;
+        prefetch_keys(forward_.data() + range.begin, range.size());
+        scans.push_back({forward_.data() + range.begin, key, range.size(), 0, i});
+    }
+    run_scans(*kernel_, scans, 0, [&](const Scan<Key>& scan, std::uint32_t place) {
+        const auto& sought = workspace.sought[scan.tag];
+        const auto begin = static_cast<std::uint32_t>(scan.keys - forward_.data());
+        out.push_back({sought.probe, begin + place, sought.edits});
+    });
+}
+
+template class KeyIndex<Key8>;
+template class KeyIndex<Key16>;
+
+}  // namespace platewatch

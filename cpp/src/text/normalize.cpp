@@ -1,0 +1,272 @@
+#include "platewatch/text/normalize.hpp"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+
+#include "text/utf8.hpp"
+
+namespace platewatch {
+namespace {
+
+struct Decomposition {
+    char32_t from;
+    std::array<char32_t, 4> to;  // 0 after the last
+};
+struct Composition {
+    char32_t first, second, to;
+};
+struct Run {  // code points first..last share one value
+    char32_t first, last;
+    std::uint32_t value;
+};
+
+#include "unicode_tables.inc"
+
+// The value of the run that holds c, or 0.
+template <std::size_t N>
+std::uint32_t lookup(const Run (&runs)[N], char32_t c) noexcept {
+    const Run* run = std::upper_bound(std::begin(runs), std::end(runs), c,
+                                      [](char32_t point, const Run& r) { return point < r.first; });
+    return run != std::begin(runs) && c <= std::prev(run)->last ? std::prev(run)->value : 0;
+}
+
+// The digit's place in its script's ten, or -1.
+int digit_value(char32_t c) noexcept {
+    const Run* run = std::upper_bound(std::begin(kDigits), std::end(kDigits), c,
+                                      [](char32_t point, const Run& r) { return point < r.first; });
+    return run != std::begin(kDigits) && c <= std::prev(run)->last
+               ? static_cast<int>(c - std::prev(run)->first)
+               : -1;
+}
+
+const Decomposition* find_decomposition(char32_t c) noexcept {
+    const auto* it = std::lower_bound(std::begin(kDecompositions), std::end(kDecompositions), c,
+                                      [](const Decomposition& d, char32_t point) { return d.from < point; });
+    return it != std::end(kDecompositions) && it->from == c ? it : nullptr;
+}
+
+// The composite of two code points, or 0. Hangul is composed in Normalizer::append.
+char32_t compose(char32_t first, char32_t second) noexcept {
+    const auto* it =
+        std::lower_bound(std::begin(kCompositions), std::end(kCompositions), std::pair{first, second},
+                         [](const Composition& c, std::pair<char32_t, char32_t> p) {
+                             return std::pair{c.first, c.second} < p;
+                         });
+    return it != std::end(kCompositions) && it->first == first && it->second == second ? it->to : 0;
+}
+
+constexpr char32_t kLeadBase = 0x1100, kVowelBase = 0x1161, kTrailBase = 0x11A7, kSyllableBase = 0xAC00;
+constexpr char32_t kLeads = 19, kVowels = 21, kTrails = 28;
+
+constexpr bool is_hangul_syllable(char32_t c) noexcept {
+    return c - kSyllableBase < kLeads * kVowels * kTrails;
+}
+
+// Canonical already, whatever stands beside it, but for a combining mark that follows.
+constexpr bool is_plain(char32_t c) noexcept { return c < 0x80 || is_hangul_syllable(c); }
+
+bool full(const Symbols& out) noexcept { return out.full(); }
+bool full(const std::u32string&) noexcept { return false; }
+
+// NFC of a stream, one starter with its marks at a time, into the kept symbols.
+template <class Out>
+class Normalizer {
+  public:
+    Normalizer(TextKind kind, Out& out) noexcept : kind_(kind), out_(out) { out_.clear(); }
+
+    void push(char32_t c) {
+        if (is_plain(c)) return push_starter(c);
+        if (const Decomposition* d = find_decomposition(c)) {
+            for (const char32_t part : d->to) {
+                if (part != 0) push_part(part);
+            }
+        } else {
+            push_part(c);
+        }
+    }
+
+    [[nodiscard]] TextError finish() {
+        compose_marks();
+        emit(starter_);
+        if (overflow_) return TextError::too_long;
+        return out_.empty() ? TextError::empty : TextError::none;
+    }
+
+  private:
+    struct Mark {
+        char32_t symbol;
+        std::uint32_t combining_class;
+    };
+
+    void push_part(char32_t c) {
+        const std::uint32_t combining_class = lookup(kCombiningClasses, c);
+        if (combining_class == 0) return push_starter(c);
+        if (mark_count_ == marks_.size()) return;
+        auto at = marks_.begin() + static_cast<std::ptrdiff_t>(mark_count_++);
+        for (; at != marks_.begin() && std::prev(at)->combining_class > combining_class; --at)
+            *at = *std::prev(at);
+        *at = {c, combining_class};
+    }
+
+    void push_starter(char32_t c) {
+        compose_marks();
+        if (const char32_t composite = mark_count_ == 0 && !is_plain(c) ? compose(starter_, c) : 0) {
+            starter_ = composite;
+            return;
+        }
+        emit(starter_);
+        starter_ = c;
+        mark_count_ = 0;
+    }
+
+    // Leaves in marks_ those that compose with nothing: they keep a following starter from composing.
+    void compose_marks() noexcept {
+        std::size_t left = 0;
+        for (std::size_t i = 0; i < mark_count_; ++i) {
+            const bool blocked = left > 0 && marks_[left - 1].combining_class == marks_[i].combining_class;
+            const char32_t composite = blocked ? 0 : compose(starter_, marks_[i].symbol);
+            if (composite != 0) {
+                starter_ = composite;
+            } else {
+                marks_[left++] = marks_[i];
+            }
+        }
+        mark_count_ = left;
+    }
+
+    void emit(char32_t c) {
+        if (c == kUnknownSymbol || c == 0xFFFD) {
+            if (kind_ == TextKind::read) append(kUnknownSymbol);
+            return;
+        }
+        if (c - U'0' < 10 || c - U'A' < 26 || is_hangul_syllable(c)) return append(c);
+        if (c - U'a' < 26) return append(c - U'a' + U'A');
+        if (c < 0x80) return;
+        c += lookup(kUpperDeltas, c);
+        if (const int digit = digit_value(c); digit >= 0) return append(U'0' + static_cast<char32_t>(digit));
+        if (lookup(kLetters, c) != 0) append(c);
+    }
+
+    // Jamo are composed here, after the junk between them has gone, so that a second pass finds nothing to
+    // do.
+    void append(char32_t c) {
+        if (!out_.empty()) {
+            char32_t& last = out_.back();
+            if (last - kLeadBase < kLeads && c - kVowelBase < kVowels) {
+                last = kSyllableBase + ((last - kLeadBase) * kVowels + (c - kVowelBase)) * kTrails;
+                return;
+            }
+            if (is_hangul_syllable(last) && (last - kSyllableBase) % kTrails == 0 && c > kTrailBase &&
+                c - kTrailBase < kTrails) {
+                last += c - kTrailBase;
+                return;
+            }
+        }
+        if (full(out_)) {
+            overflow_ = true;
+        } else {
+            out_.push_back(c);
+        }
+    }
+
+    // Unicode's stream-safe format has at most 30 marks on a starter; further ones are ignored.
+    std::array<Mark, 32> marks_{};
+    std::size_t mark_count_ = 0;
+    char32_t starter_ = 0;  // 0: none yet; as a control character it is dropped
+    TextKind kind_;
+    bool overflow_ = false;
+    Out& out_;
+};
+
+// What almost every text is made of, ASCII and Hangul syllables, taken symbol by symbol; false if anything
+// else turns up, which may change what stands beside it, or if the text is to be refused.
+template <class Unit>
+bool normalize_plain(std::span<const Unit> text, TextKind kind, Symbols& out) noexcept {
+    out.clear();
+    for (char32_t c : text) {
+        if (!is_plain(c)) return false;
+        if (c - U'a' < 26) c -= U'a' - U'A';
+        const bool kept = c - U'0' < 10 || c - U'A' < 26 || c >= 0x80;
+        if (!kept && (c != kUnknownSymbol || kind != TextKind::read)) continue;
+        if (out.full()) return false;
+        out.push_back(c);
+    }
+    return !out.empty();
+}
+
+template <class Unit>
+TextError normalize_units(std::span<const Unit> text, TextKind kind, Symbols& out) noexcept {
+    if (normalize_plain(text, kind, out)) return TextError::none;
+    Normalizer normalizer(kind, out);
+    for (const char32_t c : text) {
+        if (is_surrogate(c)) return TextError::not_utf8;
+        normalizer.push(c);
+    }
+    return normalizer.finish();
+}
+
+}  // namespace
+
+TextError normalize(std::span<const std::uint8_t> latin1, TextKind kind, Symbols& out) noexcept {
+    return normalize_units(latin1, kind, out);
+}
+TextError normalize(std::span<const char16_t> ucs2, TextKind kind, Symbols& out) noexcept {
+    return normalize_units(ucs2, kind, out);
+}
+TextError normalize(std::span<const char32_t> utf32, TextKind kind, Symbols& out) noexcept {
+    return normalize_units(utf32, kind, out);
+}
+
+TextError normalize(std::string_view utf8, TextKind kind, Symbols& out) noexcept {
+    Normalizer normalizer(kind, out);
+    if (!decode_utf8(utf8, [&](char32_t c) { normalizer.push(c); })) return TextError::not_utf8;
+    return normalizer.finish();
+}
+
+TextError normalize(std::span<const char32_t> utf32, std::u32string& out) {
+    Normalizer normalizer(TextKind::plate, out);
+    for (const char32_t c : utf32) {
+        if (is_surrogate(c)) return TextError::not_utf8;
+        normalizer.push(c);
+    }
+    return normalizer.finish();
+}
+
+std::string_view reason(TextError error) noexcept {
+    switch (error) {
+        case TextError::not_utf8:
+            return "not valid UTF-8";
+        case TextError::empty:
+            return "no letter or digit";
+        case TextError::too_long:
+            return "more than 16 symbols";
+        case TextError::none:
+            break;
+    }
+    return "";
+}
+
+std::string_view unicode_version() noexcept { return kUnicodeVersion; }
+
+void append_utf8(char32_t c, std::string& out) {
+    const auto byte = [&](char32_t bits) { out += static_cast<char>(bits); };
+    if (c < 0x80) {
+        byte(c);
+    } else if (c < 0x800) {
+        byte(0xC0 | c >> 6), byte(0x80 | (c & 0x3F));
+    } else if (c < 0x10000) {
+        byte(0xE0 | c >> 12), byte(0x80 | (c >> 6 & 0x3F)), byte(0x80 | (c & 0x3F));
+    } else {
+        byte(0xF0 | c >> 18), byte(0x80 | (c >> 12 & 0x3F)), byte(0x80 | (c >> 6 & 0x3F)),
+            byte(0x80 | (c & 0x3F));
+    }
+}
+
+std::string to_utf8(std::u32string_view text) {
+    std::string out;
+    for (const char32_t c : text) append_utf8(c, out);
+    return out;
+}
+
+}  // namespace platewatch

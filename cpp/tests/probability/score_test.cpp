@@ -1,0 +1,359 @@
+// Scores against the channel model as it is defined, and against sums over every plate.
+#include "platewatch/probability/score.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "platewatch/probability/posterior.hpp"
+#include "tests/channel.hpp"
+#include "tests/population.hpp"
+#include "tests/scored.hpp"
+#include "tests/support.hpp"
+
+namespace platewatch {
+namespace {
+
+TEST(ReadScorer, LikelihoodIsThatOfTheChannelModel) {
+    SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
+    Random random(seed());
+    const ScoringTable table = scoring();
+    const auto plates = all_plates(small_population());
+    ReadScorer scorer;
+    for (int round = 0; round < 400; ++round) {
+        const ReadEvidence read = random_read(random, below(random, 12));
+        scorer.set_read(table, read);
+        for (int i = 0; i < 5; ++i) {
+            const std::u32string& plate = plates[below(random, plates.size())];
+            const double expected = likelihood(ReadView(table.table(), read), plate);
+            EXPECT_NEAR(scorer.likelihood(plate), expected, 1e-12 * expected);
+        }
+    }
+}
+
+TEST(ReadScorer, BackgroundIsTheSumOverEveryPlate) {
+    SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
+    Random random(seed());
+    for (const bool generic : {false, true}) {
+        Population population = small_population();
+        if (generic) population.classes.resize(1);
+        if (!generic) population.generic = {};
+        const ScoringTable table = scoring(population);
+        const auto plates = all_plates(population);
+        ReadScorer scorer;
+        for (int round = 0; round < 200; ++round) {
+            const ReadEvidence read = read_near(random, plates[below(random, plates.size())]);
+            scorer.set_read(table, read);
+            double sum = scorer.clutter();
+            for (const std::u32string& plate : plates)
+                sum += registered(population, plate) * likelihood(ReadView(table.table(), read), plate);
+            // Alignments that stray far are left out on both sides, but not quite the same ones.
+            EXPECT_NEAR(scorer.background(), sum, 0.25 * sum + 1e-5)
+                << round << ": " << to_utf8(canonical_text(read));
+        }
+    }
+}
+
+// What is left of a region mark looks like a digit in front, or a part of the mark was read behind one, and
+// the mark was not lost whole.
+TEST(ReadScorer, BackgroundHasPlatesWhoseMarkWasReadAsADigit) {
+    Population population = small_population();
+    population.generic = {};
+    population.clutter = 1e-9;
+    population.classes.erase(population.classes.begin(), population.classes.begin() + 2);
+    const ScoringTable table = scoring(population);
+    const auto plates = all_plates(population);
+    ReadScorer scorer;
+    int marked = 0;
+    for (const std::u32string& of : plates) {
+        if (!of.starts_with(U"서울")) continue;
+        for (const std::u32string& text :
+             {U"0" + of.substr(2), U"0울" + of.substr(4), U"0서" + of.substr(4)}) {
+            const ReadEvidence read = plain(text);
+            scorer.set_read(table, read);
+            double sum = 0;
+            for (const std::u32string& plate : plates)
+                sum += registered(population, plate) * likelihood(ReadView(table.table(), read), plate);
+            EXPECT_NEAR(scorer.background(), sum, 0.02 * sum) << to_utf8(text);
+        }
+        ++marked;
+    }
+    EXPECT_EQ(marked, 18);
+}
+
+// From the last symbol forward, what plates with such an end come to; a mark that was lost is in front, too.
+TEST(ReadScorer, InFrontIsTheSumOverEveryPlateWithThatEnd) {
+    Population population = small_population();
+    population.generic = {};
+    population.classes = {population.classes[2]};
+    const ScoringTable table = scoring(population);
+    const auto plates = all_plates(population);
+    const std::u32string plate = U"서울10거0012";
+    ReadScorer scorer;
+    for (const char32_t* text : {U"서울10거0012", U"10거0012"}) {
+        const ReadEvidence read = plain(text);
+        scorer.set_read(table, read);
+        scorer.make_fronts();
+        // What stands behind a place: its row, the one behind that, its symbol and how many have such an end.
+        ReadScorer::Row behind, behind_next{};
+        scorer.end_row(behind);
+        char32_t symbol_behind = 0;
+        double vehicles = 1;
+        std::uint32_t node = PopulationTrie::kEnd;
+        for (std::size_t i = plate.size(); i-- > 1;) {
+            for (const std::uint32_t child : table.population().children(node)) {
+                const auto& symbols =
+                    table.population().sets()[table.population().nodes()[child].set].symbols;
+                const auto found =
+                    std::ranges::find(symbols, plate[i], &VehicleClass::Position::value_type::first);
+                if (found == symbols.end()) continue;
+                node = child;
+                vehicles *= found->second;
+                break;
+            }
+            ReadScorer::Row row;
+            (void)scorer.follow(node, plate[i],
+                                {behind, symbol_behind == 0 ? nullptr : &behind_next, symbol_behind}, row);
+            double sum = 0;
+            for (const std::u32string& other : plates) {
+                if (other.ends_with(plate.substr(i)))
+                    sum += registered(population, other) * likelihood(ReadView(table.table(), read), other);
+            }
+            EXPECT_NEAR(vehicles * scorer.in_front(node, row, behind), sum, 0.02 * sum)
+                << i << " of " << to_utf8(text);
+            behind_next = behind;
+            behind = row;
+            symbol_behind = plate[i];
+        }
+    }
+}
+
+TEST(ReadScorer, FittingIsTheSumOverWhatAPatternAdmitsOrLacksTheMarkOf) {
+    SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
+    Random random(seed());
+    Population population = small_population();
+    population.generic = {};
+    const ScoringTable table = scoring(population);
+    const auto plates = all_plates(population);
+    ReadScorer scorer;
+    for (const char* text : {"1?가*", "*12", "경*거*2", "[12]0[가거]?012", "*", "서울01거1012", "*0*1*",
+                             "777", "1?거*", "0?거001?", "?[울기]1?거*", "??거1012"}) {
+        Pattern pattern;
+        ASSERT_EQ(parse_pattern(std::string_view(text), pattern), PatternError::none);
+        for (int round = 0; round < 20; ++round) {
+            const ReadEvidence read = read_near(random, plates[below(random, plates.size())]);
+            scorer.set_read(table, read);
+            double sum = 0, vehicles = 0;
+            for (const std::u32string& plate : plates) {
+                if (!admits_or_lacks_mark(pattern, plate)) continue;
+                vehicles += registered(population, plate);
+                sum += registered(population, plate) * likelihood(ReadView(table.table(), read), plate);
+            }
+            const ReadScorer::Fitting fitting = scorer.fitting(pattern);
+            EXPECT_NEAR(fitting.vehicles, vehicles, 1e-9 * (1 + vehicles)) << text;
+            // The likelihood of one plate leaves out alignments that stray far; they are all that tiny ones
+            // have.
+            EXPECT_NEAR(fitting.background, sum, 0.05 * sum + 1e-3 * scorer.background() + 1e-8) << text;
+        }
+    }
+}
+
+TEST(ScoringTable, RegisteredIsThatOfThePopulation) {
+    const Population population = small_population();
+    const ScoringTable table = scoring(population);
+    for (const std::u32string& plate : all_plates(population))
+        EXPECT_NEAR(table.registered(plate), registered(population, plate), 1e-12);
+    for (const char32_t* plate :
+         {U"", U"9", U"10가", U"서울", U"서경01거02", U"가나다라마바사아자차카타파하거너"})
+        EXPECT_EQ(table.registered(plate), 0) << to_utf8(plate);
+    EXPECT_DOUBLE_EQ(table.registered(U"10가1012"), 500.0 / (2 * 3 * 2 * 3));
+    EXPECT_DOUBLE_EQ(table.registered(U"1힣1012"), 90 * 0.1 / 9);
+    EXPECT_DOUBLE_EQ(table.registered(U"서울10거0012"), (40 / 0.25 / 3 + 12 / 0.5 / 2) / (3 * 3 * 2));
+    EXPECT_DOUBLE_EQ(table.registered(U"서울00거0012"), 40 / 0.25 / (3 * 3 * 3 * 2));
+    EXPECT_DOUBLE_EQ(table.registered(U"ABCA"), 0.001);
+}
+
+TEST(PopulationTrie, ClassesThatDifferAtOnePlaceCostAsMuchAsOne) {
+    Population population = small_population();
+    const std::size_t nodes = PopulationTrie(population).nodes().size();
+    VehicleClass more = population.classes[2];
+    more.positions[4] = alike(U"12");
+    population.classes.push_back(more);  // from the third two classes in another place each
+    EXPECT_GT(PopulationTrie(population).nodes().size(), nodes);
+    population.classes[population.classes.size() - 1].positions = population.classes[3].positions;
+    population.classes.back().positions[0] = alike(U"02");
+    EXPECT_EQ(PopulationTrie(population).nodes().size(), nodes);
+    // Symbols of another class are read otherwise, so they have a set of their own.
+    population.classes.back().positions[0] = alike(U"AB");
+    EXPECT_GT(PopulationTrie(population).nodes().size(), nodes);
+}
+
+TEST(ScoringTable, APlateOfNoClassHasALetter) {
+    Population population = small_population();
+    population.generic = {0.05, U"0123A", 4, 5};
+    const ScoringTable table = scoring(population);
+    for (const auto& [plate, density] : {std::pair(U"3333", 0.0), {U"33A3", 0.05}}) {
+        EXPECT_DOUBLE_EQ(registered(population, plate), density);
+        EXPECT_DOUBLE_EQ(table.registered(plate), density);
+    }
+}
+
+// ----------------------------------------------------------------- posterior
+
+class Posterior : public testing::Test {
+  protected:
+    static IndexEntry entry(std::string id, std::u32string_view plate, float weight = 1) {
+        IndexEntry out{std::move(id), Symbols(plate)};
+        out.weight = weight;
+        return out;
+    }
+
+    Scores score(const Entries& entries, const std::u32string& read, Floor floor = {}, unsigned k = 2) {
+        return scores_of(entries, {read}, k, [&](const State& state, auto& matches, auto& scores) {
+            scorer_.score(state, table_, plain(read), floor, matches, scores);
+        });
+    }
+
+    double likelihood_of(std::u32string_view read, std::u32string_view plate) const {
+        const ReadEvidence evidence = plain(read);
+        return likelihood(ReadView(table_.table(), evidence), plate);
+    }
+    double background_of(std::u32string_view read) const {
+        const ReadEvidence evidence = plain(read);
+        ReadScorer scorer;
+        scorer.set_read(table_, evidence);
+        return scorer.background();
+    }
+
+    ScoringTable table_ = scoring();
+    MatchScorer scorer_;
+};
+
+TEST_F(Posterior, ByHand) {
+    const auto found = score({entry("a", U"10가1012", 2), entry("b", U"12가1012")}, U"10가1012");
+    ASSERT_EQ(found.size(), 2u);
+    const double a = likelihood_of(U"10가1012", U"10가1012"), b = likelihood_of(U"10가1012", U"12가1012");
+    const double each = 500.0 / 36;
+    const double all = 2 * a + b + background_of(U"10가1012") - each * (a + b);
+    EXPECT_EQ(found[0].first, "a");
+    EXPECT_NEAR(found[0].second.probability, 2 * a / all, 1e-12);
+    EXPECT_NEAR(found[1].second.probability, b / all, 1e-12);
+    EXPECT_NEAR(found[1].second.log_likelihood, std::log(b), 1e-12);
+}
+
+TEST_F(Posterior, TwoAgenciesThatListOneVehicleShareItsProbability) {
+    const auto alone = score({entry("a", U"10가1012")}, U"10가2012");
+    const auto both = score({entry("a", U"10가1012"), entry("b", U"10가1012")}, U"10가2012");
+    ASSERT_EQ(both.size(), 2u);
+    EXPECT_EQ(both[0].second.probability, alone[0].second.probability);
+    EXPECT_EQ(both[1].second.probability, alone[0].second.probability);
+    EXPECT_EQ(both[0].first, "a");
+}
+
+TEST_F(Posterior, WhatCannotReachTheMinimumIsLeftOut) {
+    const Entries entries = {entry("a", U"10가1012"), entry("b", U"12가1012"), entry("c", U"12거2012"),
+                             entry("d", U"0012012")};
+    for (const char32_t* read : {U"10가1012", U"10가2012", U"1001012", U"00가2012", U"12거012", U"0012012"}) {
+        const auto all = score(entries, read);
+        for (const double least : {1e-6, 1e-3, 0.01, 0.1, 0.5}) {
+            const auto kept = score(entries, read, {least});
+            std::size_t expected = 0;
+            for (const auto& [id, s] : all) expected += s.probability >= least ? 1 : 0;
+            ASSERT_EQ(kept.size(), expected);
+            for (std::size_t i = 0; i < kept.size(); ++i)
+                EXPECT_EQ(kept[i].second.probability, all[i].second.probability);
+        }
+    }
+}
+
+TEST_F(Posterior, APatternIsAsProbableAsThePlatesThatItAdmits) {
+    const auto found = score({wanted("1?가1012"), entry("a", U"10가1012")}, U"10가1012");
+    ASSERT_EQ(found.size(), 2u);
+    const double each = 500.0 / 36;
+    double fits = 0;
+    for (const char32_t* plate : {U"11가1012", U"12가1012"}) fits += each * likelihood_of(U"10가1012", plate);
+    const double a = likelihood_of(U"10가1012", U"10가1012");
+    const double all = a + background_of(U"10가1012") - each * a;
+    EXPECT_EQ(found[0].first, "1?가1012");
+    EXPECT_NEAR(found[0].second.probability, (fits + a) / all, 1e-6);
+    EXPECT_NEAR(found[1].second.probability, a / all, 1e-12);
+}
+
+// The list has a plate without the mark that was read, and some other vehicle may have the plate without one.
+TEST_F(Posterior, AMarkThatTheListLacksWasOmittedOrIsNotThere) {
+    Population population = small_population();
+    population.classes.push_back({"bare", 30, {}, false, population.classes[2].positions});
+    table_ = scoring(population);
+    const std::u32string read = U"서울10거0012", bare = read.substr(2);
+    const double as_listed = likelihood_of(read, bare), with_mark = likelihood_of(read, read);
+    const double listed = 0.5 * as_listed + 0.5 * with_mark;
+    const double own =
+        0.5 * registered(population, bare) * as_listed + 0.5 * registered(population, read) * with_mark;
+    const double all = listed + background_of(read) - own;
+    ASSERT_GT(registered(population, bare), 0.1);
+
+    const auto found = score({entry("bare", bare)}, read);
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_NEAR(found[0].second.probability, listed / all, 1e-12);
+    EXPECT_NEAR(found[0].second.log_likelihood, std::log(listed), 1e-12);
+    for (const double least : {0.01, listed / all - 1e-6})
+        EXPECT_EQ(score({entry("bare", bare)}, read, {least}).size(), 1u);
+    EXPECT_TRUE(score({entry("bare", bare)}, read, {listed / all + 1e-6}).empty());
+
+    const MatchScorer::Weighed weighed = scorer_.weigh(table_, plain(read), to_utf8(bare));
+    EXPECT_EQ(weighed.probability, found[0].second.probability);
+    EXPECT_NEAR(weighed.likelihood, listed, 1e-12);
+    EXPECT_NEAR(weighed.others, all - listed, 1e-12);
+    EXPECT_EQ(weighed.omitted, 0.5);
+    EXPECT_EQ(scorer_.weigh(table_, plain(bare), to_utf8(read)).omitted, 0);
+
+    // Listed with and without: the vehicle that has the mark is nobody else's, whoever lists it.
+    const auto both = score({entry("bare", bare), entry("whole", read)}, read);
+    ASSERT_EQ(both.size(), 2u);
+    const double others = background_of(read) - 0.5 * registered(population, bare) * as_listed -
+                          registered(population, read) * with_mark;
+    EXPECT_NEAR(both[0].second.probability, with_mark / (with_mark + listed + others), 1e-12);
+}
+
+TEST_F(Posterior, APatternAdmitsWhatAListedPlateStandsForWithItsOmittedMark) {
+    Population population = small_population();
+    population.classes.push_back({"bare", 30, {}, false, population.classes[2].positions});
+    table_ = scoring(population);
+    const std::u32string read = U"서울10거0012", bare = read.substr(2);
+    const double as_listed = 0.5 * likelihood_of(read, bare), with_mark = 0.5 * likelihood_of(read, read);
+    const double own_as_listed = registered(population, bare) * as_listed;
+    const double own_with_mark = registered(population, read) * with_mark;
+    const double all = as_listed + with_mark + background_of(read) - own_as_listed - own_with_mark;
+    // Of the plates that a pattern admits, the population has but one; and of those of other regions.
+    double elsewhere = 0;
+    for (const std::u32string& plate : {U"경기" + bare, U"경북" + bare})
+        elsewhere += registered(population, plate) * likelihood_of(read, plate);
+    const auto probability = [&](std::string_view pattern) {
+        return probability_of(pattern, score({wanted(pattern), entry("bare", bare)}, read));
+    };
+    EXPECT_NEAR(probability("서울10거001?"), (with_mark + 2 * own_with_mark - own_with_mark) / all, 1e-6);
+    EXPECT_NEAR(probability("10거001?"),
+                (as_listed + with_mark + own_as_listed + own_with_mark + elsewhere) / all, 1e-6);
+}
+
+TEST_F(Posterior, OfManyMatchesTheOrderIsByProbabilityThenEditsThenId) {
+    Entries entries;
+    for (const char32_t* plate :
+         {U"10가1012", U"11가1012", U"12가1012", U"20가1012", U"10거1012", U"10가0012"}) {
+        const std::string id = to_utf8(plate);
+        entries.push_back(entry("z" + id, plate));
+        entries.push_back(entry("a" + id, plate));
+    }
+    const auto found = score(entries, U"10가1012");
+    ASSERT_EQ(found.size(), 12u);
+    for (std::size_t i = 1; i < found.size(); ++i)
+        EXPECT_GE(found[i - 1].second.probability, found[i].second.probability);
+    for (std::size_t i = 0; i < found.size(); i += 2) EXPECT_EQ(found[i].first[0], 'a') << i;
+}
+
+}  // namespace
+}  // namespace platewatch

@@ -1,0 +1,107 @@
+#include "platewatch/search/kernel.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "platewatch/search/distance.hpp"
+#include "tests/support.hpp"
+
+namespace platewatch {
+namespace {
+
+Key8 key(std::vector<Code> codes) { return pack<Key8>(codes); }
+
+std::vector<const Kernel*> usable() {
+    std::vector<const Kernel*> out;
+    for (const Kernel& kernel : kernels()) {
+        if (kernel.supported()) out.push_back(&kernel);
+    }
+    return out;
+}
+
+// The keys within k edits, as bits; `skip` symbols of each key and of the read are left out.
+std::uint64_t within(const Kernel& kernel, const Key8* keys, std::size_t count, Key8 read, unsigned k,
+                     std::uint32_t skip = 0) {
+    std::uint64_t out = 0;
+    const Scan<Key8> scan{keys, drop(read, skip), static_cast<std::uint32_t>(count), skip, 7};
+    const auto found = [](void* context, const Scan<Key8>& of, std::uint32_t first, std::uint64_t mask) {
+        EXPECT_EQ(of.tag, 7u);
+        EXPECT_EQ(first, 0u);
+        *static_cast<std::uint64_t*>(context) = mask;
+    };
+    kernel.scan(&scan, 1, k, found, &out);
+    return out;
+}
+
+class EachKernel : public testing::TestWithParam<const Kernel*> {};
+INSTANTIATE_TEST_SUITE_P(Usable, EachKernel, testing::ValuesIn(usable()),
+                         [](const auto& kernel) { return std::string(kernel.param->name); });
+
+TEST_P(EachKernel, ByHand) {
+    std::vector<Key8> keys = {key({1, 2, 3, 4, 5, 6, 7, 8}),
+                              key({1, 2, 3, 9, 5, 6, 7, 8}),
+                              key({1, 2, 3, 5, 6, 7, 8}),
+                              key({2, 3, 4, 5, 6, 7, 8, 9}),
+                              key({8, 7, 6, 5, 4, 3, 2, 1}),
+                              key({1, 2, 3, 4, 5}),
+                              key({})};
+    keys.resize(keys.size() + kKernelPadding);  // which must not show
+    const Key8 read = keys[0];
+    EXPECT_EQ(within(*GetParam(), keys.data(), 7, read, 0), 0b0000001u);
+    EXPECT_EQ(within(*GetParam(), keys.data(), 7, read, 1), 0b0000111u);
+    EXPECT_EQ(within(*GetParam(), keys.data(), 7, read, 2), 0b0001111u);
+    EXPECT_EQ(within(*GetParam(), keys.data(), 7, read, 3), 0b0101111u);
+    EXPECT_EQ(within(*GetParam(), keys.data(), 7, key({1, 2, 3}), 3), 0b1100000u);
+    EXPECT_EQ(within(*GetParam(), keys.data(), 0, 0, 3), 0u);
+}
+
+// Against bounded_distance, which distance_test.cpp holds against the reference. Tiny alphabets make
+// neighbours of everybody; the arrays end where the contract says, so that a sanitizer sees a kernel that
+// reads on.
+TEST_P(EachKernel, EqualsTheDistance) {
+    SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
+    std::mt19937_64 random(seed());
+    const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
+    for (int round = 0; round < 3000; ++round) {
+        const std::size_t alphabet = 1 + below(5);
+        const auto plate = [&](Code unknown) {
+            std::vector<Code> codes(below(9));
+            for (Code& code : codes) code = below(12) == 0 ? unknown : static_cast<Code>(1 + below(alphabet));
+            return key(codes);
+        };
+        const std::size_t count = below(kKernelBlock + 1);
+        std::vector<Key8> keys(count + kKernelPadding);
+        for (Key8& k : keys) k = plate(kMaxCode);
+        const Key8 read = plate(kUnknownCode);
+        for (unsigned k = 0; k <= kMaxEdits; ++k) {
+            for (const std::uint32_t skip : {0, 1, 4, 8}) {
+                std::uint64_t want = 0;
+                for (std::size_t i = 0; i < count; ++i) {
+                    const bool is_within = bounded_distance(drop(read, skip), drop(keys[i], skip), k) <= k;
+                    want |= std::uint64_t{is_within} << i;
+                }
+                ASSERT_EQ(within(*GetParam(), keys.data(), count, read, k, skip), want)
+                    << "k = " << k << ", skip " << skip;
+            }
+        }
+    }
+}
+
+TEST(Kernels, SerialIsAlwaysThereAndTheActiveOneIsUsable) {
+    EXPECT_STREQ(kernels().front().name, "serial");
+    EXPECT_TRUE(kernels().front().supported());
+    EXPECT_TRUE(active_kernel().supported());
+    const char* forced = std::getenv("PLATEWATCH_KERNEL");
+    EXPECT_STREQ(active_kernel().name, forced != nullptr ? forced : usable().back()->name);
+}
+
+#if defined(__aarch64__)
+TEST(Kernels, NeonIsOnEveryAArch64Machine) { EXPECT_STREQ(usable().back()->name, "neon"); }
+#endif
+
+}  // namespace
+}  // namespace platewatch

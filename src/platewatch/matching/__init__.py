@@ -1,0 +1,1 @@
+"""Reads, wanted entries, and the matcher that compares them."""

@@ -1,0 +1,286 @@
+"""The wanted vehicles: entries, and the set of them that a matcher follows. Where they come from: platewatch.lists."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Self, TypeAlias
+
+import msgspec
+
+from platewatch._core import admits_everything, canonical_plates, is_pattern, normalize, normalize_pattern, parse
+from platewatch.errors import EntryError, PlatewatchError
+
+KOREAN_TIME = timezone(timedelta(hours=9), "KST")
+MAX_DISTINCT_SYMBOLS = 254  # an index codes a symbol in one byte
+
+_MOST_PRIORITY = 2**31 - 1  # an index holds it in 32 bits
+_REMEMBERED_CHANGES = 100_000  # ids; a matcher that is further behind indexes the list anew
+_REPLACEMENT_CHARACTER = "\ufffd"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Row: TypeAlias = "tuple[int, Entry | EntryError]"
+"""A row of a source: its number, and the entry or what is wrong with it."""
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One wanted vehicle.
+
+    `valid_from` and `valid_until` bound when the entry holds (valid_from <= t < valid_until); one without an
+    offset is Korean time. `weight` says how often the vehicle passes, relative to an ordinary one.
+    """
+
+    id: str
+    plate: str
+    category: str = ""
+    priority: int | None = None
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    agency: str = ""
+    note: str = ""
+    weight: float = 1.0
+
+
+class HotlistDelta(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of a hotlist: entries to add or replace, ids to remove (an id not listed is no error)."""
+
+    upserts: tuple[Entry, ...] = ()
+    removals: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class LoadReport:
+    """What became of the rows of a source."""
+
+    rows: int = 0
+    duplicates: int = 0  # rows whose id stood in an earlier row: the last wins
+    patterns: int = 0  # entries whose plate is a pattern
+    errors: list[EntryError] = field(default_factory=list)
+
+
+class EntrySet:
+    """Wanted entries by id: what a hotlist is, wherever it comes from.
+
+    `version` counts the changes since it was made. `report` tells what became of the rows that it was loaded from.
+    """
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self._entries: dict[str, Entry] = {}
+        self._symbols: set[str] = set()
+        self._changes: deque[tuple[int, str]] = deque(maxlen=_REMEMBERED_CHANGES)  # (version, id), oldest first
+        self._forgotten = 0  # changes of versions up to this one may have dropped out of _changes
+        self.version = 0
+        self.report = LoadReport()
+        for entry in entries:
+            checked = self._checked(entry)
+            self._entries[checked.id] = checked
+
+    # ------------------------------------------------------------------ sources
+
+    @classmethod
+    def from_plates(cls, plates: Iterable[str], *, strict: bool = True) -> Self:
+        """Entries with nothing but a plate; their id is the canonical plate, so repeats collapse.
+
+        A bad plate raises EntryError (row from 0), or, unless `strict`, is listed in `report.errors`.
+        """
+        if isinstance(plates, str | bytes):
+            raise TypeError("plates must be a sequence of plates, not one text")
+        plates = list(plates)
+        canonical, others, symbols = canonical_plates(plates)
+        if len(symbols) > MAX_DISTINCT_SYMBOLS:
+            canonical = [None] * len(plates)  # a row is at fault: which?
+        if others or len(symbols) > MAX_DISTINCT_SYMBOLS:
+            return cls._load(enumerate(map(_plate_row, plates, canonical)), strict=strict)
+        hotlist = cls()
+        hotlist._entries = {plate: Entry(id=plate, plate=plate) for plate in canonical if plate is not None}
+        hotlist._symbols.update(symbols)
+        hotlist.report = LoadReport(rows=len(plates), duplicates=len(plates) - len(hotlist))
+        return hotlist
+
+    @classmethod
+    def _load(cls, rows: Iterable[Row], *, strict: bool) -> Self:
+        hotlist = cls()
+        report = hotlist.report
+        for number, row in rows:
+            report.rows += 1
+            try:
+                if isinstance(row, EntryError):
+                    raise row
+                entry = hotlist._checked(row)
+            except EntryError as error:
+                _refuse(error, number, report, strict)
+            else:
+                report.duplicates += entry.id in hotlist._entries
+                report.patterns += is_pattern(entry.plate)
+                hotlist._entries[entry.id] = entry
+        return hotlist
+
+    # ------------------------------------------------------------------ changes
+
+    def add(self, entry: Entry) -> None:
+        """Add an entry, or replace the one with its id. Raises EntryError."""
+        checked = self._checked(entry)
+        self._entries[checked.id] = checked
+        self._changed([checked.id])
+
+    def remove(self, entry_id: str) -> None:
+        """Raises KeyError if the id is not listed."""
+        del self._entries[entry_id]
+        self._changed([entry_id])
+
+    def apply(self, delta: HotlistDelta) -> None:
+        """Apply a change as a whole: if one of its entries is bad, EntryError is raised and nothing changes."""
+        before = self._entries, self._symbols
+        self._entries, self._symbols = dict(self._entries), set(self._symbols)
+        try:
+            for entry_id in delta.removals:
+                self._entries.pop(entry_id, None)
+            for entry in delta.upserts:
+                checked = self._checked(entry)
+                self._entries[checked.id] = checked
+        except EntryError:
+            self._entries, self._symbols = before
+            raise
+        self._changed([*delta.removals, *(entry.id for entry in delta.upserts)])
+
+    def _changed(self, ids: Iterable[str]) -> None:
+        self.version += 1
+        for entry_id in ids:
+            if len(self._changes) == _REMEMBERED_CHANGES:
+                self._forgotten = self._changes[0][0]
+            self._changes.append((self.version, entry_id))
+
+    def changed_since(self, version: int) -> set[str] | None:
+        """The ids that were added, replaced or removed after a version; None if that is too long ago to tell."""
+        if version < self._forgotten:
+            return None
+        return {entry_id for at, entry_id in self._changes if at > version}
+
+    def _checked(self, entry: Entry) -> Entry:
+        """The entry with its canonical plate; takes note of its symbols."""
+        checked = check(entry)
+        if not is_pattern(checked.plate):
+            self._note_symbols(checked.plate)
+        return checked
+
+    def _note_symbols(self, plate: str) -> None:
+        if self._symbols.issuperset(plate):
+            return
+        if len(self._symbols.union(plate)) > MAX_DISTINCT_SYMBOLS:
+            # Entries that were replaced or removed may have been the last to use a symbol.
+            self._symbols = {symbol for entry in self if not is_pattern(entry.plate) for symbol in entry.plate}
+        if len(self._symbols.union(plate)) > MAX_DISTINCT_SYMBOLS:
+            raise EntryError(
+                f"its symbols would be more than {MAX_DISTINCT_SYMBOLS} distinct ones in the list",
+                field="plate",
+                value=plate,
+            )
+        self._symbols.update(plate)
+
+    # ------------------------------------------------------------------ contents
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._entries.values())
+
+    def __contains__(self, entry_id: object) -> bool:
+        return entry_id in self._entries
+
+    def __getitem__(self, entry_id: str) -> Entry:
+        return self._entries[entry_id]
+
+
+def check(entry: Entry) -> Entry:
+    """The entry with its canonical plate or pattern. Raises EntryError."""
+    if not entry.id:
+        raise EntryError("missing", field="id")
+    for name in ("id", "plate", "category", "agency", "note"):
+        try:
+            text(getattr(entry, name))
+        except (TypeError, ValueError) as error:
+            raise EntryError(str(error), field=name, value=getattr(entry, name)) from None
+    if entry.priority is not None:
+        try:
+            priority(entry.priority)
+        except (TypeError, ValueError) as error:
+            raise EntryError(str(error), field="priority", value=entry.priority) from None
+    begin, end = microseconds(entry.valid_from), microseconds(entry.valid_until)
+    if begin is not None and end is not None and begin >= end:
+        raise EntryError("is not after valid_from", field="valid_until", value=str(entry.valid_until))
+    if _REPLACEMENT_CHARACTER in entry.plate:
+        raise EntryError("holds U+FFFD: the text was decoded wrongly", field="plate", value=entry.plate)
+    plate = _canonical(entry.plate)
+    return entry if plate == entry.plate else msgspec.structs.replace(entry, plate=plate)
+
+
+def microseconds(moment: datetime | None) -> int | None:
+    """Microseconds since 1970 UTC; a time without an offset is Korean."""
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=KOREAN_TIME)
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def _plate_row(plate: object, canonical: str | None) -> Entry | EntryError:
+    try:
+        if canonical is not None:
+            return Entry(id=canonical, plate=canonical)
+        if not isinstance(plate, str):
+            return EntryError("not text", field="plate", value=plate)
+        return Entry(id=_canonical(plate), plate=plate)
+    except EntryError as error:
+        return error
+
+
+def _refuse(error: EntryError, row: int, report: LoadReport, strict: bool) -> None:
+    located = EntryError(error.reason, row=row, field=error.field, value=error.value)
+    if strict:
+        raise located
+    report.errors.append(located)
+
+
+def _canonical(plate: str) -> str:
+    try:
+        if not is_pattern(plate):
+            return normalize(plate)
+        if admits_everything(plate):
+            raise EntryError("a pattern that every plate fits", field="plate", value=plate)
+        return normalize_pattern(plate)
+    except EntryError:
+        raise
+    except PlatewatchError as error:
+        raise EntryError(error.reason, field="plate", value=plate) from None
+
+
+def text(value: object) -> str:
+    """The text without blanks around it. Raises TypeError or ValueError."""
+    if not isinstance(value, str):
+        raise TypeError("not text")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("not valid UTF-8") from None
+    return value.strip()
+
+
+def priority(value: object) -> int:
+    """Raises TypeError or ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise TypeError("not a whole number")
+    try:
+        number = int(value)
+    except ValueError:
+        raise ValueError("not a whole number") from None
+    if abs(number) > _MOST_PRIORITY:
+        raise ValueError(f"not a whole number from {-_MOST_PRIORITY} to {_MOST_PRIORITY}")
+    return number
+
+
+def kinds(hotlist: EntrySet) -> Counter[str]:
+    """How many entries there are of each kind of plate."""
+    return Counter("pattern" if is_pattern(entry.plate) else parse(entry.plate).kind for entry in hotlist)

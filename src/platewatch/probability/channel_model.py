@@ -1,0 +1,182 @@
+"""The channel model: what recognisers do to plates, P(read | plate).
+
+The recursion over alignments is the core's (cpp/include/platewatch/channel_model.hpp), its numbers are in
+tables.py and how they are learnt in fit.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Literal, Self
+
+from platewatch import _core
+from platewatch.errors import ModelError, PlatewatchError
+from platewatch.probability import fit as fitting
+from platewatch.probability import rate
+from platewatch.probability.evidence import ReadEvidence
+from platewatch.probability.population import Population
+from platewatch.probability.tables import Tables
+
+_QUALITIES: tuple[Literal["good"], Literal["noisy"]] = ("good", "noisy")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One step of the likeliest way from a plate to a read."""
+
+    kind: str
+    plate: str
+    read: str
+    log_probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a match has its probability. Logarithms are natural.
+
+    `events` are the likeliest way from plate to read, in a frame of the quality `frame`. Where the read has a region
+    mark that the plate lacks, the first one says that the list has omitted it, and the way is from the plate with it.
+    `log_frame` is how often frames are so; with it, the events sum to this way's part of `log_likelihood`, which is of
+    all ways in any frame.
+    `noisy` is the probability that the frame was a noisy one, if the read is of this plate. `log_others` is what the
+    plate is weighed against: the background, all vehicles and signs that are no plate, without the plate's own part.
+    """
+
+    events: tuple[Event, ...]
+    frame: Literal["good", "noisy"]
+    log_frame: float
+    noisy: float
+    log_likelihood: float
+    log_background: float
+    log_others: float
+    probability: float
+
+
+class ChannelModel:
+    """P(read | plate) for each camera and each engine that it was fitted on, and in general.
+
+    A read is scored with the rates of its camera, if they are known, else of its engine, else in general.
+    """
+
+    def __init__(self, tables: Tables, population: Population | None = None) -> None:
+        self._tables = tables
+        self._population = population or Population.default()
+        try:
+            self.scoring = _core.ScoringModel(
+                tables.core(tables.general),
+                {engine: tables.core(table) for engine, table in tables.engines.items()},
+                {camera: tables.core(table) for camera, table in tables.cameras.items()},
+                dict(self._population.document),
+                tables.frame_weight,
+            )
+        except ValueError as error:
+            raise ModelError(str(error)) from None
+
+    def with_population(self, population: Population) -> Self:
+        """The same recognisers among other vehicles."""
+        return type(self)(self._tables, population)
+
+    @property
+    def engines(self) -> list[str]:
+        return sorted(self._tables.engines)
+
+    @property
+    def cameras(self) -> list[str]:
+        """The ids of those that have rates of their own."""
+        return sorted(self._tables.cameras)
+
+    @property
+    def error_rate(self) -> float:
+        """The share of plates that are not read exactly, by the general rates.
+
+        It is the mean over the population's vehicles, and what a city can measure: look at some hundred images, and
+        count the reads that are not what is on the plate. A region mark that is lost is no error, nor is a hyphen.
+        """
+        return rate.error_rate(self._tables.symbols, self._tables.general.rates, self._population.document)
+
+    def scaled(self, error_rate: float) -> Self:
+        """The model for cameras of which this share of plates, above 0 and below 1, is not read exactly.
+
+        The odds of all errors change by one factor: that symbols are read wrong, are lost, split or merge, and that
+        others are inserted. What they are taken for stays, as does how often frames are noisy. The general rates then
+        have this `error_rate`; engines and cameras that the model knows keep their distance to them. Raises ModelError.
+        """
+        return type(self)(rate.scaled(self._tables, error_rate, self._population.document), self._population)
+
+    @property
+    def frame_weight(self) -> float:
+        """How much one of several frames of a pass counts."""
+        return self._tables.frame_weight
+
+    @classmethod
+    @cache
+    def default(cls) -> Self:
+        """The one that is shipped: fitted on the project's own reads by benchmarks/fit_channel.py."""
+        return cls(Tables.shipped())
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Raises ModelError or OSError."""
+        return cls(Tables.load(path))
+
+    def save(self, path: str | Path) -> None:
+        """Write the model as JSON, to four digits; the population stays in its own file."""
+        self._tables.save(path)
+
+    def explain(self, read: ReadEvidence | str, plate: str) -> Explanation:
+        """How probable it is that a vehicle read so has this plate, if it is the only one listed, and why.
+
+        Raises ReadError for a read that cannot be matched, PlatewatchError for what is no plate.
+        """
+        if _core.is_pattern(plate):
+            raise PlatewatchError("is a pattern, not a plate", field="plate")
+        canonical = _core.normalize(plate)
+        log_likelihood, log_background, log_others, probability, omitted = self.scoring.weigh(read, canonical)
+        omission: tuple[Event, ...] = ()
+        if omitted:
+            omission = (Event("mark omitted", "", "", math.log(omitted)),)
+            text = _core.normalize(read if isinstance(read, str) else read.text, read=True)
+            canonical = _core.region_mark(text) + canonical
+        engine, camera = (None, None) if isinstance(read, str) else (read.engine, read.camera_id)
+        numbers = self._tables.cameras.get(camera or "") or self._tables.of_engine(engine)
+        table = self._tables.core(numbers)
+        characters = "".join(c for c, _, _ in _core.read_evidence(read))
+        level, events = table.likeliest_way(read, canonical)
+        counts, _ = table.count([read], [canonical])
+        return Explanation(
+            events=omission
+            + tuple(Event(kind, canonical[i : i + n], characters[j : j + m], log) for kind, i, n, j, m, log in events),
+            frame=_QUALITIES[level],
+            log_frame=_log(numbers.rates["level"][level]),
+            noisy=float(counts["level"][1]),
+            log_likelihood=log_likelihood,
+            log_background=log_background,
+            log_others=log_others,
+            probability=probability,
+        )
+
+    @classmethod
+    def fit(
+        cls,
+        reads: Iterable[tuple[ReadEvidence | str, str]],
+        *,
+        iterations: int = fitting.ITERATIONS,
+        camera_reads: int | None = None,
+    ) -> Self:
+        """Learn from pairs of a read and its true plate, by EM over all alignments.
+
+        Reads and plates that cannot be matched are left out. An engine gets rates of its own as far as its reads
+        support them; so does a camera with `camera_reads` of them or more, backed off to its engine's. None: no
+        camera does. Raises PlatewatchError if nothing is left, ValueError for `iterations` or `camera_reads` below 1.
+        """
+        examples = fitting.usable(reads)
+        tables = fitting.fit_tables(examples, iterations, camera_reads)
+        return cls(replace(tables, frame_weight=fitting.frame_weight(cls(tables).scoring, examples)))
+
+
+def _log(value: float) -> float:
+    return math.log(value) if value > 0 else -math.inf

@@ -1,0 +1,127 @@
+"""How often plates are misread by the rates of a table, and the rates at which they would be so more or less often.
+
+A good camera differs from a bad one in how often symbols are misread, far more than in what they are taken for. So the
+odds of every error change by one factor, and the confusions stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from platewatch import _core
+from platewatch.errors import ModelError, PlatewatchError
+from platewatch.probability.tables import OUTCOMES, Floats, Rates, Table, Tables, class_of, column_of
+
+_LARGEST_LOG_FACTOR = 40.0
+_HALVINGS = 60  # of the range of factors: to the last digit of a double
+_MAY_MISS = 1e-6
+
+
+def error_rate(symbols: str, rates: Rates, population: Mapping[str, Any]) -> float:
+    """The share of the population's plates, by vehicles, that are not read exactly.
+
+    A lost region mark is no error, as matching forgives it, nor is a mark more that normalisation drops.
+    """
+    # Of a gap's insertions: any number of dropped marks, and then no more.
+    dropped = _share_dropped(symbols, rates["inserted"])
+    gap = (1 - rates["insertion"]) / (1 - rates["insertion"] * dropped)
+    kinds = population["classes"]
+    right = [_read_right(symbols, rates, gap, kind) for kind in kinds]
+    vehicles = [kind["vehicles"] for kind in kinds]
+    return 1 - float(np.average(right, weights=vehicles if any(vehicles) else None))
+
+
+def _share_dropped(symbols: str, inserted: Floats) -> float:
+    def is_dropped(c: str) -> bool:
+        try:
+            _core.normalize(c, read=True)
+        except PlatewatchError:
+            return True
+        return False
+
+    known = sum(share for c, share in zip(symbols, inserted, strict=False) if is_dropped(c))
+    # Of the others that are no symbols, the most by far are marks. A file's rounded shares may sum to more than 1.
+    return min(1.0, float(known + inserted[-1]))
+
+
+def scaled(tables: Tables, target: float, population: Mapping[str, Any]) -> Tables:
+    """The tables whose general one has this error rate; the odds of those of engines and cameras change as its do.
+
+    Raises ModelError if there are none.
+    """
+    if not 0 < target < 1:
+        raise ModelError("is not above 0 and below 1", field="error_rate")
+
+    def rate_at(log_factor: float) -> float:
+        rates = _with_odds(tables.general.rates, float(np.exp(log_factor)))
+        return error_rate(tables.symbols, rates, population)
+
+    low, high = -_LARGEST_LOG_FACTOR, _LARGEST_LOG_FACTOR
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if rate_at(middle) < target else (low, middle)
+    if abs(rate_at(high) - target) > _MAY_MISS:
+        raise ModelError(f"cannot be {target:g} in a model that makes no errors", field="error_rate")
+    factor = float(np.exp(high))
+
+    def scale(table: Table) -> Table:
+        return replace(table, rates=_with_odds(table.rates, factor))
+
+    return replace(
+        tables,
+        general=scale(tables.general),
+        engines={engine: scale(table) for engine, table in tables.engines.items()},
+        cameras={camera: scale(table) for camera, table in tables.cameras.items()},
+    )
+
+
+def _with_odds(rates: Rates, factor: float) -> Rates:
+    def odds(p: Floats) -> Floats:
+        return np.asarray(factor * p / (1 - p + factor * p))
+
+    changed = {name: odds(rates[name]) for name in ("wrong", "merge", "insertion")}
+    changed["right"] = 1 - changed["wrong"]
+    _, deletion, split = (rates[name] for name in OUTCOMES)
+    lost = np.minimum(deletion + split, 1)
+    times = odds(lost) / np.maximum(lost, np.finfo(np.float64).tiny)
+    changed |= {"one": 1 - lost * times, "deletion": deletion * times, "split": split * times}
+    return rates | changed
+
+
+def _read_right(symbols: str, rates: Rates, gap: Floats, kind: Mapping[str, Any]) -> float:
+    """Of one class of vehicles. Positions admit their symbols whatever stands beside them, so the means multiply."""
+    # Not as `right` and `one` have it: near 1, a file's digits do not tell how near.
+    right = {c: 1 - rates["wrong"][:, column_of(symbols, c)] for c in "".join(kind["words"]) + _all_symbols(kind)}
+    means = [
+        np.sum([share * np.mean([right[c] for c in text], axis=0) for text, share in position.items()], axis=0)
+        for position in kind["positions"]
+    ]
+    classes = [class_of(next(iter(position))[0]) for position in kind["positions"]]
+    bare = _untouched(rates, gap, classes) * np.prod(means, axis=0)
+    if not kind["words"]:
+        return float(rates["level"] @ bare)
+    word = np.mean([right[first] * right[second] for first, second in kind["words"]], axis=0)
+    whole = _untouched(rates, gap, [class_of(c) for c in kind["words"][0]] + classes) * word * np.prod(means, axis=0)
+    loss = rates["region_loss"] if kind["words_may_be_lost"] else np.zeros_like(word)
+    return float(rates["level"] @ (loss * bare + (1 - loss) * whole))
+
+
+def _all_symbols(kind: Mapping[str, Any]) -> str:
+    return "".join(text for position in kind["positions"] for text in position)
+
+
+def _untouched(rates: Rates, gap: Floats, classes: list[int]) -> Floats:
+    """By level, the probability that symbols of these classes are read as one character each, and no other is."""
+    one = np.maximum(1 - rates["deletion"] - rates["split"], 0)
+    last = len(classes) - 1
+    product = np.ones_like(rates["level"])
+    for i, c in enumerate(classes):
+        edge = int(i in (0, last))
+        product *= gap[:, int(i == 0)] * one[:, c, edge]
+        if i < last:
+            product *= 1 - rates["merge"][:, c, classes[i + 1]]
+    return np.asarray(product * gap[:, 1])

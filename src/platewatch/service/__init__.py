@@ -1,0 +1,1 @@
+"""The city's service: reads in, matched, hits committed to the outbox, notifications out."""

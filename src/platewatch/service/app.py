@@ -1,0 +1,290 @@
+"""The city's service: reads in by HTTP, matched, hits committed to the outbox, notifications out."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import signal
+import socket
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, TypeAlias
+
+import msgspec
+import structlog
+import uvicorn
+from msgspec import Struct
+
+from platewatch.errors import ConfigError, PlatewatchError, ReadError
+from platewatch.lists.hotlist import Hotlist
+from platewatch.matching.matcher import Matcher
+from platewatch.matching.reads import Read
+from platewatch.notify.dispatcher import Dispatcher
+from platewatch.notify.outbox import Outbox, OutboxError
+from platewatch.notify.sender import WassSender
+from platewatch.notify.signing import Signer
+from platewatch.probability.channel_model import ChannelModel
+from platewatch.probability.population import Population
+from platewatch.service import cameras
+from platewatch.service.asgi import (
+    BodyTooLargeError,
+    DisconnectedError,
+    Receive,
+    Scope,
+    Send,
+    header,
+    read_body,
+    send_json,
+)
+from platewatch.service.config import Settings
+from platewatch.service.passes import Passes
+from platewatch.service.pipeline import Pipeline
+from platewatch.sources import Accepted
+from platewatch.sources.http import HttpReads
+
+_PRUNE_INTERVAL: Final = 3600.0  # seconds
+_SECONDS_A_DAY: Final = 86400.0
+_MAX_RETRY_REQUEST_BYTES: Final = 1024 * 1024
+_MAX_LOGGED: Final = 10  # refused reads of one request that are logged each
+_GRACE: Final = 10  # seconds for requests that are under way when the service is told to stop
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
+
+Endpoint: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class RetryRequest(Struct, frozen=True):
+    """Which dead letters to deliver again; without `event_ids` all of them."""
+
+    event_ids: tuple[str, ...] | None = None
+
+
+async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda _: None) -> None:
+    """Run until SIGTERM or SIGINT. `on_ready` is called with the service's base URL once it takes reads.
+
+    Raises ConfigError, OutboxError, or what ended the dispatcher.
+    """
+    try:
+        hotlist = Hotlist.load(settings.hotlist)
+    except (PlatewatchError, OSError) as error:
+        raise ConfigError(f"{settings.hotlist}: {error}", field="hotlist") from None
+    for refused in hotlist.report.errors:
+        # Which row and why, but not what stood there: logs travel further than the list may.
+        _log.warning("hotlist row refused", row=refused.row, field=refused.field, reason=refused.reason)
+    if not len(hotlist):
+        _log.warning("the hotlist is empty: nothing can be found")
+    for category in sorted(set(settings.policy.categories) - {entry.category for entry in hotlist}):
+        _log.warning("the policy names a category that no entry has", category=category)
+    matcher = Matcher(hotlist, max_edits=settings.max_edits, model=_model(settings))
+    places = cameras.load(settings.cameras) if settings.cameras else {}
+    try:
+        signer = Signer(settings.wass.secrets)
+    except ConfigError as error:
+        raise ConfigError(error.reason, field="wass.secrets") from None
+
+    with _listen(settings.http.host, settings.http.port) as listener:
+        host = f"[{settings.http.host}]" if ":" in settings.http.host else settings.http.host
+        url = f"http://{host}:{listener.getsockname()[1]}"
+        async with (
+            await Outbox.open(settings.outbox.path) as outbox,
+            WassSender(settings.wass.url, signer, timeout=settings.wass.timeout) as sender,
+        ):
+            outbox.publish(url)
+            dispatcher = Dispatcher(outbox, sender, settings.retry)
+            pipeline = Pipeline(
+                hotlist,
+                matcher,
+                places,
+                outbox,
+                policy=settings.policy,
+                source=settings.source,
+                on_queued=dispatcher.wake,
+                passes=Passes(settings.passes.window),
+            )
+            app = _App(settings, pipeline, outbox, dispatcher, entries=len(hotlist))
+
+            def ready() -> None:
+                _log.info("listening", url=url, entries=len(hotlist), refused=len(hotlist.report.errors))
+                on_ready(url)
+
+            server = _Server(app, ready)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, server.stop)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(dispatcher.run())
+                pruning = tasks.create_task(_prune(outbox, settings.outbox.retention_days * _SECONDS_A_DAY))
+                await server.serve(sockets=[listener])
+                dispatcher.stop()
+                pruning.cancel()
+    _log.info("stopped")
+
+
+def _model(settings: Settings) -> ChannelModel:
+    path, population, error_rate = settings.model, settings.population, settings.model_error_rate
+    try:
+        model = ChannelModel.default() if path is None else ChannelModel.load(path)
+    except (PlatewatchError, OSError) as error:
+        raise ConfigError(f"{path}: {error}", field="model") from None
+    try:
+        model = model if population is None else model.with_population(Population.load(population))
+    except (PlatewatchError, OSError) as error:
+        raise ConfigError(f"{population}: {error}", field="population") from None
+    try:
+        return model if error_rate is None else model.scaled(error_rate)
+    except PlatewatchError as error:
+        raise ConfigError(error.reason, field="model_error_rate") from None
+
+
+class _App:
+    """The ASGI application: who may ask, and who answers."""
+
+    def __init__(
+        self, settings: Settings, pipeline: Pipeline, outbox: Outbox, dispatcher: Dispatcher, *, entries: int
+    ) -> None:
+        self._authorization = None if settings.http.token is None else f"Bearer {settings.http.token}".encode()
+        self._pipeline = pipeline
+        self._outbox = outbox
+        self._dispatcher = dispatcher
+        self._entries = entries
+        self._max_body_bytes = settings.http.max_body_bytes
+        self._source = HttpReads(self._accept, on_refused=self._refuse)
+        self._reads = self._hits = self._refused = self._not_lined_up = 0
+        self._routes: dict[tuple[str, str], Endpoint] = {
+            ("GET", "/healthz"): self._health,
+            ("GET", "/v1/status"): self._status,
+            ("POST", "/v1/outbox/retry"): self._retry,
+            ("POST", "/v1/reads"): self._take,
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self._routes.get((scope["method"], scope["path"]))
+        if endpoint is None:
+            known = any(path == scope["path"] for _, path in self._routes)
+            await send_json(send, 405 if known else 404, {"reason": "no such method" if known else "no such path"})
+        elif endpoint != self._health and not self._authorized(scope):
+            await send_json(send, 401, {"reason": "needs the header Authorization: Bearer <token>"})
+        else:
+            await self._answer(endpoint, scope, receive, send)
+
+    async def _answer(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await endpoint(scope, receive, send)
+        except OutboxError as error:
+            await send_json(send, 503, {"reason": str(error)})
+        except Exception as error:
+            # Only its class: its text may quote the request, and a read that is no hit is nobody's business.
+            _log.error("request failed", path=scope["path"], error=type(error).__name__)
+            await send_json(send, 500, {"reason": "internal error"})
+
+    def _authorized(self, scope: Scope) -> bool:
+        given = header(scope, b"authorization").encode("latin-1")
+        return self._authorization is None or hmac.compare_digest(given, self._authorization)
+
+    async def _accept(self, reads: Sequence[Read]) -> Accepted:
+        try:
+            accepted = await self._pipeline.accept(reads)
+        except OutboxError as error:
+            _log.error("reads not accepted", count=len(reads), reason=error.reason)
+            raise
+        self._reads += accepted.reads
+        self._hits += accepted.hits
+        self._not_lined_up += accepted.not_lined_up
+        return accepted
+
+    async def _take(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            body = await read_body(receive, self._max_body_bytes)
+        except DisconnectedError:
+            return
+        except BodyTooLargeError:
+            await send_json(send, 413, {"reason": f"the body is over {self._max_body_bytes} bytes"})
+            return
+        status, answer = await self._source.take(body, header(scope, b"content-type"))
+        await send_json(send, status, answer)
+
+    def _refuse(self, errors: Sequence[ReadError]) -> None:
+        self._refused += len(errors)
+        for error in errors[:_MAX_LOGGED]:
+            _log.warning("read refused", row=error.row, field=error.field, reason=error.reason)
+        if len(errors) > _MAX_LOGGED:
+            _log.warning("more reads refused", count=len(errors) - _MAX_LOGGED)
+
+    async def _health(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        await send_json(send, 200, {"status": "ok"})
+
+    async def _status(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        status = {
+            "entries": self._entries,
+            "reads": self._reads,
+            "hits": self._hits,
+            "refused": self._refused,
+            "not_lined_up": self._not_lined_up,
+            "outbox": await self._outbox.counts(),
+        }
+        await send_json(send, 200, status)
+
+    async def _retry(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            request = msgspec.json.decode(await read_body(receive, _MAX_RETRY_REQUEST_BYTES), type=RetryRequest)
+        except DisconnectedError:
+            return
+        except (BodyTooLargeError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            await send_json(send, 400, {"reason": str(error) or "the body is too large"})
+            return
+        retried = await self._outbox.retry(request.event_ids)
+        self._dispatcher.wake()
+        await send_json(send, 200, {"retried": retried})
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, but told when to stop by `serve`, which has more to close than the HTTP server."""
+
+    def __init__(self, app: _App, on_ready: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                loop="none",
+                http="httptools",
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                timeout_graceful_shutdown=_GRACE,
+            )
+        )
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_ready()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self) -> None:
+        """End after the requests under way, at the second call without them."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+@contextmanager
+def _listen(host: str, port: int) -> Iterator[socket.socket]:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise ConfigError(f"cannot listen at {host}:{port}: {error.strerror}", field="http") from None
+    with listener:
+        yield listener
+
+
+async def _prune(outbox: Outbox, retention: float) -> None:
+    while True:
+        try:
+            if pruned := await outbox.prune(time.time() - retention):
+                _log.info("pruned delivered notifications", count=pruned)
+        except OutboxError as error:
+            _log.error("not pruned", reason=error.reason)
+        await asyncio.sleep(_PRUNE_INTERVAL)

@@ -1,0 +1,119 @@
+"""The service's settings: a TOML file, and environment variables that override it.
+
+`PLATEWATCH_<SECTION>__<NAME>` (or `PLATEWATCH_<NAME>` at the top) holds one setting as a TOML value; what is not
+TOML is taken as text: `PLATEWATCH_HTTP__PORT=9000`, `PLATEWATCH_WASS__SECRETS='["whsec_..."]'`.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta, Struct
+
+from platewatch import toml
+from platewatch.errors import ConfigError
+from platewatch.notify.dispatcher import RetryPolicy
+from platewatch.service.passes import LIFE, WINDOW
+from platewatch.service.policy import Policy
+
+_PREFIX = "PLATEWATCH_"
+_TEXTS = frozenset({"host", "token", "url"})  # settings of sections that are text whatever they look like
+
+
+class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where reads come in. With a `token`, requests need the header `Authorization: Bearer <token>`."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8080
+    token: str | None = None
+    max_body_bytes: Annotated[int, Meta(ge=1)] = 16 * 1024 * 1024
+
+
+class PassSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which reads are judged together. Those without a `pass_id` if one camera reads similar plates within `window`
+    seconds; 0 judges them one by one.
+    """
+
+    window: Annotated[float, Meta(ge=0, le=LIFE)] = WINDOW
+
+
+class OutboxSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The durable queue. Delivered notifications are deleted after `retention_days`."""
+
+    path: Path = Path("outbox.db")
+    retention_days: Annotated[float, Meta(gt=0)] = 30.0
+
+
+class WassSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where notifications go: `url` takes the events, `secrets` sign them (whsec_...), `timeout` is in seconds."""
+
+    url: str
+    secrets: tuple[str, ...]
+    timeout: Annotated[float, Meta(gt=0)] = 10.0
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All settings of `platewatch serve`. Relative paths are relative to the settings' file.
+
+    `source` is the URI that this service signs its events with. `model` is the channel model; without it, the one
+    that is shipped; `population`, the vehicles that matches are weighed against, or Korea's. The model is scaled to
+    `model_error_rate`, the share of plates that the cameras do not read exactly.
+    `max_edits` bounds what is looked for, and of what is found `policy` says what is a hit.
+    """
+
+    hotlist: Path
+    wass: WassSettings
+    cameras: Path | None = None
+    source: str = "urn:platewatch"
+    model: Path | None = None
+    population: Path | None = None
+    model_error_rate: Annotated[float, Meta(gt=0, lt=1)] | None = None
+    max_edits: Annotated[int, Meta(ge=0, le=3)] = 2
+    policy: Policy = Policy()
+    passes: PassSettings = PassSettings()
+    http: HttpSettings = HttpSettings()
+    outbox: OutboxSettings = OutboxSettings()
+    retry: RetryPolicy = RetryPolicy()
+
+
+def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Raises ConfigError that names the setting."""
+    values = toml.read(path)
+    _override(values, environment)
+    settings = toml.convert(values, Settings)
+    wass = urlsplit(settings.wass.url)
+    if wass.scheme not in ("http", "https") or not wass.hostname:
+        raise ConfigError("is not an http or https URL", field="wass.url")
+    here = path.resolve().parent
+    return msgspec.structs.replace(
+        settings,
+        hotlist=here / settings.hotlist,
+        cameras=None if settings.cameras is None else here / settings.cameras,
+        model=None if settings.model is None else here / settings.model,
+        population=None if settings.population is None else here / settings.population,
+        outbox=msgspec.structs.replace(settings.outbox, path=here / settings.outbox.path),
+    )
+
+
+def _override(values: dict[str, Any], environment: Mapping[str, str]) -> None:
+    for variable, text in environment.items():
+        section, _, name = variable.removeprefix(_PREFIX).lower().partition("__")
+        if not variable.startswith(_PREFIX) or section not in Settings.__struct_fields__:
+            continue
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text
+        if name:
+            table = values.setdefault(section, {})
+            if not isinstance(table, dict):
+                raise ConfigError("is not a table of settings", field=section)
+            table[name] = text if name in _TEXTS else value
+        else:
+            values[section] = value

@@ -1,0 +1,166 @@
+"""From reads to queued notifications. Only after `accept` returns may a source acknowledge its reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from platewatch._core import is_pattern
+from platewatch.matching.alignment import differences
+from platewatch.matching.hotlist import Entry, EntrySet
+from platewatch.matching.matcher import Matcher
+from platewatch.matching.reads import Read
+from platewatch.notify.event import Camera, HitData, encode, hit_id, new_event
+from platewatch.notify.outbox import Outbox
+from platewatch.service.passes import Frame, Pass, Passes
+from platewatch.service.policy import Policy
+from platewatch.sources import Accepted
+
+
+class _Match(NamedTuple):
+    entry: Entry
+    edits: int
+    probability: float
+    reads: int  # that were judged together
+
+
+class Pipeline:
+    """Matches reads and commits their hits to the outbox; `on_queued` is called when there is something to deliver.
+
+    The reads of one pass are judged together, and a pass makes one hit of an entry: an event when it becomes one, and
+    another if later reads raise its grade.
+
+    A read without a time gets the time of its arrival; so if its source sends it again, for want of an
+    acknowledgement, after its pass has been forgotten, its hit is a new one. Sources should send the time.
+    """
+
+    def __init__(
+        self,
+        hotlist: EntrySet,
+        matcher: Matcher,
+        cameras: Mapping[str, Camera],
+        outbox: Outbox,
+        *,
+        policy: Policy,
+        source: str,
+        on_queued: Callable[[], None],
+        passes: Passes | None = None,
+    ) -> None:
+        self._hotlist = hotlist
+        self._matcher = matcher
+        self._cameras = cameras
+        self._outbox = outbox
+        self._passes = Passes() if passes is None else passes
+        self._policy = policy
+        self._source = source
+        self._on_queued = on_queued
+
+    async def accept(self, reads: Sequence[Read]) -> Accepted:
+        """Returns when every hit is on disk. Raises OutboxError, and then none of the reads is accepted."""
+        now = datetime.now(UTC)
+        batch = self._matcher.match_batch(
+            reads, at=now, errors="report", min_probability=self._policy.promising, keep_exact=True
+        )
+        refused = {error.row for error in batch.errors if error.row is not None}
+        joined = self._passes.join(reads, now, promising=set(batch.read.tolist()), refused=refused)
+        touched: dict[Pass, Frame] = {}  # with the first of these reads in it
+        for passing, frame in joined.values():
+            touched.setdefault(passing, frame)
+
+        # How probable the entries are by all reads of a pass, as one body of evidence.
+        together = {
+            passing: self._judge(passing, first, now) for passing, first in touched.items() if len(passing.frames) > 1
+        }
+        for row, number, edits, probability in self._policy.candidates(batch):
+            passing, frame = joined[row]
+            entry = self._hotlist[batch.entry_ids[number]]
+            judged = together.get(passing)
+            if judged is not None and entry.id not in judged and edits and not is_pattern(entry.plate):
+                continue  # by all reads it is no hit
+            judged = judged or {}
+            # Told already, but for patterns, and for what only a read says that its pass could not keep.
+            reads_judged = len(passing.frames) if entry.id in judged else 1
+            match = _Match(entry, edits, judged.get(entry.id, probability), reads_judged)
+            self._tell(passing, match, frame, touched[passing], now)
+
+        # All that may not be on disk yet, though another call has made it: either may fail, and neither may then be
+        # acknowledged. The outbox knows the events that it gets from both.
+        unsent = [(passing, *event) for passing in touched for event in passing.unsent.items()]
+        if unsent:
+            queued = await self._outbox.append([(event_id, body) for _, event_id, body in unsent])
+            for passing, event_id, _ in unsent:
+                passing.unsent.pop(event_id, None)
+            if queued:
+                self._on_queued()
+        return Accepted(len(reads) - len(refused), len(unsent), batch.errors, batch.not_lined_up)
+
+    def _judge(self, passing: Pass, first: Frame, now: datetime) -> dict[str, float]:
+        """Tell of the hits that the reads of a pass make together; returns the probabilities by entry id."""
+        judged: dict[str, float] = {}
+        reads = [frame.read for frame in passing.frames]
+        least = self._policy.least
+        for match in self._matcher.match_pass(reads, at=now, min_probability=least, keep_exact=True):
+            entry = self._hotlist[match.entry_id]
+            # A pattern is no one plate that all the reads could be of: the best of them counts, alone.
+            if not is_pattern(entry.plate):
+                judged[entry.id] = match.probability
+                together = _Match(entry, match.edits, match.probability, len(passing.frames))
+                self._tell(passing, together, None, first, now)
+        return judged
+
+    def _tell(self, passing: Pass, match: _Match, frame: Frame | None, first: Frame, now: datetime) -> None:
+        """Make the event of a match, if the policy gives it a grade, and a higher one than it had.
+
+        `frame` is the read that matches, None for the pass's best. The hit is named after `first`, the first of the
+        pass's reads in this call: if the call is not acknowledged, it is these reads that come again.
+        """
+        entry, edits, probability, reads = match
+        pattern = is_pattern(entry.plate)
+        grade = self._policy.grade(entry.category, edits, probability, pattern)
+        known = passing.hits.get(entry.id)
+        if grade is None or (known is not None and (known[1] == grade or grade == "check")):
+            return
+        if frame is None:
+            frame, edits = self._best(passing, match, first, now)
+        camera_id = frame.read.camera_id or "unknown"
+        data = HitData(
+            entry_id=entry.id,
+            agency=entry.agency,
+            category=entry.category,
+            priority=entry.priority,
+            grade=grade,
+            probability=round(probability, 4),
+            pattern=pattern,
+            wanted_plate=entry.plate,
+            read_text=frame.text,
+            edits=edits,
+            differences=differences(frame.text, entry.plate),
+            camera=self._cameras.get(camera_id) or Camera(id=camera_id),
+            time=frame.time,
+            image_url=frame.read.image_url,
+            late=frame.read.late,
+            reads=reads,
+        )
+        key = self._outbox.hit_key
+        if known is None:
+            named_by = grade if len(passing.frames) > 1 else None
+            hitid, sequence = hit_id(key, entry.id, camera_id, first.time, first.text, named_by), 1
+        else:
+            hitid, sequence = known[0], 2
+        event = new_event(key, self._source, now, data, sequence, hitid=hitid)
+        passing.unsent[event.id] = encode(event)
+        passing.hits[entry.id] = (hitid, grade)
+
+    def _best(self, passing: Pass, match: _Match, first: Frame, now: datetime) -> tuple[Frame, int]:
+        """The read of a pass that matches an entry with the fewest edits, of those the likeliest; and its edits."""
+        found = [
+            (single.edits, -single.log_likelihood, place)
+            for place, frame in enumerate(passing.frames)
+            for single in self._matcher.match(frame.read, at=now)
+            if single.entry_id == match.entry.id
+        ]
+        if not found:  # the list has changed this very moment
+            return first, match.edits
+        edits, _, place = min(found)
+        return passing.frames[place], edits

@@ -1,0 +1,85 @@
+"""Dependencies point one way: no room imports from one above it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "platewatch"
+
+# Floors from the ground up; rooms of one floor know nothing of each other.
+PYTHON_FLOORS = (
+    {"_core"},
+    {"errors"},
+    {"toml"},
+    {"matching", "probability"},
+    {"lists", "notify", "sources"},
+    {"service"},
+    {"evaluation"},
+    {"benchmarks"},
+    {"cli"},
+)
+MAY_KNOW = {"matching": {"probability"}}  # a matcher has a model
+
+CORE_FLOORS = ({"text", "store"}, {"search"}, {"probability"}, {"hotlist"})
+
+
+def python_imports() -> list[tuple[str, str, str]]:
+    """(file, its room, the room that it imports from)."""
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        inside = path.relative_to(PACKAGE)
+        if len(inside.parts) == 1 and inside.stem.startswith("__"):
+            continue
+        room = inside.parts[0].removesuffix(".py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = []
+            if isinstance(node, ast.ImportFrom) and node.module == "platewatch":
+                names = [f"platewatch.{alias.name}" for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            elif isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            found += [(str(inside), room, name.split(".")[1]) for name in names if name.startswith("platewatch.")]
+    return found
+
+
+def core_includes() -> list[tuple[str, str, str]]:
+    found = []
+    for top in ("include/platewatch", "src"):
+        for path in sorted((ROOT / "cpp" / top).rglob("*.[ch]pp")):
+            inside = path.relative_to(ROOT / "cpp" / top)
+            named = re.findall(r'#include "(?:platewatch/)?(\w+)/', path.read_text("utf-8"))
+            found += [(str(inside), inside.parts[0], room) for room in named]
+    return found
+
+
+def wrong(imports: list[tuple[str, str, str]], floors: tuple[set[str], ...]) -> list[str]:
+    floor_of = {room: floor for floor, rooms in enumerate(floors) for room in rooms}
+    assert {room for _, *rooms in imports for room in rooms} <= floor_of.keys()
+    return [
+        f"{file} imports from {other}"
+        for file, room, other in imports
+        if room != other and floor_of[other] >= floor_of[room] and other not in MAY_KNOW.get(room, ())
+    ]
+
+
+def test_no_python_import_runs_back_up() -> None:
+    imports = python_imports()
+    assert len(imports) > 100
+    assert not wrong(imports, PYTHON_FLOORS)
+
+
+def test_no_include_of_the_core_runs_back_up() -> None:
+    includes = core_includes()
+    assert len(includes) > 100
+    assert not wrong(includes, CORE_FLOORS)
+
+
+@pytest.mark.parametrize(("room", "other"), [("matching", "lists"), ("sources", "notify"), ("notify", "cli")])
+def test_a_wrong_import_is_found(room: str, other: str) -> None:
+    assert wrong([("x.py", room, other)], PYTHON_FLOORS) == [f"x.py imports from {other}"]
