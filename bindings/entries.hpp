@@ -42,6 +42,7 @@ class EntryReader {
             }
             append_utf8(object.attr(category_), entry.category);
             entry.weight = object.attr(weight_).cast<float>();
+            entry.exact = py::object(object.attr(match_)).equal(exact_);
             if (const py::object priority = object.attr(priority_); !priority.is_none()) {
                 // The smallest number stands for no priority.
                 constexpr py::ssize_t kMost = std::numeric_limits<std::int32_t>::max();
@@ -86,7 +87,7 @@ class EntryReader {
 
     py::object microseconds_;
     py::str id_ = intern("id"), plate_ = intern("plate"), category_ = intern("category"),
-            priority_ = intern("priority"), weight_ = intern("weight"), valid_from_ = intern("valid_from"),
+            priority_ = intern("priority"), weight_ = intern("weight"), match_ = intern("match"), exact_ = intern("exact"), valid_from_ = intern("valid_from"),
             valid_until_ = intern("valid_until");
 
     static py::str intern(const char* name) {

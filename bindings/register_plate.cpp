@@ -156,6 +156,10 @@ same object where the plate is canonical already.)");
         },
         "Every kind that parse() knows, in the table's order.");
 
+    m.def(
+        "plate_symbols", [] { return to_str(to_utf8(plate_symbols())); },
+        "Every symbol but digits that the classes of Korean plates name; a city's name may have others.");
+
     py::class_<Plate>(m, "Plate", "A canonical plate and, where it fits a class of Korean plates, its parts.")
         .def_readonly("text", &Plate::text, "The canonical plate.")
         .def_property_readonly("kind", &Plate::kind, "The first class that fits; \"unknown\" if none does.")

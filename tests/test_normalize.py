@@ -35,6 +35,9 @@ def reference(text: str, *, read: bool = False) -> str:
     return unicodedata.normalize("NFC", "".join(kept(c, read=read) for c in composed))
 
 
+LOOK_ALIKES = dict(zip("АВЕЅІЈКМНОРСТУҮХѴӀԚԜΑΒΕΖΗΙͿΚΜΝΟΡΤΥΧϹ", "ABESIJKMHOPCTYYXVIQWABEZHIJKMNOPTYXC", strict=True))
+
+
 def is_folded(c: str) -> bool:
     return "\uff00" <= c <= "\uffef" or "\u3130" <= c <= "\u318f"
 
@@ -47,7 +50,8 @@ def kept(c: str, *, read: bool) -> str:
         return str(unicodedata.decimal(c))
     if category[0] != "L" or c in FILLERS:
         return ""
-    return c.upper() if len(c.upper()) == 1 else c
+    upper = c.upper() if len(c.upper()) == 1 else c
+    return LOOK_ALIKES.get(upper, upper)
 
 
 def code_points() -> Iterator[int]:

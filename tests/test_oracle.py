@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
 from platewatch._core import Matcher
-from platewatch.matching.hotlist import Entry, microseconds
+from platewatch.matching.hotlist import Entry
+from platewatch.matching.values import microseconds
 from platewatch.probability.channel_model import ChannelModel
 
 MARKS: list[str] = re.findall("..", "서울부산대구인천광주대전울산세종경기강원충북충남전북전남경북경남제주")

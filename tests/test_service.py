@@ -381,6 +381,6 @@ def test_bad_settings_are_named(tmp_path: Path, more: str, message: str) -> None
     text = f'hotlist = "wanted.csv"\nwass.url = "http://127.0.0.1:1/"\nwass.secrets = ["{SECRET}"]\n'
     config = tmp_path / "platewatch.toml"
     config.write_text(text + more, "utf-8")
-    (tmp_path / "wanted.csv").write_text("id,plate\n", "utf-8")
+    (tmp_path / "wanted.csv").write_text("id,plate\nA1,12가3456\n", "utf-8")
     run = serve_in_vain(config)
     assert (run.returncode, message in run.stderr) == (2, True), run.stderr

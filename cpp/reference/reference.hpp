@@ -54,7 +54,7 @@ namespace platewatch::reference {
         const IndexEntry& entry = *by_id[number];
         const bool valid = entry.validity.from <= at && at < entry.validity.until;
         const unsigned distance = edits(read, entry.plate.view());
-        if (valid && distance <= k) matches.push_back({0, number, distance});
+        if (valid && distance <= (entry.exact ? 0 : k)) matches.push_back({0, number, distance});
     }
     std::ranges::sort(matches, {}, [](const Match& m) { return std::tuple(m.edits, m.entry); });
     return matches;

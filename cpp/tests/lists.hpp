@@ -97,6 +97,7 @@ inline IndexEntry random_entry(Random& random, std::string id) {
     if (random.one_in(4)) entry.validity.until = static_cast<Time>(random.below(kTimes));
     constexpr std::string_view kCategories[] = {"", "stolen", "수배", "unpaid"};
     entry.category = kCategories[random.below(4)];
+    entry.exact = random.one_in(5);
     if (random.one_in(3)) entry.priority = static_cast<std::int32_t>(random.below(7)) - 3;
     return entry;
 }
@@ -155,7 +156,7 @@ inline std::vector<Hit> reference_hits(std::span<const Query> queries, std::span
         for (const IndexEntry& entry : entries) {
             if (!entry.validity.holds(query.at)) continue;
             const unsigned edits = reference_edits(query.text.view(), entry);
-            if (edits <= k) hits.push_back({query.read, entry.id, edits});
+            if (edits <= (entry.exact ? 0 : k)) hits.push_back({query.read, entry.id, edits});
         }
     }
     // A read of several texts has the fewest edits of any.

@@ -13,6 +13,8 @@ HANGUL_SYLLABLES = range(0xAC00, 0xD7A4)  # composed and decomposed by arithmeti
 SURROGATES = range(0xD800, 0xE000)
 COMPATIBILITY_JAMO = range(0x3130, 0x3190)
 WIDTH_FORMS = range(0xFF00, 0xFFF0)
+# Cyrillic and Greek capitals that look like Latin ones: who types a plate takes what the keyboard has.
+LOOK_ALIKES = dict(zip("АВЕЅІЈКМНОРСТУҮХѴӀԚԜΑΒΕΖΗΙͿΚΜΝΟΡΤΥΧϹ", "ABESIJKMHOPCTYYXVIQWABEZHIJKMNOPTYXC", strict=True))
 # Invisible though they count as letters: Hangul fillers.
 FILLERS = {0x115F, 0x1160, 0x3164, 0xFFA0}
 
@@ -75,7 +77,8 @@ def main() -> None:
     emit("Composition", "kCompositions", sorted(pairs))
 
     upper = ((cp, chr(cp).upper()) for cp in scalars())
-    emit("Run", "kUpperDeltas", runs((cp, ord(u) - cp & 0xFFFFFFFF) for cp, u in upper if len(u) == 1 and ord(u) != cp))
+    folded = ((cp, ord(LOOK_ALIKES.get(u, u))) for cp, u in upper if len(u) == 1)
+    emit("Run", "kFoldDeltas", runs((cp, to - cp & 0xFFFFFFFF) for cp, to in folded if to != cp))
 
     letters = (cp for cp in scalars() if unicodedata.category(chr(cp))[0] == "L" and cp not in FILLERS)
     emit("Run", "kLetters", runs((cp, 1) for cp in letters))

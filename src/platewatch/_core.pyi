@@ -7,7 +7,7 @@ import numpy
 import numpy.typing
 import os
 import typing
-__all__: list[str] = ['ChannelTable', 'EntryIds', 'Match', 'Matcher', 'Plate', 'ScoringModel', 'admits_everything', 'canonical_plates', 'compiler', 'cpu_features', 'is_pattern', 'normalize', 'normalize_pattern', 'parse', 'plate_kinds', 'read_evidence', 'region_mark', 'region_marks', 'unicode_version']
+__all__: list[str] = ['ChannelTable', 'EntryIds', 'Match', 'Matcher', 'Plate', 'ScoringModel', 'admits_everything', 'canonical_plates', 'compiler', 'cpu_features', 'is_pattern', 'normalize', 'normalize_pattern', 'parse', 'plate_kinds', 'plate_symbols', 'read_evidence', 'region_mark', 'region_marks', 'unicode_version']
 class Plate:
     """
     A canonical plate and, where it fits a class of Korean plates, its parts.
@@ -277,6 +277,10 @@ def parse(text: str | bytes) -> Plate:
 def plate_kinds() -> list[str]:
     """
     Every kind that parse() knows, in the table's order.
+    """
+def plate_symbols() -> str:
+    """
+    Every symbol but digits that the classes of Korean plates name; a city's name may have others.
     """
 def read_evidence(read: typing.Any) -> list[tuple[str, float | None, list[tuple[str, float]] | None]]:
     """

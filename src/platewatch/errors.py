@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 
@@ -35,6 +37,34 @@ class EntryError(PlatewatchError):
     def _message(self) -> str:
         shown = "" if self.value is None else f" (value: {self.value!r})"
         return super()._message() + shown
+
+
+class TableError(PlatewatchError):
+    """The columns of a table cannot be told. `lines` shows the rows that were looked at."""
+
+    def __init__(self, reason: str, *, field: str | None = None, lines: Sequence[str] = ()) -> None:
+        self.lines = tuple(lines)
+        super().__init__(reason, field=field)
+
+    def __str__(self) -> str:
+        return "\n  ".join([super().__str__(), *self.lines])
+
+
+class HotlistError(EntryError):
+    """A list as a whole is not usable: it has no usable entry, or too many bad rows.
+
+    Row, field, reason and value are those of the first bad row; `errors` has them all, `judgement` says why they are
+    too many.
+    """
+
+    def __init__(self, judgement: str, errors: Sequence[EntryError]) -> None:
+        self.judgement = judgement
+        self.errors = tuple(errors)
+        first = errors[0] if errors else EntryError(judgement)
+        super().__init__(first.reason, row=first.row, field=first.field, value=first.value)
+
+    def __str__(self) -> str:
+        return f"{self.judgement}; the first: {super().__str__()}" if self.errors else self.judgement
 
 
 class ReadError(PlatewatchError):

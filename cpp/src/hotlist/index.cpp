@@ -113,6 +113,8 @@ Index::Index(std::vector<IndexEntry> entries) {
     }
     if (std::ranges::any_of(entries, [](const IndexEntry& entry) { return entry.weight != 1; }))
         weight_ = column([](const IndexEntry& entry) { return entry.weight; });
+    if (std::ranges::any_of(entries, &IndexEntry::exact))
+        exact_ = column([](const IndexEntry& entry) { return std::uint8_t{entry.exact}; });
     std::map<std::string_view, std::uint32_t> categories;
     for (const IndexEntry& entry : entries) categories.try_emplace(entry.category, 0);
     if (categories.size() > 1 || (categories.size() == 1 && !categories.begin()->first.empty())) {
@@ -201,6 +203,7 @@ void Index::search_section(const Section<Key>& section, std::span<const Query> b
         for_each_owner(section.owners[key.place], [&](Owner owner) {
             if (text.plain_only && owner.form() != Owner::Form::plain) return;
             if (!validity_.empty() && !validity_[owner.number()].holds(query.at)) return;
+            if (key.edits != 0 && is_exact(owner.number())) return;
             out.push_back({query.read, owner.number(), key.edits});
         });
     }
@@ -227,8 +230,8 @@ void Index::search_patterns(std::span<const Query> block, unsigned k, Workspace&
         patterns_.search(query.text.view(), k, workspace.pattern_walk, workspace.patterns);
         for (const PatternMatch& match : workspace.patterns) {
             const std::uint32_t entry = pattern_entries_[match.pattern];
-            if (entry < size() && validity(entry).holds(query.at))
-                out.push_back({query.read, entry, match.edits});
+            if (entry >= size() || (match.edits != 0 && is_exact(entry))) continue;
+            if (validity(entry).holds(query.at)) out.push_back({query.read, entry, match.edits});
         }
     }
 }
@@ -247,6 +250,7 @@ IndexEntry Index::entry(std::uint32_t number) const {
     IndexEntry entry{
         std::string(id(number)), {}, validity(number), std::string(category(number)), priority(number)};
     entry.weight = weight(number);
+    entry.exact = is_exact(number);
     if (is_pattern(number)) {
         if (parse_pattern(plate(number), entry.pattern.emplace()) != PatternError::none)
             entry.pattern.reset();
@@ -335,7 +339,7 @@ void order_matches(std::vector<Match>& matches, std::size_t first, std::vector<s
 
 namespace {
 
-constexpr int kWeightSection = 434;
+constexpr int kWeightSection = 434, kExactSection = 435;
 
 }  // namespace
 
@@ -357,6 +361,7 @@ void Index::for_each_part(Self& self, Visit&& visit) {
     visit(432, self.category_);
     visit(433, self.priority_);
     visit(kWeightSection, self.weight_);
+    visit(kExactSection, self.exact_);
     visit(500, self.pattern_entries_);
 }
 
@@ -396,7 +401,9 @@ Index Index::open(const std::string& path, unsigned& max_edits) {
     const auto facts = snapshot.section<Facts>(kFactsSection);
     const auto symbols = snapshot.section<char32_t>(kAlphabetSection);
     for_each_part(index, [&]<class T>(int id, Array<T>& array) {
-        if (id == kWeightSection && !snapshot.has(kWeightSection)) return;  // version 1 has none
+        // Version 1 has no weights, version 2 nothing that is to match exactly.
+        if ((id == kWeightSection || id == kExactSection) && !snapshot.has(static_cast<std::uint32_t>(id)))
+            return;
         array = Array<T>(snapshot.section<T>(static_cast<std::uint32_t>(id)));
     });
     index.patterns_ = PatternIndex({snapshot.section<char32_t>(kPatternSections),
@@ -412,7 +419,8 @@ Index Index::open(const std::string& path, unsigned& max_edits) {
                        index.short_.keys.size() == index.short_.owners.size() && index.long_.keys.restore() &&
                        index.long_.keys.size() == index.long_.owners.size() &&
                        index.names_.size() == 2 * entries && one_each(index.validity_) &&
-                       one_each(index.category_) && one_each(index.priority_) && one_each(index.weight_);
+                       one_each(index.category_) && one_each(index.priority_) && one_each(index.weight_) &&
+                       one_each(index.exact_);
     if (!sound) throw SnapshotError(path + ": its sections do not fit together");
     index.alphabet_ = Alphabet({symbols.begin(), symbols.end()});
     max_edits = facts[0].max_edits;

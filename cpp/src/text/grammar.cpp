@@ -73,6 +73,16 @@ bool contains(const Words& words, Word word) noexcept {
 
 std::span<const PlateClass> plate_classes() noexcept { return kClasses; }
 
+std::u32string plate_symbols() {
+    std::u32string symbols;
+    for (const PlateClass& plate_class : kClasses) symbols += plate_class.syllables;
+    for (const std::u32string_view mark : kRegionMarks) symbols += mark;
+    for (const std::u32string_view word : kDiplomaticWords) symbols += word;
+    std::ranges::sort(symbols);
+    symbols.erase(std::ranges::unique(symbols).begin(), symbols.end());
+    return symbols;
+}
+
 bool fits(const PlateClass& plate_class, std::u32string_view text, PlateParts& parts) noexcept {
     std::size_t least = 0;
     for (const char part : plate_class.shape) least += width(part);

@@ -143,7 +143,7 @@ class Normalizer {
         if (c - U'0' < 10 || c - U'A' < 26 || is_hangul_syllable(c)) return append(c);
         if (c - U'a' < 26) return append(c - U'a' + U'A');
         if (c < 0x80) return;
-        c += lookup(kUpperDeltas, c);
+        c += lookup(kFoldDeltas, c);
         if (const int digit = digit_value(c); digit >= 0) return append(U'0' + static_cast<char32_t>(digit));
         if (lookup(kLetters, c) != 0) append(c);
     }

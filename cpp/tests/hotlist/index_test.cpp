@@ -187,6 +187,7 @@ std::vector<IndexEntry> random_list(Random& random, const Kind& kind, std::size_
         if (kind.expiring && !random.one_in(3)) validity.from = static_cast<Time>(random.below(kTimes));
         if (kind.expiring && !random.one_in(3)) validity.until = static_cast<Time>(random.below(kTimes));
         entries.push_back({id, Symbols(kind.plate(random)), validity});
+        entries.back().exact = kind.expiring && random.one_in(3);
     }
     return entries;
 }

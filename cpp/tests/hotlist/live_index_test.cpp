@@ -179,6 +179,7 @@ void expect_state(const State& state, const std::map<std::string, IndexEntry>& l
         ASSERT_EQ(found.validity, entry.validity);
         ASSERT_EQ(found.category, entry.category);
         ASSERT_EQ(found.priority, entry.priority);
+        ASSERT_EQ(found.exact, entry.exact);
     }
 
     std::vector<IndexEntry> values;
@@ -290,6 +291,7 @@ void run_threads(std::size_t writers, std::size_t readers, int changes) {
     for (std::size_t i = 0; i < kPlates; ++i) {
         plates.push_back(random_entry(random, ""));
         plates.back().validity = {};
+        plates.back().exact = false;
     }
     std::vector<Query> reads;
     for (std::size_t i = 0; i < kReads; ++i) reads.push_back({0, 0, Symbols(random_read(random, plates))});

@@ -49,6 +49,10 @@ TEST(Normalize, FoldsAndComposes) {
     EXPECT_EQ(canonical("\u1025\u0305\u102E"), "\u1025");      // which a mark keeps apart
     EXPECT_EQ(canonical("abcß"), "ABCß");                      // SS would be two code points
     EXPECT_EQ(canonical("\u212B"), "Å");                       // the Angstrom sign
+    EXPECT_EQ(canonical("АВ1234СЕ"), "AB1234CE");              // Cyrillic
+    EXPECT_EQ(canonical("а001мр"), "A001MP");                  // in lower case
+    EXPECT_EQ(canonical("ΑΒΕ-1234"), "ABE1234");               // Greek
+    EXPECT_EQ(canonical("Ж1Ω"), "Ж1Ω");                        // like no Latin letter
 }
 
 TEST(Normalize, IgnoresAFloodOfMarks) {

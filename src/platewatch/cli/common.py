@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn, TypeAlias
@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from platewatch.errors import PlatewatchError
-from platewatch.lists.hotlist import Hotlist
+from platewatch.errors import HotlistError, PlatewatchError
+from platewatch.lists.hotlist import MAX_BAD_SHARE, Hotlist
+from platewatch.lists.judgement import few_of_a_kind, repeats
 from platewatch.matching.alignment import columns
 from platewatch.notify.event import HitData
 from platewatch.probability.channel_model import ChannelModel
@@ -61,13 +62,75 @@ def progress(what: str) -> Iterator[Callable[[int], None]]:
         yield lambda done: bar.update(task, completed=done)
 
 
-def load_hotlist(path: Path, *, strict: bool) -> Hotlist:
-    """The hotlist of a file; its bad rows are listed on the standard error."""
+ColumnsOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--columns", help="Which column of the list is what, as plate=차량번호 or plate=2; several times."),
+]
+Encoding: TypeAlias = Annotated[str | None, typer.Option(help="Encoding of the list; found out if left out.")]
+Sheet: TypeAlias = Annotated[str | None, typer.Option(help="Sheet of a workbook, by name or number; else the first.")]
+MaxBadShare: TypeAlias = Annotated[
+    float, typer.Option(min=0, max=1, help="Share of the list's rows that may be bad before it is refused.")
+]
+Strict: TypeAlias = Annotated[
+    bool | None,
+    typer.Option(
+        "--strict/--no-strict",
+        help="Stop at the first bad row; or take whatever is usable, however little it is.",
+        show_default=False,
+    ),
+]
+
+
+def load_hotlist(
+    path: Path,
+    *,
+    columns: list[str] | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
+    strict: bool | None = None,
+    max_bad_share: float = MAX_BAD_SHARE,
+    judge: bool = True,
+) -> Hotlist:
+    """The hotlist of a file; what is wrong with it is listed on the standard error. Without `judge`, one that is not
+    usable as a whole is not refused.
+    """
     with errors_to_exit(path), progress("entries") as shown:
-        hotlist = Hotlist.load(path, strict=strict, progress=shown)
-    for error in hotlist.report.errors:
-        stderr.print(f"{path}: {error}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+        try:
+            hotlist = Hotlist.load(
+                path,
+                columns=_column_names(columns),
+                encoding=encoding,
+                sheet=sheet,
+                strict=strict is not False and (judge or strict is True),
+                max_bad_share=0.0 if strict else max_bad_share,
+                progress=shown,
+            )
+        except HotlistError as error:
+            if strict:
+                raise
+            warn(path, few_of_a_kind(error.errors))
+            hint = "; --no-strict takes what is usable" if error.errors else ""
+            fail(f"{path}: {error.judgement}{hint}")
+    report = hotlist.report
+    warn(path, [*few_of_a_kind(report.errors), *report.notes, *repeats(report)])
     return hotlist
+
+
+def warn(path: Path, lines: Iterable[str]) -> None:
+    """Lines about a file on the standard error."""
+    for line in lines:
+        stderr.print(f"{path}: {line}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
+def _column_names(given: list[str] | None) -> dict[str, str | int] | None:
+    """`plate=차량번호`: a name; `plate=2`: a number from 1, if no column is named so. Raises PlatewatchError."""
+    names: dict[str, str | int] = {}
+    for item in given or ():
+        field, equals, column = item.partition("=")
+        if not equals or not column:
+            raise PlatewatchError(f"{item!r} is not as plate=차량번호", field="--columns")
+        names[field.strip()] = int(column) if column.isdecimal() else column
+    return names or None
 
 
 PopulationFile: TypeAlias = Annotated[

@@ -18,8 +18,13 @@ import typer
 
 from platewatch._core import is_pattern, normalize
 from platewatch.cli.common import (
+    ColumnsOption,
+    Encoding,
     ErrorRate,
+    MaxBadShare,
     PopulationFile,
+    Sheet,
+    Strict,
     errors_to_exit,
     fail,
     load_hotlist,
@@ -31,6 +36,7 @@ from platewatch.cli.common import (
     stderr,
 )
 from platewatch.errors import ReadError
+from platewatch.lists.hotlist import MAX_BAD_SHARE
 from platewatch.matching.alignment import Difference, differences
 from platewatch.matching.hotlist import Entry
 from platewatch.matching.matcher import MatchBatch, Matcher
@@ -68,7 +74,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 def match(
     reads: Annotated[Path | None, typer.Argument(help="File of reads; standard input if left out or `-`.")] = None,
     *,
-    hotlist: Annotated[Path, typer.Option(help="The wanted vehicles: CSV or JSON Lines.")],
+    hotlist: Annotated[Path, typer.Option(help="The wanted vehicles: CSV, a workbook, JSON.")],
     max_edits: Annotated[int, typer.Option(min=0, max=3, help="Edits that a match may have.")] = 2,
     policy: Annotated[Path | None, typer.Option(help="TOML file with a table `policy`; see docs/policy.md.")] = None,
     notify: Annotated[float | None, typer.Option(help="Least probability of the grade notify.")] = None,
@@ -78,7 +84,11 @@ def match(
     error_rate: ErrorRate = None,
     show_all: Annotated[bool, typer.Option("--all", help="Print all matches, those that are no hits too.")] = False,
     output_format: Annotated[Format, typer.Option("--format", help="How hits are written.")] = Format.text,
-    strict: Annotated[bool, typer.Option(help="Stop at the first bad row of either file.")] = False,
+    columns: ColumnsOption = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
+    max_bad_share: MaxBadShare = MAX_BAD_SHARE,
+    strict: Strict = None,
 ) -> None:
     """Match reads with a hotlist and print the hits.
 
@@ -90,7 +100,9 @@ def match(
     Hits go to the standard output; bad rows and the summary to the standard error.
     """
     judge = _policy(policy, notify, check)
-    wanted = load_hotlist(hotlist, strict=strict)
+    wanted = load_hotlist(
+        hotlist, columns=columns, encoding=encoding, sheet=sheet, strict=strict, max_bad_share=max_bad_share
+    )
     matcher = Matcher(wanted, max_edits=max_edits, model=load_model(model, population, error_rate))
     write = _WRITERS[output_format](sys.stdout)
     count = refused = not_lined_up = 0

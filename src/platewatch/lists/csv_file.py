@@ -1,77 +1,105 @@
-"""Lists as CSV: commas, semicolons or tabs."""
+"""Tables as text: cells between commas, semicolons, tabs or bars."""
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from typing import Final, NamedTuple
 
-from platewatch.errors import EntryError, PlatewatchError
-from platewatch.lists.columns import COLUMNS, RecordRow
+from platewatch.errors import EntryError, TableError
+from platewatch.lists.columns import CellRow
+from platewatch.lists.header import Columns, Layout, understand
+
+_DELIMITERS: Final = ",;\t|"
+_SAMPLE: Final = 200  # rows
+_SEPARATOR: Final = re.compile(r'"?sep=(.)"?[,;\t|]*\s*', re.IGNORECASE)  # as Excel writes in a first line
 
 
-def rows(text: str) -> Iterator[RecordRow]:
-    """Rows count from 1, the header included, as editors show them.
+class Table(NamedTuple):
+    """What stands where, and the rows of data. They are numbered from 1, the header included, as editors show them."""
 
-    Raises PlatewatchError for a header that lacks `id` or `plate`.
-    """
+    layout: Layout
+    rows: Iterator[CellRow]
+
+
+def read(text: str, columns: Columns, mapping: Mapping[str, str | int] | None = None) -> Table:
+    """Raises TableError where the columns cannot be told."""
     lines = list(io.StringIO(text, newline=""))
-    delimiter = max(",;\t", key=lines[0].count) if lines else ","
-    columns: list[str] | None = None
-    done = 0  # lines
+    first = next((i for i, line in enumerate(lines) if line.strip()), 0)
+    if lines and (separator := _SEPARATOR.fullmatch(lines[first])):
+        delimiter, first = separator[1], first + 1
+        layout = understand(_sample(lines, first, delimiter), columns, mapping)
+    else:
+        delimiter, layout = _delimited(lines, first, columns, mapping)
+    return Table(layout, _data(lines, first, delimiter, layout))
+
+
+def _delimited(
+    lines: list[str], first: int, columns: Columns, mapping: Mapping[str, str | int] | None
+) -> tuple[str, Layout]:
+    """By the delimiter with which the table makes most sense."""
+    present = [d for d in _DELIMITERS if any(d in line for line in lines[first : first + _SAMPLE])] or [","]
+    best: tuple[tuple[int, int], str, Layout] | None = None
+    failed: TableError | None = None
+    for delimiter in present:
+        sample = _sample(lines, first, delimiter)
+        try:
+            layout = understand(sample, columns, mapping)
+        except TableError as error:
+            failed = failed or error
+            continue
+        widths = [len(cells) for _, cells in sample]
+        alike = widths.count(max(set(widths), key=widths.count)) if max(widths) > 1 else 0
+        score = (len(layout.places) if layout.header else 0, alike)
+        if best is None or score > best[0]:
+            best = score, delimiter, layout
+    if best is not None:
+        return best[1:]
+    raise failed or TableError("the table is empty")
+
+
+def _sample(lines: list[str], first: int, delimiter: str) -> list[tuple[int, Sequence[object]]]:
+    rows = _cells(lines, first, delimiter)
+    good = ((number, cells) for number, cells in rows if not isinstance(cells, EntryError))
+    return list(islice(good, _SAMPLE))
+
+
+def _data(lines: list[str], first: int, delimiter: str, layout: Layout) -> Iterator[CellRow]:
+    skip, width = layout.skip, layout.width
+    for number, cells in _cells(lines, first, delimiter):
+        if isinstance(cells, EntryError):
+            yield number, cells
+            continue
+        if skip > 0:
+            skip -= 1
+            continue
+        if width and len(cells) > width:
+            while len(cells) > width and not cells[-1].strip():
+                cells.pop()  # delimiters that a spreadsheet puts behind short rows
+            if len(cells) > width:
+                yield number, EntryError(f"{len(cells)} cells for {width} columns")
+                continue
+        if cells == layout.header:
+            continue
+        yield number, cells
+
+
+def _cells(lines: list[str], first: int, delimiter: str) -> Iterator[tuple[int, list[str] | EntryError]]:
+    """Each row that is not blank."""
+    done = first
     while done < len(lines):
-        reader = csv.reader(islice(lines, done, None), delimiter=delimiter, strict=True)
+        reader = csv.reader(map(lines.__getitem__, range(done, len(lines))), delimiter=delimiter, strict=True)
         before = 0  # lines of this reader that are used up
         try:
             for cells in reader:
                 row, before = done + before + 1, reader.line_num
-                if not any(cell.strip() for cell in cells):
-                    continue
-                if columns is None:
-                    columns = _header(cells)
-                    if columns is not None:
-                        continue
-                    columns = list(COLUMNS)
-                    if not any(map(str.isdecimal, "".join(cells[1:2]))):
-                        yield row, EntryError("no digit in the plate: is it a header without id and plate?")
-                        continue
-                while len(cells) > len(columns) and not cells[-1].strip():
-                    cells.pop()  # commas that a spreadsheet puts behind short rows
-                if len(cells) > len(columns):
-                    yield row, EntryError(f"{len(cells)} cells for {len(columns)} columns")
-                else:
-                    yield row, dict(zip(columns, cells, strict=False))
+                if any(map(str.strip, cells)):
+                    yield row, cells
             return
         except csv.Error as error:
             # A quote that is not closed would swallow the rows behind it: go on with the next line.
             done += before + 1
             yield done, EntryError(f"not CSV: {error}")
-
-
-def _header(cells: list[str]) -> list[str] | None:
-    """The column names if the cells are a header, None if they are an entry."""
-    names = [cell.strip().lower() for cell in cells]
-    if not {"id", "plate"} & set(names):
-        return None
-    for required in ("id", "plate"):
-        if names.count(required) != 1:
-            raise PlatewatchError(f"the header needs one column named {required!r}", row=1)
-    return names
-
-
-def decode(data: bytes) -> str:
-    """The text in the encoding that has the fewest faults; bytes that are none of it become lone surrogates, which
-    the row that holds them is refused for."""
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # what Excel calls Unicode text
-        return data.decode("utf-16", "surrogatepass")
-    utf8 = data.decode("utf-8-sig", "surrogateescape")
-    if utf8.isascii() or not (faults := _surrogates(utf8)):
-        return utf8
-    cp949 = data.decode("cp949", "surrogateescape")  # what Korean offices export
-    return cp949 if _surrogates(cp949) < faults else utf8
-
-
-def _surrogates(text: str) -> int:
-    return len(text) - len(text.encode("utf-8", "ignore").decode())

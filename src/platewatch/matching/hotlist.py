@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone
-from typing import Self, TypeAlias
+from datetime import datetime
+from typing import Any, NamedTuple, Self, TypeAlias
 
 import msgspec
 
 from platewatch._core import admits_everything, canonical_plates, is_pattern, normalize, normalize_pattern, parse
 from platewatch.errors import EntryError, PlatewatchError
+from platewatch.matching.values import MatchMode, converters, microseconds, plate
 
-KOREAN_TIME = timezone(timedelta(hours=9), "KST")
 MAX_DISTINCT_SYMBOLS = 254  # an index codes a symbol in one byte
 
-_MOST_PRIORITY = 2**31 - 1  # an index holds it in 32 bits
 _REMEMBERED_CHANGES = 100_000  # ids; a matcher that is further behind indexes the list anew
 _REPLACEMENT_CHARACTER = "\ufffd"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_QUOTED = 200  # characters of a value in an error
 
 Row: TypeAlias = "tuple[int, Entry | EntryError]"
 """A row of a source: its number, and the entry or what is wrong with it."""
@@ -29,7 +28,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One wanted vehicle.
 
     `valid_from` and `valid_until` bound when the entry holds (valid_from <= t < valid_until); one without an
-    offset is Korean time. `weight` says how often the vehicle passes, relative to an ordinary one.
+    offset is Korean time. `weight` says how often the vehicle passes, relative to an ordinary one. An entry whose
+    `match` is "exact" matches only reads without any edit.
     """
 
     id: str
@@ -41,6 +41,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     agency: str = ""
     note: str = ""
     weight: float = 1.0
+    match: MatchMode = "fuzzy"
+
+
+COLUMNS = Entry.__struct_fields__
+CONVERTERS = converters()
 
 
 class HotlistDelta(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +53,13 @@ class HotlistDelta(msgspec.Struct, frozen=True, kw_only=True):
 
     upserts: tuple[Entry, ...] = ()
     removals: tuple[str, ...] = ()
+
+
+class Repeat(NamedTuple):
+    """An id that stands in several rows with different plates, and these rows."""
+
+    id: str
+    rows: tuple[int, ...]
 
 
 @dataclass(slots=True)
@@ -58,6 +70,10 @@ class LoadReport:
     duplicates: int = 0  # rows whose id stood in an earlier row: the last wins
     patterns: int = 0  # entries whose plate is a pattern
     errors: list[EntryError] = field(default_factory=list)
+    repeats: list[Repeat] = field(default_factory=list)  # of ids with different plates: were two lists joined?
+    notes: list[str] = field(default_factory=list)  # how the source was understood, where that was not plain
+    encoding: str | None = None  # of a file of text
+    layout: str | None = None  # of a table: which column is taken for what
 
 
 class EntrySet:
@@ -92,7 +108,7 @@ class EntrySet:
         if len(symbols) > MAX_DISTINCT_SYMBOLS:
             canonical = [None] * len(plates)  # a row is at fault: which?
         if others or len(symbols) > MAX_DISTINCT_SYMBOLS:
-            return cls._load(enumerate(map(_plate_row, plates, canonical)), strict=strict)
+            return cls._load(enumerate(map(_plate_row, plates, canonical)), stop_at_first=strict)
         hotlist = cls()
         hotlist._entries = {plate: Entry(id=plate, plate=plate) for plate in canonical if plate is not None}
         hotlist._symbols.update(symbols)
@@ -100,21 +116,38 @@ class EntrySet:
         return hotlist
 
     @classmethod
-    def _load(cls, rows: Iterable[Row], *, strict: bool) -> Self:
+    def _load(cls, rows: Iterable[Row], *, stop_at_first: bool = False) -> Self:
+        """From rows whose entries are checked."""
         hotlist = cls()
-        report = hotlist.report
+        report, entries = hotlist.report, hotlist._entries
+        row_of: dict[str, int] = {}  # of the entries that are listed
+        repeats: dict[str, list[int]] = {}
+        patterns = 0
         for number, row in rows:
             report.rows += 1
             try:
                 if isinstance(row, EntryError):
                     raise row
-                entry = hotlist._checked(row)
+                if is_pattern(row.plate):
+                    patterns += 1
+                else:
+                    hotlist._note_symbols(row.plate)
             except EntryError as error:
-                _refuse(error, number, report, strict)
-            else:
-                report.duplicates += entry.id in hotlist._entries
-                report.patterns += is_pattern(entry.plate)
-                hotlist._entries[entry.id] = entry
+                located = EntryError(error.reason, row=number, field=error.field, value=error.value)
+                if stop_at_first:
+                    raise located from None
+                report.errors.append(located)
+                continue
+            known = entries.get(row.id)
+            if known is not None:
+                report.duplicates += 1
+                patterns -= is_pattern(known.plate)
+                if known.plate != row.plate:
+                    repeats.setdefault(row.id, [row_of[row.id]]).append(number)
+            row_of[row.id] = number
+            entries[row.id] = row
+        report.patterns = patterns
+        report.repeats = [Repeat(entry_id, tuple(numbers)) for entry_id, numbers in repeats.items()]
         return hotlist
 
     # ------------------------------------------------------------------ changes
@@ -195,57 +228,42 @@ class EntrySet:
 
 
 def check(entry: Entry) -> Entry:
-    """The entry with its canonical plate or pattern. Raises EntryError."""
-    if not entry.id:
-        raise EntryError("missing", field="id")
-    for name in ("id", "plate", "category", "agency", "note"):
+    """The entry with its canonical plate or pattern, and its other fields as an index holds them. Raises EntryError."""
+    values = {name: value for name in COLUMNS if (value := getattr(entry, name)) is not None}
+    checked = from_values(values)
+    return entry if checked == entry else checked
+
+
+def from_values(values: Mapping[str, object], convert: Mapping[str, Callable[[object], Any]] = CONVERTERS) -> Entry:
+    """An entry of what people have for its fields. Raises EntryError that names the field."""
+    fields: dict[str, Any] = {}
+    for name, value in values.items():
         try:
-            text(getattr(entry, name))
+            converted = convert[name](value)
         except (TypeError, ValueError) as error:
-            raise EntryError(str(error), field=name, value=getattr(entry, name)) from None
-    if entry.priority is not None:
-        try:
-            priority(entry.priority)
-        except (TypeError, ValueError) as error:
-            raise EntryError(str(error), field="priority", value=entry.priority) from None
-    begin, end = microseconds(entry.valid_from), microseconds(entry.valid_until)
-    if begin is not None and end is not None and begin >= end:
-        raise EntryError("is not after valid_from", field="valid_until", value=str(entry.valid_until))
-    if _REPLACEMENT_CHARACTER in entry.plate:
-        raise EntryError("holds U+FFFD: the text was decoded wrongly", field="plate", value=entry.plate)
-    plate = _canonical(entry.plate)
-    return entry if plate == entry.plate else msgspec.structs.replace(entry, plate=plate)
+            raise EntryError(str(error), field=name, value=_shown(value)) from None
+        if converted is not None:
+            fields[name] = converted
+    for name in ("id", "plate"):
+        if name not in fields:
+            raise EntryError("missing", field=name)
+    check_window(fields.get("valid_from"), fields.get("valid_until"))
+    fields["plate"] = canonical_plate(fields["plate"])
+    return Entry(**fields)
 
 
-def microseconds(moment: datetime | None) -> int | None:
-    """Microseconds since 1970 UTC; a time without an offset is Korean."""
-    if moment is None:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=KOREAN_TIME)
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+def check_window(begin: datetime | None, end: datetime | None) -> None:
+    """Raises EntryError if nothing is valid between them."""
+    first, last = microseconds(begin), microseconds(end)
+    if first is not None and last is not None and first >= last:
+        raise EntryError("is not after valid_from", field="valid_until", value=str(end))
 
 
-def _plate_row(plate: object, canonical: str | None) -> Entry | EntryError:
+def canonical_plate(plate: str) -> str:
+    """The canonical plate or pattern. Raises EntryError."""
     try:
-        if canonical is not None:
-            return Entry(id=canonical, plate=canonical)
-        if not isinstance(plate, str):
-            return EntryError("not text", field="plate", value=plate)
-        return Entry(id=_canonical(plate), plate=plate)
-    except EntryError as error:
-        return error
-
-
-def _refuse(error: EntryError, row: int, report: LoadReport, strict: bool) -> None:
-    located = EntryError(error.reason, row=row, field=error.field, value=error.value)
-    if strict:
-        raise located
-    report.errors.append(located)
-
-
-def _canonical(plate: str) -> str:
-    try:
+        if _REPLACEMENT_CHARACTER in plate:
+            raise EntryError("holds U+FFFD: the text was decoded wrongly", field="plate", value=plate)
         if not is_pattern(plate):
             return normalize(plate)
         if admits_everything(plate):
@@ -257,28 +275,25 @@ def _canonical(plate: str) -> str:
         raise EntryError(error.reason, field="plate", value=plate) from None
 
 
-def text(value: object) -> str:
-    """The text without blanks around it. Raises TypeError or ValueError."""
-    if not isinstance(value, str):
-        raise TypeError("not text")
+def _plate_row(value: object, canonical: str | None) -> Entry | EntryError:
+    if canonical is not None:
+        return Entry(id=canonical, plate=canonical)
     try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ValueError("not valid UTF-8") from None
-    return value.strip()
+        given = plate(value)
+        if given is None:
+            return EntryError("missing" if value is None else "no letter or digit", field="plate", value=value)
+        canonical = canonical_plate(given)
+    except EntryError as error:
+        return error
+    except (TypeError, ValueError) as error:
+        return EntryError(str(error), field="plate", value=value)
+    return Entry(id=canonical, plate=canonical)
 
 
-def priority(value: object) -> int:
-    """Raises TypeError or ValueError."""
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise TypeError("not a whole number")
-    try:
-        number = int(value)
-    except ValueError:
-        raise ValueError("not a whole number") from None
-    if abs(number) > _MOST_PRIORITY:
-        raise ValueError(f"not a whole number from {-_MOST_PRIORITY} to {_MOST_PRIORITY}")
-    return number
+def _shown(value: object) -> object:
+    """A value as an error quotes it: not a whole document."""
+    text = repr(value)
+    return value if len(text) <= _MOST_QUOTED else text[:_MOST_QUOTED] + "…"
 
 
 def kinds(hotlist: EntrySet) -> Counter[str]:

@@ -15,8 +15,9 @@ import numpy.typing as npt
 
 from platewatch import _core
 from platewatch.errors import EntryError, ReadError
-from platewatch.matching.hotlist import Entry, EntrySet, check, microseconds
+from platewatch.matching.hotlist import Entry, EntrySet, check
 from platewatch.matching.reads import Read
+from platewatch.matching.values import microseconds
 from platewatch.probability.channel_model import ChannelModel
 
 _MOST_THREADS = 1024

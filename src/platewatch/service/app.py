@@ -7,6 +7,7 @@ import hmac
 import signal
 import socket
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, TypeAlias
@@ -16,7 +17,7 @@ import structlog
 import uvicorn
 from msgspec import Struct
 
-from platewatch.errors import ConfigError, PlatewatchError, ReadError
+from platewatch.errors import ConfigError, EntryError, HotlistError, PlatewatchError, ReadError
 from platewatch.lists.hotlist import Hotlist
 from platewatch.matching.matcher import Matcher
 from platewatch.matching.reads import Read
@@ -66,15 +67,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
 
     Raises ConfigError, OutboxError, or what ended the dispatcher.
     """
-    try:
-        hotlist = Hotlist.load(settings.hotlist)
-    except (PlatewatchError, OSError) as error:
-        raise ConfigError(f"{settings.hotlist}: {error}", field="hotlist") from None
-    for refused in hotlist.report.errors:
-        # Which row and why, but not what stood there: logs travel further than the list may.
-        _log.warning("hotlist row refused", row=refused.row, field=refused.field, reason=refused.reason)
-    if not len(hotlist):
-        _log.warning("the hotlist is empty: nothing can be found")
+    hotlist = _hotlist(settings)
     for category in sorted(set(settings.policy.categories) - {entry.category for entry in hotlist}):
         _log.warning("the policy names a category that no entry has", category=category)
     matcher = Matcher(hotlist, max_edits=settings.max_edits, model=_model(settings))
@@ -119,6 +112,53 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                 dispatcher.stop()
                 pruning.cancel()
     _log.info("stopped")
+
+
+def _hotlist(settings: Settings) -> Hotlist:
+    path, how = settings.hotlist, settings.list
+    try:
+        hotlist = Hotlist.load(
+            path,
+            columns=how.columns,
+            encoding=how.encoding,
+            sheet=how.sheet,
+            zone=settings.time_zone,
+            strict=how.strict,
+            max_bad_share=how.max_bad_share,
+        )
+    except HotlistError as error:
+        _log_refused(error.errors)
+        raise ConfigError(
+            f"{path}: {error.judgement} (list.strict = false takes what is usable)", field="hotlist"
+        ) from None
+    except (PlatewatchError, OSError) as error:
+        reason = error.reason if isinstance(error, PlatewatchError) else error
+        raise ConfigError(f"{path}: {reason}", field="hotlist") from None
+    report = hotlist.report
+    _log_refused(report.errors)
+    for note in report.notes:
+        _log.info("hotlist", note=note)
+    for repeat in report.repeats[:_MAX_LOGGED]:
+        _log.warning("an id stands for several plates: the last is used", rows=repeat.rows[:_MAX_LOGGED])
+    if len(report.repeats) > _MAX_LOGGED:
+        _log.warning("more ids stand for several plates: are these two lists in one file?", count=len(report.repeats))
+    if not len(hotlist):
+        _log.warning("the hotlist is empty: nothing can be found")
+    return hotlist
+
+
+def _log_refused(errors: Sequence[EntryError]) -> None:
+    """Which rows and why, ten of a kind; but not what stood there: logs travel further than the list may."""
+    kinds = Counter((error.field, error.reason) for error in errors)
+    told: Counter[tuple[str | None, str]] = Counter()
+    for error in errors:
+        kind = error.field, error.reason
+        told[kind] += 1
+        if told[kind] <= _MAX_LOGGED:
+            _log.warning("hotlist row refused", row=error.row, field=error.field, reason=error.reason)
+    for (field, reason), count in kinds.items():
+        if count > _MAX_LOGGED:
+            _log.warning("more hotlist rows refused", field=field, reason=reason, count=count - _MAX_LOGGED)
 
 
 def _model(settings: Settings) -> ChannelModel:

@@ -18,6 +18,8 @@ from msgspec import Meta, Struct
 
 from platewatch import toml
 from platewatch.errors import ConfigError
+from platewatch.lists.hotlist import MAX_BAD_SHARE
+from platewatch.matching.values import zone_of
 from platewatch.notify.dispatcher import RetryPolicy
 from platewatch.service.passes import LIFE, WINDOW
 from platewatch.service.policy import Policy
@@ -33,6 +35,18 @@ class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     port: Annotated[int, Meta(ge=0, le=65535)] = 8080
     token: str | None = None
     max_body_bytes: Annotated[int, Meta(ge=1)] = 16 * 1024 * 1024
+
+
+class ListSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the hotlist's file is read: which column is what, its encoding, a workbook's sheet, and the share of its rows
+    that may be bad before the service does not start with it; with `strict = false` it always does.
+    """
+
+    columns: dict[str, str | int] = {}
+    encoding: str | None = None
+    sheet: str | int | None = None
+    max_bad_share: Annotated[float, Meta(ge=0, le=1)] = MAX_BAD_SHARE
+    strict: bool = True
 
 
 class PassSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -61,6 +75,8 @@ class WassSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings of `platewatch serve`. Relative paths are relative to the settings' file.
 
+    `list` says how the hotlist is read. `time_zone` is that of times without an offset, such as Asia/Seoul: without
+    it, those of the list are Korean, and reads that have such are refused.
     `source` is the URI that this service signs its events with. `model` is the channel model; without it, the one
     that is shipped; `population`, the vehicles that matches are weighed against, or Korea's. The model is scaled to
     `model_error_rate`, the share of plates that the cameras do not read exactly.
@@ -69,7 +85,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     hotlist: Path
     wass: WassSettings
+    list: ListSettings = ListSettings()
     cameras: Path | None = None
+    time_zone: str | None = None
     source: str = "urn:platewatch"
     model: Path | None = None
     population: Path | None = None
@@ -90,6 +108,10 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
     wass = urlsplit(settings.wass.url)
     if wass.scheme not in ("http", "https") or not wass.hostname:
         raise ConfigError("is not an http or https URL", field="wass.url")
+    try:
+        zone_of(settings.time_zone)
+    except ValueError as error:
+        raise ConfigError(str(error), field="time_zone") from None
     here = path.resolve().parent
     return msgspec.structs.replace(
         settings,

@@ -5,12 +5,14 @@ A match that it gives no grade is no hit, and nothing about it may be kept or to
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from platewatch import toml
 from platewatch.errors import ConfigError
@@ -51,6 +53,9 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         _verify(Thresholds(self.notify, self.check), "policy.")
+        normal = {unicodedata.normalize("NFC", name): policy for name, policy in self.categories.items()}
+        if normal.keys() != self.categories.keys():  # as Macs write names, and lists are not
+            force_setattr(self, "categories", normal)
         for category in self.categories:
             _verify(self.thresholds(category), f"policy.categories.{category}.")
 

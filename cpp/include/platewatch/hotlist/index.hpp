@@ -6,7 +6,7 @@
 //   lev(read, entry without its region mark), if the entry has one;
 //   lev(read without its region mark, entry), if the read has one and the entry has none.
 // So an entry with a mark has two keys, and a read with a mark is looked up twice. For a pattern it is the
-// least to any plate that it admits: pattern_index.hpp.
+// least to any plate that it admits: pattern_index.hpp. An entry that is to match exactly does so at 0 edits only.
 #pragma once
 
 #include <algorithm>
@@ -52,6 +52,7 @@ struct IndexEntry {
     std::optional<std::int32_t> priority = {};
     std::optional<Pattern> pattern = {};
     float weight = 1;  // how often the vehicle passes, relative to an ordinary one
+    bool exact = false;  // only reads without any edit match it
 };
 
 // A text of a read; several may share its number.
@@ -108,6 +109,9 @@ class Index {
     [[nodiscard]] std::optional<std::int32_t> priority(std::uint32_t entry) const noexcept;
     [[nodiscard]] float weight(std::uint32_t entry) const noexcept {
         return weight_.empty() ? 1 : weight_[entry];
+    }
+    [[nodiscard]] bool is_exact(std::uint32_t entry) const noexcept {
+        return !exact_.empty() && exact_[entry] != 0;
     }
     // Asked of the list, as the canonical text of `[1]2` is `12`.
     [[nodiscard]] bool is_pattern(std::uint32_t entry) const noexcept {
@@ -205,6 +209,7 @@ class Index {
     Array<std::uint32_t> category_;  // the place in categories_
     Array<std::int32_t> priority_;   // kNoPriority if it has none
     Array<float> weight_;
+    Array<std::uint8_t> exact_;  // 1: only without edits
     std::shared_ptr<const Snapshot> snapshot_;  // that the arrays lie in, if they do
 };
 

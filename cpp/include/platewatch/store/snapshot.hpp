@@ -26,7 +26,7 @@
 
 namespace platewatch {
 
-inline constexpr std::uint32_t kSnapshotVersion = 2;
+inline constexpr std::uint32_t kSnapshotVersion = 3;
 inline constexpr std::size_t kSnapshotAlignment = 64;
 
 struct SnapshotHeader {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -26,6 +27,9 @@ struct PlateClass {
 
 // In the order that decides a plate's first kind.
 [[nodiscard]] std::span<const PlateClass> plate_classes() noexcept;
+
+// Every symbol but digits that the classes name, ascending; a city's name may have others.
+[[nodiscard]] std::u32string plate_symbols();
 
 // The parts of a plate, as views of its text; empty where the class has no such part.
 struct PlateParts {

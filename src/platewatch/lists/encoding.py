@@ -1,0 +1,73 @@
+"""Bytes of a file to text."""
+
+from __future__ import annotations
+
+import codecs
+from typing import NamedTuple
+
+from platewatch.errors import PlatewatchError
+
+_MARKS = (  # the longer ones first
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_LOOKED_AT = 4096  # bytes
+
+
+class Decoded(NamedTuple):
+    """Text, the encoding that it was in, and whether that was a guess that may be wrong."""
+
+    text: str
+    encoding: str
+    guessed: bool
+
+
+def decode(data: bytes, encoding: str | None = None) -> Decoded:
+    """By the encoding given, or a byte order mark, or as UTF-8; what is no UTF-8 is taken for CP949, in which Korean
+    offices export, if that has fewer faults.
+
+    Bytes that are none become lone surrogates, so that the rows that hold them can be refused. Raises PlatewatchError
+    for an unknown encoding.
+    """
+    if encoding is not None:
+        return Decoded(_decode(data, _known(encoding, data)), encoding, False)
+    for mark, name in _MARKS:
+        if data.startswith(mark):
+            return Decoded(_decode(data, name), name.removesuffix("-sig"), False)
+    if (wide := _without_mark(data)) is not None:
+        return Decoded(_decode(data, wide), wide, True)
+    utf8 = data.decode("utf-8", "surrogateescape")
+    if utf8.isascii() or not (faults := _surrogates(utf8)):
+        return Decoded(utf8, "utf-8", False)
+    cp949 = data.decode("cp949", "surrogateescape")
+    return Decoded(cp949, "cp949", True) if _surrogates(cp949) < faults else Decoded(utf8, "utf-8", False)
+
+
+def _known(encoding: str, data: bytes) -> str:
+    try:
+        name = codecs.lookup(encoding).name
+        "".encode(name)  # some codecs are not of text
+    except (LookupError, ValueError):
+        raise PlatewatchError(f"no encoding is named {encoding!r}", field="encoding") from None
+    return "utf-8-sig" if name == "utf-8" and data.startswith(codecs.BOM_UTF8) else name
+
+
+def _decode(data: bytes, encoding: str) -> str:
+    # Of the wide encodings, what cannot be decoded becomes U+FFFD, which no plate may hold.
+    return data.decode(encoding, "replace" if encoding.startswith(("utf-16", "utf-32")) else "surrogateescape")
+
+
+def _without_mark(data: bytes) -> str | None:
+    """UTF-16 of mostly ASCII has a zero in every other byte."""
+    start = data[:_LOOKED_AT]
+    zeros = start.count(0)
+    if zeros < max(1, len(start) // 4):
+        return None
+    return "utf-16-le" if start[1::2].count(0) >= start[::2].count(0) else "utf-16-be"
+
+
+def _surrogates(text: str) -> int:
+    return len(text) - len(text.encode("utf-8", "ignore").decode())

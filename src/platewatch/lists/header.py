@@ -1,0 +1,229 @@
+"""Which column of a table is which: by a header in the words that people use, a mapping, or what stands there."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
+from typing import Final
+
+from platewatch.errors import PlatewatchError, TableError
+
+_MOST_TITLES: Final = 20  # rows above a header
+_SAMPLE: Final = 200  # rows that are looked at
+_MOST_SHOWN: Final = 5  # lines in an error
+
+
+def plain(name: str) -> str:
+    """A column's name as it is compared: without case, blanks and marks."""
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    return "".join(c for c in folded if c.isalnum()) or folded.strip()
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns that a kind of table has.
+
+    `names`: of each field, separated by commas, the most telling first. `needed` is the field without which a table
+    is none of the kind; `looks_right` says of a cell whether it may be it, and so of a table without a header which
+    column is. `order` is that of the fields in a table without a header.
+    """
+
+    names: Mapping[str, str]
+    needed: str
+    looks_right: Callable[[object], bool] | None = None
+    order: Sequence[str] = ()
+
+    @cached_property
+    def known(self) -> dict[str, tuple[str, int]]:
+        """The field and the rank of each name."""
+        known: dict[str, tuple[str, int]] = {}
+        for name, others in self.names.items():
+            for rank, other in enumerate([name, *others.split(",")]):
+                known.setdefault(plain(other), (name, rank))
+        return known
+
+    def checked(self, mapping: Mapping[str, str | int] | None) -> dict[str, str | int]:
+        """A user's mapping of fields to the names or numbers (from 1) of columns. Raises PlatewatchError."""
+        for name, column in (mapping or {}).items():
+            if name not in self.names:
+                raise PlatewatchError(f"no such field: the fields are {', '.join(self.names)}", field=f"columns.{name}")
+            if isinstance(column, bool) or not isinstance(column, str | int) or column in (0, ""):
+                raise PlatewatchError("neither a column's name nor its number, from 1", field=f"columns.{name}")
+        return dict(mapping or {})
+
+
+@dataclass
+class Layout:
+    """What stands in which column, by place from 0; how many rows are above the data; and what was not plain."""
+
+    places: dict[str, int]
+    width: int = 0
+    skip: int = 0
+    header: list[object] | None = None  # its cells; it may stand in the middle of a file again
+    notes: list[str] = field(default_factory=list)
+
+
+def field_names(columns: Columns, names: Sequence[str], given: Mapping[str, str | int]) -> Layout:
+    """The layout that a header gives; fields that it does not have are not in it."""
+    plains = [plain(name) for name in names]
+    places: dict[str, int] = {}
+    notes: list[str] = []
+    for name, column in given.items():
+        if isinstance(column, int):
+            if column <= len(names):
+                places[name] = column - 1
+        elif plain(column) in plains:
+            places[name] = plains.index(plain(column))
+    taken = set(places.values())
+    best: dict[str, tuple[int, int]] = {}
+    for place, (name, raw) in enumerate(zip(plains, names, strict=True)):
+        if place in taken or not name or (found := columns.known.get(name) or _in_brackets(columns, raw)) is None:
+            continue
+        of, rank = found
+        if of in places:
+            continue
+        if of in best:
+            lost = max((rank, place), best[of])[1]
+            kept = min((rank, place), best[of])[1]
+            notes.append(f"column {names[lost].strip()!r} is not used: {names[kept].strip()!r} is taken for {of}")
+        best[of] = min((rank, place), best.get(of, (rank, place)))
+    places.update({name: place for name, (_, place) in best.items()})
+    ordered = {name: places[name] for name in columns.names if name in places}
+    return Layout(ordered, len(names), notes=notes)
+
+
+def _in_brackets(columns: Columns, name: str) -> tuple[str, int] | None:
+    """번호판(차량번호), Plate [text]: what stands in front of a bracket, or in it."""
+    for opening, closing in ("()", "[]", "（）"):
+        front, found, rest = name.partition(opening)
+        if found:
+            inside = rest.partition(closing)[0]
+            return columns.known.get(plain(front)) or columns.known.get(plain(inside))
+    return None
+
+
+def understand(
+    rows: Sequence[tuple[int, Sequence[object]]], columns: Columns, mapping: Mapping[str, str | int] | None = None
+) -> Layout:
+    """What the first rows of a table, by number, say of its columns. Raises PlatewatchError that shows them."""
+    given = columns.checked(mapping)
+    sample = rows[:_SAMPLE]
+    by_header = _by_header(sample, columns, given)
+    if by_header is not None:
+        if columns.needed not in given:
+            _believe(by_header, sample, columns)
+        return by_header
+    by_number = {name: column - 1 for name, column in given.items() if isinstance(column, int)}
+    if columns.needed in by_number:
+        return Layout(by_number, skip=_rows_of_titles(sample, by_number[columns.needed], columns))
+    for name, column in given.items():
+        if isinstance(column, str):
+            raise TableError(f"no column is named {column!r}", field=f"columns.{name}", lines=_shown(sample))
+    by_content = _by_content(sample, columns)
+    if by_content is not None:
+        return by_content
+    if not sample:
+        raise TableError("the table is empty")
+    if columns.looks_right is None:
+        raise TableError(f"needs a header with the column {columns.needed}", lines=_shown(sample))
+    raise TableError(
+        f"no column can be told to be the {columns.needed}: give the table a header, or say which column it is"
+        f" (columns={{{columns.needed!r}: ...}}, --columns {columns.needed}=...)",
+        lines=_shown(sample),
+    )
+
+
+def _by_header(
+    rows: Sequence[tuple[int, Sequence[object]]], columns: Columns, given: Mapping[str, str | int]
+) -> Layout | None:
+    """Of the first rows, the one that names most columns, and the needed one among them."""
+    best: Layout | None = None
+    wanted = [name for name, column in given.items() if isinstance(column, str)]
+    for skip, (_, cells) in enumerate(rows[:_MOST_TITLES]):
+        names = [cell if isinstance(cell, str) else "" for cell in cells]
+        layout = field_names(columns, names, given)
+        if columns.needed not in layout.places or any(name not in layout.places for name in wanted):
+            continue
+        if isinstance(given.get(columns.needed), int) and len(layout.places) == len(given):
+            continue  # nothing but what was given by number: no header
+        if columns.looks_right is not None and any(map(columns.looks_right, cells)):
+            continue
+        if best is None or len(layout.places) > len(best.places):
+            layout.skip, layout.header = skip + 1, list(cells)
+            best = layout
+    if best is not None and best.skip > 1:
+        best.notes.insert(0, f"the header is in row {rows[best.skip - 1][0]}")
+    return best
+
+
+def _believe(layout: Layout, rows: Sequence[tuple[int, Sequence[object]]], columns: Columns) -> None:
+    """Refuses a header whose name for the needed column is belied by what stands there and in another one."""
+    data = [cells for _, cells in rows[layout.skip :] if any(cell not in ("", None) for cell in cells)]
+    if columns.looks_right is None or not data:
+        return
+    right = [
+        sum(place < len(cells) and columns.looks_right(cells[place]) for cells in data) for place in range(layout.width)
+    ]
+    others = [place for place, count in enumerate(right) if 2 * count > len(data)]
+    place = layout.places[columns.needed]
+    if right[place] == 0 and len(others) == 1:
+        raise TableError(
+            f"column {place + 1} is named as the {columns.needed}, but what stands in column {others[0] + 1} looks like"
+            f" it: say which it is (columns={{{columns.needed!r}: ...}}, --columns {columns.needed}=...)",
+            lines=_shown(rows),
+        )
+
+
+def _by_content(rows: Sequence[tuple[int, Sequence[object]]], columns: Columns) -> Layout | None:
+    """Of a table without a header whose needed column can be told by what stands in it."""
+    if columns.looks_right is None or not rows:
+        return None
+    width = max(len(cells) for _, cells in rows)
+    right = [[place < len(cells) and columns.looks_right(cells[place]) for _, cells in rows] for place in range(width)]
+    # Above the first row that has one there may be titles, and a header in words that nobody knows.
+    first = next((i for i in range(min(len(rows), _MOST_TITLES)) if any(column[i] for column in right)), None)
+    if first is None:
+        return None
+    likely = [place for place, column in enumerate(right) if 2 * sum(column[first:]) > len(rows) - first]
+    if len(likely) != 1:
+        return None
+    place = likely[0]
+    layout = Layout({columns.needed: place}, skip=first)
+    layout.notes.append(
+        f"there is no header: column {place + 1} is taken for the {columns.needed}, by what stands in it"
+    )
+    if first > 0:
+        header = [cell if isinstance(cell, str) else "" for cell in rows[first - 1][1]]
+        named = field_names(columns, header, {})
+        layout.places = {columns.needed: place} | {n: p for n, p in named.places.items() if p != place}
+        layout.notes[-1] = f"column {place + 1} is taken for the {columns.needed}, by what stands in it"
+        return layout
+    if place < len(columns.order) and columns.order[place] == columns.needed and width <= len(columns.order):
+        layout.places = {name: i for i, name in enumerate(columns.order[:width])}
+        layout.width = width
+    return layout
+
+
+def _rows_of_titles(rows: Sequence[tuple[int, Sequence[object]]], place: int, columns: Columns) -> int:
+    """How many of the first rows are above the data of a table without a header."""
+    if columns.looks_right is None:
+        return 0
+    for skip, (_, cells) in enumerate(rows[:_MOST_TITLES]):
+        if place < len(cells) and columns.looks_right(cells[place]):
+            return skip
+    return 0
+
+
+def _shown(rows: Iterable[tuple[int, Sequence[object]]]) -> list[str]:
+    shown = islice(rows, _MOST_SHOWN)
+    return [
+        f"{f'row {number}' if number >= 0 else 'names'}: {' | '.join(map(_short, cells))}" for number, cells in shown
+    ]
+
+
+def _short(cell: object) -> str:
+    text = "" if cell is None else str(cell)
+    return text if len(text) <= 30 else text[:29] + "…"

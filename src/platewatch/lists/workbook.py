@@ -1,0 +1,68 @@
+"""Lists as workbooks: XLSX, XLSM, XLSB, XLS and ODS, read by python-calamine (extra `excel`)."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from datetime import datetime, time
+
+from platewatch.errors import PlatewatchError
+from platewatch.lists.csv_file import Table
+from platewatch.lists.header import Columns, Layout, understand
+
+_ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
+
+def is_workbook(data: bytes) -> bool:
+    """Whether a file begins as workbooks do."""
+    return data.startswith((_ZIP, _OLE))
+
+
+def read(data: bytes, columns: Columns, mapping: Mapping[str, str | int] | None, sheet: str | int | None) -> Table:
+    """A sheet, by its name or its number from 1; the first if left out. Rows are numbered as the spreadsheet does.
+
+    Raises PlatewatchError for what is no workbook or has no such sheet, TableError where the columns cannot be told.
+    """
+    try:
+        import python_calamine
+    except ModuleNotFoundError:
+        raise PlatewatchError("workbooks need python-calamine: pip install 'platewatch[excel]'") from None
+    try:
+        book = python_calamine.load_workbook(io.BytesIO(data))
+        names = book.sheet_names
+        if isinstance(sheet, str) and sheet not in names and sheet.isdecimal():
+            sheet = int(sheet)
+        if isinstance(sheet, str):
+            if sheet not in names:
+                raise PlatewatchError(f"there is no such sheet; there are {', '.join(map(repr, names))}", field="sheet")
+            chosen = book.get_sheet_by_name(sheet)
+        else:
+            number = 1 if sheet is None else sheet
+            if not 1 <= number <= len(names):
+                raise PlatewatchError(f"there is no such sheet; there are {len(names)}", field="sheet")
+            chosen = book.get_sheet_by_index(number - 1)
+        cells = chosen.to_python(skip_empty_area=False)
+    except python_calamine.PasswordError:
+        raise PlatewatchError("the workbook is encrypted: save it without a password") from None
+    except python_calamine.CalamineError as error:
+        raise PlatewatchError(f"not a workbook that can be read: {error}") from None
+    rows = [
+        (number, [_cell(cell) for cell in row])
+        for number, row in enumerate(cells, 1)
+        if any(cell not in ("", None) for cell in row)
+    ]
+    layout = understand(rows, columns, mapping)
+    if sheet is None and len(names) > 1:
+        layout.notes.append(f"of {len(names)} sheets, the first is read: {names[0]!r}")
+    return Table(layout, _data(rows, layout))
+
+
+def _data(rows: list[tuple[int, list[object]]], layout: Layout) -> Iterator[tuple[int, list[object]]]:
+    return ((number, cells) for number, cells in rows[layout.skip :] if cells != layout.header)
+
+
+def _cell(cell: object) -> object:
+    """Spreadsheets have no dates without a time: one at midnight is a date."""
+    if isinstance(cell, datetime) and cell.time() == time():
+        return cell.date()
+    return cell
