@@ -170,21 +170,28 @@ def test_refused_reads_are_counted_and_logged_without_their_text(service: Servic
     bad: list[dict[str, Any]] = [
         {"text": "7777무" * 5},
         {"text": 7777},
-        {**read(0), "time": "9999-12-31T23:59:59-09:00"},
-        {**read(0), "time": "0001-01-01T00:00:00+09:00"},
+        {**read(0), "time": "2026-11-23T09:00:00"},  # and no zone is set
     ]
     status, answer = service.send(read(0), *bad)
     assert (status, answer["accepted"], answer["hits"]) == (200, 1, 1)
-    assert [(error["row"], error["field"]) for error in answer["errors"]] == [
-        (2, "text"),
-        (3, "text"),
-        (4, "time"),
-        (5, "time"),
-    ]
-    assert service.get("/v1/status")[1]["refused"] == 4
+    assert [(error["row"], error["field"]) for error in answer["errors"]] == [(2, "text"), (3, "text"), (4, "time")]
+    assert service.get("/v1/status")[1]["refused"] == 3
     logged = [event for event in service.log() if event["event"] == "read refused"]
-    assert [(event["row"], event["field"]) for event in logged] == [(2, "text"), (3, "text"), (4, "time"), (5, "time")]
+    assert [(event["row"], event["field"]) for event in logged] == [(2, "text"), (3, "text"), (4, "time")]
     assert "7777" not in service.log_path.read_text("utf-8")
+
+
+def test_optional_fields_that_are_not_usable_cost_themselves_and_are_counted(service: Service) -> None:
+    trifles: list[dict[str, Any]] = [
+        {**read(0), "chars": None, "confidence": "0.70", "candidates": 5},
+        {**read(1), "time": ""},
+        {**read(2), "time": "1970-01-01T00:00:00Z"},
+        {**read(3), "time": "9999-12-31T23:59:59-09:00"},
+        {**read(4), "chars": [{"c": c, "alts": None} for c in EXACT]},
+    ]
+    status, answer = service.send(*trifles)
+    assert (status, answer["accepted"], answer["errors"]) == (200, 5, [])
+    assert service.get("/v1/status")[1]["dropped_fields"] == {"chars": 1, "confidence": 1, "candidates": 1, "time": 3}
 
 
 def test_reads_whose_chars_do_not_line_up_are_counted(service: Service) -> None:

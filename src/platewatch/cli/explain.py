@@ -13,8 +13,9 @@ from rich.cells import cell_len
 from platewatch._core import is_pattern, normalize, parse
 from platewatch.cli.common import ErrorRate, PopulationFile, errors_to_exit, fail, load_model, percent
 from platewatch.errors import PlatewatchError
-from platewatch.matching.reads import Read, decode_text
+from platewatch.matching.reads import Read, ReadDecoder
 from platewatch.probability.channel_model import ChannelModel, Event, Explanation
+from platewatch.sources.files import row_of_text, to_read
 
 _HAPPENED: Final = {
     "right": "read right",
@@ -45,7 +46,7 @@ def explain(
     """
     channel = load_model(model, population, error_rate)
     with errors_to_exit():
-        shown = decode_text(read.encode(errors="surrogateescape"))
+        shown = to_read(row_of_text(read.encode(errors="surrogateescape")), ReadDecoder())
         if engine is not None:
             shown = msgspec.structs.replace(shown, engine=engine)
         if is_pattern(plate):

@@ -40,10 +40,9 @@ from platewatch.lists.hotlist import MAX_BAD_SHARE
 from platewatch.matching.alignment import Difference, differences
 from platewatch.matching.hotlist import Entry
 from platewatch.matching.matcher import MatchBatch, Matcher
-from platewatch.matching.reads import Read, decode_text
+from platewatch.matching.reads import Read, ReadDecoder
 from platewatch.service.policy import Grade, Policy
-
-_CHUNK_BYTES = 1 << 20
+from platewatch.sources.files import rows, to_read
 
 
 class Format(StrEnum):
@@ -88,11 +87,16 @@ def match(
     encoding: Encoding = None,
     sheet: Sheet = None,
     max_bad_share: MaxBadShare = MAX_BAD_SHARE,
+    time_zone: Annotated[
+        str | None,
+        typer.Option(help="Zone of times without an offset, such as Asia/Seoul; else such reads are refused."),
+    ] = None,
     strict: Strict = None,
 ) -> None:
     """Match reads with a hotlist and print the hits.
 
-    A line of reads is a JSON object such as {"text": "12가3456", "camera_id": "GJ-0117"}, or just a plate.
+    Reads are JSON objects such as {"text": "12가3456", "camera_id": "GJ-0117"}, one a line or in an array; CSV, whose
+    first line names the columns; or just a plate a line.
 
     A hit is a match whose probability reaches a threshold of the policy. --notify and --check set the thresholds of
     the categories that have none of their own.
@@ -100,6 +104,7 @@ def match(
     Hits go to the standard output; bad rows and the summary to the standard error.
     """
     judge = _policy(policy, notify, check)
+    decoder = _decoder(time_zone)
     wanted = load_hotlist(
         hotlist, columns=columns, encoding=encoding, sheet=sheet, strict=strict, max_bad_share=max_bad_share
     )
@@ -114,10 +119,10 @@ def match(
         if reads is not None and str(reads) != "-":
             source = stack.enter_context(reads.open("rb"))
         shown = stack.enter_context(progress("reads"))
-        for rows, chunk, errors in _chunks(source):
+        for numbers, chunk, errors in _chunks(source, decoder):
             least = 0.0 if show_all else judge.least
             batch = matcher.match_batch(chunk, errors="report", min_probability=least, keep_exact=True)
-            errors += [ReadError(e.reason, row=rows[e.row or 0], field=e.field) for e in batch.errors]
+            errors += [ReadError(e.reason, row=numbers[e.row or 0], field=e.field) for e in batch.errors]
             for error in sorted(errors, key=lambda e: e.row or 0):
                 if strict:
                     raise error
@@ -127,7 +132,7 @@ def match(
                 grade = judge.grade(entry.category, edits, probability, is_pattern(entry.plate))
                 if grade or show_all:
                     grades[grade] += 1
-                    write(_line(rows[i], chunk[i], entry, edits, probability, grade))
+                    write(_line(numbers[i], chunk[i], entry, edits, probability, grade))
             count += len(chunk) - len(batch.errors)
             refused += len(errors)
             not_lined_up += batch.not_lined_up
@@ -145,9 +150,19 @@ def match(
         summary += f"; {plural(refused, 'bad row')}"
     if not_lined_up:
         summary += f"; chars of {plural(not_lined_up, 'read')} ignored: they do not line up with the text"
+    if decoder.dropped:
+        fields = ", ".join(f"{name} {count:,}" for name, count in sorted(decoder.dropped.items()))
+        summary += f"; fields that were not usable: {fields}"
     stderr.print(summary, highlight=False, soft_wrap=True)
     if count == 0 and refused:
         fail("no usable read")
+
+
+def _decoder(time_zone: str | None) -> ReadDecoder:
+    try:
+        return ReadDecoder(time_zone)
+    except ValueError as error:
+        fail(f"--time-zone: {error}")
 
 
 def _policy(path: Path | None, notify: float | None, check: float | None) -> Policy:
@@ -162,29 +177,18 @@ def _every(batch: MatchBatch) -> Iterator[tuple[int, int, int, float]]:
     return zip(*(column.tolist() for column in columns if column is not None), strict=True)
 
 
-def _chunks(source: BufferedReader) -> Iterator[tuple[list[int], list[Read], list[ReadError]]]:
-    for chunk in _line_chunks(source):
-        rows: list[int] = []
+def _chunks(source: BufferedReader, decoder: ReadDecoder) -> Iterator[tuple[list[int], list[Read], list[ReadError]]]:
+    for items in rows(source):
+        numbers: list[int] = []
         reads: list[Read] = []
         errors: list[ReadError] = []
-        for row, line in chunk:
+        for row, item in items:
             try:
-                reads.append(decode_text(line, row))
-                rows.append(row)
+                reads.append(to_read(item, decoder, row))
+                numbers.append(row)
             except ReadError as error:
                 errors.append(error)
-        yield rows, reads, errors
-
-
-def _line_chunks(source: BufferedReader) -> Iterator[list[tuple[int, bytes]]]:
-    """Numbered lines that are not blank, as many at once as have arrived: on a pipe, a hit does not wait for more."""
-    row, rest = 0, b""
-    while data := source.read1(_CHUNK_BYTES):
-        *lines, rest = (rest + data).split(b"\n")
-        yield [(row + i, line.strip()) for i, line in enumerate(lines, 1) if line.strip()]
-        row += len(lines)
-    if rest.strip():
-        yield [(row + 1, rest.strip())]
+        yield numbers, reads, errors
 
 
 def _line(row: int, read: Read, entry: Entry, edits: int, probability: float, grade: Grade | None) -> Line:

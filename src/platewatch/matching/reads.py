@@ -1,35 +1,78 @@
-"""What cameras report: reads, and platewatch's own JSON for them."""
+"""What cameras report: reads, and platewatch's own JSON for them.
+
+Only a read's text is needed. In JSON, an optional field that is not usable costs itself and not the read, and is
+counted by its name; in Python it is a TypeError that names it.
+"""
 
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+import re
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from numbers import Real
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from platewatch.errors import ReadError, at_fault
+from platewatch.matching.values import Zone, is_blank, parse_moment, zone_of
 
 
-class Character(msgspec.Struct, frozen=True):
-    """One non-whitespace code point of a read's raw text: the symbol, its probability, and its alternatives."""
+class _Checked(msgspec.StructMeta):
+    """Checks what Python code makes; what is decoded from JSON has the right types already, and goes another way."""
+
+    if not TYPE_CHECKING:
+
+        def __call__(cls, *arguments, **fields):  # noqa: N805 - of a metaclass
+            made = super().__call__(*arguments, **fields)
+            made._check()
+            return made
+
+
+class Character(msgspec.Struct, frozen=True, metaclass=_Checked):
+    """One non-whitespace code point of a read's raw text: the symbol, its probability, and its alternatives.
+
+    An alternative is a pair of a symbol and its probability. Raises TypeError that names the field.
+    """
 
     c: str
     p: float | None = None
     alts: tuple[tuple[str, float], ...] = ()
 
+    def _check(self) -> None:
+        if type(self.c) is not str and not isinstance(self.c, str):
+            _refuse("c", "text", self.c)
+        if self.p is not None and type(self.p) is not float:
+            force_setattr(self, "p", _number(self.p, "p"))
+        if type(self.alts) is not tuple or not all(map(_is_pair, self.alts)):
+            force_setattr(self, "alts", _pairs(self.alts))
 
-class Candidate(msgspec.Struct, frozen=True):
-    """Another reading of the whole plate, with its probability if the recogniser gives one."""
+
+class Candidate(msgspec.Struct, frozen=True, metaclass=_Checked):
+    """Another reading of the whole plate, with its probability if the recogniser gives one.
+
+    Raises TypeError that names the field.
+    """
 
     text: str
     p: float | None = None
 
+    def _check(self) -> None:
+        if not isinstance(self.text, str):
+            _refuse("text", "text", self.text)
+        if self.p is not None and type(self.p) is not float:
+            force_setattr(self, "p", _number(self.p, "p"))
 
-class Read(msgspec.Struct, frozen=True, kw_only=True):
+
+class Read(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Checked):
     """What a camera's recogniser reported of one vehicle in one frame.
 
-    `time` has an offset from UTC. `late` marks a read that the camera sends after an outage.
+    `chars` and `candidates` are Characters and Candidates, or mappings with their fields, as in JSON. `time` has an
+    offset from UTC. `late` marks a read that the camera sends after an outage. Raises TypeError that names the field.
     """
 
     text: str
@@ -43,51 +86,282 @@ class Read(msgspec.Struct, frozen=True, kw_only=True):
     image_url: str | None = None
     late: bool = False
 
+    def _check(self) -> None:
+        if not isinstance(self.text, str | bytes):
+            _refuse("text", "text", self.text)
+        if type(self.chars) is not tuple or any(type(item) is not Character for item in self.chars):
+            force_setattr(self, "chars", _items(self.chars, Character, "chars"))
+        if type(self.candidates) is not tuple or any(type(item) is not Candidate for item in self.candidates):
+            force_setattr(self, "candidates", _items(self.candidates, Candidate, "candidates"))
+        if self.confidence is not None and type(self.confidence) is not float:
+            force_setattr(self, "confidence", _number(self.confidence, "confidence"))
+        if self.time is not None and (not isinstance(self.time, datetime) or is_blank(self.time)):
+            force_setattr(self, "time", None if is_blank(self.time) else _refuse("time", "a datetime", self.time))
+        for name in _NAMES:
+            value = getattr(self, name)
+            if value is not None and (type(value) is not str or not value):
+                force_setattr(self, name, _name(value, name))
+        if type(self.late) is not bool:
+            force_setattr(self, "late", _flag(self.late))
 
-_decoder = msgspec.json.Decoder(Read)
+
+_NAMES: Final = ("engine", "camera_id", "pass_id", "image_url")
+
+
+def _refuse(field: str, wanted: str, value: object) -> NoReturn:
+    # Its type and not the value, which may be part of a read.
+    raise TypeError(f"{field} must be {wanted}, not {type(value).__name__}")
+
+
+def _number(value: object, field: str) -> float | None:
+    if is_blank(value) and not isinstance(value, str):
+        return None
+    if not isinstance(value, Real) or isinstance(value, bool):
+        _refuse(field, "a number", value)
+    return float(value)
+
+
+def _name(value: object, field: str) -> str | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)  # cameras and passes are often numbered
+    if is_blank(value) and (not isinstance(value, str) or not value.strip()):
+        return None
+    if not isinstance(value, str):
+        _refuse(field, "text", value)
+    return value
+
+
+def _flag(value: object) -> bool:
+    if value is None:
+        return False
+    if type(value).__name__ not in {"bool", "bool_"}:
+        _refuse("late", "a bool", value)
+    return bool(value)
+
+
+def _is_pair(pair: object) -> bool:
+    return type(pair) is tuple and len(pair) == 2 and type(pair[0]) is str and type(pair[1]) is float
+
+
+def _pairs(alternatives: object) -> tuple[tuple[str, float], ...]:
+    if alternatives is None:
+        return ()
+    if isinstance(alternatives, str | bytes | Mapping) or not isinstance(alternatives, Iterable):
+        _refuse("alts", "pairs of a symbol and its probability", alternatives)
+    pairs = []
+    for place, pair in enumerate(alternatives):
+        if isinstance(pair, Mapping):
+            pair = (pair.get("c"), pair.get("p"))
+        if isinstance(pair, str | bytes) or not isinstance(pair, Sequence) or len(pair) != 2:
+            _refuse(f"alts[{place}]", "a pair of a symbol and its probability", pair)
+        symbol, p = pair
+        if not isinstance(symbol, str):
+            _refuse(f"alts[{place}][0]", "text", symbol)
+        number = _number(p, f"alts[{place}][1]")
+        if number is None:
+            _refuse(f"alts[{place}][1]", "a number", p)
+        pairs.append((symbol, number))
+    return tuple(pairs)
+
+
+def _items(given: object, kind: type[Character] | type[Candidate], field: str) -> tuple[Any, ...]:
+    if given is None:
+        return ()
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+        _refuse(field, f"a sequence of {kind.__name__} or mappings", given)
+    items: list[Character | Candidate] = []
+    for place, item in enumerate(given):
+        if isinstance(item, str) and kind is Candidate:
+            items.append(Candidate(item))
+        elif isinstance(item, Mapping):
+            known = {name: item[name] for name in kind.__struct_fields__ if name in item}
+            try:
+                items.append(kind(**known))
+            except TypeError as error:
+                raise TypeError(f"{field}[{place}].{error}") from None
+        elif isinstance(item, kind):
+            items.append(item)
+        else:
+            _refuse(f"{field}[{place}]", f"a {kind.__name__} or a mapping", item)
+    return tuple(items)
+
+
+# ---------------------------------------------------------------------- JSON
+
+NOT_AN_OBJECT: Final = "not a JSON object"
+
+_FIRST_YEAR: Final = 2001  # clocks that lost their battery begin in 1970 or 2000
+_MOST_AHEAD: Final = 1  # years
+_COMPACT: Final = re.compile(r"(20\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d{3})?")
+_LEAP_SECOND: Final = re.compile(r"(:\d\d):60\b")
+
+
+class ReadDecoder:
+    """Reads from JSON, and from records of text as tables have them.
+
+    `zone` is that of times without an offset; without it a read with such a time is refused. `dropped` counts the
+    optional fields that were not usable, by name; a time that cannot be is one: before 2001, or years ahead.
+    """
+
+    def __init__(self, zone: Zone | None = None) -> None:
+        self._zone: tzinfo | None = None if zone is None else zone_of(zone)
+        self._decoder = msgspec.json.Decoder(Read)
+        self._last_year = 0  # of a time that can be; known when it is first asked for
+        self.dropped: Counter[str] = Counter()
+
+    def decode(self, line: bytes, row: int | None = None) -> Read:
+        """A read from its JSON object. Unknown fields are ignored.
+
+        Raises ReadError with the row and the field, and never with what stood there.
+        """
+        line = line.removeprefix(codecs.BOM_UTF8)
+        try:
+            read = self._decoder.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError) as error:
+            return self._by_field(line, error, row)
+        if "" in (read.camera_id, read.pass_id, read.engine, read.image_url):
+            read._check()
+        when = read.time
+        if when is not None and (when.tzinfo is None or not self._is_usable(when)):
+            return self._with_time(read, when, row)
+        return read
+
+    def from_record(self, record: Mapping[str, Any], row: int | None = None) -> Read:
+        """A read from the fields of its JSON object. Raises as `decode` does."""
+        text = record.get("text")
+        if not isinstance(text, str):
+            given = "`null`" if text is None else f"`{_JSON_NAMES.get(type(text), type(text).__name__)}`"
+            missing = "Object missing required field `text`"
+            if "text" not in record:
+                raise ReadError(missing, row=row)
+            raise ReadError(f"Expected `str`, got {given}", row=row, field="text")
+        fields: dict[str, Any] = {"text": text}
+        for name in Read.__struct_fields__[1:]:
+            if name not in record or name == "time":
+                continue
+            value = self._usable(name, record[name])
+            if value is not None:
+                fields[name] = value
+        read = Read(**fields)
+        given_time = record.get("time")
+        if given_time is None:
+            return read
+        try:
+            when = _moment(given_time)
+        except ValueError:
+            self.dropped["time"] += 1
+            return read
+        return self._with_time(read, when, row)
+
+    def _by_field(self, line: bytes, error: Exception, row: int | None) -> Read:
+        """A read of which something is not as it should be."""
+        try:
+            record = msgspec.json.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise ReadError(NOT_AN_OBJECT, row=row) from None
+        except RecursionError:
+            raise ReadError("nested too deeply", row=row) from None
+        if not isinstance(record, dict):
+            reason, field = at_fault(error) if isinstance(error, msgspec.ValidationError) else (NOT_AN_OBJECT, None)
+            raise ReadError(reason, row=row, field=field) from None
+        return self.from_record(record, row)
+
+    def _usable(self, name: str, value: object) -> object:
+        """The value of an optional field, None if it is not usable."""
+        if name in ("chars", "candidates"):
+            return self._usable_items(name, value)
+        if value is None and name in ("late", *_NAMES, "confidence"):
+            return None
+        try:
+            Read(text="", **{name: value})  # type: ignore[arg-type]
+        except TypeError:
+            self.dropped[name] += 1
+            return None
+        return value
+
+    def _usable_items(self, name: str, value: object) -> object:
+        if isinstance(value, list) and name == "candidates":
+            value = [{"text": item} if isinstance(item, str) else item for item in value]
+        if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+            self.dropped[name] += 1
+            return None
+        optional = ("p", "alts") if name == "chars" else ("p",)
+        kind: type[Character] | type[Candidate] = Character if name == "chars" else Candidate
+        needed = "c" if name == "chars" else "text"
+        items = []
+        for item in value:
+            fields = {needed: item.get(needed)}
+            for field in optional:
+                if field not in item:
+                    continue
+                try:
+                    kind(**{needed: "", field: item[field]})
+                except TypeError:
+                    self.dropped[f"{name}.{field}"] += 1
+                else:
+                    fields[field] = item[field]
+            try:
+                items.append(kind(**fields))
+            except TypeError:
+                self.dropped[name] += 1
+                return None
+        return items
+
+    def _with_time(self, read: Read, when: datetime, row: int | None) -> Read:
+        if when.tzinfo is None:
+            if self._zone is None:
+                raise ReadError("has no offset from UTC", row=row, field="time")
+            when = when.replace(tzinfo=self._zone)
+        if not self._is_usable(when):
+            self.dropped["time"] += 1
+            return msgspec.structs.replace(read, time=None)
+        return msgspec.structs.replace(read, time=when)
+
+    def _is_usable(self, when: datetime) -> bool:
+        if when.year > self._last_year:
+            self._last_year = time.gmtime().tm_year + _MOST_AHEAD
+        return _FIRST_YEAR <= when.year <= self._last_year
+
+
+_JSON_NAMES: Final = {int: "int", float: "float", bool: "bool", list: "array", dict: "object", bytes: "bytes"}
+
+
+def _moment(value: object) -> datetime:
+    """RFC 3339 and its relatives, seconds or milliseconds since 1970, or 20261123090000. Raises ValueError."""
+    if isinstance(value, str):
+        text = value.strip()
+        if not text.isdecimal():
+            when = parse_moment(_LEAP_SECOND.sub(r"\1:59", text))
+            if not isinstance(when, datetime):
+                raise ValueError("a date and no time")
+            return when
+        value = int(text) if len(text) < 20 else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("no time")
+    if isinstance(value, int) and (compact := _COMPACT.fullmatch(str(value))):
+        year, month, day, hour, minute, second, thousandths = (int(part or 0) for part in compact.groups())
+        return datetime(year, month, day, hour, minute, min(second, 59), thousandths * 1000)  # noqa: DTZ001
+    for scale in (1, 1000, 1_000_000):
+        if abs(value) < 1e11 * scale:
+            return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=value / scale)
+    raise ValueError("no time")
+
+
+_WITHOUT_ZONE: Final = ReadDecoder()
 
 
 def decode(line: bytes, row: int | None = None) -> Read:
-    """A read from its JSON object. Unknown fields are ignored.
-
-    Raises ReadError with the row and the field, and never with what stood there.
-    """
-    try:
-        read = _decoder.decode(line.removeprefix(codecs.BOM_UTF8))
-    except msgspec.ValidationError as error:
-        reason, field = at_fault(error)
-        raise ReadError(reason, row=row, field=field) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise ReadError("not a JSON object", row=row) from None
-    except RecursionError:
-        raise ReadError("nested too deeply", row=row) from None
-    if read.time is not None:
-        if read.time.tzinfo is None:
-            raise ReadError("has no offset from UTC", row=row, field="time")
-        try:
-            read.time.astimezone(UTC)
-        except OverflowError:
-            raise ReadError("is out of range", row=row, field="time") from None
-    return read
+    """A read from its JSON object, by a ReadDecoder without a zone."""
+    return _WITHOUT_ZONE.decode(line, row)
 
 
-def decode_text(line: bytes, row: int | None = None) -> Read:
-    """A read from a line that is its JSON object or just its text. Raises ReadError."""
-    line = line.removeprefix(codecs.BOM_UTF8)
-    if line.lstrip().startswith((b"[", b'"')) or b"{" in line:
-        return decode(line, row)
-    try:
-        return Read(text=line.decode())
-    except UnicodeDecodeError:
-        raise ReadError("not valid UTF-8", row=row, field="text") from None
-
-
-def decode_lines(lines: Iterable[bytes]) -> Iterator[tuple[int, Read | ReadError]]:
+def decode_lines(lines: Iterable[bytes], decoder: ReadDecoder | None = None) -> Iterator[tuple[int, Read | ReadError]]:
     """(row from 1, read or what is wrong with it) of each line that is not blank."""
+    decoder = decoder or ReadDecoder()
     for row, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            yield row, decode(line, row)
+            yield row, decoder.decode(line, row)
         except ReadError as error:
             yield row, error

@@ -172,7 +172,7 @@ def moment(value: object, zone: tzinfo = KOREAN_TIME, *, ends: bool = False) -> 
         value = value.strip()
         if not value or value in _NO_NUMBER:
             return None
-        value = _parse_moment(value)
+        value = parse_moment(value)
     elif is_blank(value):
         return None
     if isinstance(value, datetime):
@@ -193,7 +193,8 @@ def moment(value: object, zone: tzinfo = KOREAN_TIME, *, ends: bool = False) -> 
 _NO_MOMENT = "not a date or time as 2026-11-23 or 2026-11-23T09:00:00+09:00"
 
 
-def _parse_moment(value: str) -> date | datetime:
+def parse_moment(value: str) -> date | datetime:
+    """A date, or a time with or without an offset. Raises ValueError."""
     found = _DATE.match(value) or _KOREAN_DATE.match(value)
     try:
         if found is None:

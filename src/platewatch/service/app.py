@@ -20,7 +20,7 @@ from msgspec import Struct
 from platewatch.errors import ConfigError, EntryError, HotlistError, PlatewatchError, ReadError
 from platewatch.lists.hotlist import Hotlist
 from platewatch.matching.matcher import Matcher
-from platewatch.matching.reads import Read
+from platewatch.matching.reads import Read, ReadDecoder
 from platewatch.notify.dispatcher import Dispatcher
 from platewatch.notify.outbox import Outbox, OutboxError
 from platewatch.notify.sender import WassSender
@@ -31,12 +31,15 @@ from platewatch.service import cameras
 from platewatch.service.asgi import (
     BodyTooLargeError,
     DisconnectedError,
+    EncodingError,
     Receive,
     Scope,
     Send,
     header,
+    inflate,
     read_body,
     send_json,
+    without_body,
 )
 from platewatch.service.config import Settings
 from platewatch.service.passes import Passes
@@ -189,7 +192,8 @@ class _App:
         self._dispatcher = dispatcher
         self._entries = entries
         self._max_body_bytes = settings.http.max_body_bytes
-        self._source = HttpReads(self._accept, on_refused=self._refuse)
+        self._decoder = ReadDecoder(settings.time_zone)
+        self._source = HttpReads(self._accept, decoder=self._decoder, on_refused=self._refuse)
         self._reads = self._hits = self._refused = self._not_lined_up = 0
         self._routes: dict[tuple[str, str], Endpoint] = {
             ("GET", "/healthz"): self._health,
@@ -199,10 +203,17 @@ class _App:
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        endpoint = self._routes.get((scope["method"], scope["path"]))
+        method = scope["method"]
+        if method == "HEAD":
+            method, send = "GET", without_body(send)
+        endpoint = self._routes.get((method, scope["path"]))
         if endpoint is None:
-            known = any(path == scope["path"] for _, path in self._routes)
-            await send_json(send, 405 if known else 404, {"reason": "no such method" if known else "no such path"})
+            known = [known for known, path in self._routes if path == scope["path"]]
+            if known:
+                allowed = ", ".join([*known, *(["HEAD"] if "GET" in known else [])])
+                await send_json(send, 405, {"reason": "no such method"}, [(b"allow", allowed.encode())])
+            else:
+                await send_json(send, 404, {"reason": "no such path"})
         elif endpoint != self._health and not self._authorized(scope):
             await send_json(send, 401, {"reason": "needs the header Authorization: Bearer <token>"})
         else:
@@ -236,10 +247,14 @@ class _App:
     async def _take(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             body = await read_body(receive, self._max_body_bytes)
+            body = inflate(body, header(scope, b"content-encoding"), self._max_body_bytes)
         except DisconnectedError:
             return
         except BodyTooLargeError:
             await send_json(send, 413, {"reason": f"the body is over {self._max_body_bytes} bytes"})
+            return
+        except EncodingError as error:
+            await send_json(send, error.status, {"reason": str(error)})
             return
         status, answer = await self._source.take(body, header(scope, b"content-type"))
         await send_json(send, status, answer)
@@ -261,6 +276,7 @@ class _App:
             "hits": self._hits,
             "refused": self._refused,
             "not_lined_up": self._not_lined_up,
+            "dropped_fields": dict(self._decoder.dropped),
             "outbox": await self._outbox.counts(),
         }
         await send_json(send, 200, status)

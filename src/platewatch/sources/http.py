@@ -1,19 +1,21 @@
-"""Reads by HTTP: one JSON object, or a batch as NDJSON (Content-Type: application/x-ndjson).
+"""Reads by HTTP: one JSON object, an array of them, or one a line (NDJSON), under any content type.
 
-The answer is JSON: `accepted` and `hits` count reads and hits, `errors` lists the refused reads by row (from 1),
-field and reason. 200: every read is matched and every hit is on disk, but for the reads in `errors`; 422: no read
-was usable; 503: the outbox failed, nothing is accepted, send it again.
+The answer is JSON: `accepted` and `hits` count reads and hits, `errors` lists the refused reads by row (from 1: of an
+array its place, of NDJSON the line), field and reason. 200: every read is matched and every hit is on disk, but for the
+reads in `errors`; 422: no read was usable; 503: the outbox failed, nothing is accepted, send it again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import codecs
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+import msgspec
 from msgspec import Struct
 
 from platewatch.errors import ReadError
-from platewatch.matching.reads import Read, decode, decode_lines
+from platewatch.matching.reads import NOT_AN_OBJECT, Read, ReadDecoder, decode_lines
 from platewatch.sources import Accept
 
 _BATCH_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
@@ -48,13 +50,16 @@ class HttpReads:
     `on_refused` is called with the errors of the reads that cannot be used.
     """
 
-    def __init__(self, accept: Accept, *, on_refused: Callable[[Sequence[ReadError]], None]) -> None:
+    def __init__(
+        self, accept: Accept, *, decoder: ReadDecoder, on_refused: Callable[[Sequence[ReadError]], None]
+    ) -> None:
         self._accept = accept
+        self._decoder = decoder
         self._on_refused = on_refused
 
     async def take(self, body: bytes, content_type: str) -> Answered:
-        """The reads of one request."""
-        rows, reads, errors = _decode(body, content_type)
+        """The reads of one request. What type it says to have is asked only where its body does not tell."""
+        rows, reads, errors = _decode(body, content_type, self._decoder)
         accepted = await self._accept(reads)
         # The pipeline counts within `reads`, the client in what it sent.
         errors += [ReadError(error.reason, row=rows[error.row or 0], field=error.field) for error in accepted.errors]
@@ -66,22 +71,58 @@ class HttpReads:
         return Answered(status, Answer(accepted.reads, accepted.hits, refused))
 
 
-def _decode(body: bytes, content_type: str) -> tuple[list[int], list[Read], list[ReadError]]:
+def _decode(body: bytes, content_type: str, decoder: ReadDecoder) -> tuple[list[int], list[Read], list[ReadError]]:
     """The rows of the good reads, these reads, and what is wrong with the others."""
     rows: list[int] = []
     reads: list[Read] = []
     errors: list[ReadError] = []
-    if content_type.partition(";")[0].strip().lower() in _BATCH_TYPES:
-        for row, read in decode_lines(body.splitlines()):
-            if isinstance(read, ReadError):
-                errors.append(read)
-            else:
-                rows.append(row)
-                reads.append(read)
-    else:
-        try:
-            reads.append(decode(body, 1))
-            rows.append(1)
-        except ReadError as error:
-            errors.append(error)
+    for row, read in _rows(body, content_type, decoder):
+        if isinstance(read, ReadError):
+            errors.append(read)
+        else:
+            rows.append(row)
+            reads.append(read)
     return rows, reads, errors
+
+
+def _rows(body: bytes, content_type: str, decoder: ReadDecoder) -> Iterable[tuple[int, Read | ReadError]]:
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        body = body.decode("utf-16", "replace").encode()
+    body = body.removeprefix(codecs.BOM_UTF8)
+    lines = body.split(b"\n")
+    start = body.lstrip()
+    if start.startswith(b"["):
+        try:
+            objects = msgspec.json.decode(body, type=list[msgspec.Raw])
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return decode_lines(lines, decoder)
+        return decode_lines(map(bytes, objects), decoder)
+    if not start and content_type.partition(";")[0].strip().lower() in _BATCH_TYPES:
+        return []  # of no reads
+    if not any(line.lstrip().startswith(b"{") for line in lines):
+        return [(1, ReadError(f"not a JSON object{_hint(start)}", row=1))]
+    if len(lines) == 1 or not start.startswith(b"{"):
+        return decode_lines(lines, decoder)
+    try:
+        return [(1, decoder.decode(body, 1))]  # one object on several lines
+    except ReadError as error:
+        return decode_lines(lines, decoder) if error.reason == NOT_AN_OBJECT else [(1, error)]
+
+
+def _hint(body: bytes) -> str:
+    """What a body looks like that is no JSON, without a word of it."""
+    start = body[:1000]
+    if not start:
+        return ": the body is empty"
+    if start.startswith(b"--"):
+        return ": it looks like multipart/form-data"
+    if start.startswith(b"<"):
+        return ": it looks like XML or HTML"
+    if start.startswith((b"\xff\xd8", b"\x89PNG")):
+        return ": it looks like an image"
+    first = start.split(b"\n")[0]
+    if b"=" in first and b"," not in first and b" " not in first.strip():
+        return ": it looks like a form (application/x-www-form-urlencoded)"
+    if any(mark in first for mark in (b",", b";", b"\t")):
+        return ": it looks like CSV"
+    return ""
