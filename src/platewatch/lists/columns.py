@@ -60,6 +60,16 @@ def looks_like_plate(value: object) -> bool:
     )
 
 
+def _fits(field: str, cell: object) -> bool:
+    try:
+        _CONVERTERS[field](cell)
+    except (TypeError, ValueError):
+        return field == "plate"  # a bad plate costs its row
+    return True
+
+
+_CONVERTERS: Final = converters()
+
 ENTRY_COLUMNS: Final = Columns(
     names={
         "id": (
@@ -106,6 +116,7 @@ ENTRY_COLUMNS: Final = Columns(
     needed="plate",
     looks_right=looks_like_plate,
     order=Entry.__struct_fields__[:9],
+    fits=_fits,
 )
 
 

@@ -28,13 +28,15 @@ class Columns:
 
     `names`: of each field, separated by commas, the most telling first. `needed` is the field without which a table
     is none of the kind; `looks_right` says of a cell whether it may be it, and so of a table without a header which
-    column is. `order` is that of the fields in a table without a header.
+    column is. `order` is that of the fields in a table without a header, as far as `fits` says that a cell may be of
+    the field.
     """
 
     names: Mapping[str, str]
     needed: str
     looks_right: Callable[[object], bool] | None = None
     order: Sequence[str] = ()
+    fits: Callable[[str, object], bool] = lambda field, cell: True
 
     @cached_property
     def known(self) -> dict[str, tuple[str, int]]:
@@ -202,8 +204,12 @@ def _by_content(rows: Sequence[tuple[int, Sequence[object]]], columns: Columns) 
         layout.notes[-1] = f"column {place + 1} is taken for the {columns.needed}, by what stands in it"
         return layout
     if place < len(columns.order) and columns.order[place] == columns.needed and width <= len(columns.order):
-        layout.places = {name: i for i, name in enumerate(columns.order[:width])}
         layout.width = width
+        for i, name in enumerate(columns.order[:width]):
+            if not all(columns.fits(name, cells[i]) for _, cells in rows if i < len(cells)):
+                layout.notes.append(f"columns from {i + 1} on are not used: there is no {name} in column {i + 1}")
+                break
+            layout.places[name] = i
     return layout
 
 

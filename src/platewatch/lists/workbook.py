@@ -62,7 +62,9 @@ def _data(rows: list[tuple[int, list[object]]], layout: Layout) -> Iterator[tupl
 
 
 def _cell(cell: object) -> object:
-    """Spreadsheets have no dates without a time: one at midnight is a date."""
+    """Spreadsheets have no dates without a time: one at midnight is a date; nor whole numbers."""
     if isinstance(cell, datetime) and cell.time() == time():
         return cell.date()
+    if type(cell) is int:
+        return float(cell)
     return cell

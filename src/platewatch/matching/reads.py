@@ -193,6 +193,7 @@ NOT_AN_OBJECT: Final = "not a JSON object"
 _FIRST_YEAR: Final = 2001  # clocks that lost their battery begin in 1970 or 2000
 _MOST_AHEAD: Final = 1  # years
 _COMPACT: Final = re.compile(r"(20\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d{3})?")
+_SECONDS: Final = re.compile(r"\d{1,16}\.\d{1,9}")
 _LEAP_SECOND: Final = re.compile(r"(:\d\d):60\b")
 
 
@@ -330,6 +331,8 @@ def _moment(value: object) -> datetime:
     """RFC 3339 and its relatives, seconds or milliseconds since 1970, or 20261123090000. Raises ValueError."""
     if isinstance(value, str):
         text = value.strip()
+        if _SECONDS.fullmatch(text):
+            return _moment(float(text))
         if not text.isdecimal():
             when = parse_moment(_LEAP_SECOND.sub(r"\1:59", text))
             if not isinstance(when, datetime):
