@@ -118,7 +118,10 @@ class _Table:
             return None
         best: _Table | None = None
         for delimiter in _DELIMITERS:
-            cells = next(csv.reader([line], delimiter=delimiter), [])
+            try:
+                cells = next(csv.reader([line], delimiter=delimiter), [])
+            except csv.Error:
+                continue
             layout = field_names(columns, cells, {})
             if columns.needed not in layout.places:
                 continue

@@ -1,0 +1,161 @@
+"""Any bytes for a list, any JSON for reads: a result or a PlatewatchError, never another exception."""
+
+from __future__ import annotations
+
+import io
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import platewatch as pw
+from platewatch.matching.reads import ReadDecoder, decode
+from platewatch.service.asgi import BodyTooLargeError, EncodingError, inflate
+from platewatch.sources.files import rows, to_read
+
+CELLS = st.one_of(
+    st.sampled_from(
+        ["plate", "id", "차량번호", "사유", "12가3456", "AB12CDE", "1.0", "2026-01-01", "", '"', "#N/A", "sep=;"]
+    ),
+    st.text(max_size=8),
+)
+LINES = st.lists(st.lists(CELLS, max_size=5), max_size=8)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> bytes:
+    delimiter = draw(st.sampled_from([",", ";", "\t", "|", "\n"]))
+    text = draw(st.sampled_from(["\n", "\r\n", "\r"])).join(delimiter.join(row) for row in draw(LINES))
+    encoding = draw(st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp949", "gb18030", "latin-1"]))
+    return text.encode(encoding, "replace")
+
+
+BYTES = st.one_of(st.binary(max_size=300), tables())
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=10)
+    | st.sampled_from(["12가3456", "가"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
+    max_leaves=8,
+)
+READ_FIELDS = st.dictionaries(st.sampled_from(pw.Read.__struct_fields__), JSON, max_size=6)
+CHARACTERS = st.lists(st.fixed_dictionaries({}, optional={"c": JSON, "p": JSON, "alts": JSON}), max_size=9)
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=BYTES, suffix=st.sampled_from([".csv", ".jsonl", ".json", ".xlsx", ".txt"]), strict=st.booleans())
+def test_any_bytes_for_a_list(tmp_path_factory: pytest.TempPathFactory, data: bytes, suffix: str, strict: bool) -> None:
+    path = tmp_path_factory.mktemp("lists") / f"list{suffix}"
+    path.write_bytes(data)
+    for load in (pw.Hotlist.load, pw.Hotlist.from_csv, pw.Hotlist.from_jsonl):
+        try:
+            hotlist = load(path, strict=strict)
+        except pw.PlatewatchError as error:
+            assert str(error)
+        else:
+            assert len(pw.Matcher(hotlist)) == len(hotlist)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    name=st.sampled_from(["wanted.xlsx", "wanted.xls", "wanted.ods"]),
+    at=st.integers(0, 10**6),
+    byte=st.binary(min_size=1),
+)
+def test_a_damaged_workbook(tmp_path_factory: pytest.TempPathFactory, name: str, at: int, byte: bytes) -> None:
+    whole = (Path(__file__).parent / "corpus" / "lists" / name).read_bytes()
+    at %= len(whole)
+    path = tmp_path_factory.mktemp("books") / name
+    path.write_bytes(whole[:at] + byte + whole[at + len(byte) :])
+    try:
+        pw.Hotlist.load(path, strict=False)
+    except pw.PlatewatchError as error:
+        assert str(error)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.dictionaries(st.sampled_from(pw.Entry.__struct_fields__), JSON, max_size=6), max_size=4))
+def test_any_values_for_records(records: list[dict[str, Any]]) -> None:
+    hotlist = pw.Hotlist.from_records(records, strict=False)
+    assert len(hotlist.report.errors) + len(hotlist) + hotlist.report.duplicates == len(records)
+    assert len(pw.Matcher(hotlist)) == len(hotlist)
+
+
+@settings(max_examples=300, deadline=None)
+@given(BYTES)
+def test_any_bytes_for_reads(data: bytes) -> None:
+    decoder = ReadDecoder("Asia/Seoul")
+    matcher = pw.Matcher(pw.Hotlist.from_plates(["12가3456"]))
+    for items in rows(io.BytesIO(data)):
+        for row, item in items:
+            try:
+                matcher.match(to_read(item, decoder, row))
+            except pw.ReadError as error:
+                assert error.row in (row, None)
+
+
+@settings(max_examples=400, deadline=None)
+@given(fields=READ_FIELDS, chars=CHARACTERS)
+def test_json_and_python_agree_on_every_read(fields: dict[str, Any], chars: list[dict[str, Any]]) -> None:
+    fields = {"text": "12가3456"} | fields
+    if chars:
+        fields["chars"] = chars
+    matcher = pw.Matcher(pw.Hotlist.from_plates(["12가3456", "12거3456"]))
+    line = json.dumps(fields).encode()
+    try:
+        decoded = ReadDecoder("Asia/Seoul").decode(line)
+    except pw.ReadError as error:
+        assert error.field in ("text", None)  # only that is needed
+        return
+    try:
+        made = pw.Read(**{name: value for name, value in fields.items() if name != "time"})
+    except TypeError as error:
+        assert str(error).split(" ")[0].split("[")[0].split(".")[0] in pw.Read.__struct_fields__
+    else:
+        assert made == pw.Read(**{name: getattr(decoded, name) for name in pw.Read.__struct_fields__ if name != "time"})
+    for alternatives in (False, True):
+        try:
+            matcher.match(decoded, alternatives=alternatives)
+        except pw.ReadError as error:
+            assert error.field == "text"
+
+
+@settings(max_examples=200, deadline=None)
+@given(body=st.binary(max_size=200), encoding=st.sampled_from(["", "gzip", "deflate", "zstd", "br", "gzip, zstd"]))
+def test_any_bytes_for_a_compressed_body(body: bytes, encoding: str) -> None:
+    with suppress(EncodingError, BodyTooLargeError):
+        assert len(inflate(body, encoding, 1000)) <= 1000
+
+
+def test_a_line_of_json_names_its_field_in_python_too() -> None:
+    made = pw.Read(
+        text="12가3456",
+        chars=[{"c": "1", "p": 1, "alts": [["7", 0.02]]}],  # type: ignore[arg-type]
+        candidates=[{"text": "72가3456", "p": 0.1}, "12거3456"],  # type: ignore[arg-type]
+    )
+    assert made == decode(
+        b'{"text": "12\xea\xb0\x803456", "chars": [{"c": "1", "p": 1, "alts": [["7", 0.02]]}],'
+        b' "candidates": [{"text": "72\xea\xb0\x803456", "p": 0.1}, {"text": "12\xea\xb1\xb03456"}]}'
+    )
+    assert made.chars == (pw.Character("1", 1.0, (("7", 0.02),)),)
+    for fields, message in (
+        ({"text": 5}, "text must be text, not int"),
+        ({"chars": 5}, "chars must be a sequence of Character or mappings, not int"),
+        ({"chars": [{"c": "1", "p": "high"}]}, r"chars\[0\]\.p must be a number, not str"),
+        ({"chars": [{"c": 1}]}, r"chars\[0\]\.c must be text, not int"),
+        ({"chars": [{"c": "1", "alts": [["7"]]}]}, r"chars\[0\]\.alts\[0\] must be a pair"),
+        ({"candidates": [5]}, r"candidates\[0\] must be a Candidate or a mapping, not int"),
+        ({"confidence": "0.7"}, "confidence must be a number, not str"),
+        ({"time": "2026-01-01"}, "time must be a datetime, not str"),
+        ({"late": "yes"}, "late must be a bool, not str"),
+        ({"camera_id": b"x"}, "camera_id must be text, not bytes"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            pw.Read(**({"text": "12가3456"} | fields))

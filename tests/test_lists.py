@@ -1,0 +1,297 @@
+"""Where lists come from: values, tables in memory, mappings, the judgement of a whole list."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import platewatch as pw
+from platewatch.errors import HotlistError, TableError
+from platewatch.lists.judgement import few_of_a_kind, findings, repeats
+from platewatch.matching.values import KOREAN_TIME
+from platewatch.service import cameras
+
+NOTHING: list[Any] = [None, "", "  ", math.nan, np.float32("nan"), pd.NaT, pd.NA, np.datetime64("NaT"), Decimal("nan")]
+FIELDS = ("category", "priority", "valid_from", "valid_until", "agency", "note", "weight", "match")
+
+
+def entry(**fields: Any) -> pw.Entry:
+    (made,) = pw.Hotlist.from_records([{"plate": "12가3456", **fields}])
+    return made
+
+
+@pytest.mark.parametrize("nothing", NOTHING, ids=repr)
+@pytest.mark.parametrize("field", FIELDS)
+def test_what_is_blank_is_no_value(field: str, nothing: Any) -> None:
+    assert entry(**{field: nothing}) == pw.Entry(id="12가3456", plate="12가3456")
+
+
+@pytest.mark.parametrize("nothing", NOTHING, ids=repr)
+def test_a_blank_plate_or_id_is_missing(nothing: Any) -> None:
+    for record, field in (({"id": "A", "plate": nothing}, "plate"), ({"id": nothing, "plate": "12가3456"}, "id")):
+        hotlist = pw.Hotlist.from_records([record], strict=False)
+        assert [(error.row, error.field, error.reason) for error in hotlist.report.errors] == [(0, field, "missing")]
+
+
+@pytest.mark.parametrize(
+    "one", [1, 1.0, "1", "1.0", " 1 ", np.int8(1), np.float32(1), np.str_("1"), Decimal(1), "긴급", "Y"]
+)
+def test_whole_numbers(one: Any) -> None:
+    assert entry(priority=one).priority == 1
+
+
+def test_ids_and_codes_may_be_numbers() -> None:
+    assert entry(id=np.int64(7), category=3, agency=2.0) == pw.Entry(id="7", plate="12가3456", category="3", agency="2")
+    assert entry(id=7.0).id == "7"
+
+
+DAY = datetime(2026, 1, 2, tzinfo=KOREAN_TIME)
+
+
+@pytest.mark.parametrize(
+    "day",
+    [
+        "2026-01-02",
+        "2026/01/02",
+        "2026/1/2",
+        "2026. 1. 2.",
+        "2026.01.02",
+        "20260102",
+        "2026년 1월 2일",
+        date(2026, 1, 2),
+    ],
+    ids=str,
+)
+def test_a_day_holds_as_a_whole(day: Any) -> None:
+    assert entry(valid_from=day).valid_from == DAY
+    assert entry(valid_until=day).valid_until == DAY + timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "2026-01-02 09:30",
+        "2026-01-02T09:30:00+09:00",
+        "2026/01/02 9:30:00",
+        "2026-01-02 오전 9:30:00",
+        "2026. 1. 2. 오전 9:30",
+        "2026-01-02T00:30:00Z",
+        pd.Timestamp("2026-01-02 09:30"),
+        np.datetime64("2026-01-02T09:30"),
+        datetime(2026, 1, 2, 0, 30, tzinfo=UTC),
+    ],
+    ids=str,
+)
+def test_times(time: Any) -> None:
+    moment = DAY + timedelta(hours=9, minutes=30)
+    assert (entry(valid_from=time).valid_from, entry(valid_until=time).valid_until) == (moment, moment)
+
+
+def test_the_last_day_there_is_and_another_zone() -> None:
+    (forever,) = pw.Hotlist.from_records([{"plate": "12가3456", "valid_until": "9999-12-31"}])
+    matcher = pw.Matcher(pw.Hotlist([forever]), max_edits=0)
+    assert matcher.match("12가3456", at=datetime(9999, 12, 31, tzinfo=UTC))
+    (there,) = pw.Hotlist.from_records([{"plate": "12가3456", "valid_from": "2026-01-02"}], zone="America/New_York")
+    assert there.valid_from == datetime(2026, 1, 2, 5, tzinfo=UTC)
+    with pytest.raises(ValueError, match="not a time zone"):
+        pw.Hotlist.from_records([], zone="Nowhere/City")
+
+
+BROKEN: list[Any] = [
+    *("1.23E+06", "1234567.0", "#N/A", "#REF!", "2026-03-01", "3-Mar", "Mar-26"),
+    *(1234567.0, date(2026, 3, 1), pd.Timestamp("2026-03-01")),
+]
+
+
+@pytest.mark.parametrize("plate", BROKEN, ids=str)
+def test_what_spreadsheets_make_of_plates_is_told(plate: Any) -> None:
+    (error,) = pw.Hotlist.from_records([{"plate": plate}], strict=False).report.errors
+    assert (error.row, error.field) == (0, "plate")
+    assert "spreadsheet" in error.reason
+
+
+@pytest.mark.parametrize("plate", ["MAR-26", "3E5", "12-34-AB", "20-26-03", "1E12"])
+def test_plates_that_are_nearly_so(plate: str) -> None:
+    assert pw.Hotlist.from_records([{"plate": plate}]).report.errors == []
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"valid_from": "gestern"},
+        {"valid_from": 5},
+        {"valid_until": "2026-13-01"},
+        {"priority": "first"},
+        {"priority": 1.5},
+        {"weight": [1]},
+        {"weight": -math.inf},
+        {"match": "sometimes"},
+        {"category": b"x"},
+        {"category": ["a"]},
+        {"plate": ["12가3456"]},
+        {"plate": np.array([1, 2])},
+        {"id": True},
+        {"note": object()},
+    ],
+    ids=str,
+)
+def test_one_bad_value_is_an_error_of_its_row(bad: dict[str, Any]) -> None:
+    (field,) = bad
+    hotlist = pw.Hotlist.from_records(
+        [{"id": "G", "plate": "34나5678"}, {"id": "A", "plate": "12가3456"} | bad], strict=False
+    )
+    assert [(error.row, error.field) for error in hotlist.report.errors] == [(1, field)]
+    with pytest.raises(pw.EntryError):
+        pw.Hotlist([pw.Entry(**({"id": "A", "plate": "12가3456"} | bad))])  # also where nobody has looked before
+
+
+def test_text_is_nfc_on_both_sides() -> None:
+    nfd = "살인"
+    assert entry(category=nfd).category == "살인"
+
+
+def test_an_entry_may_ask_to_match_exactly() -> None:
+    hotlist = pw.Hotlist([pw.Entry(id="E", plate="12가3456", match="exact"), pw.Entry(id="F", plate="12가3457")])
+    matcher = pw.Matcher(hotlist, max_edits=2)
+    assert [m.entry_id for m in matcher.match("12가3456")] == ["E", "F"]
+    assert [m.entry_id for m in matcher.match("12가3450")] == ["F"]
+    batch = matcher.match_batch(["12가3456", "12가3450"])
+    assert [(int(r), batch.entry_ids[int(e)]) for r, e in zip(batch.read, batch.entry, strict=True)] == [
+        (0, "E"),
+        (0, "F"),
+        (1, "F"),
+    ]
+    matcher.add(pw.Entry(id="F", plate="12가3457", match="exact"))
+    assert matcher.match("12가3450") == []
+    assert [m.entry_id for m in matcher.match_pass(["12가3450", "12가3456"])] == ["E"]
+
+
+# ---------------------------------------------------------------------- tables in memory
+
+COLUMNS = {
+    "차량번호": ["12가3456", "34나5678", None],
+    "우선순위": [1, None, 3],
+    "만료일": [date(2026, 1, 1), None, None],
+}
+
+
+def tables() -> dict[str, Any]:
+    frame = pd.DataFrame(COLUMNS)
+    arrow = pa.table(COLUMNS)
+    connection = duckdb.connect()
+    connection.register("wanted", arrow)
+    other = duckdb.connect()
+    other.register("wanted", arrow)
+    return {
+        "pandas": frame,
+        "polars": pl.DataFrame(COLUMNS),
+        "polars lazy": pl.DataFrame(COLUMNS).lazy(),
+        "pyarrow": arrow,
+        "record batch": arrow.to_batches()[0],
+        "reader": arrow.to_reader(),
+        "duckdb": connection.sql("select * from wanted"),
+        "cursor": other.execute("select * from wanted"),
+    }
+
+
+@pytest.mark.parametrize("kind", tables())
+def test_tables_of_other_libraries(kind: str) -> None:
+    hotlist = pw.Hotlist.from_table(tables()[kind], strict=False)
+    assert [(e.id, e.priority) for e in hotlist] == [("12가3456", 1), ("34나5678", None)]
+    assert hotlist["12가3456"].valid_until == datetime(2026, 1, 2, tzinfo=KOREAN_TIME)
+    assert [(error.row, error.field, error.reason) for error in hotlist.report.errors] == [(2, "plate", "missing")]
+
+
+def test_a_table_without_names_and_one_with_a_mapping() -> None:
+    frame = pd.DataFrame([["x", "12가3456"], ["y", "34나5678"]])
+    assert [e.plate for e in pw.Hotlist.from_table(frame)] == ["12가3456", "34나5678"]
+    named = pd.DataFrame({"a": ["AB-12-CD"], "b": ["EF-34-GH"]})
+    assert [e.plate for e in pw.Hotlist.from_table(named, columns={"plate": "b"})] == ["EF34GH"]
+    with pytest.raises(TableError, match="no column can be told to be the plate"):
+        pw.Hotlist.from_table(named)
+
+
+def test_what_is_no_table_and_no_records_says_what_to_use() -> None:
+    for frame in (pd.DataFrame(COLUMNS), pl.DataFrame(COLUMNS), pa.table(COLUMNS)):
+        with pytest.raises(TypeError, match=r"use Hotlist\.from_table"):
+            pw.Hotlist.from_records(frame)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"for a file use Hotlist\.load"):
+        pw.Hotlist.from_records("wanted.csv")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="put it into a list"):
+        pw.Hotlist.from_records({"plate": "12가3456"})  # type: ignore[dict-item]
+    with pytest.raises(TypeError, match="not list"):
+        pw.Hotlist.from_table([{"plate": "12가3456"}])
+
+
+# ---------------------------------------------------------------------- the list as a whole
+
+
+def test_a_list_is_refused_where_nothing_or_too_little_of_it_is_usable() -> None:
+    good = [{"plate": f"12가{number:04d}"} for number in range(99)]
+    assert len(pw.Hotlist.from_records([*good, {"plate": "--"}])) == 99
+    with pytest.raises(HotlistError, match=r"2 of 101 rows are bad, 1\.98 % where at most 1 % may be") as caught:
+        pw.Hotlist.from_records([*good, {"plate": "--"}, {}])
+    assert (caught.value.row, caught.value.field, len(caught.value.errors)) == (99, "plate", 2)
+    assert len(pw.Hotlist.from_records([*good, {"plate": "--"}, {}], strict=False)) == 99
+    assert len(pw.Hotlist.from_records([*good, {"plate": "--"}, {}], max_bad_share=0.02)) == 99
+    with pytest.raises(HotlistError, match="no usable entry in 1 rows"):
+        pw.Hotlist.from_records([{"plate": "--"}], max_bad_share=1)
+    with pytest.raises(ValueError, match="max_bad_share"):
+        pw.Hotlist.from_records(good, max_bad_share=2)
+    assert len(pw.Hotlist.from_records([])) == 0
+
+
+def test_repeated_ids_are_told_where_they_have_other_plates() -> None:
+    rows = [{"id": 1, "plate": "12가3456"}, {"id": 2, "plate": "34나5678"}]
+    again = [{"id": 1, "plate": "12 가 3456"}, {"id": 2, "plate": "56다7890"}, {"id": 2, "plate": "78라9012"}]
+    report = pw.Hotlist.from_records(rows + again).report
+    assert (report.duplicates, list(report.repeats)) == (3, [("2", (1, 3, 4))])
+    assert list(repeats(report)) == ["id '2' stands in rows 1, 3, 4 with different plates: the last is used"]
+
+
+def test_errors_are_shown_ten_of_a_kind() -> None:
+    bad = [{"plate": "--"}] * 25 + [{"plate": "12가3456", "weight": -1}]
+    shown = list(few_of_a_kind(pw.Hotlist.from_records(bad, strict=False).report.errors))
+    assert len(shown) == 12
+    assert shown[-1] == "15 more: plate: no letter or digit"
+
+
+def test_what_is_questionable_about_a_list() -> None:
+    plates = ["12가3456", "52바3108", "AB12CDE", "123다4567", "123나4567", "123나4507", "*1", "1??????"]
+    hotlist = pw.Hotlist.from_plates(plates)
+    hotlist.add(pw.Entry(id="old", plate="99허9999", valid_until=datetime(2020, 1, 1, tzinfo=UTC)))
+    assert {what: (count, set(ids)) for what, count, ids in findings(hotlist)} == {
+        "commercial plates without region": (1, {"52바3108"}),
+        "plates of no known class": (1, {"AB12CDE"}),
+        "one look-alike symbol apart from another entry": (2, {"123다4567", "123나4567"}),
+        "patterns that admit too much": (2, {"*1", "1??????"}),
+        "no longer valid": (1, {"old"}),
+    }
+
+
+# ---------------------------------------------------------------------- cameras follow the same rules
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("camera_id,name,latitude\nG1,시청,35.1\n", "utf-8"),
+        ("Camera ID; Name ; Latitude\n G1 ; 시청 ; 35.1 \n", "utf-8-sig"),
+        ("카메라번호;설치장소;위도\nG1;시청;35.1\n", "cp949"),
+    ],
+)
+def test_cameras_are_read_as_lists_are(tmp_path: Path, text: str, encoding: str) -> None:
+    path = tmp_path / "cameras.csv"
+    path.write_bytes(text.encode(encoding))
+    (camera,) = cameras.load(path).values()
+    assert (camera.id, camera.name, camera.latitude) == ("G1", "시청", 35.1)
