@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 import socket
@@ -10,6 +11,9 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 import platewatch as pw
 from platewatch.notify import generate_secret
@@ -114,6 +119,131 @@ def test_requests_that_cannot_be_served(service: Service) -> None:
     assert service.post("/v1/outbox/retry", b'{"event_ids": ["\xff"]}')[0] == 400
     assert service.post("/v1/reads", b'\xef\xbb\xbf{"text": "1"}')[0] == 200
     assert service.send() == (200, {"accepted": 0, "hits": 0, "errors": []})
+
+
+ONE = json.dumps({"text": "12가3456"}).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"),
+    [
+        (gzip.compress(ONE), "gzip"),
+        (gzip.compress(ONE), None),
+        (gzip.compress(ONE) + gzip.compress(b"\n" + ONE), "x-gzip"),
+        (zlib.compress(ONE), "deflate"),
+        (zlib.compress(ONE)[2:-4], "deflate"),  # as some clients understand it
+        (zstandard.compress(ONE), "zstd"),
+        (gzip.compress(zstandard.compress(ONE)), "zstd, gzip"),
+        (ONE, "identity"),
+    ],
+)
+def test_bodies_may_be_compressed(service: Service, body: bytes, encoding: str | None) -> None:
+    headers = {} if encoding is None else {"Content-Encoding": encoding}
+    status, answer = service.post("/v1/reads", body, **headers)
+    assert (status, answer["errors"]) == (200, [])
+    assert answer["accepted"] >= 1
+
+
+def test_bodies_that_cannot_be_inflated(tmp_path: Path, config: Path) -> None:
+    with running(config, {"PLATEWATCH_HTTP__MAX_BODY_BYTES": "10000"}) as service:
+        for bomb, encoding in (
+            (gzip.compress(b"0" * 10_001), "gzip"),
+            (zlib.compress(b"0" * 10**7), "deflate"),
+            (zstandard.compress(b"0" * 10**8), "zstd"),
+        ):
+            assert service.post("/v1/reads", bomb, **{"Content-Encoding": encoding})[0] == 413
+        assert service.post("/v1/reads", ONE, **{"Content-Encoding": "br"})[0] == 415
+        for encoding in ("gzip", "deflate", "zstd"):
+            assert service.post("/v1/reads", b"no such thing", **{"Content-Encoding": encoding})[0] == 400
+        assert service.post("/v1/reads", gzip.compress(ONE)[:-9], **{"Content-Encoding": "gzip"})[0] == 400
+        assert service.get("/healthz")[0] == 200
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain", "application/x-ndjson", "image/png"])
+def test_arrays_lines_and_objects_under_any_content_type(service: Service, content_type: str) -> None:
+    for body, accepted, rows in (
+        (ONE, 1, []),
+        (b"[" + ONE + b', {"text": 5},\n' + ONE + b"]", 2, [2]),
+        (b"[]", 0, []),
+        (ONE + b"\n\n" + ONE + b"\r\n{\n", 2, [4]),
+        (b"junk\n" + ONE, 1, [1]),
+        (b'{\n "text": "12\xea\xb0\x803456"\n}\n', 1, []),
+        (b"\xef\xbb\xbf" + ONE, 1, []),
+        (ONE.decode().encode("utf-16"), 1, []),
+    ):
+        status, answer = service.post("/v1/reads", body, content_type)
+        assert (status, answer["accepted"]) == (200, accepted)
+        assert [error["row"] for error in answer["errors"]] == rows
+
+
+@pytest.mark.parametrize(
+    ("body", "hint"),
+    [
+        (b"", "the body is empty"),
+        (b"--x\r\nContent-Disposition: form-data\r\n\r\n12\r\n", "multipart/form-data"),
+        (b"<?xml version='1.0'?><plate>12</plate>", "XML"),
+        (b"plate,camera\n12,G1\n", "CSV"),
+        (b"plate=12&camera=G1", "a form"),
+        (b"\xff\xd8\xff\xe0", "an image"),
+        (b"12345", "not a JSON object"),
+    ],
+)
+def test_a_body_that_is_no_json_is_told_what_it_looks_like(service: Service, body: bytes, hint: str) -> None:
+    status, answer = service.post("/v1/reads", body)
+    assert (status, len(answer["errors"])) == (422, 1)
+    assert hint in answer["errors"][0]["reason"]
+
+
+def test_head_is_get_without_a_body(service: Service) -> None:
+    for path, status in (("/healthz", 200), ("/v1/status", 200), ("/v1/nothing", 404), ("/v1/reads", 405)):
+        request = urllib.request.Request(service.url + path, method="HEAD")
+        try:
+            with urllib.request.urlopen(request, timeout=20) as response:
+                assert (response.status, response.read()) == (status, b"")
+        except urllib.error.HTTPError as error:
+            with error:
+                assert (error.code, error.read()) == (status, b"")
+                assert error.headers["Allow"] == ("POST" if status == 405 else None)
+
+
+def test_times_without_an_offset_have_the_zone_that_is_set(config: Path) -> None:
+    with running(config, {"PLATEWATCH_TIME_ZONE": "Asia/Seoul"}) as service:
+        assert service.send({**read(0), "time": "2026-11-23T09:00:00"}) == (
+            200,
+            {"accepted": 1, "hits": 1, "errors": []},
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no usable entry"),
+        ("id,plate\n", "no usable entry"),
+        ("id,plate\nA1,12가3456\nA2,--\n", "1 of 2 rows are bad, 50 % where at most 1 % may be"),
+        ("one,two\nthree,four\n", "no column can be told to be the plate"),
+    ],
+)
+def test_it_does_not_start_with_a_list_that_is_none(config: Path, text: str, message: str) -> None:
+    config.with_name("wanted.csv").write_text(text, "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "platewatch", "serve", "--config", str(config)],
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert message in done.stderr.decode()
+    assert "three" not in done.stderr.decode()  # what stands in a list is not told to a log
+
+
+def test_a_list_is_read_as_the_settings_say(config: Path) -> None:
+    config.with_name("wanted.csv").write_bytes("a;b\nx;34나5678\ny;--\n".encode("cp949"))
+    config.write_text(
+        'list.columns = { id = "a", plate = "b" }\nlist.strict = false\n' + config.read_text("utf-8"), "utf-8"
+    )
+    with running(config) as service:
+        assert service.get("/v1/status")[1]["entries"] == 1
+        assert [event["row"] for event in service.log() if event["event"] == "hotlist row refused"] == [3]
 
 
 def test_token_and_body_limit(tmp_path: Path, config: Path) -> None:
