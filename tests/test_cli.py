@@ -421,3 +421,46 @@ def test_demo_delivers_misread_plates_twice_over() -> None:
         assert 0.9 * hits < right <= hits
         assert "wanted  " in out
         assert "p50" in out
+
+
+def test_match_reads_csv_and_cp949(tmp_path: Path, wanted: str) -> None:
+    reads = tmp_path / "reads.csv"
+    reads.write_bytes(
+        "차량번호,카메라번호,인식일시,신뢰도\n12 가 3456,G1,2026-11-23 09:00:00,높음\n99허9999,G2,,\n".encode("cp949")
+    )
+    out, err = run("match", "--hotlist", wanted, "--time-zone", "Asia/Seoul", "--format", "jsonl", str(reads))
+    (hit,) = map(json.loads, out.splitlines())
+    assert (hit["row"], hit["read"], hit["camera_id"], hit["time"]) == (
+        2,
+        "12가3456",
+        "G1",
+        "2026-11-23T09:00:00+09:00",
+    )
+    assert "2 reads, 1 hit (1 notify, 0 check)" in err
+    assert "fields that were not usable: confidence 1" in err
+    _, err = run("match", "--hotlist", wanted, given="12가3456\t0.9\n".encode(), status=2)
+    assert "row 1, text: a plate with a tab in it; if this is CSV, its first line has to name the columns" in err
+    assert "--time-zone: not a time zone" in run("match", "--hotlist", wanted, "--time-zone", "Mars", status=2)[1]
+
+
+def test_a_list_with_columns_sheet_and_encoding_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_bytes("Kfz;Grund\nMÜ1234;gestohlen\n".encode("latin-1"))
+    options = ("--columns", "plate=Kfz", "--columns", "category=2", "--encoding", "latin-1")
+    out, _ = run("match", "--hotlist", str(path), *options, "--max-edits", "0", "--all", given="MÜ 1234".encode())
+    assert "MÜ1234  gestohlen" in out
+    book = str(Path(__file__).parent / "corpus" / "lists" / "wanted.xlsx")
+    assert "34나5678" in run("match", "--hotlist", book, "--sheet", "해제", given="34나5678".encode())[0]
+    assert "columns.plate: no column is named 'x'" in run("hotlist", "check", book, "--columns", "plate=x", status=2)[1]
+    assert (
+        "--columns: 'plate' is not as plate=차량번호"
+        in run("hotlist", "check", book, "--columns", "plate", status=2)[1]
+    )
+
+
+def test_hotlist_check_of_two_lists_in_one(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("no,plate\n1,12가3456\n2,34나5678\n1,56다7890\n", "utf-8")
+    out, err = run("hotlist", "check", str(path), status=1)
+    assert ["ids", "of", "different", "plates", "1"] in [line.split() for line in out.splitlines()]
+    assert "id '1' stands in rows 2, 4 with different plates: the last is used" in err

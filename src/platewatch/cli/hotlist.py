@@ -49,7 +49,6 @@ def check(
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column()
     table.add_column(justify="right")
-    table.add_column()
     if report.encoding:
         table.add_row("encoding", report.encoding)
     table.add_row("rows", f"{report.rows:,}")
@@ -60,10 +59,11 @@ def check(
     table.add_row("ids of different plates", f"{len(report.repeats):,}")
     table.add_row("patterns", f"{report.patterns:,}")
     table.add_row("errors", f"{len(report.errors):,}")
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(table)
     for what, count, examples in findings(wanted):
         shown = ", ".join(map(escape, examples)) + (", ..." if count > len(examples) else "")
-        table.add_row(what, f"{count:,}", f"[dim]{shown}[/]")
-    Console(highlight=False, soft_wrap=True).print(table)
+        console.print(f"{what}: {count:,} ({shown})")
     why = refusal(wanted, max_bad_share)
     if why is not None:
         stderr.print(f"the list would be refused: {why}", style="red", highlight=False)

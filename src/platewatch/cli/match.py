@@ -37,6 +37,7 @@ from platewatch.cli.common import (
 )
 from platewatch.errors import ReadError
 from platewatch.lists.hotlist import MAX_BAD_SHARE
+from platewatch.lists.judgement import MOST_OF_A_KIND
 from platewatch.matching.alignment import Difference, differences
 from platewatch.matching.hotlist import Entry
 from platewatch.matching.matcher import MatchBatch, Matcher
@@ -112,6 +113,7 @@ def match(
     write = _WRITERS[output_format](sys.stdout)
     count = refused = not_lined_up = 0
     grades: Counter[Grade | None] = Counter()
+    kinds: Counter[tuple[str | None, str]] = Counter()  # of errors
     started = time.perf_counter()
     with ExitStack() as stack:
         stack.enter_context(errors_to_exit(reads))
@@ -126,7 +128,9 @@ def match(
             for error in sorted(errors, key=lambda e: e.row or 0):
                 if strict:
                     raise error
-                stderr.print(str(error), style="yellow", markup=False, highlight=False)
+                kinds[error.field, error.reason] += 1
+                if kinds[error.field, error.reason] <= MOST_OF_A_KIND:
+                    stderr.print(str(error), style="yellow", markup=False, highlight=False, soft_wrap=True)
             for i, number, edits, probability in _every(batch) if show_all else judge.candidates(batch):
                 entry = wanted[batch.entry_ids[number]]
                 grade = judge.grade(entry.category, edits, probability, is_pattern(entry.plate))
@@ -139,6 +143,10 @@ def match(
             sys.stdout.flush()
             shown(count)
     seconds = time.perf_counter() - started
+    for (field, reason), found in kinds.items():
+        if found > MOST_OF_A_KIND:
+            more = f"{found - MOST_OF_A_KIND:,} more: {f'{field}: ' if field else ''}{reason}"
+            stderr.print(more, style="yellow", markup=False, highlight=False, soft_wrap=True)
     parts = [
         plural(count, "read"),
         f"{plural(grades['notify'] + grades['check'], 'hit')} ({grades['notify']} notify, {grades['check']} check)",

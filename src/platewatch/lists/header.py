@@ -85,7 +85,7 @@ def field_names(columns: Columns, names: Sequence[str], given: Mapping[str, str 
         if place in taken or not name or (found := columns.known.get(name) or _in_brackets(columns, raw)) is None:
             continue
         of, rank = found
-        if of in places:
+        if of in given:
             continue
         if of in best:
             lost = max((rank, place), best[of])[1]

@@ -12,7 +12,8 @@ from platewatch.errors import EntryError
 from platewatch.matching.hotlist import EntrySet, LoadReport
 from platewatch.matching.values import microseconds
 
-_MOST_SHOWN: Final = 10  # examples of a kind
+MOST_OF_A_KIND: Final = 10
+"""Examples that are shown of one kind of error or finding."""
 _ANY_REGION: Final = "서울"
 _LONGEST_BEHIND_MARK: Final = 14  # symbols
 _FEWEST_FIXED: Final = 3  # symbols of a pattern that say what they are
@@ -48,15 +49,15 @@ def findings(hotlist: EntrySet, at: datetime | None = None) -> list[Finding]:
         if until is not None and now is not None and until <= now:
             found["no longer valid"].append(entry.id)
     found["one look-alike symbol apart from another entry"] = list(_look_alikes(hotlist))
-    return [Finding(what, len(ids), tuple(ids[:_MOST_SHOWN])) for what, ids in sorted(found.items()) if ids]
+    return [Finding(what, len(ids), tuple(ids[:MOST_OF_A_KIND])) for what, ids in sorted(found.items()) if ids]
 
 
 def repeats(report: LoadReport) -> Iterator[str]:
     """Each id that stands in several rows with different plates, with these rows; ten of them, then their number."""
-    for repeat in report.repeats[:_MOST_SHOWN]:
+    for repeat in report.repeats[:MOST_OF_A_KIND]:
         yield f"id {repeat.id!r} stands in rows {_rows(repeat.rows)} with different plates: the last is used"
-    if len(report.repeats) > _MOST_SHOWN:
-        yield f"{len(report.repeats) - _MOST_SHOWN:,} more ids stand several times: are these two lists in one file?"
+    if len(report.repeats) > MOST_OF_A_KIND:
+        yield f"{len(report.repeats) - MOST_OF_A_KIND:,} more ids stand several times: are these two lists in one file?"
 
 
 def few_of_a_kind(errors: Iterable[EntryError]) -> Iterator[str]:
@@ -65,11 +66,11 @@ def few_of_a_kind(errors: Iterable[EntryError]) -> Iterator[str]:
     for error in errors:
         kind = error.field, error.reason
         counts[kind] += 1
-        if counts[kind] <= _MOST_SHOWN:
+        if counts[kind] <= MOST_OF_A_KIND:
             yield str(error)
     for (field, reason), count in counts.items():
-        if count > _MOST_SHOWN:
-            yield f"{count - _MOST_SHOWN:,} more: {f'{field}: ' if field else ''}{reason}"
+        if count > MOST_OF_A_KIND:
+            yield f"{count - MOST_OF_A_KIND:,} more: {f'{field}: ' if field else ''}{reason}"
 
 
 def _outside_sets(pattern: str) -> Iterator[str]:
@@ -102,5 +103,5 @@ def _look_alikes(hotlist: EntrySet) -> Iterator[str]:
 
 
 def _rows(rows: tuple[int, ...]) -> str:
-    shown = ", ".join(map(str, rows[:_MOST_SHOWN]))
-    return shown if len(rows) <= _MOST_SHOWN else f"{shown}, ..."
+    shown = ", ".join(map(str, rows[:MOST_OF_A_KIND]))
+    return shown if len(rows) <= MOST_OF_A_KIND else f"{shown}, ..."
