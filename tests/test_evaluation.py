@@ -19,7 +19,7 @@ import pytest
 import platewatch as pw
 from platewatch._core import region_mark
 from platewatch.evaluation import Evaluation, LabelledRead, Models, Settings, cross_validated, evaluate, plots, report
-from platewatch.evaluation.figures import Bootstrap, Calibration, Calibrator, Rates, Scores, by_pass
+from platewatch.evaluation.figures import Bootstrap, Calibration, Calibrator, Interval, Rates, Scores, by_pass
 from platewatch.evaluation.lists import LookAlikes, look_alike_key, random_plates
 from platewatch.evaluation.sample import decode_labelled, fold_of_plates, group_passes, load, why_missed
 from platewatch.evaluation.sample import reasons as count_reasons
@@ -321,60 +321,69 @@ def test_models_that_are_fitted_have_the_population(tmp_path: Path) -> None:
     assert models.name.endswith(f"in 2 folds of plates, among the vehicles of {population.name}")
 
 
+def ends(figure: Interval) -> list[float | None]:
+    return [figure.value, figure.low, figure.high]
+
+
 def test_nothing_among_n_plates_may_be_3_in_n() -> None:
     for n in (30, 300, 3000):
-        each = np.ones(n)
-        nothing, all_ = Bootstrap(n, 20, seed=0).ratio(0 * each, each), Bootstrap(n, 20, seed=0).ratio(each, each)
-        assert nothing.value == nothing.low == 0
-        assert nothing.high == pytest.approx(3 / n, rel=0.06)
-        assert all_.value == all_.high == 1
-        assert all_.low == pytest.approx(1 - 3 / n, rel=0.06)
-    one = Bootstrap(1, 20, seed=0).ratio(np.zeros(1), np.ones(1))
-    assert (one.low, one.high) == (0, pytest.approx(0.95))
+        each, bootstrap = np.ones(n), Bootstrap(n, 20, seed=0)
+        assert ends(bootstrap.ratio(0 * each, each)) == pytest.approx([0, 0, 3 / n], rel=0.06)
+        assert ends(bootstrap.ratio(each, each)) == pytest.approx([1, 1 - 3 / n, 1], rel=0.06)
+    assert ends(Bootstrap(1, 20, seed=0).ratio(np.zeros(1), np.ones(1))) == pytest.approx([0, 0, 0.95])
 
 
 def test_it_is_plates_that_count_not_their_reads() -> None:
     bootstrap = Bootstrap(30, 20, seed=0)
     one, many = (bootstrap.ratio(np.zeros(30), np.full(30, times)) for times in (1.0, 1000.0))
     assert one == many
-    # One plate has nearly all reads: no more is known than of one or two.
+    # One plate has nearly all reads: no more is known than of one.
     uneven = np.ones(30)
     uneven[0] = 10_000
-    high = bootstrap.ratio(np.zeros(30), uneven).high
-    assert high is not None
-    assert high > 0.9
+    assert ends(bootstrap.ratio(np.zeros(30), uneven)) == pytest.approx([0, 0, 0.95], abs=0.01)
     # Plates without any such reads tell nothing.
-    assert bootstrap.ratio(np.zeros(30), np.arange(30) < 10).high == pytest.approx(1 - 0.05**0.1)
+    some = (np.arange(30) < 10).astype(np.float64)
+    assert ends(bootstrap.ratio(np.zeros(30), some)) == pytest.approx([0, 0, 1 - 0.05**0.1])
 
 
 def test_a_share_that_all_plates_have_is_not_a_sure_one() -> None:
-    interval = Bootstrap(20, 50, seed=0).ratio(np.ones(20), np.full(20, 2.0))
-    assert (interval.value, interval.low, interval.high) == (
-        0.5,
-        pytest.approx(0.299, abs=2e-3),
-        pytest.approx(0.701, abs=2e-3),
-    )
+    share = Bootstrap(20, 50, seed=0).ratio(np.ones(20), np.full(20, 2.0))
+    assert ends(share) == pytest.approx([0.5, 0.299, 0.701], abs=2e-3)
 
 
 def test_no_alarm_and_none_missed_have_intervals_in_every_figure() -> None:
     some = rates([0.9] * 50, [0.0] * 100)
+    of_50, of_100 = 0.05**0.02, 0.05**0.01
     for point in (some.at_threshold(0.5), some.at_alarm_rate(0.001)):
-        assert (point.recall.value, point.recall.low, point.recall.high) == (1, pytest.approx(0.05**0.02), 1)
-        assert (point.alarmed.value, point.alarmed.low, point.alarmed.high) == (0, 0, pytest.approx(1 - 0.05**0.01))
+        assert ends(point.recall) == pytest.approx([1, of_50, 1])
+        assert ends(point.alarmed) == pytest.approx([0, 0, 1 - of_100])
+        assert point.alarmed_as_told == point.alarmed
     none = rates([0.0] * 50, [0.0] * 100).at_threshold(0.5)
-    assert (none.recall.value, none.recall.low, none.recall.high) == (0, 0, pytest.approx(1 - 0.05**0.02))
-    for right, low, high in ((True, 0.05**0.02, 1), (False, 0, 1 - 0.05**0.02)):
-        (one,) = calibrate([0.5] * 50, [right] * 50).bins
-        assert one.observed.value == float(right)
-        assert (one.observed.low, one.observed.high) == (pytest.approx(low), pytest.approx(high))
+    assert ends(none.recall) == pytest.approx([0, 0, 1 - of_50])
+    (all_right,) = calibrate([0.5] * 50, [True] * 50).bins
+    assert ends(all_right.observed) == pytest.approx([1, of_50, 1])
+    (all_wrong,) = calibrate([0.5] * 50, [False] * 50).bins
+    assert ends(all_wrong.observed) == pytest.approx([0, 0, 1 - of_50])
+
+
+def test_a_calibration_error_that_no_draw_changes_is_not_a_sure_one() -> None:
+    assert ends(calibrate([1.0] * 50, [True] * 50).error) == pytest.approx([0, 0, 1 - 0.05**0.02])
+    # 0.1 said, never true: between 0.1 and what may hide behind never.
+    low = max(0.0, 0.1 - (1 - 0.05**0.02))
+    assert ends(calibrate([0.1] * 50, [False] * 50).error) == pytest.approx([0.1, low, 0.1])
+
+
+def test_the_share_of_alarms_that_was_chosen_has_no_interval_to_tell() -> None:
+    chosen = rates([0.9] * 10, [0.9, *[0.1] * 99]).at_alarm_rate(0.01)
+    assert ends(chosen.alarmed_as_told) == [0.01, None, None]
+    assert chosen.alarmed.high is not None
 
 
 def test_the_share_of_right_alarms_has_an_interval() -> None:
     point = rates([0.9] * 50, [0.0] * 100).at_threshold(0.5)
-    right = report.share_right(point, 0.01)
-    high = point.alarmed.high or 0
-    low = point.recall.low or 0
-    assert (right.value, right.low, right.high) == (1, pytest.approx(0.01 * low / (0.01 * low + 0.99 * high)), 1)
+    found, alarmed = 0.05**0.02, 1 - 0.05**0.01
+    low = 0.01 * found / (0.01 * found + 0.99 * alarmed)
+    assert ends(report.share_right(point, 0.01)) == pytest.approx([1, low, 1])
     assert report.share_right(rates([0.0], [0.0]).at_threshold(0.5), 0.01).value is None
 
 

@@ -15,7 +15,7 @@ from platewatch.cli import app
 pytestmark = pytest.mark.timeout(1200)  # against hanging, on the slowest machine
 
 
-def fit(*arguments: str | Path) -> Result:
+def fit(*arguments: object) -> Result:
     return CliRunner().invoke(app, ["fit", *map(str, arguments)])
 
 

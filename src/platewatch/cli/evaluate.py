@@ -173,8 +173,8 @@ def _table(view: View) -> Table:
     for model in view.models:
         for points, sign in ((model.at_alarm_rates, ">"), (model.at_thresholds, "≥")):
             for point in points:
-                row = (_share(point.alarmed, 3), _figure(point.recall, 3), f"{sign} {point.threshold:.3g}")
-                table.add_row(f"{model.name}, {point.target}", *row)
+                alarmed, found = _share(point.alarmed_as_told, 3), _figure(point.recall, 3)
+                table.add_row(f"{model.name}, {point.target}", alarmed, found, f"{sign} {point.threshold:.3g}")
     return table
 
 

@@ -54,6 +54,12 @@ class RatePoint(msgspec.Struct, frozen=True, kw_only=True):
             return f"threshold {self.threshold:g}"
         return f"at most {100 * self.alarm_rate:g} % alarmed"
 
+    @property
+    def alarmed_as_told(self) -> Interval:
+        """`alarmed`, but without an interval where it is the share that the threshold was chosen for."""
+        chosen = self.alarm_rate is not None and self.alarmed.value
+        return Interval(self.alarmed.value) if chosen else self.alarmed
+
 
 class Curve(msgspec.Struct, frozen=True):
     """Shares of innocents alarmed, ascending, and of wanted found, at the thresholds between."""
@@ -128,7 +134,7 @@ class Bootstrap:
         if value >= 1:
             return Interval(1.0, _SURPRISE ** (1 / plates), 1.0)
         found = self.interval(value, replicates)
-        return found if found.low != found.high else _wilson(float(value), plates)
+        return _wilson(float(value), plates) if _is_a_point(found) else found
 
     @staticmethod
     def interval(value: float, replicates: Floats) -> Interval:
@@ -248,6 +254,8 @@ class Calibrator:
             replicates = [_error(p, hit, weight * times[plate], bins) for times in bootstrap.times]
             error = bootstrap.interval(_error(p, hit, weight, bins), np.array(replicates))
             found = _bins(p, hit, weight, plate, bootstrap, bins)
+            if _is_a_point(error):
+                error = _between(error, found)
         rate = self._hits.sum() / self._total.sum() if self._total.any() else 0.0
         base = float(_entropy(np.float64(rate)))
         return Calibration(
@@ -276,6 +284,17 @@ def _error(p: Floats, hit: Floats, weight: Floats, bins: int) -> float:
     total = _sums(weight, ends)
     gap = np.abs(_sums(weight * p, ends) - _sums(weight * hit, ends))
     return float(gap.sum() / total.sum()) if total.sum() else math.nan
+
+
+def _between(error: Interval, bins: Sequence[Bin]) -> Interval:
+    """The calibration error with the least and the most that it can be with the bins within their intervals."""
+    low = high = 0.0
+    for b in bins:
+        ends = [end for end in (b.observed.low, b.observed.high) if end is not None]
+        if ends:
+            low += b.share * max(0.0, min(ends) - b.predicted, b.predicted - max(ends))
+            high += b.share * max(abs(b.predicted - end) for end in ends)
+    return Interval(error.value, low, high)
 
 
 def _bin_ends(p: Floats, weight: Floats, bins: int) -> Ints:
@@ -319,6 +338,12 @@ def _entropy(rate: Floats | np.float64) -> Floats:
     share = np.clip(rate, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
     entropy = -share * np.log(share) - (1 - share) * np.log(1 - share)
     return np.asarray(np.where((rate <= 0) | (rate >= 1), 0.0, entropy))
+
+
+def _is_a_point(interval: Interval) -> bool:
+    """Whether no draw of plates changes the figure, but for rounding."""
+    low, high = interval.low, interval.high
+    return low is not None and high is not None and math.isclose(low, high, rel_tol=1e-9)
 
 
 def _wilson(value: float, plates: float) -> Interval:

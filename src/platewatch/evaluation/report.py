@@ -127,7 +127,7 @@ def _rules_table(view: View) -> str:
             row(
                 f"{escape(model.name)}, {point.target}<small>threshold: above {point.threshold:.2g}</small>",
                 _with_interval(point.recall),
-                _share_and_one_in(point.alarmed),
+                _share_and_one_in(point.alarmed_as_told),
                 strong=True,
             )
             for point in model.at_alarm_rates
@@ -250,8 +250,8 @@ def _method(evaluation: Evaluation) -> str:
         (
             f"Intervals hold 95 % of {s.replicates:,} samples of plates drawn from these with replacement: plates, not "
             "reads, as reads of one plate fail together. A share of none, or of all, is told by the exact interval of "
-            "so many plates: none of 300 may be up to one in a hundred. At a given share of innocents alarmed, the "
-            "threshold is chosen on these same reads."
+            "so many plates: none of 300 may be up to one in a hundred. An upper end holds for all higher thresholds, "
+            "too. At a given share of innocents alarmed, the threshold is chosen on these same reads."
         ),
         (
             f"Calibration weighs an innocent read as real traffic does: {s.vehicles:,} vehicles, {s.hotlist_size:,} of "
