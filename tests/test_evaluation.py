@@ -449,19 +449,26 @@ def test_labelled_reads_and_what_is_wrong_with_the_others() -> None:
     }
 
 
-@pytest.mark.parametrize("truth", ["null", '""', '"  "', '"--"', '"?"', '"***"', None])
+@pytest.mark.parametrize("truth", ["null", "NaN", '""', '"  "', '"--"', '"?"', '"***"', None])
 def test_what_shows_no_plate_has_no_truth(truth: str | None) -> None:
     row = '{"text": "12가3456"' + ("" if truth is None else f', "truth": {truth}') + "}"
     assert reasons(row) == ["row 1, truth: no truth"]
 
 
-@pytest.mark.parametrize("text", ["null", '""', '"  "', '"--"', '"??"', '"\ufffd"', None])
+@pytest.mark.parametrize("text", ["null", "NaN", '""', '"  "', '"--"', '"??"', '"\ufffd"', None])
 def test_a_read_that_shows_nothing_is_a_missed_one(text: str | None) -> None:
     row = '{"truth": "12가3456", "engine": "a", "camera_id": "c"' + ("" if text is None else f', "text": {text}') + "}"
     (read,), errors = decode_labelled([row.encode()])
     assert errors == []
     assert (read.plate, read.read.engine, read.read.camera_id) == ("12가3456", "a", "c")
     assert why_missed(read.read) == "nothing was read"
+
+
+def test_what_a_table_lacks_is_no_part_of_a_text() -> None:
+    row = '{"text": "12: NaN3456", "truth": "12가3456", "image": NaN, "confidence": NaN, "x": "\\ud800"}'
+    assert reasons(row) == ["row 1: not a JSON object"]
+    (read,), errors = decode_labelled([row.replace(', "x": "\\ud800"', "").encode()])
+    assert (read.read.text, read.passing, read.read.confidence, errors) == ("12: NaN3456", None, None, [])
 
 
 def test_a_read_that_shows_too_much_is_a_missed_one() -> None:

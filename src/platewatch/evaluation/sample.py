@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import json
+import re
 import unicodedata
 import zlib
 from collections import Counter
@@ -25,6 +27,7 @@ from platewatch.service.passes import LIFE
 # Of Unicode: letters and the marks that are composed with them, digits, hyphens, and what is invisible.
 _CATEGORIES_OF_PLATES: Final = frozenset(("Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Nd", "Pd", "Cf"))
 _DOTS: Final = frozenset(".·•・．")
+_NAN: Final = re.compile(rb":\s*NaN\b")
 
 # Why rows are left out.
 NO_TRUTH: Final = "no truth"
@@ -126,6 +129,7 @@ def why_missed(read: Read) -> str | None:
 
 def _decode(line: bytes, row: int) -> LabelledRead:
     try:
+        line = _without_nan(line)
         known = _row_decoder.decode(line)
         if known.text is None:
             line = msgspec.json.encode(msgspec.json.decode(line) | {"text": ""})
@@ -145,6 +149,16 @@ def _decode(line: bytes, row: int) -> LabelledRead:
         passing = None if known.image is None else str(known.image)
     country = known.country if isinstance(known.country, str) else None
     return LabelledRead(read, _true_plate(known.truth, row), passing, country)
+
+
+def _without_nan(line: bytes) -> bytes:
+    """The row with null for each NaN, as Python writes what tables lack, though JSON has none."""
+    if not _NAN.search(line):
+        return line
+    try:
+        return msgspec.json.encode(json.loads(line, parse_constant=lambda _: None))
+    except ValueError:
+        return line
 
 
 def _true_plate(truth: str | None, row: int) -> str:
