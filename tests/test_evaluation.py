@@ -390,8 +390,8 @@ def test_the_share_of_right_alarms_has_an_interval() -> None:
 def test_points_say_what_they_stand_for() -> None:
     some = rates([0.9, 0.6], [0.8, 0.5])
     assert (some.at_alarm_rate(0.001).target, some.at_alarm_rate(0.03).target) == (
-        "at most 0.1 % alarmed",
-        "at most 3 % alarmed",
+        "≤ 0.1 % alarmed",
+        "≤ 3 % alarmed",
     )
     assert (some.at_threshold(0.01).target, some.at_threshold(0.5).target) == ("threshold 0.01", "threshold 0.5")
     assert (some.at_alarm_rate(0.001).alarm_rate, some.at_threshold(0.01).alarm_rate) == (0.001, None)
@@ -744,8 +744,9 @@ def test_command_counts_what_the_recogniser_did_not_see(tmp_path: Path, missing:
     assert exact == pytest.approx(0.45, abs=0.02)
     # Each row of the table says what it stands for, and none alarmed is not none for sure.
     rows_of = {line.split("  ")[0]: line for line in out.splitlines()}
-    assert re.search(r"^exact +0\.000 % \(up to 7\.\d+\) +0\.4", rows_of["exact"])
-    assert {"model, at most 0.1 % alarmed", "model, at most 3 % alarmed", "model, threshold 0.5"} <= rows_of.keys()
+    assert re.search(r"^exact +0\.000 % \(≤ 7\.\d+\) +0\.4", rows_of["exact"])
+    assert {"model, ≤ 0.1 % alarmed", "model, ≤ 3 % alarmed", "model, threshold 0.5"} <= rows_of.keys()
+    assert all(len(line) <= 80 for line in out.splitlines() if "% (≤" in line)
 
 
 def test_command_fits_among_the_vehicles_of_a_population(tmp_path: Path) -> None:

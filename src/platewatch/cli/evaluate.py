@@ -29,7 +29,6 @@ from platewatch.evaluation import evaluate as run
 from platewatch.evaluation.figures import Interval
 from platewatch.evaluation.run import SAMPLES, View, among, not_matched
 
-_WIDTH = 120  # of the tables, where there is no terminal
 _DEFAULTS = Settings()
 
 
@@ -130,8 +129,6 @@ def evaluate(
 
 def _print(evaluation: Evaluation) -> None:
     out = Console(highlight=False)
-    if not out.is_terminal:
-        out.width = max(out.width, _WIDTH)  # for other programs, whole
     settings = evaluation.settings
     out.print(
         f"{plural(evaluation.reads, 'read')} of {plural(evaluation.plates, 'plate')}, "
@@ -164,25 +161,32 @@ def _print(evaluation: Evaluation) -> None:
 
 
 def _table(view: View) -> Table:
+    """80 columns wide at most."""
     table = Table(box=None, pad_edge=False)
     table.add_column(f"by {view.unit}", no_wrap=True)
     for name in ("innocents alarmed", "wanted found", "threshold"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for rule in view.rules:
-        table.add_row(rule.name, _share(rule.alarmed, 3), _figure(rule.recall, 3), "")
+        table.add_row(rule.name, _share(rule.alarmed), _short(rule.recall), "")
     for model in view.models:
+        name = model.name.removeprefix("model, ")
         for points, sign in ((model.at_alarm_rates, ">"), (model.at_thresholds, "≥")):
             for point in points:
-                alarmed, found = _share(point.alarmed_as_told, 3), _figure(point.recall, 3)
-                table.add_row(f"{model.name}, {point.target}", alarmed, found, f"{sign} {point.threshold:.3g}")
+                alarmed, found = _share(point.alarmed_as_told), _short(point.recall)
+                table.add_row(f"{name}, {point.target}", alarmed, found, f"{sign} {point.threshold:.2g}")
     return table
 
 
-def _share(figure: Interval, digits: int) -> str:
+def _share(figure: Interval) -> str:
+    """`0.030 %`, or with what it may be up to: `0.030 % (≤ 0.041)`."""
     if figure.value is None:
         return "-"
-    shown = f"{100 * figure.value:.{digits}f} %"
-    return shown if figure.high is None else f"{shown} (up to {100 * figure.high:.{digits}f})"
+    shown = f"{100 * figure.value:.3f} %"
+    return shown if figure.high is None else f"{shown} (≤ {100 * figure.high:.3f})"
+
+
+def _short(figure: Interval) -> str:
+    return _figure(figure, 3).replace(" to ", "–")
 
 
 def _figure(figure: Interval, digits: int) -> str:

@@ -49,10 +49,10 @@ class RatePoint(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def target(self) -> str:
-        """What the point stands for: `at most 0.1 % alarmed`, `threshold 0.5`."""
+        """What the point stands for: `≤ 0.1 % alarmed`, `threshold 0.5`."""
         if self.alarm_rate is None:
             return f"threshold {self.threshold:g}"
-        return f"at most {100 * self.alarm_rate:g} % alarmed"
+        return f"≤ {100 * self.alarm_rate:g} % alarmed"
 
     @property
     def alarmed_as_told(self) -> Interval:

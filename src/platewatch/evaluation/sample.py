@@ -52,7 +52,7 @@ class LabelledRead:
     country: str | None = None
 
 
-class _Row(msgspec.Struct):
+class _Label(msgspec.Struct):
     """What a row has beside the read. `image` is often a number; any country that is no text is none."""
 
     truth: str | None = None
@@ -61,7 +61,7 @@ class _Row(msgspec.Struct):
     country: object = None
 
 
-_row_decoder = msgspec.json.Decoder(_Row)
+_label_decoder = msgspec.json.Decoder(_Label)
 
 
 def load(path: Path) -> tuple[list[LabelledRead], list[ReadError]]:
@@ -130,8 +130,8 @@ def why_missed(read: Read) -> str | None:
 def _decode(line: bytes, row: int) -> LabelledRead:
     try:
         line = _without_nan(line)
-        known = _row_decoder.decode(line)
-        if known.text is None:
+        label = _label_decoder.decode(line)
+        if label.text is None:
             line = msgspec.json.encode(msgspec.json.decode(line) | {"text": ""})
         read = decode(line, row)
     except msgspec.ValidationError as error:
@@ -143,12 +143,17 @@ def _decode(line: bytes, row: int) -> LabelledRead:
         raise ReadError("not a JSON object", row=row) from None
     except RecursionError:
         raise ReadError("nested too deeply", row=row) from None
+    return _labelled(read, label, row)
+
+
+def _labelled(read: Read, label: _Label, row: int) -> LabelledRead:
+    """Raises ReadError for a truth that is none."""
     if read.pass_id is not None:  # a camera's own number, which another camera may use too
         passing: str | None = f"{read.camera_id or ''}/{read.pass_id}"
     else:
-        passing = None if known.image is None else str(known.image)
-    country = known.country if isinstance(known.country, str) else None
-    return LabelledRead(read, _true_plate(known.truth, row), passing, country)
+        passing = None if label.image is None else str(label.image)
+    country = label.country if isinstance(label.country, str) else None
+    return LabelledRead(read, _true_plate(label.truth, row), passing, country)
 
 
 def _without_nan(line: bytes) -> bytes:
