@@ -45,8 +45,8 @@ def check(
 ) -> None:
     """Print a summary of a hotlist: rows, classes, patterns, duplicates, errors, and what is questionable in it.
 
-    Warns if most of its plates are of no class of the population. Exits with 1 if a row is bad, an id stands for several plates, or the list as a whole would be refused; with 2 if
-    its columns cannot be told.
+    Warns if most of its plates are of no class of the population. Exits with 1 if a row is bad, an id stands for
+    several plates, or the list as a whole would be refused; with 2 if its columns cannot be told.
     """
     vehicles = load_population(population)
     wanted = load_hotlist(file, columns=columns, encoding=encoding, sheet=sheet, strict=strict or None, judge=False)
