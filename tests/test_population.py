@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 import platewatch as pw
+from platewatch.cli import app
+from platewatch.notify.signing import generate_secret
 from platewatch.probability.population import FORMAT, Population
+from tests import service
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -44,6 +48,106 @@ def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
     assert model.scoring.registered("A1") == pytest.approx(1000 * 0.5 * 0.45)
     assert model.scoring.registered("B3") == pytest.approx(1000 * 0.5 * 0.1)
     assert model.scoring.registered("C1") == 0
+
+
+def population(*classes: dict[str, Any]) -> Population:
+    """One of such classes, each a thousand vehicles if it does not say, as from a file."""
+    items = [{"vehicles": 1000} | item for item in classes]
+    return Population._of({"format": FORMAT, "classes": items}, "a town's")
+
+
+@pytest.mark.parametrize(
+    "plate",
+    [
+        "12가3456",
+        "123가4567",
+        "52허1234",
+        "서울52바3108",
+        "52바3108",
+        "경기70아1234",
+        "외교123456",
+        "임12345",
+        "123456",
+    ],
+)
+def test_a_plate_of_a_class_is_covered(plate: str) -> None:
+    coverage = Population.default().coverage([plate])
+    assert (coverage.plates, coverage.outside, coverage.mostly_outside) == (1, 0, False)
+
+
+@pytest.mark.parametrize(
+    "plate",
+    [
+        "AB123CD",  # of the generic class, which is none
+        "AB12CDE",
+        "12가345",
+        "12A3456",
+        "1234567",
+        "가123456",
+        "서울12345678",
+        "서울외교123456",
+        "123456가",
+        "12가34567",
+        "뷁12가3456",
+        "京A12345",
+    ],
+)
+def test_a_plate_of_no_class_is_not(plate: str) -> None:
+    coverage = Population.default().coverage([plate])
+    assert (coverage.plates, coverage.outside, coverage.mostly_outside) == (1, 1, True)
+    assert coverage.told() == "the list's plate is of no class of the population (Korea's)"
+
+
+def test_only_a_region_mark_may_be_omitted() -> None:
+    town = population(
+        {"words": ["서울"], "positions": ["12", "A"]},
+        {"words": ["AB"], "words_may_be_lost": True, "positions": ["3"]},
+    )
+    covered = [plate for plate in ("서울1A", "1A", "AB3", "3") if not town.coverage([plate]).outside]
+    assert covered == ["서울1A", "1A", "AB3"]
+
+
+def test_symbols_and_classes_that_nobody_has_cover_nothing() -> None:
+    town = population({"positions": [{"A": 1.0, "B": 0.0}]}, {"vehicles": 0, "positions": ["C"]})
+    assert [town.coverage([plate]).outside for plate in "ABC"] == [0, 1, 1]
+    assert population({"vehicles": 0, "positions": ["C"]}).coverage(["C"]).outside == 1
+
+
+def test_a_share_is_told_of_many_plates_and_a_number_of_few() -> None:
+    ours, theirs = "12가3456", "AB123CD"
+    default = Population.default()
+    few, many = default.coverage([theirs] * 3 + [ours]), default.coverage(iter([theirs] * 93 + [ours] * 7))
+    assert few.told() == "3 of the list's 4 plates are of no class of the population (Korea's)"
+    assert many.told("the sample's") == "93 % of the sample's plates are of no class of the population (Korea's)"
+    assert (many.share_outside, many.mostly_outside) == (0.93, True)
+    half = default.coverage([theirs, ours])
+    assert (half.share_outside, half.mostly_outside) == (0.5, False)
+    nothing = default.coverage([])
+    assert (nothing.share_outside, nothing.mostly_outside) == (0, False)
+
+
+def test_patterns_are_no_plates() -> None:
+    coverage = Population.default().coverage(["A?3", "AB*", "[가거]1", "12가3456"])
+    assert (coverage.plates, coverage.outside) == (1, 0)
+
+
+def test_of_a_million_plates_some_are_looked_at_wherever_they_stand() -> None:
+    # Two lists one after the other, and two that alternate.
+    for plates in (["12가3456"] * 700_000 + ["AB123CD"] * 300_000, (["12가3456"] * 7 + ["AB123CD"] * 3) * 100_000):
+        coverage = Population.default().coverage(plates)
+        assert coverage.plates == 100_000
+        assert coverage.share_outside == pytest.approx(0.3, abs=0.01)
+        assert coverage == Population.default().coverage(plates)
+
+
+def test_it_says_whose_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "town.json"
+    path.write_text(json.dumps(shipped()), "utf-8")
+    assert (Population.default().name, Population.load(path).name) == ("Korea's", str(path))
+    assert Population.default().vehicles == pytest.approx(25_940_000)
+    assert pw.ChannelModel.default().population == Population.default()
+    other = Population.load(path)
+    assert pw.ChannelModel.default().with_population(other).scaled(0.1).population is other
 
 
 def test_where_few_blocks_are_in_use_numbers_in_them_are_as_many_times_likelier(tmp_path: Path) -> None:
@@ -232,3 +336,79 @@ def test_classes_without_vehicles_are_weighed_alike() -> None:
     model = pw.ChannelModel.default().with_population(Population(document))
     assert 0.4 < model.error_rate < 0.7
     assert model.explain("12가3456", "12가3456").probability > 0.9
+
+
+OURS, THEIRS = "12가3456", "AB123CD"
+
+
+def command(*arguments: str) -> str:
+    """What `platewatch ...` says on the standard error."""
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code in (0, 1), done.output
+    return done.stderr
+
+
+@pytest.fixture
+def lists(tmp_path: Path) -> dict[str, str]:
+    """Files: a list of each country, labelled reads of each, and the other country's population."""
+    found = {}
+    for name, plates in (
+        ("ours", [f"12가34{i}" for i in range(10, 30)]),
+        ("theirs", [f"AB1{i}CD" for i in range(10, 30)]),
+    ):
+        found[name] = str(tmp_path / f"{name}.csv")
+        Path(found[name]).write_text("id,plate\n" + "".join(f"{i},{p}\n" for i, p in enumerate(plates)), "utf-8")
+        found[f"{name} read"] = str(tmp_path / f"{name}.jsonl")
+        rows = (json.dumps({"text": plate, "truth": plate}) + "\n" for plate in plates)
+        Path(found[f"{name} read"]).write_text("".join(rows), "utf-8")
+    classes = [{"vehicles": 1_000_000, "positions": ["AB", "AB", *["0123456789"] * 3, "CD", "CD"]}]
+    found["population"] = str(tmp_path / "population.json")
+    Path(found["population"]).write_text(json.dumps({"format": FORMAT, "classes": classes}), "utf-8")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "whose"),
+    [("match", "list"), ("hotlist check", "list"), ("evaluate", "sample"), ("fit", "sample"), ("explain", None)],
+)
+def test_every_command_warns_of_plates_of_no_class(
+    lists: dict[str, str], tmp_path: Path, name: str, whose: str | None
+) -> None:
+    def arguments(country: str) -> list[str]:
+        return {
+            "match": ["match", lists[f"{country} read"], "--hotlist", lists[country]],
+            "hotlist check": ["hotlist", "check", lists[country]],
+            "evaluate": ["evaluate", lists[f"{country} read"], "--hotlist-size", "15", "--draws", "1"],
+            "fit": ["fit", lists[f"{country} read"], "--output", str(tmp_path / "model.json"), "--iterations", "1"],
+            "explain": ["explain", *[OURS if country == "ours" else THEIRS] * 2],
+        }[name]
+
+    subject = "the wanted plate is" if whose is None else f"100 % of the {whose}'s plates are"
+    warning = f"warning: {subject} of no class of the population"
+    use = "probabilities will be wrong; use --population\n"
+    assert command(*arguments("theirs")).count(f"{warning} (Korea's): {use}") == 1
+    assert "warning" not in command(*arguments("ours"))
+    theirs = ("--population", lists["population"])
+    assert command(*arguments("ours"), *theirs).count(f"{warning} ({lists['population']}): {use}") == 1
+    assert "warning" not in command(*arguments("theirs"), *theirs)
+
+
+def test_a_list_that_is_half_of_our_country_is_not_warned_of(lists: dict[str, str]) -> None:
+    both = Path(lists["ours"]).read_text("utf-8") + Path(lists["theirs"]).read_text("utf-8").partition("\n")[2].replace(
+        ",", "x,"
+    )
+    Path(lists["ours"]).write_text(both, "utf-8")
+    assert "warning" not in command("hotlist", "check", lists["ours"])
+    Path(lists["ours"]).write_text(f"{both}more,ZZ999ZZ\n", "utf-8")
+    assert "warning: 51 % of the list's plates are of no class" in command("hotlist", "check", lists["ours"])
+
+
+def test_the_service_warns_with_shares_and_no_plates(tmp_path: Path) -> None:
+    config = service.prepare(tmp_path, wass="http://127.0.0.1:9", secret=generate_secret())
+    rows = [f"{i},{plate},stolen" for i, plate in enumerate([OURS, *[f"AB1{i}CD" for i in range(10, 13)]])]
+    (tmp_path / "wanted.csv").write_text("id,plate,category\n" + "\n".join(rows), "utf-8")
+    with service.running(config) as it:
+        (warning,) = [event for event in it.log() if event["level"] == "warning"]
+    assert warning["event"].startswith("most of the list's plates are of no class of the population")
+    assert (warning["share"], warning["population"], warning["setting"]) == (0.75, "Korea's", "population")
+    assert "AB1" not in it.log_path.read_text("utf-8")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from platewatch._core import __version__
-from platewatch.cli import bench, demo, evaluate, explain, hotlist, match, outbox, serve, simulator
+from platewatch.cli import bench, demo, evaluate, explain, fit, hotlist, match, outbox, serve, simulator
 
 app = typer.Typer(
     help="Find wanted vehicles among camera number-plate reads, and notify the police.",
@@ -18,6 +18,7 @@ app.command("match")(match.match)
 app.command("explain")(explain.explain)
 app.command("serve")(serve.serve)
 app.command("evaluate")(evaluate.evaluate)
+app.command("fit")(fit.fit)
 app.command("bench")(bench.bench)
 app.command("demo")(demo.demo)
 app.command("wass-simulator")(simulator.wass_simulator)

@@ -146,10 +146,33 @@ def load_model(path: Path | None, population: Path | None, error_rate: float | N
     with errors_to_exit(path):
         model = ChannelModel.default() if path is None else ChannelModel.load(path)
     if population is not None:
+        vehicles = load_population(population)
         with errors_to_exit(population):
-            model = model.with_population(Population.load(population))
+            model = model.with_population(vehicles)
     with errors_to_exit():
         return model if error_rate is None else model.scaled(error_rate)
+
+
+def load_population(path: Path | None) -> Population:
+    """That of a file, or Korea's."""
+    with errors_to_exit(path):
+        return Population.default() if path is None else Population.load(path)
+
+
+def warn_of_other_vehicles(population: Population, plates: Iterable[str], whose: str = "the list's") -> None:
+    """Say on the standard error if most of the plates are of no class of the population that they are weighed against.
+
+    `whose` plates they are: "the list's", "the sample's".
+    """
+    coverage = population.coverage(plates)
+    if coverage.mostly_outside:
+        stderr.print(
+            f"warning: {coverage.told(whose)}: probabilities will be wrong; use --population",
+            style="yellow",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def percent(probability: float) -> str:

@@ -11,19 +11,31 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from platewatch.cli.common import ErrorRate, PopulationFile, errors_to_exit, fail, load_model, plural, progress, stderr
-from platewatch.evaluation import Evaluation, LabelledRead, Models, Settings, cross_validated, load
+from platewatch.cli.common import (
+    ErrorRate,
+    PopulationFile,
+    errors_to_exit,
+    fail,
+    load_model,
+    load_population,
+    plural,
+    progress,
+    stderr,
+    warn_of_other_vehicles,
+)
+from platewatch.cli.labelled import ReadsFile, ReadsOption, file_of_reads, load_labelled
+from platewatch.evaluation import Evaluation, Models, Settings, cross_validated
 from platewatch.evaluation import evaluate as run
 from platewatch.evaluation.figures import Interval
-from platewatch.evaluation.run import View
+from platewatch.evaluation.run import SAMPLES, View, among, not_matched
 
-_SHOWN_ERRORS = 10
 _DEFAULTS = Settings()
 
 
 def evaluate(
-    reads: Annotated[Path, typer.Option(help="Reads with their `truth`: JSON Lines, .gz too.", dir_okay=False)],
+    reads: ReadsFile = None,
     *,
+    reads_option: ReadsOption = None,
     model: Annotated[Path | None, typer.Option(help="A channel model; the shipped one if left out.")] = None,
     population: PopulationFile = None,
     error_rate: ErrorRate = None,
@@ -38,8 +50,11 @@ def evaluate(
     ] = None,
     passes: Annotated[bool, typer.Option("--passes", help="Also count by pass: same `pass_id`, or `image`.")] = False,
     vehicles: Annotated[
-        int, typer.Option(min=1, help="Vehicles that drive where the cameras are.")
-    ] = _DEFAULTS.vehicles,
+        int | None,
+        typer.Option(
+            min=1, help="Vehicles that drive where the cameras are; those of --population, or 26,000,000, if left out."
+        ),
+    ] = None,
     reads_per_day: Annotated[
         int, typer.Option(min=1, help="Reads a day that false alarms are told for.")
     ] = _DEFAULTS.reads_per_day,
@@ -48,11 +63,21 @@ def evaluate(
 ) -> None:
     """Measure what is found and who is alarmed for nothing, on reads whose true plate is known.
 
-    Lists are drawn from the true plates and filled up with random ones; each read is matched with each list. Use it on
-    your own cameras' reads to choose thresholds; docs/evaluation.md says what each figure means.
+    A row of the file is a read and its `truth`: {"text": "12가3457", "truth": "12가3456", "camera_id": "GJ-0117"}. A
+    `text` of null, or none, says that the recogniser saw nothing: that vehicle is missed. Rows that are left out are
+    counted by reason.
+
+    Lists are drawn from the true plates and filled up with random ones, of the population's vehicles; each read is
+    matched with each list. Use it on your own cameras' reads to choose thresholds; docs/evaluation.md says what each
+    figure means. `platewatch fit` writes a model that has learnt of such a file.
     """
-    if fit and any(option is not None for option in (model, population, error_rate)):
-        fail("--fit excludes --model, --population and --error-rate")
+    file = file_of_reads(reads, reads_option)
+    if fit and any(option is not None for option in (model, error_rate)):
+        fail("--fit excludes --model and --error-rate: the model is fitted on these reads")
+    learnt_among = None if population is None else load_population(population)
+    if vehicles is None:
+        of_population = round(learnt_among.vehicles) if learnt_among is not None else 0
+        vehicles = of_population or _DEFAULTS.vehicles
     settings = Settings(
         hotlist_size=hotlist_size,
         max_edits=max_edits,
@@ -62,29 +87,33 @@ def evaluate(
         vehicles=vehicles,
         reads_per_day=reads_per_day,
     )
-    everything = _load(reads)
+    everything, left_out = load_labelled(file)
     sample = [labelled for labelled in everything if country is None or labelled.country == country]
     if not sample:
-        fail(f"{reads}: no read of the country {country!r}" if everything else f"{reads}: no usable read")
+        fail(f"{file}: no read of the country {country!r}" if everything else f"{file}: no usable read")
+    if len(sample) < len(everything):
+        left_out[f"not of the country {country}"] = len(everything) - len(sample)
     if output is not None:
         from platewatch.evaluation import report
 
         with errors_to_exit():  # before minutes of work, not after
             report.prepare(output)
-    with errors_to_exit(reads):
+    with errors_to_exit(file):
         if fit:
             with progress("folds fitted") as shown:
-                models = cross_validated(everything, settings, shown)
+                models = cross_validated(everything, settings, shown, learnt_among)
         else:
-            name = str(model) if model is not None else "the shipped one"
-            if population is not None:
-                name += f" among the vehicles of {population}"
+            channel = load_model(model, population, error_rate)
+            name = among(str(model) if model is not None else "the shipped one", learnt_among)
             if error_rate is not None:
                 name += f" at an error rate of {error_rate:g}"
-            models = Models([load_model(model, population, error_rate)], None, name)
+            models = Models([channel], None, name)
+        warn_of_other_vehicles(models.population, {labelled.plate for labelled in sample}, SAMPLES)
         with progress(f"of {draws:,} lists") as shown:
             never = [labelled.plate for labelled in everything]
-            evaluation = run(sample, models, settings, passes=passes, never_listed=never, progress=shown)
+            evaluation = run(
+                sample, models, settings, passes=passes, never_listed=never, left_out=left_out, progress=shown
+            )
     if as_json:
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(evaluation), indent=1) + b"\n")
         sys.stdout.flush()
@@ -98,16 +127,6 @@ def evaluate(
         )
 
 
-def _load(path: Path) -> list[LabelledRead]:
-    with errors_to_exit(path):
-        sample, errors = load(path)
-    for error in errors[:_SHOWN_ERRORS]:
-        stderr.print(f"{path}: {error}", style="yellow", markup=False, highlight=False, soft_wrap=True)
-    if errors:
-        stderr.print(f"{plural(len(errors), 'bad row')} left out", style="yellow", highlight=False)
-    return sample
-
-
 def _print(evaluation: Evaluation) -> None:
     out = Console(highlight=False)
     settings = evaluation.settings
@@ -118,6 +137,14 @@ def _print(evaluation: Evaluation) -> None:
         markup=False,
         soft_wrap=True,
     )
+    out.print(
+        f"on each list {plural(evaluation.listed_plates, 'plate')} of these, the others at random, by the vehicles of "
+        f"the population ({evaluation.population})",
+        markup=False,
+        soft_wrap=True,
+    )
+    if told := not_matched(evaluation):
+        out.print(told, markup=False, soft_wrap=True)
     for view in evaluation.views:
         out.print()
         out.print(_table(view))
@@ -134,22 +161,32 @@ def _print(evaluation: Evaluation) -> None:
 
 
 def _table(view: View) -> Table:
+    """80 columns wide at most."""
     table = Table(box=None, pad_edge=False)
     table.add_column(f"by {view.unit}", no_wrap=True)
     for name in ("innocents alarmed", "wanted found", "threshold"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for rule in view.rules:
-        table.add_row(rule.name, _share(rule.alarmed, 3), _figure(rule.recall, 3), "")
+        table.add_row(rule.name, _share(rule.alarmed), _short(rule.recall), "")
     for model in view.models:
+        name = model.name.removeprefix("model, ")
         for points, sign in ((model.at_alarm_rates, ">"), (model.at_thresholds, "≥")):
             for point in points:
-                row = (_share(point.alarmed, 3), _figure(point.recall, 3), f"{sign} {point.threshold:.3g}")
-                table.add_row(model.name, *row)
+                alarmed, found = _share(point.alarmed_as_told), _short(point.recall)
+                table.add_row(f"{name}, {point.target}", alarmed, found, f"{sign} {point.threshold:.2g}")
     return table
 
 
-def _share(figure: Interval, digits: int) -> str:
-    return "-" if figure.value is None else f"{100 * figure.value:.{digits}f} %"
+def _share(figure: Interval) -> str:
+    """`0.030 %`, or with what it may be up to: `0.030 % (≤ 0.041)`."""
+    if figure.value is None:
+        return "-"
+    shown = f"{100 * figure.value:.3f} %"
+    return shown if figure.high is None else f"{shown} (≤ {100 * figure.high:.3f})"
+
+
+def _short(figure: Interval) -> str:
+    return _figure(figure, 3).replace(" to ", "–")
 
 
 def _figure(figure: Interval, digits: int) -> str:

@@ -11,7 +11,15 @@ import typer
 from rich.cells import cell_len
 
 from platewatch._core import is_pattern, normalize, parse
-from platewatch.cli.common import ErrorRate, PopulationFile, errors_to_exit, fail, load_model, percent
+from platewatch.cli.common import (
+    ErrorRate,
+    PopulationFile,
+    errors_to_exit,
+    fail,
+    load_model,
+    percent,
+    warn_of_other_vehicles,
+)
 from platewatch.errors import PlatewatchError
 from platewatch.matching.reads import Read, ReadDecoder
 from platewatch.probability.channel_model import ChannelModel, Event, Explanation
@@ -42,7 +50,8 @@ def explain(
 ) -> None:
     """Explain how probable it is that a vehicle read so has the wanted plate.
 
-    The plate is weighed as if it were the only one listed: beside similar ones, its probability in a match is less.
+    The plate is weighed as if it were the only one listed: beside similar ones, its probability in a match is less. It
+    is weighed against the vehicles of the population, and a warning says if it is of none of their classes.
     """
     channel = load_model(model, population, error_rate)
     with errors_to_exit():
@@ -56,6 +65,7 @@ def explain(
         except PlatewatchError as error:
             fail(f"wanted plate: {error.reason}")
         explanation = channel.explain(shown, wanted)
+        warn_of_other_vehicles(channel.population, [wanted], "the wanted")
         if as_json:
             found = {"read": normalize(shown.text, read=True), "plate": wanted, "engine": shown.engine}
             print(msgspec.json.encode(found | msgspec.to_builtins(explanation)).decode())

@@ -14,9 +14,12 @@ from platewatch.cli.common import (
     ColumnsOption,
     Encoding,
     MaxBadShare,
+    PopulationFile,
     Sheet,
     load_hotlist,
+    load_population,
     stderr,
+    warn_of_other_vehicles,
 )
 from platewatch.lists.hotlist import MAX_BAD_SHARE, refusal
 from platewatch.lists.judgement import findings
@@ -38,12 +41,14 @@ def check(
     sheet: Sheet = None,
     max_bad_share: MaxBadShare = MAX_BAD_SHARE,
     strict: Annotated[bool, typer.Option(help="Stop at the first bad row.")] = False,
+    population: PopulationFile = None,
 ) -> None:
     """Print a summary of a hotlist: rows, classes, patterns, duplicates, errors, and what is questionable in it.
 
-    Exits with 1 if a row is bad, an id stands for several plates, or the list as a whole would be refused; with 2 if
-    its columns cannot be told.
+    Warns if most of its plates are of no class of the population. Exits with 1 if a row is bad, an id stands for
+    several plates, or the list as a whole would be refused; with 2 if its columns cannot be told.
     """
+    vehicles = load_population(population)
     wanted = load_hotlist(file, columns=columns, encoding=encoding, sheet=sheet, strict=strict or None, judge=False)
     report = wanted.report
     table = Table(show_header=False, box=None, pad_edge=False)
@@ -64,6 +69,7 @@ def check(
     for what, count, examples in findings(wanted):
         shown = ", ".join(map(escape, examples)) + (", ..." if count > len(examples) else "")
         console.print(f"{what}: {count:,} ({shown})")
+    warn_of_other_vehicles(vehicles, (entry.plate for entry in wanted))
     why = refusal(wanted, max_bad_share)
     if why is not None:
         stderr.print(f"the list would be refused: {why}", style="red", highlight=False)

@@ -34,6 +34,7 @@ from platewatch.cli.common import (
     progress,
     side_by_side,
     stderr,
+    warn_of_other_vehicles,
 )
 from platewatch.errors import ReadError
 from platewatch.lists.hotlist import MAX_BAD_SHARE
@@ -109,7 +110,9 @@ def match(
     wanted = load_hotlist(
         hotlist, columns=columns, encoding=encoding, sheet=sheet, strict=strict, max_bad_share=max_bad_share
     )
-    matcher = Matcher(wanted, max_edits=max_edits, model=load_model(model, population, error_rate))
+    channel = load_model(model, population, error_rate)
+    warn_of_other_vehicles(channel.population, (entry.plate for entry in wanted))
+    matcher = Matcher(wanted, max_edits=max_edits, model=channel)
     write = _WRITERS[output_format](sys.stdout)
     count = refused = not_lined_up = 0
     grades: Counter[Grade | None] = Counter()

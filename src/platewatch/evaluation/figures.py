@@ -1,6 +1,7 @@
 """What the scores of an evaluation come to: recall against innocent alarms, calibration, and how sure that is.
 
-Reads of one plate fail together, so intervals come from drawing plates, not reads, with replacement.
+Reads of one plate fail together, so intervals come from drawing plates, not reads, with replacement. Where nothing
+happened, or always, every such draw says the same: then intervals are the exact ones of so many plates.
 """
 
 from __future__ import annotations
@@ -18,12 +19,17 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 _INTERVAL = (2.5, 97.5)  # percentiles
+_SURPRISE = 0.05  # how improbable what was seen may be at the end of an interval
+_NORMAL = 1.96  # standard deviations of a normal distribution that hold 95 % of it
 _LEAST_PROBABILITY = 1e-12  # what "never" is taken for in a log-loss, which would be infinite
 _CURVE_POINTS = 400
 
 
 class Interval(msgspec.Struct, frozen=True):
-    """A figure and its 95 % interval; None where the sample has nothing to measure it on."""
+    """A figure and its 95 % interval; None where the sample has nothing to measure it on.
+
+    A share of 0 reaches up to about 3 / n of n plates, one of 1 down to 1 - 3 / n.
+    """
 
     value: float | None
     low: float | None = None
@@ -31,11 +37,28 @@ class Interval(msgspec.Struct, frozen=True):
 
 
 class RatePoint(msgspec.Struct, frozen=True, kw_only=True):
-    """What raising the alarm from `threshold` on does: shares, 0 to 1, of the wanted found and the innocent alarmed."""
+    """What raising the alarm from `threshold` on does: shares, 0 to 1, of the wanted found and the innocent alarmed.
+
+    `alarm_rate` is the share of innocents that the threshold was chosen for; None: the threshold was given.
+    """
 
     threshold: float
     recall: Interval
     alarmed: Interval
+    alarm_rate: float | None = None
+
+    @property
+    def target(self) -> str:
+        """What the point stands for: `≤ 0.1 % alarmed`, `threshold 0.5`."""
+        if self.alarm_rate is None:
+            return f"threshold {self.threshold:g}"
+        return f"≤ {100 * self.alarm_rate:g} % alarmed"
+
+    @property
+    def alarmed_as_told(self) -> Interval:
+        """`alarmed`, but without an interval where it is the share that the threshold was chosen for."""
+        chosen = self.alarm_rate is not None and self.alarmed.value
+        return Interval(self.alarmed.value) if chosen else self.alarmed
 
 
 class Curve(msgspec.Struct, frozen=True):
@@ -98,10 +121,20 @@ class Bootstrap:
         """How often each plate was drawn, of shape (replicates, plates)."""
 
     def ratio(self, part: Floats, whole: Floats) -> Interval:
-        """sum(part) / sum(whole), both given by plate."""
+        """sum(part) / sum(whole), both given by plate: a share, 0 to 1."""
         if not whole.sum():
             return Interval(None)
-        return self.interval(part.sum() / whole.sum(), _ratio(self.times @ part, self.times @ whole))
+        return self.share(part.sum() / whole.sum(), _ratio(self.times @ part, self.times @ whole), whole)
+
+    def share(self, value: float, replicates: Floats, whole: Floats) -> Interval:
+        """A share, 0 to 1, of what is given by plate as `whole`, with its interval."""
+        plates = float(whole.sum() ** 2 / (whole**2).sum())  # so many, were they all of the same weight
+        if value <= 0:
+            return Interval(0.0, 0.0, 1 - _SURPRISE ** (1 / plates))
+        if value >= 1:
+            return Interval(1.0, _SURPRISE ** (1 / plates), 1.0)
+        found = self.interval(value, replicates)
+        return _wilson(float(value), plates) if _is_a_point(found) else found
 
     @staticmethod
     def interval(value: float, replicates: Floats) -> Interval:
@@ -150,8 +183,13 @@ class Rates:
         replicates = np.array([self._most(share, times)[1:] for times in self._bootstrap.times])
         return RatePoint(
             threshold=threshold,
-            recall=self._bootstrap.interval(recall, replicates[:, 0]) if len(self._found) else Interval(None),
-            alarmed=self._bootstrap.interval(alarmed, replicates[:, 1]) if len(self._top) else Interval(None),
+            recall=self._bootstrap.share(recall, replicates[:, 0], self._wanted)
+            if len(self._found)
+            else Interval(None),
+            alarmed=self._bootstrap.share(alarmed, replicates[:, 1], self._innocent)
+            if len(self._top)
+            else Interval(None),
+            alarm_rate=share,
         )
 
     def _most(self, share: float, times: Floats) -> tuple[float, float, float]:
@@ -216,6 +254,8 @@ class Calibrator:
             replicates = [_error(p, hit, weight * times[plate], bins) for times in bootstrap.times]
             error = bootstrap.interval(_error(p, hit, weight, bins), np.array(replicates))
             found = _bins(p, hit, weight, plate, bootstrap, bins)
+            if _is_a_point(error):
+                error = _between(error, found)
         rate = self._hits.sum() / self._total.sum() if self._total.any() else 0.0
         base = float(_entropy(np.float64(rate)))
         return Calibration(
@@ -244,6 +284,17 @@ def _error(p: Floats, hit: Floats, weight: Floats, bins: int) -> float:
     total = _sums(weight, ends)
     gap = np.abs(_sums(weight * p, ends) - _sums(weight * hit, ends))
     return float(gap.sum() / total.sum()) if total.sum() else math.nan
+
+
+def _between(error: Interval, bins: Sequence[Bin]) -> Interval:
+    """The calibration error with the least and the most that it can be with the bins within their intervals."""
+    low = high = 0.0
+    for b in bins:
+        ends = [end for end in (b.observed.low, b.observed.high) if end is not None]
+        if ends:
+            low += b.share * max(0.0, min(ends) - b.predicted, b.predicted - max(ends))
+            high += b.share * max(abs(b.predicted - end) for end in ends)
+    return Interval(error.value, low, high)
 
 
 def _bin_ends(p: Floats, weight: Floats, bins: int) -> Ints:
@@ -287,6 +338,20 @@ def _entropy(rate: Floats | np.float64) -> Floats:
     share = np.clip(rate, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
     entropy = -share * np.log(share) - (1 - share) * np.log(1 - share)
     return np.asarray(np.where((rate <= 0) | (rate >= 1), 0.0, entropy))
+
+
+def _is_a_point(interval: Interval) -> bool:
+    """Whether no draw of plates changes the figure, but for rounding."""
+    low, high = interval.low, interval.high
+    return low is not None and high is not None and math.isclose(low, high, rel_tol=1e-9)
+
+
+def _wilson(value: float, plates: float) -> Interval:
+    """The score interval of a share of so many plates: for one that all of them have, of which draws tell nothing."""
+    square = _NORMAL**2 / plates
+    middle = (value + square / 2) / (1 + square)
+    reach = math.sqrt(square * value * (1 - value) + square**2 / 4) / (1 + square)
+    return Interval(value, middle - reach, middle + reach)
 
 
 def _ranked(scores: Floats, plate: Ints) -> tuple[Floats, Ints]:

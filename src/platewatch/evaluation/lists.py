@@ -2,51 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from itertools import islice
+from typing import Any, Final
 
 import numpy as np
 
-from platewatch._core import region_mark, region_marks
+from platewatch._core import region_mark
+from platewatch.errors import PlatewatchError
+from platewatch.probability.population import Population
 
-_REGIONS = region_marks()
-_PRIVATE = "가나다라마거너더러머버서어저고노도로모보소오조구누두루무부수우주"
-_RENTAL = "하허호"
-_COMMERCIAL = "바사아자"
+_LEAST_DRAWN: Final = 1000  # plates at once
+_MOST_IN_VAIN: Final = 100_000  # plates that are drawn without a new one among them, and then there is none
 
-# Shares of the classes among the vehicles that drive in Korea.
-_PRIVATE_8, _PRIVATE_7 = 0.75, 0.18
-
-_LOOK_ALIKE = ("0OQD", "1IL7", "2Z", "5S", "8B3", "6G")
+LOOK_ALIKE = ("0OQD", "1IL7", "2Z", "5S", "8B3", "6G")
 _FIRST_SYLLABLE, _LAST_SYLLABLE = 0xAC00, 0xD7A3
 _VOWELS, _FINALS = 21, 28
 _FIRST_JAMO_VOWEL = 0x314F
-_FOLDED = {ord(symbol): alike[0] for alike in _LOOK_ALIKE for symbol in alike} | {
+_FOLDED = {ord(symbol): alike[0] for alike in LOOK_ALIKE for symbol in alike} | {
     code: chr(_FIRST_JAMO_VOWEL + (code - _FIRST_SYLLABLE) // _FINALS % _VOWELS)
     for code in range(_FIRST_SYLLABLE, _LAST_SYLLABLE + 1)
 }
 
 
-def random_plates(rng: np.random.Generator, count: int, never: Collection[str] = ()) -> list[str]:
-    """`count` distinct Korean plates as they are on the road, none of them in `never`.
+def random_plates(
+    rng: np.random.Generator, count: int, never: Collection[str] = (), population: Population | None = None
+) -> list[str]:
+    """`count` distinct plates of the population's classes, Korea's if none is given; none of them in `never`.
 
-    Private plates of 8 symbols (75 %) and of 7 (18 %), of which some are rented, and commercial ones with region mark.
+    As vehicles are: a class by how many it has, each position by its shares. Classes without any vehicles, if there
+    are no others, are alike likely. Raises PlatewatchError if the population has too few plates.
     """
+    population = population or Population.default()
+    kinds = population.document["classes"]
+    vehicles = np.array([kind["vehicles"] for kind in kinds])
+    shares = vehicles / vehicles.sum() if vehicles.any() else np.full(len(kinds), 1 / len(kinds))
     found: dict[str, None] = {}
-    syllables = _PRIVATE + _RENTAL
+    in_vain = 0
     while len(found) < count:
         missing = count - len(found)
-        classes, parts = rng.random(missing), rng.integers(0, 1 << 30, (missing, 3))
-        for share, (code, syllable, serial) in zip(classes.tolist(), parts.tolist(), strict=True):
-            if share < _PRIVATE_8:
-                plate = f"{100 + code % 600}{syllables[syllable % len(syllables)]}{serial % 10000:04d}"
-            elif share < _PRIVATE_8 + _PRIVATE_7:
-                plate = f"{1 + code % 69:02d}{syllables[syllable % len(syllables)]}{serial % 10000:04d}"
-            else:
-                region = _REGIONS[code // 30 % len(_REGIONS)]
-                plate = f"{region}{70 + code % 30}{_COMMERCIAL[syllable % len(_COMMERCIAL)]}{serial % 10000:04d}"
-            if plate not in never:
-                found[plate] = None
+        times = rng.multinomial(max(missing, _LEAST_DRAWN), shares).tolist()
+        plates = [plate for kind, n in zip(kinds, times, strict=True) for plate in _of_class(rng, kind, n)]
+        if len(plates) > missing:  # those of the last class are as good as the first
+            plates = [plates[place] for place in rng.permutation(len(plates)).tolist()]
+        new = dict.fromkeys(plate for plate in plates if plate not in found and plate not in never)
+        found |= dict.fromkeys(islice(new, missing))
+        in_vain = 0 if new else in_vain + len(plates)
+        if in_vain >= _MOST_IN_VAIN:
+            raise PlatewatchError(
+                f"the population ({population.name}) has no more than about {len(found):,} plates to fill a list with"
+            )
     return list(found)
+
+
+def _of_class(rng: np.random.Generator, kind: Mapping[str, Any], count: int) -> list[str]:
+    """Plates of one class of a population, some of them perhaps the same."""
+    columns = []
+    if kind["words"]:
+        words = np.array([[*map(ord, word)] for word in kind["words"]], dtype=np.uint32)
+        columns.append(words[rng.integers(0, len(words), count)])
+    for position in kind["positions"]:
+        symbols = np.array([*map(ord, "".join(position))], dtype=np.uint32)
+        shares = np.concatenate([np.full(len(run), share / len(run)) for run, share in position.items()])
+        columns.append(rng.choice(symbols, (count, 1), p=shares / shares.sum()))
+    plates: list[str] = (
+        np.hstack(columns).view(f"U{len(kind['words'][:1]) * 2 + len(kind['positions'])}")[:, 0].tolist()
+    )
+    return plates
 
 
 def look_alike_key(plate: str) -> str:
@@ -55,6 +77,13 @@ def look_alike_key(plate: str) -> str:
     The classes: 0OQD, 1IL7, 2Z, 5S, 8B3, 6G; a Hangul syllable is its vowel (가 = 나 = 강); others are by themselves.
     """
     return plate.translate(_FOLDED)
+
+
+def explain_look_alikes(population: Population) -> str:
+    """The rule in words, as far as it concerns this population's plates."""
+    syllables = any(chr(_FIRST_SYLLABLE) <= symbol <= chr(_LAST_SYLLABLE) for symbol in population.symbols)
+    folded = f"Equal after folding {', '.join(LOOK_ALIKE)}"
+    return f"{folded}, and every Hangul syllable to its vowel" if syllables else folded
 
 
 class LookAlikes:

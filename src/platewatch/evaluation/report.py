@@ -10,10 +10,10 @@ from pathlib import Path
 from platewatch.evaluation import plots
 from platewatch.evaluation.figures import Interval, RatePoint
 from platewatch.evaluation.page import figure, page, row, table
-from platewatch.evaluation.run import ALARM_RATES, RULES, Evaluation, View
+from platewatch.evaluation.run import Evaluation, View, not_matched
 
 _PLURAL = {"read": "reads", "pass": "passes"}
-_SHOWN_ALARM_RATES = (0.001, 0.01)
+_LEAD_ALARM_RATES = (0.001, 0.01)  # that the page begins with
 
 
 def prepare(directory: Path) -> None:
@@ -91,10 +91,11 @@ def html(evaluation: Evaluation, drawings: dict[str, str]) -> str:
 
 def _sample(evaluation: Evaluation) -> str:
     settings = evaluation.settings
+    counts = f"<br>{escape(text)}" if (text := not_matched(evaluation)) else ""
     return (
         f'<p class="quiet">{evaluation.reads:,} reads of {evaluation.plates:,} plates, matched with '
         f"{settings.draws:,} lists of {settings.hotlist_size:,} wanted plates, up to {settings.max_edits} differing "
-        f"symbols. Model: {escape(evaluation.model)}.</p>"
+        f"symbols. Model: {escape(evaluation.model)}.{counts}</p>"
     )
 
 
@@ -103,22 +104,19 @@ def _lead(view: View) -> str:
     exact = next(rule for rule in view.rules if rule.name == "exact")
     sentences = [f"Looking plates up exactly finds {_percent(exact.recall)} of the {units} of wanted vehicles."]
     sentences += [
-        f"With {_one_in(point.alarmed)} innocent {units} alarmed, the model finds {_percent(point.recall)}."
-        for point in _shown(view.models[-1].at_alarm_rates)
+        f"With at most one in {1 / point.alarm_rate:,.0f} innocent {units} alarmed, the model finds "
+        f"{_percent(point.recall)}."
+        for point in view.models[-1].at_alarm_rates
+        if point.alarm_rate in _LEAD_ALARM_RATES and point.alarm_rate
     ]
     return f'<p class="lead">{" ".join(sentences)}</p>'
-
-
-def _shown(points: list[RatePoint]) -> list[RatePoint]:
-    """The points at the alarm rates that the page names: one in a thousand, and one in a hundred."""
-    return [point for rate, point in zip(ALARM_RATES, points, strict=True) if rate in _SHOWN_ALARM_RATES]
 
 
 def _rules_table(view: View) -> str:
     units = _PLURAL[view.unit]
     rows = [
         row(
-            f"{escape(rule.name)}<small>{escape(RULES[rule.name])}</small>",
+            f"{escape(rule.name)}<small>{escape(rule.explanation)}</small>",
             _with_interval(rule.recall),
             _share_and_one_in(rule.alarmed),
         )
@@ -127,9 +125,9 @@ def _rules_table(view: View) -> str:
     for model in view.models:
         rows += [
             row(
-                f"{escape(model.name)}<small>threshold {point.threshold:.2g}</small>",
+                f"{escape(model.name)}, {point.target}<small>threshold: above {point.threshold:.2g}</small>",
                 _with_interval(point.recall),
-                _share_and_one_in(point.alarmed),
+                _share_and_one_in(point.alarmed_as_told),
                 strong=True,
             )
             for point in model.at_alarm_rates
@@ -155,14 +153,13 @@ def _threshold_table(evaluation: Evaluation) -> str:
     rows = []
     for point in view.models[-1].at_thresholds:
         wanted, innocent = alarms_per_day(point, settings.reads_per_day, share)
-        right = wanted / (wanted + innocent) if wanted + innocent else None
         rows.append(
             row(
                 f"{point.threshold:g}",
                 _with_interval(point.recall),
                 _count(wanted),
                 _count(innocent) + _most_per_day(point, settings.reads_per_day, share),
-                "–" if right is None else f"{100 * right:.0f} %",
+                _with_interval(share_right(point, share), 0),
             )
         )
     heads = ["Threshold", "Wanted reads found", "Found a day", "False alarms a day", "Alarms that are right"]
@@ -175,6 +172,24 @@ def alarms_per_day(point: RatePoint, reads_per_day: float, wanted_share: float) 
         reads_per_day * wanted_share * (point.recall.value or 0.0),
         reads_per_day * (1 - wanted_share) * (point.alarmed.value or 0.0),
     )
+
+
+def share_right(point: RatePoint, wanted_share: float) -> Interval:
+    """The share of such traffic's alarms that are right; from the worst that recall and alarms may be to the best."""
+    shares = [
+        _share(found * wanted_share, alarmed * (1 - wanted_share))
+        for found, alarmed in (
+            (point.recall.value, point.alarmed.value),
+            (point.recall.low, point.alarmed.high),
+            (point.recall.high, point.alarmed.low),
+        )
+        if found is not None and alarmed is not None
+    ]
+    return Interval(*shares) if shares else Interval(None)
+
+
+def _share(part: float, rest: float) -> float | None:
+    return part / (part + rest) if part + rest else None
 
 
 def _most_per_day(point: RatePoint, reads_per_day: float, share: float) -> str:
@@ -191,7 +206,8 @@ def _precision_note(evaluation: Evaluation) -> str:
         return ""
     return (
         f'<p class="quiet">From {none[0]:g} on, no innocent read of this sample raised an alarm. That does not make '
-        f"it none in a city: a sample of {evaluation.reads:,} reads cannot show what happens once in a million.</p>"
+        f"it none in a city: reads of {evaluation.plates:,} plates cannot show what happens once in a million, and "
+        f'"up to" says what may hide behind none.</p>'
     )
 
 
@@ -223,8 +239,9 @@ def _method(evaluation: Evaluation) -> str:
     items = (
         (
             f"Each list holds {evaluation.listed_plates:,} of the sample's {evaluation.plates:,} plates, drawn at "
-            f"random, and random plates up to {s.hotlist_size:,}. Reads of the drawn plates are wanted, all others "
-            "innocent."
+            f"random, and random plates up to {s.hotlist_size:,}: of the classes of the population "
+            f"({escape(evaluation.population)}), as many of each as it has vehicles. Reads of the drawn plates are "
+            "wanted, all others innocent."
         ),
         (
             "A wanted read is found if the match with its own plate raises the alarm; an innocent one is alarmed if "
@@ -232,8 +249,9 @@ def _method(evaluation: Evaluation) -> str:
         ),
         (
             f"Intervals hold 95 % of {s.replicates:,} samples of plates drawn from these with replacement: plates, not "
-            "reads, as reads of one plate fail together. At a given share of innocents alarmed, the threshold is "
-            "chosen on these same reads."
+            "reads, as reads of one plate fail together. A share of none, or of all, is told by the exact interval of "
+            "so many plates: none of 300 may be up to one in a hundred. An upper end holds for all higher thresholds, "
+            "too. At a given share of innocents alarmed, the threshold is chosen on these same reads."
         ),
         (
             f"Calibration weighs an innocent read as real traffic does: {s.vehicles:,} vehicles, {s.hotlist_size:,} of "
@@ -245,28 +263,30 @@ def _method(evaluation: Evaluation) -> str:
     return "<ul>" + "".join(f"<li>{item}</li>" for item in items) + "</ul>"
 
 
-def _with_interval(figure: Interval) -> str:
+def _with_interval(figure: Interval, digits: int = 1) -> str:
     if figure.value is None:
         return "–"
+    shown = f"{100 * figure.value:.{digits}f} %"
     if figure.low is None or figure.high is None:
-        return _percent(figure)
-    return f"{_percent(figure)}<small>{100 * figure.low:.1f} to {100 * figure.high:.1f}</small>"
+        return shown
+    return f"{shown}<small>{100 * figure.low:.{digits}f} to {100 * figure.high:.{digits}f}</small>"
 
 
 def _share_and_one_in(figure: Interval) -> str:
     if figure.value is None:
         return "–"
-    return f"{100 * figure.value:.2g} %<small>{_one_in(figure)}</small>"
+    shown = f"{100 * figure.value:.2g} %<small>{_one_in(figure.value)}</small>"
+    return shown if figure.high is None else f"{shown}<small>up to {100 * figure.high:.2g} %</small>"
 
 
 def _percent(figure: Interval) -> str:
     return "–" if figure.value is None else f"{100 * figure.value:.1f} %"
 
 
-def _one_in(figure: Interval) -> str:
-    if not figure.value:
-        return "none"
-    one_in = 1 / figure.value
+def _one_in(share: float) -> str:
+    if not share:
+        return "none here"
+    one_in = 1 / share
     return "all" if one_in < 1.05 else f"one in {one_in:.1f}" if one_in < 10 else f"one in {_count(one_in)}"
 
 

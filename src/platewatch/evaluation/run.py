@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from platewatch._core import normalize, parse
+from platewatch._core import normalize
 from platewatch.errors import PlatewatchError
 from platewatch.evaluation.figures import (
     Bools,
@@ -26,12 +27,13 @@ from platewatch.evaluation.figures import (
     Scores,
     by_pass,
 )
-from platewatch.evaluation.lists import LookAlikes, random_plates
-from platewatch.evaluation.sample import LabelledRead, fold_of_plates, group_passes
+from platewatch.evaluation.lists import LookAlikes, explain_look_alikes, random_plates
+from platewatch.evaluation.sample import LabelledRead, fold_of_plates, group_passes, why_missed
 from platewatch.lists.hotlist import Hotlist
 from platewatch.matching.matcher import MatchBatch, Matcher
 from platewatch.matching.reads import Read
 from platewatch.probability.channel_model import ChannelModel
+from platewatch.probability.population import Population
 
 RULE_EDITS = 2  # the most that a rule by edits allows
 RULES = {
@@ -40,6 +42,7 @@ RULES = {
     "within 2 edits": "At most two symbols differ",
     "look-alikes": "Equal after folding look-alike characters",
 }
+SAMPLES = "the sample's"  # plates, as Coverage tells of them
 ALARM_RATES = (0.0003, 0.001, 0.003, 0.01, 0.03)
 THRESHOLDS = (0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 CALIBRATION_FLOOR = 0.01
@@ -86,7 +89,11 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that was measured. `notes` says what was left out, and why."""
+    """Everything that was measured.
+
+    `population` is whose vehicles the random plates on the lists are of. `missed` counts those of the reads that no
+    method can find, and `left_out` the rows that are none of the reads; both by reason. `notes` is what else to know.
+    """
 
     settings: Settings
     model: str
@@ -97,10 +104,29 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     views: list[View]
     calibration: Calibration
     notes: list[str]
+    population: str = ""
+    missed: dict[str, int] = {}
+    left_out: dict[str, int] = {}
 
     def save(self, path: Path) -> None:
         """Write it as JSON."""
         path.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n")
+
+
+def not_matched(evaluation: Evaluation) -> str:
+    """Which reads are missed for want of a text, and which rows were left out, in words; empty if there are none."""
+    sentences = []
+    if evaluation.missed:
+        sentences.append(f"Missed by every method, and counted so: {_by_reason(evaluation.missed, 'read')}.")
+    if evaluation.left_out:
+        sentences.append(f"Left out of all figures: {_by_reason(evaluation.left_out, 'row')}.")
+    return " ".join(sentences)
+
+
+def _by_reason(counts: dict[str, int], noun: str) -> str:
+    total = sum(counts.values())
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in counts.items())
+    return f"{total:,} {noun}{'' if total == 1 else 's'} ({reasons})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,23 +137,42 @@ class Models:
     fold: dict[str, int] | None
     name: str
 
+    @property
+    def population(self) -> Population:
+        """The vehicles that all of them weigh matches against."""
+        return self.by_fold[0].population
+
     def fold_of(self, plate: str) -> int:
         return self.fold[plate] if self.fold is not None else 0
 
 
 def cross_validated(
-    sample: Sequence[LabelledRead], settings: Settings, progress: Callable[[int], None] = lambda _: None
+    sample: Sequence[LabelledRead],
+    settings: Settings,
+    progress: Callable[[int], None] = lambda _: None,
+    population: Population | None = None,
 ) -> Models:
-    """A model for each fold, fitted on the reads of all other plates. Raises PlatewatchError on too few plates."""
+    """A model for each fold, fitted on the reads of all other plates, among the vehicles of `population`, or Korea's.
+
+    Raises PlatewatchError on too few plates.
+    """
     fold = fold_of_plates((labelled.plate for labelled in sample), settings.folds, settings.seed)
     models = []
     for held_out in range(settings.folds):
-        models.append(ChannelModel.fit(_example(s) for s in sample if fold[s.plate] != held_out))
+        models.append(
+            ChannelModel.fit((example(s) for s in sample if fold[s.plate] != held_out), population=population)
+        )
         progress(held_out + 1)
-    return Models(models, fold, f"fitted on these reads, cross-validated in {settings.folds} folds of plates")
+    name = f"fitted on these reads, cross-validated in {settings.folds} folds of plates"
+    return Models(models, fold, among(name, population))
 
 
-def _example(labelled: LabelledRead) -> tuple[Read, str]:
+def among(model: str, population: Population | None) -> str:
+    """What a model is called whose population was given."""
+    return model if population is None else f"{model}, among the vehicles of {population.name}"
+
+
+def example(labelled: LabelledRead) -> tuple[Read, str]:
     """For fitting: with the pass where the file says it, so that it is learnt how much several frames are worth."""
     return msgspec.structs.replace(labelled.read, pass_id=labelled.passing), labelled.plate
 
@@ -139,15 +184,21 @@ def evaluate(
     *,
     passes: bool = False,
     never_listed: Sequence[str] = (),
+    left_out: Mapping[str, int] | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Evaluation:
     """Draw `settings.draws` hotlists, half of the sample's plates and random ones, and count what is found.
 
-    With `passes`, also count by pass. `never_listed` are further plates that no list may hold by chance. `progress`
-    is told how many draws are done. Raises PlatewatchError if the sample is too small or cannot be matched.
+    The random plates are of the population that the models weigh matches against. A read without a text that can be
+    matched is one that is never found. With `passes`, also count by pass. `never_listed` are further plates that no
+    list may hold by chance; `left_out` is how many rows are not in the sample, by reason. `progress` is told how many
+    draws are done. Raises PlatewatchError if the sample is too small or cannot be matched, or the population too small.
     """
     if settings.vehicles <= settings.hotlist_size:
-        raise PlatewatchError("a list cannot hold all vehicles there are")
+        raise PlatewatchError(
+            f"a list of {settings.hotlist_size:,} plates cannot hold all vehicles there are, which is "
+            f"{settings.vehicles:,}"
+        )
     plates = sorted({labelled.plate for labelled in sample})
     listed_plates = min(len(plates) // 2, settings.hotlist_size)
     if listed_plates < 1:
@@ -170,18 +221,21 @@ def evaluate(
     never = {*plates, *never_listed}
     for draw, rng in enumerate(draws):
         names = [plates[i] for i in np.flatnonzero(wanted[draw])]
-        names += random_plates(rng, settings.hotlist_size - listed_plates, never)
+        names += random_plates(rng, settings.hotlist_size - listed_plates, never, models.population)
         weight = np.where(listed[draw], 1.0, innocent_weight)
         trial.match(draw, names, weight, calibrator, fused)
         progress(draw + 1)
 
     bootstrap = Bootstrap(len(plates), settings.replicates, settings.seed)
-    views = [_view("read", trial.rules, {"model": trial.scores}, listed, plate, bootstrap)]
+    explanations = RULES | {"look-alikes": explain_look_alikes(models.population)}
+    views = [_view("read", explanations, trial.rules, {"model": trial.scores}, listed, plate, bootstrap)]
     notes = []
-    if sum(parse(p).kind == "unknown" for p in plates) > len(plates) / 2:
+    coverage = models.population.coverage(plates)
+    if coverage.mostly_outside:
         notes.append(
-            "Most of these plates are not Korean, while the random ones on the lists are: fewer innocents look like a "
-            "listed plate than on a list of your own country's."
+            f"As {coverage.told(SAMPLES)}, and the random plates on the lists are of its classes, fewer innocents look "
+            "like a listed plate than on a list of these plates' own country, and the probabilities are wrong. Say "
+            "with --population which vehicles there are."
         )
     if ignored := _not_lined_up(trial.reads):
         notes.append(
@@ -191,7 +245,7 @@ def evaluate(
         first = [members[0] for members in fused.passes]
         rules = {name: by_pass(scores, fused.passes) for name, scores in trial.rules.items()}
         by_model = {"model, best read": by_pass(trial.scores, fused.passes), "model, fused": fused.scores}
-        views.append(_view("pass", rules, by_model, listed[:, first], plate[first], bootstrap))
+        views.append(_view("pass", explanations, rules, by_model, listed[:, first], plate[first], bootstrap))
     return Evaluation(
         settings=settings,
         model=models.name,
@@ -202,6 +256,9 @@ def evaluate(
         views=views,
         calibration=calibrator.result(bootstrap),
         notes=notes,
+        population=models.population.name,
+        missed=dict(Counter(reason for read in trial.reads if (reason := why_missed(read)) is not None)),
+        left_out=dict(left_out or {}),
     )
 
 
@@ -311,14 +368,20 @@ def _not_lined_up(reads: Sequence[Read]) -> int:
 
 
 def _view(
-    unit: str, rules: dict[str, Scores], models: dict[str, Scores], listed: Bools, plate: Ints, bootstrap: Bootstrap
+    unit: str,
+    explanations: Mapping[str, str],
+    rules: Mapping[str, Scores],
+    models: Mapping[str, Scores],
+    listed: Bools,
+    plate: Ints,
+    bootstrap: Bootstrap,
 ) -> View:
     points = {name: Rates(scores, listed, plate, bootstrap).at_threshold(1) for name, scores in rules.items()}
     rates = {name: Rates(scores, listed, plate, bootstrap) for name, scores in models.items()}
     return View(
         unit=unit,
         units=listed.shape[1],
-        rules=[Rule(name, RULES[name], point.recall, point.alarmed) for name, point in points.items()],
+        rules=[Rule(name, explanations[name], point.recall, point.alarmed) for name, point in points.items()],
         models=[
             ModelRates(
                 name=name,

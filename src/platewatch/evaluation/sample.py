@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import codecs
 import gzip
+import json
+import re
 import unicodedata
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -24,6 +27,16 @@ from platewatch.service.passes import LIFE
 # Of Unicode: letters and the marks that are composed with them, digits, hyphens, and what is invisible.
 _CATEGORIES_OF_PLATES: Final = frozenset(("Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Nd", "Pd", "Cf"))
 _DOTS: Final = frozenset(".·•・．")
+_NAN: Final = re.compile(rb":\s*NaN\b")
+
+# Why rows are left out.
+NO_TRUTH: Final = "no truth"
+BAD_TRUTH: Final = "a truth that cannot be matched"
+OTHER_PLATE: Final = "another plate than the other reads of its pass"
+BAD_ROW: Final = "no read"
+# Why a read of a plate is missed by every method.
+NOTHING_READ: Final = "nothing was read"
+UNUSABLE: Final = "what was read cannot be matched"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +53,12 @@ class LabelledRead:
 
 
 class _Label(msgspec.Struct):
-    truth: str
-    image: str | None = None
-    country: str | None = None
+    """What a row has beside the read. `image` is often a number; any country that is no text is none."""
+
+    truth: str | None = None
+    text: object = None
+    image: str | int | None = None
+    country: object = None
 
 
 _label_decoder = msgspec.json.Decoder(_Label)
@@ -63,7 +79,10 @@ def load(path: Path) -> tuple[list[LabelledRead], list[ReadError]]:
 
 
 def decode_labelled(lines: Iterable[bytes]) -> tuple[list[LabelledRead], list[ReadError]]:
-    """(labelled reads, errors by row from 1). A row is a read with `truth`, and `image` and `country` if known."""
+    """(labelled reads, errors by row from 1). A row is a read with `truth`, and `image` and `country` if known.
+
+    A read without a text, as it is written where the recogniser saw nothing, has the empty one: its plate was missed.
+    """
     rows: list[int] = []
     sample: list[LabelledRead] = []
     errors: list[ReadError] = []
@@ -82,32 +101,81 @@ def decode_labelled(lines: Iterable[bytes]) -> tuple[list[LabelledRead], list[Re
     for row, labelled in zip(rows, sample, strict=True):
         passing = labelled.passing
         if passing is not None and plate_of.setdefault(passing, labelled.plate) != labelled.plate:
-            errors.append(ReadError("another plate than the other reads of its pass", row=row, field="truth"))
+            errors.append(ReadError(OTHER_PLATE, row=row, field="truth"))
         else:
             found.append(labelled)
     return found, sorted(errors, key=lambda error: error.row or 0)
 
 
+def reasons(errors: Iterable[ReadError]) -> Counter[str]:
+    """How many rows are left out for what reason."""
+    return Counter(map(_reason, errors))
+
+
+def _reason(error: ReadError) -> str:
+    if error.field != "truth":
+        return BAD_ROW
+    return error.reason if error.reason in (NO_TRUTH, OTHER_PLATE) else BAD_TRUTH
+
+
+def why_missed(read: Read) -> str | None:
+    """Why no method can find the plate that was read so; None if one may."""
+    try:
+        text = normalize(read.text, read=True)
+    except PlatewatchError:
+        return UNUSABLE if any(map(str.isalnum, read.text)) else NOTHING_READ
+    return None if any(map(str.isalnum, text)) else NOTHING_READ
+
+
 def _decode(line: bytes, row: int) -> LabelledRead:
     try:
-        read = decode(line, row)
+        line = _without_nan(line)
         label = _label_decoder.decode(line)
+        if label.text is None:
+            line = msgspec.json.encode(msgspec.json.decode(line) | {"text": ""})
+        read = decode(line, row)
     except msgspec.ValidationError as error:
         reason, field = at_fault(error)
-        raise ReadError(reason, row=row, field=field or "truth") from None
+        raise ReadError(reason, row=row, field=field) from None
     except UnicodeDecodeError:
         raise ReadError("not valid UTF-8", row=row) from None
-    if not all(map(_is_of_a_plate, label.truth)):  # such as the ? that people write for what they cannot read
-        raise ReadError("has a character that is no letter, digit or separator", row=row, field="truth")
-    try:
-        plate = normalize(label.truth)
-    except PlatewatchError as error:
-        raise ReadError(error.reason.removeprefix("text: "), row=row, field="truth") from None
+    except msgspec.DecodeError:
+        raise ReadError("not a JSON object", row=row) from None
+    except RecursionError:
+        raise ReadError("nested too deeply", row=row) from None
+    return _labelled(read, label, row)
+
+
+def _labelled(read: Read, label: _Label, row: int) -> LabelledRead:
+    """Raises ReadError for a truth that is none."""
     if read.pass_id is not None:  # a camera's own number, which another camera may use too
         passing: str | None = f"{read.camera_id or ''}/{read.pass_id}"
     else:
-        passing = label.image
-    return LabelledRead(read, plate, passing, label.country)
+        passing = None if label.image is None else str(label.image)
+    country = label.country if isinstance(label.country, str) else None
+    return LabelledRead(read, _true_plate(label.truth, row), passing, country)
+
+
+def _without_nan(line: bytes) -> bytes:
+    """The row with null for each NaN, as Python writes what tables lack, though JSON has none."""
+    if not _NAN.search(line):
+        return line
+    try:
+        return msgspec.json.encode(json.loads(line, parse_constant=lambda _: None))
+    except ValueError:
+        return line
+
+
+def _true_plate(truth: str | None, row: int) -> str:
+    """The canonical plate. Raises ReadError."""
+    if truth is None or not any(map(str.isalnum, truth)):
+        raise ReadError(NO_TRUTH, row=row, field="truth")
+    if not all(map(_is_of_a_plate, truth)):  # such as the ? that people write for what they cannot read
+        raise ReadError("has a character that is no letter, digit or separator", row=row, field="truth")
+    try:
+        return normalize(truth)
+    except PlatewatchError as error:
+        raise ReadError(error.reason.removeprefix("text: "), row=row, field="truth") from None
 
 
 def _is_of_a_plate(character: str) -> bool:

@@ -7,7 +7,7 @@ tables.py and how they are learnt in fit.py.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -79,6 +79,11 @@ class ChannelModel:
     def with_population(self, population: Population) -> Self:
         """The same recognisers among other vehicles."""
         return type(self)(self._tables, population)
+
+    @property
+    def population(self) -> Population:
+        """The vehicles that matches are weighed against."""
+        return self._population
 
     @property
     def engines(self) -> list[str]:
@@ -166,16 +171,22 @@ class ChannelModel:
         *,
         iterations: int = fitting.ITERATIONS,
         camera_reads: int | None = None,
+        population: Population | None = None,
+        progress: Callable[[int], None] = lambda _: None,
     ) -> Self:
-        """Learn from pairs of a read and its true plate, by EM over all alignments.
+        """Learn from pairs of a read and its true plate, by EM over all alignments, among vehicles of `population`.
 
         Reads and plates that cannot be matched are left out. An engine gets rates of its own as far as its reads
         support them; so does a camera with `camera_reads` of them or more, backed off to its engine's. None: no
-        camera does. Raises PlatewatchError if nothing is left, ValueError for `iterations` or `camera_reads` below 1.
+        camera does. The population is Korea's if none is given; `progress` is told how many rounds of EM are done,
+        of all tables together. Raises PlatewatchError if nothing is left, ValueError for `iterations` or
+        `camera_reads` below 1.
         """
+        population = population or Population.default()
         examples = fitting.usable(reads)
-        tables = fitting.fit_tables(examples, iterations, camera_reads)
-        return cls(replace(tables, frame_weight=fitting.frame_weight(cls(tables).scoring, examples)))
+        tables = fitting.fit_tables(examples, iterations, camera_reads, population, progress)
+        weight = fitting.frame_weight(cls(tables, population).scoring, examples)
+        return cls(replace(tables, frame_weight=weight), population)
 
 
 def _log(value: float) -> float:

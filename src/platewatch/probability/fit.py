@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from typing import TypeAlias
 
 import numpy as np
@@ -94,27 +95,41 @@ def _name(name: object) -> str | None:
     return name if isinstance(name, str) and is_unicode(name) else None
 
 
-def fit_tables(examples: Sequence[Example], iterations: int, camera_reads: int | None) -> Tables:
+def fit_tables(
+    examples: Sequence[Example],
+    iterations: int,
+    camera_reads: int | None,
+    population: Population,
+    progress: Callable[[int], None],
+) -> Tables:
     """The tables that usable examples support, each engine's and each camera's as far as its reads do.
 
-    `camera_reads`: a camera needs so many to get a table; None: none gets one. Raises ValueError for numbers below 1.
+    `camera_reads`: a camera needs so many to get a table; None: none gets one. The tables leave room for the symbols
+    of the population. `progress` is told how many rounds are done. Raises ValueError for numbers below 1.
     """
     if iterations < 1:
         raise ValueError("iterations must be 1 or more")
     if camera_reads is not None and camera_reads < 1:
         raise ValueError("camera_reads must be 1 or more")
-    symbols = _known_symbols(examples)
+    symbols = _known_symbols(examples, population)
+    rounds = count(1)
+
+    def done() -> None:
+        progress(next(rounds))
+
     edges = _bin_edges(examples)
     usual = _usual_alternatives(examples, symbols)
     start = _first_guess(symbols, _bins(edges))
-    general = _fit_table(examples, symbols, Table(edges, start), iterations, partial(_maximise, symbols, usual, None))
+    general = _fit_table(
+        examples, symbols, Table(edges, start), iterations, partial(_maximise, symbols, usual, None), done
+    )
     tables = Tables(symbols, general, {})
     iterations = max(2, iterations // 3)  # what is refined starts near its end
     for engine, own in _by_name(examples, _engine).items():
         edges = _bin_edges(own)
         start = dict(general.rates) | {name: np.ones((_LEVELS, _bins(edges))) for name in RATIOS}
         refine = partial(_maximise, symbols, usual, general.rates)
-        tables.engines[engine] = _fit_table(own, symbols, Table(edges, start), iterations, refine)
+        tables.engines[engine] = _fit_table(own, symbols, Table(edges, start), iterations, refine, done)
     if camera_reads is None:
         return tables
     for camera, own in _by_name(examples, _camera).items():
@@ -123,7 +138,7 @@ def fit_tables(examples: Sequence[Example], iterations: int, camera_reads: int |
         ((main, _),) = Counter(_engine(read) for read, _ in own).most_common(1)
         parent = replace(tables.of_engine(main), engine=main)
         refine = partial(_maximise_camera, symbols, usual, parent.rates)
-        tables.cameras[camera] = _fit_table(own, symbols, parent, iterations, refine)
+        tables.cameras[camera] = _fit_table(own, symbols, parent, iterations, refine, done)
     return tables
 
 
@@ -158,13 +173,13 @@ def frame_weight(scoring: _core.ScoringModel, examples: Sequence[Example]) -> fl
     return max(_FRAME_WEIGHTS, key=fit)
 
 
-def _known_symbols(examples: Sequence[Example]) -> str:
+def _known_symbols(examples: Sequence[Example], population: Population) -> str:
     seen = Counter(c for _, plate in examples for c in plate)
     read = Counter(c for text, _ in examples for c, _, _ in _core.read_evidence(text))
     often = seen + Counter({c: n for c, n in read.items() if n >= 5})
     always = set("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
     # The plates of the population get columns in any case, so there must be room for them.
-    of_population = Population.default().symbols
+    of_population = population.symbols
     others = sorted(often.keys() - always - of_population, key=lambda c: (-often[c], c))
     room = MOST_SYMBOLS - len(always | of_population)
     return "".join(sorted(always | (often.keys() & of_population) | set(others[:room])))
@@ -230,6 +245,7 @@ def _fit_table(
     start: Table,
     iterations: int,
     maximise: Callable[[Rates], Rates],
+    done: Callable[[], None],
 ) -> Table:
     reads = [read for read, _ in examples]
     plates = [plate for _, plate in examples]
@@ -237,6 +253,7 @@ def _fit_table(
     for _ in range(iterations):
         counts, _ = _core.ChannelTable(symbols, start.bin_edges, rates).count(reads, plates)
         rates = maximise(counts)
+        done()
     return replace(start, rates=rates)
 
 

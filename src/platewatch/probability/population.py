@@ -6,10 +6,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
+
+import numpy as np
 
 from platewatch import _core
 from platewatch.errors import ModelError, PlatewatchError
@@ -26,23 +30,88 @@ _MOST_VEHICLES = 1e12
 _LEAST_BLOCKS = 1e-6
 _MOST_POSITIONS = 14
 _LONGEST = 16  # of plates
+_MOST_LOOKED_AT: Final = 100_000  # of a list's plates: the share is then known to a third of a per cent
+_FEW: Final = 10  # plates, of which a share would promise too much
 
 
 @dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many of some plates are of no class of a population; of many plates, a sample was looked at."""
+
+    plates: int
+    outside: int
+    population: str
+
+    @property
+    def share_outside(self) -> float:
+        """0 to 1; 0 if there are no plates."""
+        return self.outside / self.plates if self.plates else 0.0
+
+    @property
+    def mostly_outside(self) -> bool:
+        """Whether matches are weighed against vehicles that most of these plates are not among."""
+        return 2 * self.outside > self.plates
+
+    def told(self, whose: str = "the list's") -> str:
+        """`93 % of the list's plates are of no class of the population (Korea's)`; of few plates, how many."""
+        if self.plates == self.outside == 1:
+            subject = f"{whose} plate is"
+        elif self.plates < _FEW:
+            subject = f"{self.outside} of {whose} {self.plates} plates are"
+        else:
+            subject = f"{100 * self.share_outside:.0f} % of {whose} plates are"
+        return f"{subject} of no class of the population ({self.population})"
+
+
+@dataclass(frozen=True)
 class Population:
-    """A table of classes of vehicles, as the core takes it."""
+    """A table of classes of vehicles, as the core takes it. `name` is for people: whose they are, or their file."""
 
     document: Mapping[str, Any]
+    name: str = field(default="one of your own", compare=False)
 
     @classmethod
     def default(cls) -> Self:
         """Korea's."""
-        return cls._of(model_files.shipped("population.json", FORMAT))
+        return cls._of(model_files.shipped("population.json", FORMAT), "Korea's")
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Raises ModelError that names the class and the field, or OSError."""
-        return cls._of(model_files.load(path, FORMAT))
+        return cls._of(model_files.load(path, FORMAT), str(path))
+
+    @property
+    def vehicles(self) -> float:
+        """How many there are, of all classes together."""
+        return float(sum(kind["vehicles"] for kind in self.document["classes"]))
+
+    def coverage(self, plates: Iterable[str]) -> Coverage:
+        """How many canonical plates are of no class; those of the generic class are of none. Patterns do not count.
+
+        A region mark that is omitted is no fault, as matching forgives it. Of more than 100,000 plates, so many are
+        drawn, always the same ones.
+        """
+        looked_at = list(plates)
+        if len(looked_at) > _MOST_LOOKED_AT:
+            places = np.random.default_rng(0).choice(len(looked_at), _MOST_LOOKED_AT, replace=False)
+            looked_at = [looked_at[place] for place in places.tolist()]
+        is_of_a_class = self._of_a_class.fullmatch
+        whole = [plate for plate in looked_at if not _core.is_pattern(plate)]
+        return Coverage(len(whole), sum(is_of_a_class(plate) is None for plate in whole), self.name)
+
+    @cached_property
+    def _of_a_class(self) -> re.Pattern[str]:
+        """What fully matches the plates of the classes that any vehicle is of."""
+        marks = set(_core.region_marks())
+        kinds = []
+        for kind in self.document["classes"]:
+            if not kind["vehicles"]:
+                continue
+            words = "|".join(kind["words"])
+            may_lack_it = "?" if marks.intersection(kind["words"]) else ""
+            sets = ["".join(run for run, share in position.items() if share) for position in kind["positions"]]
+            kinds.append((f"(?:{words}){may_lack_it}" if words else "") + "".join(f"[{symbols}]" for symbols in sets))
+        return re.compile("|".join(kinds) or "(?!)")
 
     @property
     def symbols(self) -> set[str]:
@@ -54,7 +123,7 @@ class Population:
         return set("".join(texts))
 
     @classmethod
-    def _of(cls, document: dict[str, Any]) -> Self:
+    def _of(cls, document: dict[str, Any], name: str) -> Self:
         _refuse_unknown(document, _FIELDS)
         classes = document.get("classes")
         if not isinstance(classes, list) or not classes:
@@ -68,7 +137,8 @@ class Population:
                 "clutter": clutter,
                 "generic": _generic(document.get("generic", {})),
                 "classes": [_vehicle_class(item, row, sets) for row, item in enumerate(classes, 1)],
-            }
+            },
+            name,
         )
         if len(population.symbols) > MOST_SYMBOLS:
             raise ModelError(f"the plates of a population have more than {MOST_SYMBOLS} distinct symbols")

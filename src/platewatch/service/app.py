@@ -73,7 +73,16 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
     hotlist = _hotlist(settings)
     for category in sorted(set(settings.policy.categories) - {entry.category for entry in hotlist}):
         _log.warning("the policy names a category that no entry has", category=category)
-    matcher = Matcher(hotlist, max_edits=settings.max_edits, model=_model(settings))
+    model = _model(settings)
+    coverage = model.population.coverage(entry.plate for entry in hotlist)
+    if coverage.mostly_outside:
+        _log.warning(
+            "most of the list's plates are of no class of the population: probabilities will be wrong",
+            share=round(coverage.share_outside, 4),
+            population=coverage.population,
+            setting="population",
+        )
+    matcher = Matcher(hotlist, max_edits=settings.max_edits, model=model)
     places = cameras.load(settings.cameras) if settings.cameras else {}
     try:
         signer = Signer(settings.wass.secrets)

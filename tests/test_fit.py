@@ -1,0 +1,160 @@
+"""`platewatch fit`: from labelled reads to a model in a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import platewatch as pw
+from platewatch.cli import app
+
+pytestmark = pytest.mark.timeout(1200)  # against hanging, on the slowest machine
+
+
+def fit(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["fit", *map(str, arguments)])
+
+
+def write(path: Path, rows: list[Any]) -> Path:
+    path.write_text("".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows), "utf-8")
+    return path
+
+
+def rows(count: int, **more: Any) -> list[dict[str, Any]]:
+    """Reads of as many plates; of every fifth, a 3 is read as 8."""
+    plates = [f"{i % 90 + 10}가{i:03d}3" for i in range(count)]
+    texts = [plate.replace("3", "8") if i % 5 == 0 else plate for i, plate in enumerate(plates)]
+    return [{"text": text, "truth": plate} | more for text, plate in zip(texts, plates, strict=True)]
+
+
+@pytest.fixture
+def reads(tmp_path: Path) -> Path:
+    return write(tmp_path / "reads.jsonl", rows(200, engine="a", camera_id="c1") + rows(90, engine="b", camera_id="c2"))
+
+
+def test_a_model_is_written_that_has_learnt_of_the_reads(reads: Path, tmp_path: Path) -> None:
+    output = tmp_path / "model.json"
+    done = fit("--reads", reads, "--output", output, "--camera-reads", 100, "--iterations", 8)
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "fitted on 290 reads of 200 plates, 2 engines (a, b), 1 camera (c1) with rates of its own\n" in done.stderr
+    assert f"{output}: give it to `match`" in done.stderr
+    model = pw.ChannelModel.load(output)
+    assert (model.engines, model.cameras) == (["a", "b"], ["c1"])
+    expected = pw.ChannelModel.fit(
+        [
+            (pw.Read(text=r["text"], engine=r["engine"], camera_id=r["camera_id"]), r["truth"])
+            for r in map(json.loads, reads.read_text("utf-8").splitlines())
+        ],
+        iterations=8,
+        camera_reads=100,
+    )
+    assert f"{100 * expected.error_rate:.1f} % of the plates" in done.stderr
+    for read in ("12가8456", "12거3456"):
+        ours, theirs = model.explain(read, "12가3456"), expected.explain(read, "12가3456")
+        assert ours.probability == pytest.approx(theirs.probability, rel=0.05)
+    assert model.explain("12가8456", "12가3456").log_likelihood > model.explain("12거3456", "12가3456").log_likelihood
+
+
+def test_the_file_may_be_an_argument_and_rounds_change_the_model(reads: Path, tmp_path: Path) -> None:
+    for iterations in (1, 6):
+        assert fit(reads, "--output", tmp_path / f"{iterations}.json", "--iterations", iterations).exit_code == 0
+    one, six = ((tmp_path / f"{iterations}.json").read_bytes() for iterations in (1, 6))
+    assert one != six
+    assert fit("--output", tmp_path / "x.json").stderr == "one file of reads is needed: READS, or --reads READS\n"
+
+
+def test_what_is_left_out_is_told_by_reason(tmp_path: Path) -> None:
+    odd: list[Any] = [
+        {"text": None, "truth": "12가3456"},
+        {"truth": "12가3456"},
+        {"text": "--", "truth": "12가3456"},
+        {"text": "1" * 17, "truth": "12가3456"},
+        {"text": "12가3456"},
+        {"text": "12가3456", "truth": "12가34?6"},
+        "{",
+        {"text": "AB123CD", "truth": "AB123CD", "country": "FR"},
+    ]
+    reads = write(
+        tmp_path / "reads.jsonl",
+        rows(30, country="KR")
+        + [r | {"country": "KR"} if isinstance(r, dict) and "country" not in r else r for r in odd],
+    )
+    done = fit(reads, "--output", tmp_path / "model.json", "--iterations", 1, "--country", "KR")
+    assert done.exit_code == 0
+    assert "fitted on 30 reads of 30 plates, 0 engines, 0 cameras with rates of their own\n" in done.stderr
+    assert (
+        "\nleft out: no truth 1, a truth that cannot be matched 1, no read 1, nothing was read 3, "
+        "what was read cannot be matched 1, not of the country KR 1\n"
+    ) in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ([], "no read to learn from"),
+        ([{"text": "12가3456"}], "no read to learn from (left out: no truth 1)"),
+        ([{"text": None, "truth": "12가3456"}], "no read to learn from (left out: nothing was read 1)"),
+        (["text,truth"], "no read to learn from (left out: no read 1)"),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused(tmp_path: Path, content: list[Any], reason: str) -> None:
+    reads = write(tmp_path / "reads.jsonl", content)
+    done = fit(reads, "--output", tmp_path / "model.json")
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (2, f"{reads}: {reason}")
+    assert not (tmp_path / "model.json").exists()
+
+
+def test_where_it_cannot_be_written_is_said_before_the_work(reads: Path, tmp_path: Path) -> None:
+    done = fit(reads, "--output", tmp_path / "nowhere" / "model.json", "--iterations", 10_000)
+    assert (done.exit_code, done.stderr) == (2, f"{tmp_path}/nowhere/model.json: No such file or directory\n")
+    bad = tmp_path / "population.json"
+    bad.write_text("{}", "utf-8")
+    done = fit(reads, "--output", tmp_path / "model.json", "--population", bad)
+    assert (done.exit_code, done.stderr.startswith(f"{bad}: format: is not a platewatch population")) == (2, True)
+    assert not (tmp_path / "model.json").exists()
+
+
+def test_a_file_that_is_there_is_kept_until_there_is_a_model(reads: Path, tmp_path: Path) -> None:
+    output = tmp_path / "model.json"
+    output.write_text("before", "utf-8")
+    assert fit(write(tmp_path / "none.jsonl", []), "--output", output).exit_code == 2
+    assert output.read_text("utf-8") == "before"
+    assert fit(reads, "--output", output, "--iterations", 1).exit_code == 0
+    assert pw.ChannelModel.load(output).engines == ["a", "b"]
+
+
+def test_it_wonders_where_nothing_is_right_and_says_where_no_camera_has_enough(tmp_path: Path) -> None:
+    shifted = [{"text": f"12가34{i + 1}", "truth": f"12가34{i}"} for i in range(10, 40)]
+    done = fit(write(tmp_path / "reads.jsonl", shifted), "--output", tmp_path / "m.json", "--iterations", 1)
+    assert "warning: not one read is its truth: are these the truths of these reads?" in done.stderr
+    done = fit(write(tmp_path / "reads.jsonl", rows(9)), "--output", tmp_path / "m.json", "--camera-reads", 1)
+    assert "no camera has 1 read: none has rates of its own" in done.stderr
+    assert "not one read" not in done.stderr
+
+
+def test_the_population_has_its_symbols_in_the_model(reads: Path, tmp_path: Path) -> None:
+    population = tmp_path / "population.json"
+    classes = [{"vehicles": 1000, "positions": ["ЖЩ", *["0123456789"] * 3]}]
+    population.write_text(json.dumps({"format": "platewatch population 1", "classes": classes}), "utf-8")
+    more = write(tmp_path / "more.jsonl", [{"text": f"Ж{i}", "truth": f"Ж{i}"} for i in range(100, 130)])
+    done = fit(more, "--output", tmp_path / "m.json", "--population", population, "--iterations", 3)
+    assert done.exit_code == 0
+    assert f"of the plates of the population ({population}) are not read exactly" in done.stderr
+    assert "Ж" in json.loads((tmp_path / "m.json").read_text("utf-8"))["symbols"]
+
+
+def test_progress_is_told_of_every_round() -> None:
+    told: list[int] = []
+    pairs = [(pw.Read(text=r["text"], engine=r["engine"]), r["truth"]) for r in rows(30, engine="a")]
+    pw.ChannelModel.fit(pairs, iterations=9, progress=told.append)
+    assert told == list(range(1, 9 + 3 + 1))  # the general table's, and a third as many of the engine's
+
+
+def test_help_teaches() -> None:
+    text = " ".join(fit("--help").stdout.split())
+    for word in ("truth", "--output", "--population", "--camera-reads", "--iterations", "evaluate --fit"):
+        assert word in text
