@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import math
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from platewatch._core import region_mark
 from platewatch.evaluation import Evaluation, LabelledRead, Models, Settings, cross_validated, evaluate, plots, report
 from platewatch.evaluation.figures import Bootstrap, Calibration, Calibrator, Interval, Rates, Scores, by_pass
 from platewatch.evaluation.lists import LookAlikes, look_alike_key, random_plates
-from platewatch.evaluation.sample import decode_labelled, fold_of_plates, group_passes, load, why_missed
+from platewatch.evaluation.sample import decode, fold_of_plates, group_passes, load, why_missed
 from platewatch.evaluation.sample import reasons as count_reasons
 from platewatch.probability.population import Population
 
@@ -30,6 +32,10 @@ pytestmark = pytest.mark.timeout(1200)  # against hanging, on the slowest machin
 READS = Path(__file__).parents[1] / "benchmarks" / "data" / "ocr_reads.jsonl.gz"
 SMALL = Settings(hotlist_size=300, draws=6, replicates=50, seed=3)
 SHIPPED = Models([pw.ChannelModel.default()], None, "the shipped one")
+
+
+def decode_labelled(lines: Iterable[bytes]) -> tuple[list[LabelledRead], list[pw.ReadError]]:
+    return decode(io.BytesIO(b"\n".join(line.rstrip(b"\n") for line in lines)))
 
 
 def labelled(text: str, plate: str, passing: str | None = None) -> LabelledRead:
@@ -773,3 +779,16 @@ def test_command_fits_among_the_vehicles_of_a_population(tmp_path: Path) -> None
 def test_command_takes_one_file(some_reads: str) -> None:
     for files in ((), (some_reads, "--reads", some_reads)):
         assert run(*files, status=2)[1] == "one file of reads is needed: READS, or --reads READS\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp949"])
+def test_labelled_reads_as_csv(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "reads.csv"
+    text = "정답,인식결과,신뢰도,camera\n12가3456,12가3456,0.9,G1\n34나5678,,,G1\n,12가3456,0.5,G1\n"
+    path.write_bytes(text.encode(encoding))
+    found, errors = load(path)
+    assert [(one.plate, one.read.text, one.read.confidence) for one in found] == [
+        ("12가3456", "12가3456", 0.9),
+        ("34나5678", "", None),
+    ]
+    assert [(error.row, error.field, error.reason) for error in errors] == [(4, "truth", "no truth")]

@@ -98,7 +98,7 @@ def test_what_is_left_out_is_told_by_reason(tmp_path: Path) -> None:
         ([], "no read to learn from"),
         ([{"text": "12가3456"}], "no read to learn from (left out: no truth 1)"),
         ([{"text": None, "truth": "12가3456"}], "no read to learn from (left out: nothing was read 1)"),
-        (["text,truth"], "no read to learn from (left out: no read 1)"),
+        (["{text"], "no read to learn from (left out: no read 1)"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused(tmp_path: Path, content: list[Any], reason: str) -> None:

@@ -14,7 +14,7 @@ from platewatch.evaluation.sample import LabelledRead, load, reasons
 _SHOWN_ERRORS = 10
 
 ReadsFile: TypeAlias = Annotated[
-    Path | None, typer.Argument(metavar="READS", help="Reads with their `truth`: JSON Lines, .gz too.")
+    Path | None, typer.Argument(metavar="READS", help="Reads with their `truth`: JSON Lines or CSV, .gz too.")
 ]
 ReadsOption: TypeAlias = Annotated[Path | None, typer.Option("--reads", help="The same file.")]
 

@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
-import codecs
 import gzip
 import json
 import re
 import unicodedata
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 import numpy as np
 
 from platewatch._core import normalize
 from platewatch.errors import PlatewatchError, ReadError, at_fault
-from platewatch.matching.reads import Read, decode
+from platewatch.lists.header import Columns
+from platewatch.matching.reads import Read, ReadDecoder
+from platewatch.matching.values import KOREAN_TIME
 from platewatch.service.passes import LIFE
+from platewatch.sources.files import READ_NAMES, Item, Stream, rows, to_read
 
 # Of Unicode: letters and the marks that are composed with them, digits, hyphens, and what is invisible.
 _CATEGORIES_OF_PLATES: Final = frozenset(("Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Nd", "Pd", "Cf"))
 _DOTS: Final = frozenset(".·•・．")
 _NAN: Final = re.compile(rb":\s*NaN\b")
+
+_COLUMNS: Final = Columns(
+    names={
+        "truth": "truth,true plate,ground truth,label,정답,실제번호,정답번호",
+        **READ_NAMES,
+        "image_url": "image url,url",
+        "image": "image,image id,frame,file,이미지",
+        "country": "country,국가,나라",
+    },
+    needed="truth",
+)
 
 # Why rows are left out.
 NO_TRUTH: Final = "no truth"
@@ -65,40 +78,39 @@ _label_decoder = msgspec.json.Decoder(_Label)
 
 
 def load(path: Path) -> tuple[list[LabelledRead], list[ReadError]]:
-    """The labelled reads of a file of JSON Lines (gzip if its name ends in .gz), and what is wrong with its other rows.
+    """The labelled reads of a file (gzip if its name ends in .gz), and what is wrong with its other rows.
 
     Raises OSError, or PlatewatchError if it cannot be unpacked.
     """
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
-            return decode_labelled(lines)
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+            return decode(cast(Stream, stream))
     except EOFError:
         raise PlatewatchError("the gzip file is cut off") from None
     except (gzip.BadGzipFile, zlib.error):  # their text may quote the file
         raise PlatewatchError("no gzip file, or a damaged one") from None
 
 
-def decode_labelled(lines: Iterable[bytes]) -> tuple[list[LabelledRead], list[ReadError]]:
-    """(labelled reads, errors by row from 1). A row is a read with `truth`, and `image` and `country` if known.
+def decode(stream: Stream) -> tuple[list[LabelledRead], list[ReadError]]:
+    """(labelled reads, errors by row from 1). A row is a read with `truth`, and `image` and `country` if known, as JSON
+    or CSV.
 
     A read without a text, as it is written where the recogniser saw nothing, has the empty one: its plate was missed.
     """
-    rows: list[int] = []
+    numbers: list[int] = []
     sample: list[LabelledRead] = []
     errors: list[ReadError] = []
-    for row, line in enumerate(lines, 1):
-        stripped = line.removeprefix(codecs.BOM_UTF8).strip()
-        if not stripped:
-            continue
+    decoder = ReadDecoder(KOREAN_TIME)  # times only part passes, so any zone will do
+    for row, item in chain.from_iterable(rows(stream, _COLUMNS)):
         try:
-            sample.append(_decode(stripped, row))
-            rows.append(row)
+            sample.append(_labelled_row(item, row, decoder))
+            numbers.append(row)
         except ReadError as error:
             errors.append(error)
     _part_passes(sample)
     found: list[LabelledRead] = []
     plate_of: dict[str, str] = {}
-    for row, labelled in zip(rows, sample, strict=True):
+    for row, labelled in zip(numbers, sample, strict=True):
         passing = labelled.passing
         if passing is not None and plate_of.setdefault(passing, labelled.plate) != labelled.plate:
             errors.append(ReadError(OTHER_PLATE, row=row, field="truth"))
@@ -127,13 +139,24 @@ def why_missed(read: Read) -> str | None:
     return None if any(map(str.isalnum, text)) else NOTHING_READ
 
 
-def _decode(line: bytes, row: int) -> LabelledRead:
+def _labelled_row(item: Item, row: int, decoder: ReadDecoder) -> LabelledRead:
+    if isinstance(item, bytes):
+        return _decode(item, row, decoder)
+    read = to_read(item, decoder, row)
+    if not isinstance(item, Mapping):
+        raise ReadError(NO_TRUTH, row=row, field="truth")
+    cells = {name: value.strip() or None for name, value in item.items()}
+    label = _Label(truth=cells.get("truth"), image=cells.get("image"), country=cells.get("country"))
+    return _labelled(read, label, row)
+
+
+def _decode(line: bytes, row: int, decoder: ReadDecoder) -> LabelledRead:
     try:
         line = _without_nan(line)
         label = _label_decoder.decode(line)
         if label.text is None:
             line = msgspec.json.encode(msgspec.json.decode(line) | {"text": ""})
-        read = decode(line, row)
+        read = decoder.decode(line, row)
     except msgspec.ValidationError as error:
         reason, field = at_fault(error)
         raise ReadError(reason, row=row, field=field) from None

@@ -61,7 +61,7 @@ def rows(stream: Stream, columns: Columns = READ_COLUMNS) -> Iterator[list[tuple
     for lines in chunks:
         if not begun and lines:
             begun = True
-            first = lines[0][1].removeprefix(codecs.BOM_UTF8).lstrip()
+            first = lines[0][1]
             if first.startswith(b"["):
                 everything = [*lines, *(line for more in chunks for line in more)]
                 yield _array(everything)
@@ -112,6 +112,8 @@ class _Table:
     @classmethod
     def of(cls, first: bytes, columns: Columns) -> _Table | None:
         """By its header; None if the line is none."""
+        if first.startswith(b"{"):
+            return None
         try:
             line = _utf8(first).decode()
         except UnicodeDecodeError:
@@ -175,7 +177,7 @@ def _typed(cells: Mapping[str, str]) -> dict[str, Any]:
 
 def _array(lines: list[tuple[int, bytes]]) -> list[tuple[int, Item]]:
     """The objects of an array, numbered from 1; if it is none after all, its lines."""
-    data = b"\n".join(line for _, line in lines).removeprefix(codecs.BOM_UTF8)
+    data = b"\n".join(line for _, line in lines)
     try:
         return list(enumerate(map(bytes, msgspec.json.decode(_utf8(data), type=list[msgspec.Raw])), 1))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -202,7 +204,12 @@ def _lines(stream: Stream) -> Iterator[list[tuple[int, bytes]]]:
             data = b"".join(everything).decode("utf-16", "replace").encode()
         begun = True
         *lines, rest = (rest + data).split(b"\n")
-        yield [(row + i, line.strip()) for i, line in enumerate(lines, 1) if line.strip()]
+        yield [(row + i, bare) for i, line in enumerate(lines, 1) if (bare := _bare(line))]
         row += len(lines)
-    if rest.strip():
-        yield [(row + 1, rest.strip())]
+    if bare := _bare(rest):
+        yield [(row + 1, bare)]
+
+
+def _bare(line: bytes) -> bytes:
+    """Without blanks around it and a byte order mark, which may stand where files were joined."""
+    return line.strip().removeprefix(codecs.BOM_UTF8).strip()
