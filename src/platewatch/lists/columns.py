@@ -121,116 +121,129 @@ ENTRY_COLUMNS: Final = Columns(
 
 
 class Records:
-    """Values by the names of their columns, as entries. `columns` maps fields to names; see Hotlist.load."""
+    """Mappings with the names of columns, as entries. `columns` maps fields to names; see Hotlist.load.
+
+    `notes` says what of the names was not plain.
+    """
 
     def __init__(self, columns: Mapping[str, str | int] | None = None, zone: tzinfo = KOREAN_TIME) -> None:
         self._given = ENTRY_COLUMNS.checked(columns)
-        self._fields_of: dict[tuple[object, ...], list[tuple[str, Any]]] = {}  # by the keys of a record
-        self._convert = converters(zone)
+        self._columns = _Converters(zone)
+        self._makers: dict[tuple[object, ...], _Maker] = {}  # by the keys of a record
         self.notes: dict[str, None] = {}
 
-    def entry(self, record: Mapping[str, Any]) -> Entry:
-        """Raises EntryError."""
+    def entries(self, rows: Iterable[RecordRow]) -> Iterator[Row]:
+        """Each record's entry, or what is wrong with it."""
+        return _entries(rows, self._maker)
+
+    def _maker(self, record: object) -> _Maker:
+        if not isinstance(record, Mapping):
+            raise EntryError("not a mapping of fields", value=type(record).__name__)
         keys = tuple(record)
-        fields = self._fields_of.get(keys)
-        if fields is None:
-            fields = self._fields_of[keys] = self._understand(keys)
-        values = {field: record[key] for field, key in fields}
-        if "plate" not in values:
-            raise EntryError("missing", field="plate")
-        if "id" not in values:
-            values["id"] = _plate_as_id(values["plate"])
-        return from_values(values, self._convert)
-
-    def _understand(self, keys: Sequence[object]) -> list[tuple[str, Any]]:
-        names = [key if isinstance(key, str) else "" for key in keys]
-        layout = field_names(ENTRY_COLUMNS, names, self._given)
-        self.notes.update(dict.fromkeys(layout.notes))
-        return [(field, keys[place]) for field, place in layout.places.items()]
-
-
-def entries_of_records(rows: Iterable[RecordRow], records: Records) -> Iterator[Row]:
-    """Each record's entry, or what is wrong with it."""
-    for number, row in rows:
-        try:
-            if isinstance(row, EntryError):
-                yield number, row
-            elif isinstance(row, Mapping):
-                yield number, records.entry(row)
-            else:
-                yield number, EntryError("not a mapping of fields", value=type(row).__name__)
-        except EntryError as error:
-            yield number, error
+        maker = self._makers.get(keys)
+        if maker is None:
+            names = [key if isinstance(key, str) else "" for key in keys]
+            layout = field_names(ENTRY_COLUMNS, names, self._given)
+            self.notes.update(dict.fromkeys(layout.notes))
+            places = {field: keys[place] for field, place in layout.places.items()}
+            maker = self._makers[keys] = _Maker(places, self._columns)
+        return maker
 
 
 def entries_of_cells(rows: Iterable[CellRow], layout: Layout, zone: tzinfo = KOREAN_TIME) -> Iterator[Row]:
     """Each row's entry, or what is wrong with it; `layout` says what stands where."""
-    convert = converters(zone)
-    places = dict(layout.places)
-    plate_at = places.pop("plate")
-    has_id = "id" in places
-    # A list has few different categories, dates and agencies.
-    remembered = {field: lru_cache(_REMEMBERED)(convert[field]) for field in places if field != "id"} | {
-        "id": identifier
-    }
-    fields = [(field, place, remembered[field]) for field, place in places.items()]
+    maker = _Maker(layout.places, _Converters(zone))
+    return _entries(rows, lambda _: maker)
+
+
+def _entries(rows: Iterable[tuple[int, Any]], maker_of: Callable[[Any], _Maker]) -> Iterator[Row]:
     rows = iter(rows)
     while chunk := list(islice(rows, CHUNK)):
+        makers: list[_Maker | EntryError] = []
+        for _, row in chunk:
+            try:
+                makers.append(row if isinstance(row, EntryError) else maker_of(row))
+            except EntryError as error:
+                makers.append(error)
         # Of plates as nearly all are, many at once; the others one by one.
-        plates = [_cell(cells, plate_at) for _, cells in chunk]
+        pairs = zip(chunk, makers, strict=True)
+        plates = [None if isinstance(maker, EntryError) else maker.plate(row) for (_, row), maker in pairs]
         canonical, _, _ = canonical_plates(plates)
-        for (number, cells), given, known in zip(chunk, plates, canonical, strict=True):
-            if isinstance(cells, EntryError):
-                yield number, cells
+        for (number, row), maker, given, known in zip(chunk, makers, plates, canonical, strict=True):
+            if isinstance(maker, EntryError):
+                yield number, maker
                 continue
             try:
-                if known is not None and known == given:
-                    values = _values(cells, fields)
-                    values["plate"] = known
-                    if not has_id:
-                        values["id"] = known
-                    if "id" in values:
-                        check_window(values.get("valid_from"), values.get("valid_until"))
-                        yield number, Entry(**values)
-                        continue
-                raw = {field: _cell(cells, place) for field, place in layout.places.items()}
-                if not has_id:
-                    raw["id"] = _plate_as_id(given)
-                yield number, from_values(raw, convert)
+                yield number, maker.plain(row, known) if known is not None and known == given else maker.entry(row)
             except EntryError as error:
                 yield number, error
 
 
-def _remembering(convert: Callable[[object], Any]) -> Callable[[object], Any]:
-    remembered = lru_cache(_REMEMBERED, typed=True)(convert)
+class _Converters:
+    """What makes values of cells. A list has few different categories, dates and agencies: those are remembered."""
 
-    def call(value: object) -> Any:
-        return remembered(value) if isinstance(value, str) else convert(value)
+    def __init__(self, zone: tzinfo) -> None:
+        self.plain = converters(zone)
+        self.remembering = {field: self._remembering(convert) for field, convert in self.plain.items()}
+        self.remembering["id"] = identifier  # all different
 
-    return call
+    @staticmethod
+    def _remembering(convert: Callable[[object], Any]) -> Callable[[object], Any]:
+        remembered = lru_cache(_REMEMBERED)(convert)
+        return lambda value: remembered(value) if isinstance(value, str) else convert(value)
 
 
-def _values(cells: Sequence[object], fields: Sequence[tuple[str, int, Any]]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    count = len(cells)
-    for field, place, convert in fields:
-        if place >= count or (cell := cells[place]) == "":
-            continue
+class _Maker:
+    """Makes entries of rows with the same columns: sequences, in which `places` are numbers, or mappings."""
+
+    def __init__(self, places: Mapping[str, Any], convert: _Converters) -> None:
+        self._places = places
+        self._convert = convert
+        self._others = [(field, at, convert.remembering[field]) for field, at in places.items() if field != "plate"]
+        self._has_id = "id" in places
+
+    def plate(self, row: Any) -> object:
+        return self._cell(row, self._places["plate"]) if "plate" in self._places else None
+
+    def plain(self, row: Any, plate: str) -> Entry:
+        """Of a row whose plate is canonical as it stands there. Raises EntryError."""
+        values: dict[str, Any] = {"id": plate, "plate": plate}
+        for field, at, convert in self._others:
+            try:
+                cell = row[at]
+            except IndexError:  # a short row
+                cell = None
+            try:
+                value = convert(cell)
+            except (TypeError, ValueError) as error:
+                raise EntryError(str(error), field=field, value=cell) from None
+            if value is not None:
+                values[field] = value
+            elif field == "id":
+                raise EntryError("missing", field="id")
+        if "valid_until" in values:
+            check_window(values.get("valid_from"), values["valid_until"])
+        return Entry(**values)
+
+    def entry(self, row: Any) -> Entry:
+        """Of any row. Raises EntryError."""
+        values = {field: self._cell(row, at) for field, at in self._places.items()}
+        if "plate" not in values:
+            raise EntryError("missing", field="plate")
+        if not self._has_id:
+            values["id"] = _plate_as_id(values["plate"])
+        return from_values(values, self._convert.plain)
+
+    @staticmethod
+    def _cell(row: Any, at: Any) -> object:
         try:
-            value = convert(cell)
-        except (TypeError, ValueError) as error:
-            raise EntryError(str(error), field=field, value=cell) from None
-        if value is not None:
-            values[field] = value
-    return values
+            return row[at]
+        except IndexError:
+            return None
 
 
-def _cell(cells: Sequence[object] | EntryError, place: int) -> object:
-    return cells[place] if not isinstance(cells, EntryError) and place < len(cells) else None
-
-
-def _plate_as_id(given: object) -> str | None:
-    """What the id is where a list has none: the canonical plate, or what stands there if it has none."""
+def _plate_as_id(given: object) -> str:
+    """What the id is where a list has none: the canonical plate. Raises EntryError."""
     try:
         text = plate(given)
     except (TypeError, ValueError) as error:

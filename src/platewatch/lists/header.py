@@ -163,7 +163,7 @@ def _by_header(
 
 def _believe(layout: Layout, rows: Sequence[tuple[int, Sequence[object]]], columns: Columns) -> None:
     """Refuses a header whose name for the needed column is belied by what stands there and in another one."""
-    data = [cells for _, cells in rows[layout.skip :] if any(cell not in ("", None) for cell in cells)]
+    data = [cells for _, cells in rows[layout.skip :] if any(map(_holds, cells))]
     if columns.looks_right is None or not data:
         return
     right = [
@@ -228,6 +228,10 @@ def _shown(rows: Iterable[tuple[int, Sequence[object]]]) -> list[str]:
     return [
         f"{f'row {number}' if number >= 0 else 'names'}: {' | '.join(map(_short, cells))}" for number, cells in shown
     ]
+
+
+def _holds(cell: object) -> bool:
+    return cell is not None and not (isinstance(cell, str) and not cell.strip())
 
 
 def _short(cell: object) -> str:

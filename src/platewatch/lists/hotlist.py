@@ -11,7 +11,7 @@ from typing import Any, Final, Self, TypeAlias
 from platewatch._core import is_pattern, parse, plate_symbols
 from platewatch.errors import EntryError, HotlistError, PlatewatchError
 from platewatch.lists import csv_file, dataframe, json_file, workbook
-from platewatch.lists.columns import CHUNK, ENTRY_COLUMNS, Records, entries_of_cells, entries_of_records
+from platewatch.lists.columns import CHUNK, ENTRY_COLUMNS, Records, entries_of_cells
 from platewatch.lists.csv_file import Table
 from platewatch.lists.encoding import Decoded, decode
 from platewatch.matching.hotlist import EntrySet, Row
@@ -124,7 +124,7 @@ class Hotlist(EntrySet):
         if isinstance(records, Mapping):
             raise TypeError("records are several mappings, not one: put it into a list")
         understood = Records(columns, zone_of(zone))
-        hotlist = cls._load(entries_of_records(enumerate(records), understood))
+        hotlist = cls._load(understood.entries(enumerate(records)))
         hotlist.report.notes = list(understood.notes)
         return cls._judged(hotlist, strict=strict, max_bad_share=max_bad_share)
 
@@ -174,7 +174,7 @@ class Hotlist(EntrySet):
     ) -> Self:
         text, encoding, guessed = decoded
         records = Records(columns, zone_of(zone))
-        entries = entries_of_records(json_file.rows(text), records)
+        entries = records.entries(json_file.rows(text))
         hotlist = cls._load(_with_progress(_without_doubtful(entries) if guessed else entries, progress))
         hotlist.report.notes = list(records.notes)
         hotlist.report.encoding = encoding

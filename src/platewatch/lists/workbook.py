@@ -49,7 +49,7 @@ def read(data: bytes, columns: Columns, mapping: Mapping[str, str | int] | None,
     rows = [
         (number, [_cell(cell) for cell in row])
         for number, row in enumerate(cells, 1)
-        if any(cell not in ("", None) for cell in row)
+        if any(cell is not None and cell != "" for cell in row)
     ]
     layout = understand(rows, columns, mapping)
     if sheet is None and len(names) > 1:

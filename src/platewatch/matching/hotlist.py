@@ -45,6 +45,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 COLUMNS = Entry.__struct_fields__
+DEFAULTS = tuple(zip(COLUMNS, (None, None, *Entry.__struct_defaults__), strict=True))
 CONVERTERS = converters()
 
 
@@ -229,7 +230,7 @@ class EntrySet:
 
 def check(entry: Entry) -> Entry:
     """The entry with its canonical plate or pattern, and its other fields as an index holds them. Raises EntryError."""
-    values = {name: value for name in COLUMNS if (value := getattr(entry, name)) is not None}
+    values = {name: value for name, default in DEFAULTS if (value := getattr(entry, name)) is not default}
     checked = from_values(values)
     return entry if checked == entry else checked
 
