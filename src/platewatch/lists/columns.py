@@ -34,20 +34,28 @@ _NEVER_ON_PLATES = frozenset(":/@%\\<>=")
 _NUMBER_IN_A_LIST = re.compile(r"[A-Za-z]{1,3}[-_#]?0\d*")  # A001
 
 
+def is_korean_plate(value: object) -> bool:
+    """Of a class that has letters: nothing else looks so."""
+    try:
+        text = plate(value)
+        return text is not None and parse(text).kind not in ("unknown", "temporary")
+    except (TypeError, ValueError, PlatewatchError):
+        return False
+
+
 def looks_like_plate(value: object) -> bool:
     """A Korean plate, or letters of another script and digits, as many as plates have; or a pattern of such."""
     if not isinstance(value, str) or len(value) > _LONGEST or not _NEVER_ON_PLATES.isdisjoint(value):
         return False
+    if is_korean_plate(value):
+        return True
     try:
         text = plate(value)
         if text is None:
             return False
         symbols = normalize(text, read=True)
-        known = parse(symbols)
     except (TypeError, ValueError, PlatewatchError):
         return False
-    if known.kind not in ("unknown", "temporary"):
-        return True
     digits = sum(map(str.isdecimal, symbols))
     if is_pattern(text):
         return digits > 0
@@ -77,7 +85,8 @@ ENTRY_COLUMNS: Final = Columns(
             "reference,ref,number,no,nr,seq,index,#"
         ),
         "plate": (
-            "plate,차량번호,자동차등록번호,차량등록번호,자동차번호,번호판,번호판번호,차량번호판,등록번호,차번호,차번,수배차량,"
+            "plate,차량번호,자동차등록번호,차량등록번호,자동차번호,번호판,번호판번호,차량번호판,자동차번호판,등록번호,"
+            "차번호,차번,수배차량,"
             "수배차량번호,대상차량,대상차량번호,plate number,plate no,plate text,license plate,licence plate,"
             "license plate number,licence plate number,license plate no,license number,license no,number plate,"
             "numberplate,registration number,registration no,vehicle registration,vehicle registration number,"
@@ -115,6 +124,7 @@ ENTRY_COLUMNS: Final = Columns(
     },
     needed="plate",
     looks_right=looks_like_plate,
+    is_surely=is_korean_plate,
     order=Entry.__struct_fields__[:9],
     fits=_fits,
 )

@@ -28,13 +28,14 @@ class Columns:
 
     `names`: of each field, separated by commas, the most telling first. `needed` is the field without which a table
     is none of the kind; `looks_right` says of a cell whether it may be it, and so of a table without a header which
-    column is. `order` is that of the fields in a table without a header, as far as `fits` says that a cell may be of
-    the field.
+    column is; `is_surely`, whether it can be nothing else. `order` is that of the fields in a table without a header,
+    as far as `fits` says that a cell may be of the field.
     """
 
     names: Mapping[str, str]
     needed: str
     looks_right: Callable[[object], bool] | None = None
+    is_surely: Callable[[object], bool] = lambda cell: False
     order: Sequence[str] = ()
     fits: Callable[[str, object], bool] = lambda field, cell: True
 
@@ -166,12 +167,12 @@ def _believe(layout: Layout, rows: Sequence[tuple[int, Sequence[object]]], colum
     data = [cells for _, cells in rows[layout.skip :] if any(map(_holds, cells))]
     if columns.looks_right is None or not data:
         return
-    right = [
-        sum(place < len(cells) and columns.looks_right(cells[place]) for cells in data) for place in range(layout.width)
-    ]
-    others = [place for place, count in enumerate(right) if 2 * count > len(data)]
     place = layout.places[columns.needed]
-    if right[place] == 0 and len(others) == 1:
+    if any(place < len(cells) and columns.looks_right(cells[place]) for cells in data):
+        return
+    sure = [sum(at < len(cells) and columns.is_surely(cells[at]) for cells in data) for at in range(layout.width)]
+    others = [at for at, count in enumerate(sure) if 2 * count > len(data)]
+    if len(others) == 1:
         raise TableError(
             f"column {place + 1} is named as the {columns.needed}, but what stands in column {others[0] + 1} looks like"
             f" it: say which it is (columns={{{columns.needed!r}: ...}}, --columns {columns.needed}=...)",
