@@ -382,6 +382,7 @@ void ReadScorer::make_fronts() {
         const Row& split = splits(sets[node.set].symbol_class);
         const Levels otherwise = step.merged_otherwise * next.weight,
                      otherwise_next = step.merged_otherwise * emission.weight;
+        const std::uint32_t behind_pair = nodes[node.parent].parent;
         Row &behind = fronts_[node.parent], &merged_behind = merged_fronts_[node.parent];
         for (std::size_t j = 0; j <= m; ++j) {
             behind[j] += step.deletion * front[j];
@@ -392,6 +393,7 @@ void ReadScorer::make_fronts() {
                                   step.merged_as_second * next.own[j] * emission.lost[j] +
                                   otherwise * emission.confused[j] + otherwise_next * next.confused[j];
             merged_behind[j + 1] += merged * front[j] / next.weight;
+            if (behind_pair != PopulationTrie::kEnd) fronts_[behind_pair][j + 1] += merged * front[j];
         }
     }
 }
