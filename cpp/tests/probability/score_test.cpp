@@ -94,7 +94,7 @@ TEST(ReadScorer, InFrontIsTheSumOverEveryPlateWithThatEnd) {
     const auto plates = all_plates(population);
     const std::u32string plate = U"서울10거0012";
     ReadScorer scorer;
-    for (const char32_t* text : {U"서울10거0012", U"10거0012", U"서10거0012"}) {
+    for (const char32_t* text : {U"서울10거0012", U"10거0012", U"서10거0012", U"서%1-0%0012"}) {
         const ReadEvidence read = plain(text);
         scorer.set_read(table, read);
         scorer.make_fronts();
