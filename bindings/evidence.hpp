@@ -4,11 +4,14 @@
 #include <pybind11/pybind11.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "candidates.hpp"
 #include "platewatch/probability/evidence.hpp"
+#include "platewatch/probability/marks.hpp"
 #include "platewatch/probability/score.hpp"
 #include "platewatch/text/normalize.hpp"
 #include "text.hpp"
@@ -32,19 +35,24 @@ class EvidenceReader {
   private:
     static bool from_characters(const Symbols& canonical, py::handle chars, ReadEvidence& out) {
         out.clear();
-        std::size_t kept = 0;
         for (const py::handle character : chars) {
             const std::u32string text = to_u32(character.attr("c"));
-            const char32_t c = character_of(std::span<const char32_t>(text));
-            if (c == 0) {
-                if (text.size() == 1) continue;  // white space, or what cannot stand alone
+            Evidence evidence{.c = character_of(std::span<const char32_t>(text))};
+            if (evidence.c == 0) {
+                // White space, what nobody sees, or what cannot stand alone.
+                if (text.size() == 1 || (!text.empty() && std::ranges::all_of(text, is_invisible))) continue;
                 return false;
             }
-            if (is_kept(c) && (kept == canonical.size() || canonical.view()[kept++] != c)) return false;
-            if (!out.push_back(c)) return false;
-            if (!add(character, out.back())) return false;
+            if (!add(character, evidence)) return false;
+            if (!is_kept(evidence.c)) {
+                out.push_mark(evidence);
+            } else if (out.size() == canonical.size() || canonical.view()[out.size()] != evidence.c) {
+                return false;
+            } else {
+                out.push_back(evidence);
+            }
         }
-        return kept == canonical.size();
+        return out.size() == canonical.size();
     }
 
     // False for probabilities that are none.
@@ -97,6 +105,82 @@ inline bool evidence_of_object(py::handle read, ReadEvidence& out) {
         return true;
     }
     return EvidenceReader().read(raw, canonical, read.attr("chars"), out);
+}
+
+// How much is believed of each text of a read: by the candidates' own probabilities; the read's own text has
+// the one of the candidate that is the same, or else the read's confidence, or else what the candidates
+// leave.
+class ShareReader {
+  public:
+    // Puts the candidates that are no repeat of the own text into `out`, likeliest first.
+    void read(py::handle read, const Symbols& own, ReadTexts& out) {
+        out.share = 1;
+        out.others.clear();
+        candidates_.clear();
+        std::optional<double> of_own;
+        for_each_candidate(read,
+                           [&](const std::u32string& raw, const Symbols& text, std::optional<double> p) {
+                               if (text == own) {
+                                   if (p && *p > of_own.value_or(0)) of_own = p;
+                                   return;
+                               }
+                               const double share = p.value_or(kUnsaid);
+                               const auto known = std::ranges::find(candidates_, text, &Candidate::text);
+                               if (known != candidates_.end()) {
+                                   known->share = std::max(known->share, share);
+                               } else if (share > 0) {
+                                   candidates_.push_back({raw, text, share});
+                               }
+                           });
+        if (candidates_.empty()) return;
+        std::ranges::stable_sort(candidates_, std::ranges::greater{}, &Candidate::share);
+        if (candidates_.size() > ReadTexts::kMostOthers) candidates_.resize(ReadTexts::kMostOthers);
+        double sum = 0;
+        for (const Candidate& candidate : candidates_) sum += candidate.share;
+        out.share = of_own ? *of_own : own_share(read, sum);
+        const double all = out.share + sum;
+        out.share /= all;
+        for (const Candidate& candidate : candidates_) {
+            ReadTexts::Other& other = out.others.emplace_back();
+            evidence_of(std::span<const char32_t>(candidate.raw), candidate.text.view(), other.evidence);
+            other.share = candidate.share / all;
+        }
+    }
+
+  private:
+    struct Candidate {
+        std::u32string raw;
+        Symbols text;
+        double share;
+    };
+    static constexpr double kUnsaid = 0.05;  // of a candidate without a probability
+    static constexpr double kLeast = 0.01;   // of the own text, where nothing is said of it
+
+    [[nodiscard]] double own_share(py::handle read, double of_candidates) const {
+        std::optional<double> confidence;
+        finds_types([&] {
+            if (const py::object given = read.attr("confidence"); !given.is_none())
+                confidence = given.cast<double>();
+        });
+        if (confidence && *confidence > 0 && *confidence <= kMaxProbability) return *confidence;
+        // More than 1 are no shares of one whole: then the own text has as much as the likeliest.
+        return of_candidates > kMaxProbability ? candidates_.front().share
+                                               : std::max(1 - of_candidates, kLeast);
+    }
+
+    std::vector<Candidate> candidates_;
+};
+
+// The same with its candidates.
+inline bool texts_of_object(py::handle read, ReadTexts& out) {
+    const bool lined_up = evidence_of_object(read, out.own);
+    if (text_view(read.ptr()).unit != TextView::Unit::none) {
+        out.share = 1;
+        out.others.clear();
+    } else {
+        ShareReader().read(read, Symbols(canonical_text(out.own)), out);
+    }
+    return lined_up;
 }
 
 // The name of an engine or a camera, while `name` lives; what is no text names none.

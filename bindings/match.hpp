@@ -32,18 +32,18 @@ class ObjectScorer {
     // As MatchScorer::score. False if `chars` did not line up.
     bool score(py::handle read, const Floor& floor, std::vector<Match>& matches, std::vector<Score>& scores) {
         thread_local MatchScorer scorer;
-        thread_local ReadEvidence evidence;
-        const bool lined_up = evidence_of_object(read, evidence);
-        scorer.score(*state_, table_of(*model_, read), evidence, floor, matches, scores);
+        thread_local ReadTexts texts;
+        const bool lined_up = texts_of_object(read, texts);
+        scorer.score(*state_, table_of(*model_, read), texts, floor, matches, scores);
         return lined_up;
     }
 
     // As MatchScorer::order.
     bool order(py::handle read, std::vector<Match>& matches) {
         thread_local MatchScorer scorer;
-        thread_local ReadEvidence evidence;
-        evidence_of_object(read, evidence);
-        return scorer.order(*state_, table_of(*model_, read), evidence, matches);
+        thread_local ReadTexts texts;
+        texts_of_object(read, texts);
+        return scorer.order(*state_, table_of(*model_, read), texts, matches);
     }
 
   private:

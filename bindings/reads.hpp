@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "candidates.hpp"
 #include "platewatch/hotlist/index.hpp"
 #include "platewatch/text/alternatives.hpp"
 #include "text.hpp"
@@ -59,6 +60,11 @@ class ReadParser {
 
   private:
     void add_alternatives(py::handle read, const py::object& raw, Query query, std::vector<Query>& out) {
+        bool has_none = false;
+        finds_types([&] {
+            has_none = is_empty_tuple(read.attr("chars")) && is_empty_tuple(read.attr("candidates"));
+        });
+        if (has_none) return;
         texts_.assign(1, {query.text, 1.0});
         bool lines_up = true;
         const bool typed = finds_types([&] {
@@ -68,17 +74,17 @@ class ReadParser {
             lines_up = alternatives_.expand(to_u32(raw), texts_);
         });
         if (!typed || !lines_up) ++not_lined_up_;
-        finds_types([&] {
-            for (const py::handle candidate : read.attr("candidates")) {
-                Symbols text;
-                const auto error = normalize_object(candidate.attr("text"), TextKind::read, text);
-                if (error == TextError::none) add_text(texts_, text, 0.0);
-            }
+        for_each_candidate(read, [&](const std::u32string&, const Symbols& text, std::optional<double>) {
+            add_text(texts_, text, 0.0);
         });
         for (const ReadText& text : texts_) {
             if (text.text == query.text) continue;
             out.push_back({query.read, query.at, text.text});
         }
+    }
+
+    static bool is_empty_tuple(const py::object& object) {
+        return PyTuple_CheckExact(object.ptr()) && PyTuple_GET_SIZE(object.ptr()) == 0;
     }
 
     void read_characters(py::handle characters) {

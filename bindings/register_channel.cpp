@@ -14,6 +14,7 @@
 
 #include "evidence.hpp"
 #include "platewatch/probability/channel_model.hpp"
+#include "platewatch/probability/marks.hpp"
 #include "platewatch/probability/pass.hpp"
 #include "platewatch/probability/population.hpp"
 #include "platewatch/probability/posterior.hpp"
@@ -96,20 +97,31 @@ ReadEvidence to_evidence(py::handle read) {
     return evidence;
 }
 
+ReadTexts to_texts(py::handle read) {
+    ReadTexts texts;
+    texts_of_object(read, texts);
+    return texts;
+}
+
 using Alternatives = py::typing::List<py::typing::Tuple<py::str, py::float_>>;
 using Characters = py::typing::List<
     py::typing::Tuple<py::str, py::typing::Optional<py::float_>, py::typing::Optional<Alternatives>>>;
 
 py::str to_str(char32_t c) { return platewatch::to_str(to_utf8(std::u32string_view(&c, 1))); }
 
-Characters to_characters(const ReadEvidence& evidence) {
+// Characters and marks, as they stand there.
+Characters to_characters(const ReadEvidence& read) {
     py::list characters;
-    for (const Evidence& e : evidence.view()) {
+    const auto add = [&](const Evidence& e) {
         py::list others;
         for (std::size_t k = 0; k < e.alternative_count; ++k)
             others.append(py::make_tuple(to_str(e.alternatives[k].symbol), e.alternatives[k].p));
         characters.append(py::make_tuple(to_str(e.c), e.p < 0 ? py::object(py::none()) : py::float_(e.p),
                                          e.has_alternatives ? py::object(others) : py::none()));
+    };
+    for (std::size_t gap = 0; gap <= read.size(); ++gap) {
+        if (read.has_mark(gap)) add(read.mark(gap));
+        if (gap < read.size()) add(read[gap]);
     }
     return Characters(characters);
 }
@@ -148,10 +160,12 @@ Population to_population(const py::dict& document) {
     return population;
 }
 
-constexpr const char* kKinds[] = {"right", "wrong", "deletion", "split", "merge", "insertion", "region loss"};
+constexpr const char* kKinds[] = {"right", "wrong",     "deletion",    "split",
+                                  "merge", "insertion", "region loss", "mark"};
 
 using Event = py::typing::Tuple<py::str, py::int_, py::int_, py::int_, py::int_, py::float_>;
 using Weighed = py::typing::Tuple<py::float_, py::float_, py::float_, py::float_, py::float_>;
+using Texts = py::typing::List<py::typing::Tuple<py::str, py::float_>>;
 using LevelAndEvents = py::typing::Tuple<py::int_, py::typing::List<Event>>;
 
 }  // namespace
@@ -219,9 +233,9 @@ void register_channel(py::module_& m) {
             "log_likelihood",
             [](const ScoringModel& model, const py::object& read, const py::object& plate,
                const py::object& engine, const py::object& camera) {
-                const ReadEvidence evidence = to_evidence(read);
-                ReadScorer scorer;
-                scorer.set_read(model.table(name_view(engine), name_view(camera)), evidence);
+                const ReadTexts texts = to_texts(read);
+                TextsScorer scorer;
+                scorer.set_read(model.table(name_view(engine), name_view(camera)), texts);
                 return std::log(scorer.likelihood(to_plate(plate)));
             },
             py::arg("read"), py::arg("plate"), py::arg("engine") = "", py::arg("camera") = "",
@@ -229,9 +243,8 @@ void register_channel(py::module_& m) {
         .def(
             "weigh",
             [](const ScoringModel& model, const py::object& read, const py::object& plate) {
-                const ReadEvidence evidence = to_evidence(read);
                 const std::string listed = to_utf8(to_plate(plate));
-                const auto w = MatchScorer().weigh(table_of(model, read), evidence, listed);
+                const auto w = MatchScorer().weigh(table_of(model, read), to_texts(read), listed);
                 return Weighed(py::make_tuple(std::log(w.likelihood), std::log(w.background),
                                               std::log(w.others), w.probability, w.omitted));
             },
@@ -246,7 +259,7 @@ void register_channel(py::module_& m) {
                double frame_weight) {
                 std::vector<PassRead> pass;
                 for (const py::handle read : reads) {
-                    evidence_of_object(read, pass.emplace_back().evidence);
+                    texts_of_object(read, pass.emplace_back().texts);
                     pass.back().table = &table_of(model, read);
                 }
                 return std::log(PassScorer().posterior(pass, frame_weight, to_plate(plate)));
@@ -263,8 +276,37 @@ void register_channel(py::module_& m) {
     m.def(
         "read_evidence", [](const py::object& read) { return to_characters(to_evidence(read)); },
         py::arg("read"),
-        "Of a Read or its text, what stood there: (character, confidence, other symbols and theirs). "
-        "Raises ReadError.");
+        "Of a Read or its text, what stood there, with the marks that may say something: (character, "
+        "confidence, other symbols and theirs). Raises ReadError.");
+    m.def(
+        "mark_kind",
+        [](const py::str& character) -> py::typing::Optional<py::str> {
+            const std::u32string text = to_u32(character);
+            if (text.size() != 1 || is_kept(text[0])) return py::none();
+            constexpr const char* kNames[] = {"separator", "punctuation", "stray"};
+            return py::str(kNames[static_cast<std::size_t>(mark_kind(text[0]))]);
+        },
+        py::arg("character"), "Of one that normalisation drops: separator, punctuation or stray; else None.");
+    m.def(
+        "read_texts",
+        [](const py::object& read) {
+            const ReadTexts texts = to_texts(read);
+            Texts out;
+            const auto add = [&](const ReadEvidence& text, double share) {
+                std::u32string characters;
+                for (std::size_t gap = 0; gap <= text.size(); ++gap) {
+                    if (text.has_mark(gap)) characters += text.mark(gap).c;
+                    if (gap < text.size()) characters += text[gap].c;
+                }
+                out.append(py::make_tuple(platewatch::to_str(to_utf8(characters)), share));
+            };
+            add(texts.own, texts.share);
+            for (const ReadTexts::Other& other : texts.others) add(other.evidence, other.share);
+            return out;
+        },
+        py::arg("read"),
+        "The texts of a Read, its own and then its candidates, as read_evidence has them, and the share of "
+        "each. Raises ReadError.");
 }
 
 }  // namespace platewatch

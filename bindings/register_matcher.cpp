@@ -197,7 +197,7 @@ class Matcher {
                 raise(make_error("ReadError", refusal.why, py::arg("row") = row,
                                  py::arg("field") = refusal.field));
             }
-            evidence_of_object(read, pass.emplace_back().evidence);
+            texts_of_object(read, pass.emplace_back().texts);
             pass.back().table = &table_of(*model_, read);
             state->search(queries, k, workspace, matches);
             if (reads.size() > 1) continue;

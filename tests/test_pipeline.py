@@ -105,6 +105,30 @@ def test_a_pattern_is_told_and_never_more_than_looked_at(tmp_path: Path) -> None
     assert accept(tmp_path / "other", Policy(notify=1, check=p * 1.01), "78다5559")[1] == []
 
 
+def test_what_the_recogniser_says_a_read_may_be_counts(tmp_path: Path) -> None:
+    likely = msgspec.structs.replace(seen("99허9999"), candidates=(pw.Candidate(text="12가3456", p=0.9),))
+
+    async def body(it: Running) -> None:
+        await it.hits(likely)
+        (event,) = it.events()
+        assert (event.data.grade, event.data.read_text) == ("notify", "99허9999")
+        assert event.data.edits == len(event.data.differences) > 3
+
+    run(tmp_path, Policy(), body)
+
+
+def test_only_a_read_that_is_the_plate_is_a_hit_however_improbable(tmp_path: Path) -> None:
+    """Not one that lists it among what it may be."""
+    chars = tuple(pw.Character(c=c, p=0.9, alts=(("가", 0.002),) if c == "거" else ()) for c in NEIGHBOUR)
+    doubtful = [msgspec.structs.replace(seen(NEIGHBOUR, at), chars=chars) for at in (0, 1)]
+    assert matcher().match(doubtful[0], alternatives=True)[0].edits == 0
+
+    async def body(it: Running) -> None:
+        assert [await it.hits(read) for read in (*doubtful, seen("12가3456", 100))] == [0, 0, 2]
+
+    run(tmp_path, Policy(notify=1, check=1), body)
+
+
 # --------------------------------------------------------------------- passes
 
 START = datetime(2026, 11, 23, 9, tzinfo=UTC)

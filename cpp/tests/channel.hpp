@@ -11,9 +11,14 @@
 
 namespace platewatch {
 
+// Of a symbol or a mark.
+inline void add(const Evidence& evidence, ReadEvidence& read) {
+    is_kept(evidence.c) ? static_cast<void>(read.push_back(evidence)) : read.push_mark(evidence);
+}
+
 inline ReadEvidence plain(std::u32string_view text) {
     ReadEvidence read;
-    read.assign(text);
+    for (const char32_t c : text) add({.c = c}, read);
     return read;
 }
 

@@ -80,22 +80,24 @@ inline ScoringTable scoring(const Population& population = small_population()) {
     return {small_table(), std::make_shared<const PopulationTrie>(population)};
 }
 
-// A read of symbols, marks and strangers, with and without confidences and alternatives.
-inline ReadEvidence random_read(Random& random, std::size_t size) {
-    constexpr std::u32string_view kCharacters = U"0120120가거가거서울A/%힣갸";
-    ReadEvidence read;
-    for (std::size_t j = 0; j < size; ++j) {
-        read.push_back(kCharacters[below(random, kCharacters.size())]);
-        if (below(random, 3) == 0) continue;
-        Evidence& evidence = read.back();
-        evidence.p = static_cast<float>(below(random, 101)) / 100;
-        evidence.has_alternatives = below(random, 2) == 0;
-        for (const char32_t symbol : {U'1', U'거', U'Q', U'가', U'걔'}) {
-            if (!evidence.has_alternatives || symbol == evidence.c || below(random, 2) == 0) continue;
-            evidence.alternatives[evidence.alternative_count++] = {
-                symbol, static_cast<float>(below(random, 60)) / 100};
-        }
+// A symbol, mark or stranger, with or without a confidence and alternatives.
+inline Evidence random_evidence(Random& random) {
+    constexpr std::u32string_view kCharacters = U"0120120가거가거서울A/%-힣갸";
+    Evidence evidence{.c = kCharacters[below(random, kCharacters.size())]};
+    if (below(random, 3) == 0) return evidence;
+    evidence.p = static_cast<float>(below(random, 101)) / 100;
+    evidence.has_alternatives = below(random, 2) == 0;
+    for (const char32_t symbol : {U'1', U'거', U'Q', U'가', U'걔'}) {
+        if (!evidence.has_alternatives || symbol == evidence.c || below(random, 2) == 0) continue;
+        evidence.alternatives[evidence.alternative_count++] = {symbol,
+                                                               static_cast<float>(below(random, 60)) / 100};
     }
+    return evidence;
+}
+
+inline ReadEvidence random_read(Random& random, std::size_t size) {
+    ReadEvidence read;
+    for (std::size_t j = 0; j < size; ++j) add(random_evidence(random), read);
     return read;
 }
 
@@ -105,13 +107,14 @@ inline ReadEvidence read_near(Random& random, const std::u32string& plate) {
     for (const char32_t symbol : plate) {
         const std::size_t what = below(random, 12);
         if (what == 0) continue;
-        const ReadEvidence other = random_read(random, 1);
-        read.push_back(what == 1 ? other[0].c : symbol);
-        if (what > 2) continue;
-        const char32_t c = read.back().c;
-        read.back() = other[0];
-        read.back().c = c;
-        if (what == 2) read.push_back(random_read(random, 1)[0].c);
+        Evidence evidence = random_evidence(random);
+        if (what > 2) {
+            evidence = {.c = symbol};
+        } else if (what == 2) {
+            evidence.c = symbol;
+        }
+        add(evidence, read);
+        if (what == 2) add({.c = random_evidence(random).c}, read);
     }
     return read;
 }

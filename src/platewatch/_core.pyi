@@ -7,7 +7,7 @@ import numpy
 import numpy.typing
 import os
 import typing
-__all__: list[str] = ['ChannelTable', 'EntryIds', 'Match', 'Matcher', 'Plate', 'ScoringModel', 'admits_everything', 'canonical_plates', 'compiler', 'cpu_features', 'is_pattern', 'normalize', 'normalize_pattern', 'parse', 'plate_kinds', 'plate_symbols', 'read_evidence', 'region_mark', 'region_marks', 'unicode_version']
+__all__: list[str] = ['ChannelTable', 'EntryIds', 'Match', 'Matcher', 'Plate', 'ScoringModel', 'admits_everything', 'canonical_plates', 'compiler', 'cpu_features', 'is_pattern', 'mark_kind', 'normalize', 'normalize_pattern', 'parse', 'plate_kinds', 'plate_symbols', 'read_evidence', 'read_texts', 'region_mark', 'region_marks', 'unicode_version']
 class Plate:
     """
     A canonical plate and, where it fits a class of Korean plates, its parts.
@@ -256,6 +256,10 @@ def is_pattern(text: str) -> bool:
     """
     True if the text holds one of `?`, `*`, `[` and `]`, in any of their forms.
     """
+def mark_kind(character: str) -> str | None:
+    """
+    Of one that normalisation drops: separator, punctuation or stray; else None.
+    """
 def normalize(text: str | bytes, *, read: bool = False) -> str:
     """
     The canonical form of a plate: letters upper-cased, digits ASCII, nothing but letters and digits.
@@ -284,7 +288,11 @@ def plate_symbols() -> str:
     """
 def read_evidence(read: typing.Any) -> list[tuple[str, float | None, list[tuple[str, float]] | None]]:
     """
-    Of a Read or its text, what stood there: (character, confidence, other symbols and theirs). Raises ReadError.
+    Of a Read or its text, what stood there, with the marks that may say something: (character, confidence, other symbols and theirs). Raises ReadError.
+    """
+def read_texts(read: typing.Any) -> list[tuple[str, float]]:
+    """
+    The texts of a Read, its own and then its candidates, as read_evidence has them, and the share of each. Raises ReadError.
     """
 def region_mark(plate: str | bytes) -> str:
     """

@@ -42,7 +42,7 @@ void evidence_of(const TextView& text, const Symbols& canonical, std::u32string&
 // What a thread needs to score the matches of its rows.
 struct RowScorer {
     MatchScorer scorer;
-    ReadEvidence evidence;
+    ReadTexts read;
     std::u32string raw;
     std::vector<Match> matches;
     std::vector<Score> scores;
@@ -87,9 +87,9 @@ void match_rows(const State& state, const TextSource& source, std::span<const Ti
             scorer.matches.clear();
             for (; i < found.size() && found[i].read == read; ++i) scorer.matches.push_back(found[i]);
             if (scorer.matches.empty()) continue;
-            evidence_of(texts[read - first], queries[query].text, scorer.raw, scorer.evidence);
-            scorer.scorer.score(state, scoring.model->table(""), scorer.evidence, scoring.floor,
-                                scorer.matches, scorer.scores);
+            evidence_of(texts[read - first], queries[query].text, scorer.raw, scorer.read.own);
+            scorer.scorer.score(state, scoring.model->table(""), scorer.read, scoring.floor, scorer.matches,
+                                scorer.scores);
             append_matches(scorer.matches, scorer.scores, out);
         }
     }

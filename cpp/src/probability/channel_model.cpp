@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "platewatch/probability/marks.hpp"
 #include "platewatch/text/region.hpp"
 #include "probability/channel_recursion.hpp"
 
@@ -37,6 +38,9 @@ class KnownPlate {
     }
     [[nodiscard]] double split(std::size_t i, std::size_t j) const noexcept {
         return read_.split(j, level_, classes_[i]);
+    }
+    [[nodiscard]] double mark(std::size_t i, std::size_t j) const noexcept {
+        return read_.as_mark(j, level_, plate_[i], columns_[i]);
     }
     // Shares of a merged pair: that its character is the first symbol, the second, another.
     [[nodiscard]] std::array<double, 3> merge(std::size_t i, std::size_t j) const noexcept {
@@ -123,7 +127,7 @@ void add_event(const KnownPlate& plate, const ReadView& read, std::size_t level,
                 weight * (shares[0] + shares[1]) / sum;
             for (const std::size_t as : {0, 1}) {
                 const std::size_t other = arc.i + 1 - as;
-                if (!read.lists_alternatives(arc.j) || read[arc.j].c == plate[other]) continue;
+                if (!read[arc.j].evidence->has_alternatives || read[arc.j].c == plate[other]) continue;
                 counts.ratio_lost[static_cast<std::size_t>(plate.symbol_class(other))]
                                  [read.rank(arc.j, plate[other])] += weight * shares[as] / sum;
             }
@@ -132,19 +136,32 @@ void add_event(const KnownPlate& plate, const ReadView& read, std::size_t level,
         }
         default:
             counts.one[level][c][edge] += weight;
-            if (plate.is_right(arc.i, arc.j)) {
+            if (arc.kind == Kind::right && plate.is_right(arc.i, arc.j)) {
                 counts.right[level * columns + column] += weight;
                 counts.ratio_right[level * read.table().bins() + read[arc.j].bin] += weight;
-            } else {
-                counts.wrong[level * columns + column] += weight;
-                counts.confusion[column * columns + read[arc.j].column] += weight;
-                if (plate.symbol_class(arc.i) == SymbolClass::syllable &&
-                    read.table().is_of_rare_syllables(read[arc.j].column)) {
-                    counts.likeness[likeness_of(plate[arc.i], read[arc.j].c)] += weight;
-                }
-                count_wrong(arc.j, weight);
+                return;
+            }
+            const ReadView::Character& wrong = arc.kind == Kind::mark ? *read.mark(arc.j) : read[arc.j];
+            counts.wrong[level * columns + column] += weight;
+            counts.confusion[column * columns + wrong.column] += weight;
+            counts.ratio_wrong[level * read.table().bins() + wrong.bin] += weight;
+            if (plate.symbol_class(arc.i) == SymbolClass::syllable &&
+                read.table().is_of_rare_syllables(wrong.column)) {
+                counts.likeness[likeness_of(plate[arc.i], wrong.c)] += weight;
+            }
+            if (wrong.evidence->has_alternatives) {
+                counts.ratio_rank[static_cast<std::size_t>(plate.symbol_class(arc.i))]
+                                 [read.rank(wrong, plate[arc.i])] += weight;
             }
     }
+}
+
+// A mark that was not read in place of a symbol is one more that was inserted.
+void add_mark(const ReadView& read, std::size_t gap, std::size_t level, double weight, ChannelRates& counts) {
+    const ReadView::Character& mark = *read.mark(gap);
+    counts.insertion[level][is_edge_gap(gap, read.size())] += weight;
+    counts.inserted[mark.column] += weight;
+    counts.ratio_inserted[level * read.table().bins() + mark.bin] += weight;
 }
 
 }  // namespace
@@ -231,6 +248,17 @@ ChannelTable::ChannelTable(std::vector<char32_t> symbols, std::vector<double> bi
         !std::ranges::is_sorted(bin_edges_)) {
         throw std::invalid_argument("symbols and bin edges of a channel model must ascend");
     }
+    double marks = 0;
+    for (std::size_t i = 0; i < symbols_.size(); ++i) marks += is_kept(symbols_[i]) ? 0 : rates_.inserted[i];
+    // Any number of marks in a gap, and then a character, or no more.
+    const double kept = std::max(1 - marks, 0.0);
+    per_kept_ = kept > 0 ? 1 / kept : 0;
+    for (std::size_t l = 0; l < ChannelRates::kLevels; ++l) {
+        for (std::size_t edge = 0; edge < 2; ++edge) {
+            const double rate = rates_.insertion[l][edge];
+            insertion_[l][edge] = rate * kept / (1 - rate * (1 - kept));
+        }
+    }
     rare_syllables_.resize(columns());
     rare_syllables_[symbols_.size() + static_cast<std::size_t>(SymbolClass::syllable)] = true;
     plane_.resize(kPlane);
@@ -287,6 +315,16 @@ double ChannelTable::column_size(std::size_t column) const noexcept {
     return column < symbols_.size() ? 1.0 : class_size(static_cast<SymbolClass>(column - symbols_.size()));
 }
 
+std::size_t ChannelTable::mark_column(char32_t mark) const noexcept {
+    return mark_kind(mark) == MarkKind::stray ? columns() - 1 : column(mark);
+}
+
+double ChannelTable::marks_in(std::size_t column) const noexcept {
+    // Far fewer of the others than there are: recognisers have their habits.
+    constexpr double kMarks = 10;
+    return column < symbols_.size() ? 1.0 : kMarks;
+}
+
 std::size_t ChannelTable::bin(const Evidence& evidence) const noexcept {
     if (!(evidence.p >= 0)) return bins() - 1;
     return static_cast<std::size_t>(class_of(evidence.c)) * (bin_edges_.size() + 1) +
@@ -295,80 +333,108 @@ std::size_t ChannelTable::bin(const Evidence& evidence) const noexcept {
 }
 
 ReadView::ReadView(const ChannelTable& table, const ReadEvidence& read) : table_(&table), read_(&read) {
-    const ChannelRates& rates = table.rates();
     characters_.reserve(read.size());
-    for (const Evidence& evidence : read.view()) {
-        const std::size_t column = table.column(evidence.c), bin = table.bin(evidence);
-        const double share = 1 / table.column_size(column);
-        Character character{
-            evidence.c, static_cast<std::uint32_t>(column), static_cast<std::uint32_t>(bin), {}, {}, {}, {},
-            share,      suggests_syllable(evidence)};
-        for (std::size_t l = 0; l < ChannelRates::kLevels; ++l) {
-            const std::size_t at = l * table.bins() + bin;
-            character.right[l] = rates.ratio_right[at];
-            character.wrong[l] = rates.ratio_wrong[at];
-            character.merged[l] = rates.ratio_merged[at];
-            character.inserted[l] = rates.inserted[column] * share * rates.ratio_inserted[at];
-        }
-        characters_.push_back(character);
+    for (std::size_t j = 0; j < read.size(); ++j) characters_.push_back(character(read[j], j + 1));
+    if (!read.has_marks()) return;
+    marks_.reserve(read.size() + 1);
+    for (std::size_t gap = 0; gap <= read.size(); ++gap) {
+        marks_.push_back(character(read.mark(gap), gap));
+        marks_.back().column = static_cast<std::uint32_t>(table.mark_column(marks_.back().c));
+        marks_.back().share = 1 / table.marks_in(marks_.back().column);
     }
 }
 
-std::size_t ReadView::rank(std::size_t j, char32_t symbol) const noexcept {
-    const Evidence& evidence = (*read_)[j];
+ReadView::Character ReadView::character(const Evidence& evidence, std::size_t next) const {
+    const ChannelRates& rates = table_->rates();
+    const std::size_t column = table_->column(evidence.c), bin = table_->bin(evidence);
+    Character out{
+        .evidence = &evidence,
+        .next = next,
+        .c = evidence.c,
+        .column = static_cast<std::uint32_t>(column),
+        .bin = static_cast<std::uint32_t>(bin),
+        .right = {},
+        .wrong = {},
+        .inserted = {},
+        .merged = {},
+        .share = 1 / table_->column_size(column),
+        .suggests_syllable = suggests_syllable(evidence),
+    };
+    for (std::size_t l = 0; l < ChannelRates::kLevels; ++l) {
+        const std::size_t at = l * table_->bins() + bin;
+        out.right[l] = rates.ratio_right[at];
+        out.wrong[l] = rates.ratio_wrong[at];
+        out.merged[l] = rates.ratio_merged[at];
+        out.inserted[l] = table_->inserted(column) * out.share * rates.ratio_inserted[at];
+    }
+    return out;
+}
+
+std::size_t ReadView::rank(const Character& character, char32_t symbol) const noexcept {
+    const Evidence& evidence = *character.evidence;
     for (std::size_t i = 0; i < evidence.alternative_count; ++i) {
         if (evidence.alternatives[i].symbol == symbol) return rank_of(evidence, i);
     }
     const SymbolClass of = class_of(symbol);
-    for (std::size_t k = 0; of != SymbolClass::digit && k < ChannelRates::kEchoes && j + k + 1 < size();
-         ++k) {
-        for (std::size_t i = 0; i < (*read_)[j + k + 1].alternative_count; ++i) {
-            if ((*read_)[j + k + 1].alternatives[i].symbol == symbol) return ChannelRates::kListedRanks + k;
+    for (std::size_t k = 0;
+         of != SymbolClass::digit && k < ChannelRates::kEchoes && character.next + k < size(); ++k) {
+        const Evidence& behind = (*read_)[character.next + k];
+        for (std::size_t i = 0; i < behind.alternative_count; ++i) {
+            if (behind.alternatives[i].symbol == symbol) return ChannelRates::kListedRanks + k;
         }
     }
-    return of == SymbolClass::syllable && characters_[j].suggests_syllable ? ChannelRates::kOtherSyllable
-                                                                           : ChannelRates::kAbsent;
+    return of == SymbolClass::syllable && character.suggests_syllable ? ChannelRates::kOtherSyllable
+                                                                      : ChannelRates::kAbsent;
 }
 
 double ReadView::as_right(std::size_t j, std::size_t level, std::size_t column) const noexcept {
     return table_->rates().right[level * table_->columns() + column] * characters_[j].right[level];
 }
 
-double ReadView::confused(std::size_t j, std::size_t level, char32_t symbol,
+double ReadView::confused(const Character& character, std::size_t level, char32_t symbol,
                           std::size_t column) const noexcept {
-    const Character& character = characters_[j];
     const ChannelRates& rates = table_->rates();
     double p = rates.confusion[column * table_->columns() + character.column] * character.share;
     if (class_of(symbol) == SymbolClass::syllable && table_->is_of_rare_syllables(character.column))
         p *= rates.likeness[likeness_of(symbol, character.c)];
     return p * character.wrong[level] *
-           ratio(j, symbol, column, rates.ratio_rank[static_cast<std::size_t>(class_of(symbol))]);
+           ratio(character, symbol, column, rates.ratio_rank[static_cast<std::size_t>(class_of(symbol))]);
 }
 
 double ReadView::lost(std::size_t j, char32_t symbol, std::size_t column) const noexcept {
     if (symbol == characters_[j].c) return 1;
-    return ratio(j, symbol, column, table_->rates().ratio_lost[static_cast<std::size_t>(class_of(symbol))]);
+    return ratio(characters_[j], symbol, column,
+                 table_->rates().ratio_lost[static_cast<std::size_t>(class_of(symbol))]);
 }
 
 // How often a symbol has its rank among the alternatives, against how often anyway.
-double ReadView::ratio(std::size_t j, char32_t symbol, std::size_t column,
+double ReadView::ratio(const Character& character, char32_t symbol, std::size_t column,
                        const std::array<double, ChannelRates::kRanks>& ranks) const noexcept {
-    if (!(*read_)[j].has_alternatives) return 1;
-    const std::size_t r = rank(j, symbol);
+    if (!character.evidence->has_alternatives) return 1;
+    const std::size_t r = rank(character, symbol);
     const ChannelRates& rates = table_->rates();
-    const auto often = [&](std::size_t character) {
-        return rates.alternative[characters_[character].column * table_->columns() + column];
+    const auto often = [&](const Character& of) {
+        return rates.alternative[of.column * table_->columns() + column];
     };
-    if (r < ChannelRates::kListedRanks) return ranks[r] / often(j);
-    if (r < ChannelRates::kOtherSyllable) return ranks[r] / often(j + 1 + r - ChannelRates::kListedRanks);
-    if (class_of(symbol) != SymbolClass::syllable) return ranks[r] / (1 - often(j));
-    const double other = rates.syllable_listed[characters_[j].column];
-    return ranks[r] / ((1 - often(j)) * (r == ChannelRates::kOtherSyllable ? other : 1 - other));
+    if (r < ChannelRates::kListedRanks) return ranks[r] / often(character);
+    if (r < ChannelRates::kOtherSyllable)
+        return ranks[r] / often(characters_[character.next + r - ChannelRates::kListedRanks]);
+    if (class_of(symbol) != SymbolClass::syllable) return ranks[r] / (1 - often(character));
+    const double other = rates.syllable_listed[character.column];
+    return ranks[r] / ((1 - often(character)) * (r == ChannelRates::kOtherSyllable ? other : 1 - other));
 }
 
 double ReadView::as_wrong(std::size_t j, std::size_t level, char32_t symbol,
                           std::size_t column) const noexcept {
     return table_->rates().wrong[level * table_->columns() + column] * confused(j, level, symbol, column);
+}
+
+double ReadView::as_mark(std::size_t j, std::size_t level, char32_t symbol,
+                         std::size_t column) const noexcept {
+    const Character* found = mark(j);
+    if (found == nullptr) return 0;
+    return table_->rates().wrong[level * table_->columns() + column] *
+           confused(*found, level, symbol, column) / read_->mark_price(j);
 }
 
 double ReadView::split(std::size_t j, std::size_t level, SymbolClass c) const noexcept {
@@ -399,6 +465,7 @@ double count_events(const ReadView& read, std::u32string_view plate, ChannelRate
         counts.level[level] += mine;
         counts.gap[level][1] += mine;  // the last
         backward(known, read, level, after);
+        std::array<double, kMaxCharacters + 1> as_marks{};  // [gap]
         for (std::size_t i = 0; i <= plate.size(); ++i) {
             for (std::size_t j = 0; j <= read.size(); ++j) {
                 if (before[i][j] == 0 || !in_band(i, j, plate.size(), read.size())) continue;
@@ -407,13 +474,13 @@ double count_events(const ReadView& read, std::u32string_view plate, ChannelRate
                         prior * before[i][j] * arc.probability * after[i + arc.plate_size][j + arc.read_size];
                     if (!(weight > 0)) return;
                     add_event(known, read, level, arc, weight, counts);
-                    if (arc.kind == ChannelEvent::Kind::right && !known.is_right(i, j) &&
-                        read.lists_alternatives(j)) {
-                        counts.ratio_rank[static_cast<std::size_t>(known.symbol_class(i))]
-                                         [read.rank(j, plate[i])] += weight;
-                    }
+                    if (arc.kind == ChannelEvent::Kind::mark) as_marks[j] += weight;
                 });
             }
+        }
+        for (std::size_t gap = 0; gap <= read.size(); ++gap) {
+            if (read.mark(gap) != nullptr)
+                add_mark(read, gap, level, std::max(mine - as_marks[gap], 0.0), counts);
         }
     }
     return total;

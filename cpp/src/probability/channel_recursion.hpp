@@ -5,6 +5,7 @@
 //   std::size_t size() const;
 //   SymbolClass symbol_class(std::size_t i) const;
 //   double one(i, j), split(i, j) const;       P(characters j.. | symbol i is read so), with evidence
+//   double mark(i, j) const;                   the same of the mark in gap j
 //   std::array<double, 3> merge(i, j) const;  the same for symbols i and i + 1: the first, the second,
 //   another bool may_lose_region() const;
 #pragma once
@@ -41,7 +42,7 @@ template <class Plate, class Visit>
     using Kind = ChannelEvent::Kind;
     const ChannelRates& rates = read.table().rates();
     const std::size_t n = plate.size(), m = read.size();
-    const double insertion = rates.insertion[level][is_edge_gap(i, n)];
+    const double insertion = read.table().insertion(level, is_edge_gap(i, n));
     if (j < m) visit(Arc{Kind::insertion, i, j, 0, 1, insertion * read[j].inserted[level]});
     if (i == n) return;
     double on = 1 - insertion;
@@ -61,6 +62,8 @@ template <class Plate, class Visit>
     }
     if (j < m) visit(Arc{Kind::right, i, j, 1, 1, on * rates.one[level][c][edge] * plate.one(i, j)});
     visit(Arc{Kind::deletion, i, j, 1, 0, on * rates.deletion[level][c][edge]});
+    if (read.mark(j) != nullptr)
+        visit(Arc{Kind::mark, i, j, 1, 0, on * rates.one[level][c][edge] * plate.mark(i, j)});
     if (j + 2 <= m) visit(Arc{Kind::split, i, j, 1, 2, on * rates.split[level][c][edge] * plate.split(i, j)});
 }
 
@@ -74,7 +77,7 @@ inline constexpr std::size_t kDetour = 2;
 
 // The probability of leaving the last gap.
 [[nodiscard]] inline double ending(const ReadView& read, std::size_t level) noexcept {
-    return 1 - read.table().rates().insertion[level][1];
+    return 1 - read.table().insertion(level, 1);
 }
 
 // Goes on from the cells of row `first`, which are filled, and those before it do not count.

@@ -23,12 +23,18 @@ constexpr double kMostInFull = 5;
 void PassScorer::set_reads(std::span<const PassRead> reads, double frame_weight) {
     reads_ = reads;
     frame_weight_ = frame_weight * std::min(1.0, kMostInFull / static_cast<double>(reads.size()));
-    while (scorers_.size() < reads.size()) scorers_.push_back(std::make_unique<ReadScorer>());
+    texts_.clear();
     marks_.clear();
-    for (std::size_t j = 0; j < reads.size(); ++j) {
-        scorers_[j]->set_read(*reads[j].table, reads[j].evidence);
-        if (std::u32string mark = mark_of(reads[j].evidence); !mark.empty())
-            marks_.push_back(std::move(mark));
+    for (const PassRead& read : reads) {
+        const auto add = [&](const ReadEvidence& text, double share) {
+            if (scorers_.size() == texts_.size()) scorers_.push_back(std::make_unique<ReadScorer>());
+            scorers_[texts_.size()]->set_read(*read.table, text);
+            texts_.push_back({share, false});
+            if (std::u32string mark = mark_of(text); !mark.empty()) marks_.push_back(std::move(mark));
+        };
+        add(read.texts.own, read.texts.share);
+        for (const ReadTexts::Other& other : read.texts.others) add(other.evidence, other.share);
+        texts_.back().is_last = true;
     }
     std::ranges::sort(marks_);
     marks_.erase(std::ranges::unique(marks_).begin(), marks_.end());
@@ -38,10 +44,21 @@ void PassScorer::set_reads(std::span<const PassRead> reads, double frame_weight)
     patterns_.clear();
 }
 
+template <class Value>
+double PassScorer::log_of_mixtures(const Value& value) const {
+    double log = 0, sum = 0;
+    for (std::size_t t = 0; t < texts_.size(); ++t) {
+        sum += texts_[t].share * value(t);
+        if (!texts_[t].is_last) continue;
+        log += std::log(sum);
+        sum = 0;
+    }
+    return log;
+}
+
 double PassScorer::joint(std::u32string_view plate) {
-    double log = 0;
-    for (std::size_t j = 0; j < reads_.size(); ++j) log += std::log(scorers_[j]->likelihood(plate));
-    return std::exp(frame_weight_ * log);
+    return std::exp(frame_weight_ *
+                    log_of_mixtures([&](std::size_t t) { return scorers_[t]->likelihood(plate); }));
 }
 
 // Of what a listed plate stands for, which is no longer anybody else's.
@@ -62,24 +79,23 @@ double PassScorer::joint_of_listed(const std::u32string& plate) {
 
 // That no vehicle is there, which is one explanation of all the reads.
 double PassScorer::clutter() const {
-    double log = 0;
-    for (std::size_t j = 0; j < reads_.size(); ++j) log += std::log(scorers_[j]->any_text());
+    const double log = log_of_mixtures([&](std::size_t t) { return scorers_[t]->any_text(); });
     return reads_.front().table->clutter() * std::exp(frame_weight_ * log);
 }
 
 std::span<ReadScorer::Row> PassScorer::rows(std::size_t place) {
-    return std::span(rows_).subspan(place * reads_.size(), reads_.size());
+    return std::span(rows_).subspan(place * texts_.size(), texts_.size());
 }
 
 double PassScorer::others(double listed, double enough) {
     const auto first = [](const End& a, const End& b) { return a.bound < b.bound; };
-    for (std::size_t j = 0; j < reads_.size(); ++j) scorers_[j]->make_fronts();
+    for (std::size_t t = 0; t < texts_.size(); ++t) scorers_[t]->make_fronts();
     found_ = clutter();
     left_ = 0;
     followed_.fill({});
     ends_.assign(1, End{0, PopulationTrie::kEnd, 0, 1, 0});
-    rows_.resize(reads_.size());
-    for (std::size_t j = 0; j < reads_.size(); ++j) scorers_[j]->end_row(rows_[j]);
+    rows_.resize(texts_.size());
+    for (std::size_t t = 0; t < texts_.size(); ++t) scorers_[t]->end_row(rows_[t]);
     heap_.clear();
     grow(0, 0);
     while (!heap_.empty() && ends_.size() < kMostEnds && left_ > kLeftAtMost * (found_ + listed) &&
@@ -90,12 +106,12 @@ double PassScorer::others(double listed, double enough) {
         left_ -= end.bound;
         const std::size_t place = ends_.size();
         ends_.push_back(end);
-        rows_.resize((place + 1) * reads_.size());
+        rows_.resize((place + 1) * texts_.size());
         const std::span<ReadScorer::Row> behind = rows(end.behind);
-        for (std::size_t j = 0; j < reads_.size(); ++j) {
-            const auto* next = end.behind == 0 ? nullptr : &rows(ends_[end.behind].behind)[j];
-            scorers_[j]->follow(end.node, end.symbol, {behind[j], next, ends_[end.behind].symbol},
-                                rows(place)[j]);
+        for (std::size_t t = 0; t < texts_.size(); ++t) {
+            const auto* next = end.behind == 0 ? nullptr : &rows(ends_[end.behind].behind)[t];
+            scorers_[t]->follow(end.node, end.symbol, {behind[t], next, ends_[end.behind].symbol},
+                                rows(place)[t]);
         }
         grow(place, 1e-6 * (found_ + listed));
     }
@@ -127,19 +143,18 @@ void PassScorer::grow(std::size_t place, double least) {
     double below = 0;
     for (const std::uint32_t number : population.children(from.node)) {
         const auto& node = population.nodes()[number];
-        if (std::ranges::none_of(std::span(scorers_).first(reads_.size()),
+        if (std::ranges::none_of(std::span(scorers_).first(texts_.size()),
                                  [&](const auto& scorer) { return scorer->may_have(node); }))
             continue;
         for (const auto& [symbol, share] : population.sets()[node.set].symbols) {
             End end{place, number, symbol, from.vehicles * share, 0};
-            double log = 0;
-            for (std::size_t j = 0; j < reads_.size(); ++j) {
-                const ReadScorer::Row& behind = rows(place)[j];
-                const auto* next = place == 0 ? nullptr : &rows(from.behind)[j];
+            const double log = log_of_mixtures([&](std::size_t t) {
+                const ReadScorer::Row& behind = rows(place)[t];
+                const auto* next = place == 0 ? nullptr : &rows(from.behind)[t];
                 const double probability =
-                    scorers_[j]->follow(number, symbol, {behind, next, from.symbol}, row);
-                log += std::log(node.first ? probability : scorers_[j]->in_front(number, row, behind));
-            }
+                    scorers_[t]->follow(number, symbol, {behind, next, from.symbol}, row);
+                return node.first ? probability : scorers_[t]->in_front(number, row, behind);
+            });
             if (node.first) {
                 const double vehicles = node.starts * end.vehicles;
                 const double whole = vehicles * std::exp(frame_weight_ * log);
@@ -208,14 +223,19 @@ void PassScorer::score(const Wanted& wanted, std::span<const PassRead> reads, do
     scores.clear();
     if (matches.empty()) return;
     set_reads(reads, frame_weight);
+    std::vector<std::u32string> own;
+    for (const PassRead& read : reads) own.push_back(canonical_text(read.texts.own));
     for (const Match& match : matches) {
+        const bool exact = floor.but_exact && std::ranges::any_of(own, [&](const std::u32string& text) {
+                               return is_exact(wanted, match, text);
+                           });
         if (wanted.is_pattern(match.entry)) {
             WantedPattern pattern;
             if (parse_pattern(wanted.plate(match.entry), pattern.pattern) != PatternError::none) continue;
-            items_.push_back({match, {}, patterns_.size(), true, 0});
+            items_.push_back({match, {}, patterns_.size(), true, exact, 0});
             patterns_.push_back(std::move(pattern));
         } else {
-            items_.push_back({match, {}, 0, false, 0});
+            items_.push_back({match, {}, 0, false, exact, 0});
             Listed& listed =
                 listed_.emplace_back(Listed{{}, static_cast<double>(wanted.weight(match.entry)), 0});
             decode_plate(wanted.plate(match.entry), listed.plate);
@@ -232,8 +252,8 @@ void PassScorer::score(const Wanted& wanted, std::span<const PassRead> reads, do
         sum += listed.joint;
     }
     std::ranges::sort(meant_, {}, &Meant::plate);
-    const bool keeps_any = !patterns_.empty() || std::ranges::any_of(matches, [&](const Match& match) {
-        return floor.admits(match, 0);
+    const bool keeps_any = !patterns_.empty() || std::ranges::any_of(items_, [&](const Item& item) {
+        return floor.admits(item.is_exact, 0);
     });
     double most = 0;
     for (const Listed& listed : listed_) most = std::max(most, listed.joint);

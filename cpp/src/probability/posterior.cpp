@@ -36,12 +36,11 @@ std::size_t MatchScorer::plate_of(std::string_view utf8, float weight) {
 }
 
 // What the plate that was read, if it is not listed, adds to the background.
-double MatchScorer::read_right(const ScoringTable& table, const ReadEvidence& read) {
-    const std::u32string plate = canonical_text(read);
-    if (plate.size() > kMaxSymbols || is_listed(plate)) return 0;
-    if (!mark_.empty() && is_listed(without_region_mark(plate))) return 0;
-    const double vehicles = table.registered(plate);
-    return vehicles > 0 ? vehicles * scorer_.likelihood(plate) : 0;
+double MatchScorer::read_right(const ScoringTable& table) {
+    if (text_.size() > kMaxSymbols || is_listed(text_)) return 0;
+    if (!mark_.empty() && text_.starts_with(mark_) && is_listed(without_region_mark(text_))) return 0;
+    const double vehicles = table.registered(text_);
+    return vehicles > 0 ? vehicles * scorer_.likelihood(text_) : 0;
 }
 
 void MatchScorer::score_pattern(std::string_view utf8, double others, double listed, Score& score) {
@@ -64,11 +63,15 @@ void MatchScorer::score_pattern(std::string_view utf8, double others, double lis
     score.probability = all > 0 ? std::clamp(sum / all, 0.0, 1.0) : 0;
 }
 
-void MatchScorer::set_read(const ScoringTable& table, const ReadEvidence& read) {
+void MatchScorer::set_read(const ScoringTable& table, const ReadTexts& read) {
     scorer_.set_read(table, read);
     texts_.clear();
     items_.clear();
-    mark_ = mark_of(read);
+    text_.clear();
+    for (const Evidence& evidence : read.own.view()) text_ += evidence.c;
+    mark_ = mark_of(read.own);
+    for (std::size_t i = 0; mark_.empty() && i < read.others.size(); ++i)
+        mark_ = mark_of(read.others[i].evidence);
 }
 
 bool MatchScorer::is_listed(std::u32string_view plate) const {
@@ -94,7 +97,7 @@ double MatchScorer::unlisted(const ScoringTable& table) {
     return std::max(others, scorer_.clutter());
 }
 
-MatchScorer::Weighed MatchScorer::weigh(const ScoringTable& table, const ReadEvidence& read,
+MatchScorer::Weighed MatchScorer::weigh(const ScoringTable& table, const ReadTexts& read,
                                         std::string_view plate) {
     set_read(table, read);
     const Plate& own = plates_[plate_of(plate, 1)];
@@ -104,13 +107,14 @@ MatchScorer::Weighed MatchScorer::weigh(const ScoringTable& table, const ReadEvi
             own.with_mark > own.as_listed ? kMarkOmitted : 0};
 }
 
-bool MatchScorer::order(const Wanted& wanted, const ScoringTable& table, const ReadEvidence& read,
+bool MatchScorer::order(const Wanted& wanted, const ScoringTable& table, const ReadTexts& read,
                         std::vector<Match>& matches) {
     const auto is_pattern = [&](const Match& match) { return wanted.is_pattern(match.entry); };
     if (std::ranges::any_of(matches, is_pattern)) return false;
     set_read(table, read);
     for (const Match& match : matches)
-        items_.push_back({match, {}, plate_of(wanted.plate(match.entry), wanted.weight(match.entry)), 0});
+        items_.push_back(
+            {match, {}, plate_of(wanted.plate(match.entry), wanted.weight(match.entry)), 0, false});
     for (Item& item : items_)
         item.rank = rounded(plates_[item.plate].weight * plates_[item.plate].likelihood);
     std::ranges::sort(items_, [&](const Item& a, const Item& b) { return comes_before(wanted, a, b); });
@@ -118,7 +122,7 @@ bool MatchScorer::order(const Wanted& wanted, const ScoringTable& table, const R
     return true;
 }
 
-void MatchScorer::score(const Wanted& wanted, const ScoringTable& table, const ReadEvidence& read,
+void MatchScorer::score(const Wanted& wanted, const ScoringTable& table, const ReadTexts& read,
                         const Floor& floor, std::vector<Match>& matches, std::vector<Score>& scores) {
     scores.clear();
     if (matches.empty()) return;
@@ -128,7 +132,11 @@ void MatchScorer::score(const Wanted& wanted, const ScoringTable& table, const R
         const std::string_view text = wanted.plate(match.entry);
         const bool pattern = wanted.is_pattern(match.entry);
         has_pattern = has_pattern || pattern;
-        items_.push_back({match, {}, pattern ? kPattern : plate_of(text, wanted.weight(match.entry)), 0});
+        items_.push_back({match,
+                          {},
+                          pattern ? kPattern : plate_of(text, wanted.weight(match.entry)),
+                          0,
+                          floor.but_exact && is_exact(wanted, match, text_)});
     }
     // Sums are taken in the order of the plates, so that they do not depend on that of the matches.
     order_.resize(texts_.size());
@@ -137,12 +145,12 @@ void MatchScorer::score(const Wanted& wanted, const ScoringTable& table, const R
     double listed = 0;
     for (const std::size_t i : order_) listed += plates_[i].weight * plates_[i].likelihood;
     const double clutter = scorer_.clutter();
-    const bool keeps_any = has_pattern || std::ranges::any_of(matches, [&](const Match& match) {
-                               return floor.admits(match, 0);
+    const bool keeps_any = has_pattern || std::ranges::any_of(items_, [&](const Item& item) {
+                               return floor.admits(item.is_exact, 0);
                            });
     if (!keeps_any) {
         // Were there nobody else but the vehicle whose plate was read right, would any be probable enough?
-        const double right = clutter + read_right(table, read);
+        const double right = clutter + read_right(table);
         double most = 0;
         for (std::size_t i = 0; i < texts_.size(); ++i)
             most = std::max(most, plates_[i].weight * plates_[i].likelihood / (listed + right));

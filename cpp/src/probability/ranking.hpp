@@ -27,11 +27,24 @@ template <class Item>
     return wanted.id_is_less(a.match.entry, b.match.entry);
 }
 
-// The items with enough probability as matches and scores, in order. An Item has match, score and rank.
+// Whether a match is one without edits, by the read's own text.
+[[nodiscard]] inline bool is_exact(const Wanted& wanted, const Match& match, std::u32string_view read) {
+    if (match.edits != 0) return false;
+    if (wanted.is_pattern(match.entry)) return true;
+    std::u32string plate;
+    if (!decode_utf8(wanted.plate(match.entry), [&](char32_t c) { plate += c; })) return false;
+    if (plate == read) return true;
+    return has_region_mark(plate) ? without_region_mark(plate) == read
+                                  : has_region_mark(read) && without_region_mark(read) == plate;
+}
+
+// The items with enough probability as matches and scores, in order. An Item has match, score, rank and
+// is_exact.
 template <class Item>
 void rank(const Wanted& wanted, const Floor& floor, std::vector<Item>& items, std::vector<Match>& matches,
           std::vector<Score>& scores) {
-    std::erase_if(items, [&](const Item& item) { return !floor.admits(item.match, item.score.probability); });
+    std::erase_if(items,
+                  [&](const Item& item) { return !floor.admits(item.is_exact, item.score.probability); });
     std::ranges::sort(items, [&](const Item& a, const Item& b) { return comes_before(wanted, a, b); });
     matches.clear();
     scores.clear();
@@ -47,7 +60,7 @@ inline void decode_plate(std::string_view utf8, std::u32string& out) {
     if (!decode_utf8(utf8, [&](char32_t c) { out += c; }) || out.size() > kMaxSymbols) out.clear();
 }
 
-// The mark that a read begins with; empty if none.
+// The region mark that a text begins with; empty if none.
 [[nodiscard]] inline std::u32string mark_of(const ReadEvidence& read) {
     // Most reads begin with a digit.
     if (read.size() == 0 || read[0].c - U'0' < 10) return {};

@@ -52,11 +52,8 @@ void ReadScorer::set_read(const ScoringTable& table, const ReadEvidence& read) n
     for (std::size_t j = 0; j < size_; ++j) {
         const Evidence& evidence = read[j];
         Character& character = characters_[j];
+        make_character(evidence, channel.column(evidence.c), j + 1, character);
         const std::size_t bin = channel.bin(evidence);
-        character.column = static_cast<std::uint32_t>(channel.column(evidence.c));
-        character.right = table.ratio_right_[bin];
-        character.wrong = table.ratio_wrong_[bin];
-        character.merged = table.ratio_merged_[bin];
         const Levels inserted = table.inserted_[character.column] * table.ratio_inserted_[bin];
         for (std::size_t edge = 0; edge < 2; ++edge) inserted_[edge][j] = table.insertion_[edge] * inserted;
         any_text_ *= inserted;
@@ -64,26 +61,63 @@ void ReadScorer::set_read(const ScoringTable& table, const ReadEvidence& read) n
         begins_with_word_ =
             begins_with_word_ || (j < kMostInFront + 2 && class_of(evidence.c) != SymbolClass::digit);
         has_letter_ = has_letter_ || class_of(evidence.c) == SymbolClass::letter;
-        character.listing = !evidence.has_alternatives    ? ScoringTable::unlisted
-                            : suggests_syllable(evidence) ? ScoringTable::suggesting_syllable
-                                                          : ScoringTable::listed;
-        character.is_rare_syllable = channel.is_of_rare_syllables(character.column);
-        character.alternatives = 0;
-        if (!evidence.has_alternatives) continue;
-        for (std::size_t echo = 0; echo <= ChannelRates::kEchoes && j + echo < size_; ++echo)
-            add_alternatives(character, j, echo);
     }
     const bool shows_word = size_ > 1 && table.in_word_[characters_[1].column];
     word_is_lost_ = size_ > 0 && class_of(read[0].c) == SymbolClass::digit && !shows_word &&
                     (size_ <= kLongestWithoutWord || (size_ == kLongestWithoutWord + 1 && !from_behind_word));
+    has_marks_ = read.has_marks();
+    if (has_marks_) make_marks();
 }
 
-// Of character j, those that the character `echo` behind it lists: see ReadView::rank.
-void ReadScorer::add_alternatives(Character& character, std::size_t j, std::size_t echo) const noexcept {
+// What the evidence says of a character or mark; `next` is the character behind it.
+inline void ReadScorer::make_character(const Evidence& evidence, std::size_t column, std::size_t next,
+                                       Character& out) const noexcept {
+    const ChannelTable& channel = table_->table_;
+    const std::size_t bin = channel.bin(evidence);
+    out.column = static_cast<std::uint32_t>(column);
+    out.right = table_->ratio_right_[bin];
+    out.wrong = table_->ratio_wrong_[bin];
+    out.merged = table_->ratio_merged_[bin];
+    out.listing = !evidence.has_alternatives    ? ScoringTable::unlisted
+                  : suggests_syllable(evidence) ? ScoringTable::suggesting_syllable
+                                                : ScoringTable::listed;
+    out.is_rare_syllable = channel.is_of_rare_syllables(out.column);
+    out.alternatives = 0;
+    if (!evidence.has_alternatives) return;
+    add_alternatives(out, evidence, column, 0);
+    for (std::size_t echo = 1; echo <= ChannelRates::kEchoes && next + echo - 1 < size_; ++echo) {
+        const Evidence& there = (*read_)[next + echo - 1];
+        add_alternatives(out, there, channel.column(there.c), echo);
+    }
+}
+
+// A region mark of which a mark is left was not lost whole.
+void ReadScorer::make_marks() noexcept {
+    for (std::size_t gap = 0; gap <= size_; ++gap) {
+        Character& mark = marks_[gap];
+        if (!read_->has_mark(gap)) {
+            mark.wrong = Levels{0, 0};
+            mark.column = 0;
+            mark.listing = ScoringTable::unlisted;
+            mark.alternatives = 0;
+            continue;
+        }
+        const ChannelTable& channel = table_->table_;
+        make_character(read_->mark(gap), channel.mark_column(read_->mark(gap).c), gap, mark);
+        // Tables have a class's column for each of its code points, of which marks are fewer.
+        mark.wrong *=
+            channel.column_size(mark.column) / channel.marks_in(mark.column) / read_->mark_price(gap);
+        if (gap > 1) continue;
+        begins_with_word_ = true;
+        word_is_lost_ = false;
+    }
+}
+
+// Of a character, those that it lists, or the one `echo` behind it: see ReadView::rank.
+void ReadScorer::add_alternatives(Character& character, const Evidence& there, std::size_t column,
+                                  std::size_t echo) const noexcept {
     const ChannelTable& channel = table_->table_;
     const ChannelRates& rates = channel.rates();
-    const Evidence& there = (*read_)[j + echo];
-    const std::size_t column = channel.column(there.c);
     for (std::size_t k = 0; k < there.alternative_count; ++k) {
         const char32_t symbol = there.alternatives[k].symbol;
         const SymbolClass of = class_of(symbol);
@@ -126,6 +160,10 @@ void ReadScorer::emit(std::size_t column, char32_t symbol, std::size_t begin, st
             out.own[j] = Levels{0, 0};
             out.one[j] = wrong * out.confused[j];
         }
+    }
+    if (has_marks_) {
+        for (std::size_t gap = begin; gap <= end; ++gap)
+            out.mark[gap] = wrong * (as_other(marks_[gap], column).confused * marks_[gap].wrong);
     }
     out.weight = 1;
 }
@@ -179,6 +217,19 @@ void ReadScorer::emit(std::size_t set, std::size_t end, Emission& out) const noe
         out.lost[j] = lost;
         out.one[j] = sums.right * character.right + wrong * character.wrong;
     }
+    if (has_marks_) {
+        for (std::size_t gap = 0; gap <= end; ++gap) {
+            const Character& mark = marks_[gap];
+            Levels wrong = table_->sums_[mark.column * sets + set].wrong[mark.listing];
+            for (std::size_t k = 0; k < mark.alternatives; ++k) {
+                const std::size_t s = mark.alternative[k];
+                const double usual = table_->confused_[mark.listing][table_->at(mark.column, s)];
+                wrong += table_->shares_[s * sets + set] * (mark.alternative_confused[k] - usual) *
+                         table_->wrong_[s];
+            }
+            out.mark[gap] = wrong * mark.wrong;
+        }
+    }
     out.weight = table_->population_->sets()[set].weight;
 }
 
@@ -203,22 +254,30 @@ void ReadScorer::end_row(Row& out) const noexcept {
     for (std::size_t j = size_; j-- > 0;) out[j] = inserted_[1][j] * out[j + 1];
 }
 
-inline void ReadScorer::go_on(const Step& step, const Emission& emission, SymbolClass c, const Emission* next,
-                              const Row& behind, const Row* behind_next, std::size_t begin, std::size_t end,
-                              Row& out) noexcept {
+template <bool has_marks>
+inline Levels ReadScorer::lost(const Step& step, const Emission& emission, std::size_t gap) noexcept {
+    if constexpr (has_marks) return step.deletion + step.one * emission.mark[gap];
+    return step.deletion;
+}
+
+template <bool has_marks>
+inline void ReadScorer::go_on_by(const Step& step, const Emission& emission, SymbolClass c,
+                                 const Emission* next, const Row& behind, const Row* behind_next,
+                                 std::size_t begin, std::size_t end, Row& out) noexcept {
     const Row &split = splits(c), &inserted = inserted_[step.gap];
     out[end + 1] = out[end + 2] = Levels{0, 0};
     if (begin > 0) out[begin - 1] = Levels{0, 0};
     std::size_t j = end + 1;
     Levels here = {0, 0};
     if (end == size_) {
-        here = out[end] = step.deletion * behind[end];
+        here = out[end] = lost<has_marks>(step, emission, end) * behind[end];
         --j;
     }
     // `here` comes last in each sum: all else does not wait for the cell in front.
     if (next == nullptr) {
         while (j-- > begin) {
-            here = out[j] = step.deletion * behind[j] + step.one * emission.one[j] * behind[j + 1] +
+            here = out[j] = lost<has_marks>(step, emission, j) * behind[j] +
+                            step.one * emission.one[j] * behind[j + 1] +
                             step.split * split[j] * behind[j + 2] + inserted[j] * here;
         }
         return;
@@ -229,9 +288,19 @@ inline void ReadScorer::go_on(const Step& step, const Emission& emission, Symbol
         const Levels merged = step.merged_as_first * emission.own[j] * next->lost[j] +
                               step.merged_as_second * next->own[j] * emission.lost[j] +
                               otherwise * emission.confused[j] + otherwise_next * next->confused[j];
-        here = out[j] = step.deletion * behind[j] + step.one * emission.one[j] * behind[j + 1] +
-                        step.split * split[j] * behind[j + 2] + merged * (*behind_next)[j + 1] +
-                        inserted[j] * here;
+        here = out[j] = lost<has_marks>(step, emission, j) * behind[j] +
+                        step.one * emission.one[j] * behind[j + 1] + step.split * split[j] * behind[j + 2] +
+                        merged * (*behind_next)[j + 1] + inserted[j] * here;
+    }
+}
+
+inline void ReadScorer::go_on(const Step& step, const Emission& emission, SymbolClass c, const Emission* next,
+                              const Row& behind, const Row* behind_next, std::size_t begin, std::size_t end,
+                              Row& out) noexcept {
+    if (has_marks_) {
+        go_on_by<true>(step, emission, c, next, behind, behind_next, begin, end, out);
+    } else {
+        go_on_by<false>(step, emission, c, next, behind, behind_next, begin, end, out);
     }
 }
 
@@ -382,9 +451,11 @@ void ReadScorer::make_fronts() {
         const Row& split = splits(sets[node.set].symbol_class);
         const Levels otherwise = step.merged_otherwise * next.weight,
                      otherwise_next = step.merged_otherwise * emission.weight;
+        const std::uint32_t behind_pair = nodes[node.parent].parent;
         Row &behind = fronts_[node.parent], &merged_behind = merged_fronts_[node.parent];
         for (std::size_t j = 0; j <= m; ++j) {
-            behind[j] += step.deletion * front[j];
+            const Levels lost = has_marks_ ? ReadScorer::lost<true>(step, emission, j) : step.deletion;
+            behind[j] += lost * front[j];
             if (j == m) break;
             behind[j + 1] += step.one * emission.one[j] * front[j];
             if (j + 2 <= m) behind[j + 2] += step.split * split[j] * front[j];
@@ -392,6 +463,7 @@ void ReadScorer::make_fronts() {
                                   step.merged_as_second * next.own[j] * emission.lost[j] +
                                   otherwise * emission.confused[j] + otherwise_next * next.confused[j];
             merged_behind[j + 1] += merged * front[j] / next.weight;
+            if (behind_pair != PopulationTrie::kEnd) fronts_[behind_pair][j + 1] += merged * front[j];
         }
     }
 }
@@ -452,6 +524,8 @@ void ReadScorer::walk(const Walk& from, Fitting& sums) {
             Emission emission{}, one;
             for (const auto& [symbol, share] : symbols) {
                 emit(table_->table_.column(symbol), symbol, 0, size_, one);
+                for (std::size_t gap = 0; has_marks_ && gap <= size_; ++gap)
+                    emission.mark[gap] += share * one.mark[gap];
                 for (std::size_t j = 0; j < size_; ++j) {
                     emission.one[j] += share * one.one[j];
                     emission.confused[j] += share * one.confused[j];
@@ -473,6 +547,25 @@ void ReadScorer::walk(const Walk& from, Fitting& sums) {
             walk({from.pattern, number, way.states, vehicles, way.mark, &row, from.row, &emission}, sums);
         }
     }
+}
+
+void TextsScorer::set_read(const ScoringTable& table, const ReadTexts& read) {
+    own_.set_read(table, read.own);
+    share_ = read.share;
+    shares_.clear();
+    for (const ReadTexts::Other& other : read.others) {
+        if (others_.size() == shares_.size()) others_.push_back(std::make_unique<ReadScorer>());
+        others_[shares_.size()]->set_read(table, other.evidence);
+        shares_.push_back(other.share);
+    }
+}
+
+auto TextsScorer::fitting(const Pattern& pattern) -> ReadScorer::Fitting {
+    ReadScorer::Fitting sums = own_.fitting(pattern);  // its vehicles are the same whatever was read
+    sums.background *= share_;
+    for (std::size_t i = 0; i < shares_.size(); ++i)
+        sums.background += shares_[i] * others_[i]->fitting(pattern).background;
+    return sums;
 }
 
 ScoringModel::ScoringModel(ScoringTable general, Tables engines, Tables cameras, double frame_weight)

@@ -15,7 +15,7 @@ ScoringTable::ScoringTable(const ChannelTable& table, std::shared_ptr<const Popu
     level_ = both(rates.level[0], rates.level[1]);
     region_loss_ = both(rates.region_loss[0], rates.region_loss[1]);
     for (std::size_t edge = 0; edge < 2; ++edge) {
-        insertion_[edge] = both(rates.insertion[0][edge], rates.insertion[1][edge]);
+        insertion_[edge] = both(table_.insertion(0, edge), table_.insertion(1, edge));
         for (std::size_t c = 0; c < kSymbolClasses; ++c) {
             outcomes_[c][edge] = {both(rates.one[0][c][edge], rates.one[1][c][edge]),
                                   both(rates.deletion[0][c][edge], rates.deletion[1][c][edge]),
@@ -37,7 +37,8 @@ ScoringTable::ScoringTable(const ChannelTable& table, std::shared_ptr<const Popu
         ratio_inserted_.push_back(both(rates.ratio_inserted[b], rates.ratio_inserted[bins + b]));
         ratio_merged_.push_back(both(rates.ratio_merged[b], rates.ratio_merged[bins + b]));
     }
-    for (std::size_t c = 0; c < columns_; ++c) inserted_.push_back(rates.inserted[c] / table_.column_size(c));
+    for (std::size_t c = 0; c < columns_; ++c)
+        inserted_.push_back(table_.inserted(c) / table_.column_size(c));
     for (auto& values : confused_) values.resize(columns_ * columns_);
     for (auto& values : lost_) values.resize(columns_ * columns_);
     seldom_.resize(columns_ * columns_);

@@ -21,8 +21,9 @@ namespace {
 constexpr double kRight = 0.72, kOther = 0.03, kLost = 0.1;
 constexpr double kEach = 6.0 / 18;
 
-ChannelTable hand_table() {
-    const std::vector<char32_t> symbols = {U'0', U'1', U'2', U'A', U'B', U'가', U'거'};
+// `as_mark`: how often what is not read as itself is read as a `/`, and not as one of the others.
+ChannelTable hand_table(double as_mark = 0) {
+    const std::vector<char32_t> symbols = {U'/', U'0', U'1', U'2', U'A', U'B', U'가', U'거'};
     const std::size_t known = symbols.size(), columns = known + kSymbolClasses;
     ChannelRates rates(columns, ChannelTable::bins(0));
     rates.level = {1, 0};
@@ -36,9 +37,10 @@ ChannelTable hand_table() {
     std::ranges::fill(rates.wrong, 0.2);
     std::ranges::fill(rates.inserted, 1.0 / static_cast<double>(columns));
     for (std::size_t s = 0; s < columns; ++s) {
-        for (std::size_t c = 0; c < known; ++c) {
-            const double others = static_cast<double>(s < known ? known - 1 : known);
-            rates.confusion[s * columns + c] = s == c ? 0 : 1 / others;
+        rates.confusion[s * columns] = as_mark;
+        for (std::size_t c = 1; c < known; ++c) {
+            const double others = static_cast<double>(s < known ? known - 2 : known - 1);
+            rates.confusion[s * columns + c] = s == c ? 0 : (1 - as_mark) / others;
         }
     }
     for (auto* ratios : {&rates.ratio_right, &rates.ratio_wrong, &rates.ratio_inserted, &rates.ratio_merged})
@@ -55,8 +57,8 @@ Population six_vehicles() {
     return population;
 }
 
-ScoringTable hand_scoring(const Population& population) {
-    return {hand_table(), std::make_shared<const PopulationTrie>(population)};
+ScoringTable hand_scoring(const Population& population, double as_mark = 0) {
+    return {hand_table(as_mark), std::make_shared<const PopulationTrie>(population)};
 }
 
 // Of each match, in order.
@@ -66,15 +68,21 @@ std::vector<double> probabilities(const Scores& scores) {
     return out;
 }
 
-std::vector<double> probabilities(const Population& population, const Entries& entries,
-                                  const std::u32string& read) {
-    return probabilities(scores_of(entries, {read}, 3, [&](const State& state, auto& matches, auto& scores) {
-        MatchScorer().score(state, hand_scoring(population), plain(read), {}, matches, scores);
+std::vector<double> probabilities(const ScoringTable& table, const Entries& entries, const ReadTexts& read) {
+    const std::u32string text = canonical_text(read.own);
+    return probabilities(scores_of(entries, {text}, 3, [&](const State& state, auto& matches, auto& scores) {
+        MatchScorer().score(state, table, read, {}, matches, scores);
     }));
 }
 
-double probability(const Population& population, std::string_view plate, const std::u32string& read) {
-    const auto all = probabilities(population, {wanted(plate)}, read);
+std::vector<double> probabilities(const Population& population, const Entries& entries,
+                                  const std::u32string& read) {
+    return probabilities(hand_scoring(population), entries, plain(read));
+}
+
+double probability(const Population& population, std::string_view plate, const std::u32string& read,
+                   double as_mark = 0) {
+    const auto all = probabilities(hand_scoring(population, as_mark), {wanted(plate)}, plain(read));
     EXPECT_EQ(all.size(), 1u);
     return all.empty() ? -1 : all.front();
 }
@@ -152,6 +160,44 @@ TEST(ByHand, AShopSignMayBeNoPlateAtAll) {
     // A third of a sign for each of 6 vehicles, of 1 to 16 characters, each one of 11.
     const double sign = 6 * (0.25 / 0.75) / 16 / 11;
     EXPECT_NEAR(probability(population, "0거0", U"거"), read / (read + all - kEach * read + sign), 1e-9);
+    // A sign has no more marks than a plate has.
+    EXPECT_NEAR(probability(population, "0거0", U"/거-"), read / (read + all - kEach * read + sign), 1e-9);
+}
+
+TEST(ByHand, AMarkWhereNothingWasLostSaysNothing) {
+    // No character is inserted here, so three characters of three symbols have lost none.
+    for (const char32_t* read : {U"0/가0", U"0-가-0", U"///0가0", U"0가0...."})
+        EXPECT_NEAR(probability(six_vehicles(), "0가0", read), 0.373248 / (0.373248 + 0.027684), 1e-9);
+}
+
+TEST(ByHand, AMarkSpeaksForASymbolLostWhereItStands) {
+    // A quarter of the wrong ones are a slash: 0.9 * 0.2 / 4 = 0.045, and any other character is 0.0225.
+    // Where digits stand on both sides, a slash that says nothing has the price 0.05.
+    constexpr double kWrong = 0.0225, kMarked = kLost + 0.045 / 0.05;
+    const auto by_hand = [&](double syllable_lost) {
+        // As without a mark: the syllable is lost, or a digit, in front of all or behind all, and the
+        // syllable is read as that.
+        const double digit = kRight + 2 * kWrong;
+        const double read = syllable_lost * kRight * kRight + 2 * kLost * kRight * kWrong;
+        const double all = kEach * (2 * syllable_lost * digit * digit + 2 * (3 * kLost * 2 * kWrong * digit));
+        return read / (read + all - kEach * read);
+    };
+    const double marked = by_hand(kMarked), lost = by_hand(kLost);
+    EXPECT_GT(marked, lost + 0.02);
+    EXPECT_NEAR(probability(six_vehicles(), "0가0", U"00", 0.25), lost, 1e-9);
+    EXPECT_NEAR(probability(six_vehicles(), "0가0", U"0/0", 0.25), marked, 1e-9);
+}
+
+TEST(ByHand, TheTextsOfAReadCountByTheirShares) {
+    ReadTexts read = plain(U"0거0");
+    read.share = 0.25;
+    read.others = {{plain(U"0가0"), 0.75}};
+    const double plate = 0.25 * 0.015552 + 0.75 * 0.373248;
+    const double others = 0.25 * 0.146916 + 0.75 * 0.027684;
+    const auto found = probabilities(hand_scoring(six_vehicles()), {wanted("0가0")}, read);
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_NEAR(found[0], plate / (plate + others), 1e-9);
+    EXPECT_NEAR(found[0], 0.8316, 1e-4);  // of the own text alone 0.096, of the other one 0.93
 }
 
 TEST(ByHand, APatternFitsWithTheVehiclesThatItAdmits) {

@@ -33,6 +33,25 @@ TEST(ChannelModel, OneSymbolByHand) {
     EXPECT_NEAR(likelihood_of(t, U"0", U"0"), sum, 1e-15);
 }
 
+TEST(ChannelModel, AMarkStandsForALostSymbolOrForNothingByHand) {
+    const ChannelTable t = small_table();
+    double none = 0, marked = 0;
+    for (std::size_t l = 0; l < 2; ++l) {
+        const ChannelRates& r = t.rates();
+        const double gap = r.insertion[l][1], inserted = 1.0 / 9;
+        const double one = (1 - gap) * r.one[l][0][1] * r.right[l * 9] * (1 - gap);
+        // The mark is in front of the character: it may stand for the 0 if it is the character behind that
+        // is one more. It is one of ten without a column of their own, and = has the price 0.01.
+        const double as_mark = r.one[l][0][1] * r.wrong[l * 9] / 8 / 10 / 0.01;
+        const double lost = (1 - gap) * (1 - gap) * gap * inserted;
+        none += r.level[l] * (one + 2 * lost * r.deletion[l][0][1]);
+        marked += r.level[l] * (one + lost * (2 * r.deletion[l][0][1] + as_mark));
+    }
+    EXPECT_NEAR(likelihood_of(t, U"0", U"0"), none, 1e-15);
+    EXPECT_NEAR(likelihood_of(t, U"=0", U"0"), marked, 1e-15);
+    EXPECT_NEAR(likelihood_of(t, U"==0", U"0"), none, 1e-15);  // a pad
+}
+
 TEST(ChannelModel, ReadsOfAPlateSumToAlmostOne) {
     const ChannelTable t = small_table();
     const std::u32string symbols = U"012가거";
@@ -175,12 +194,13 @@ TEST(ChannelModel, CountsAddUp) {
          std::vector<std::pair<std::u32string, std::u32string>>{{U"01가21", U"01가21"},
                                                                 {U"0121", U"01가21"},
                                                                 {U"1020거10211", U"01가21"},
+                                                                {U"01=21", U"01가21"},
                                                                 {U"01가21", U"서울01가21"}}) {
         const ReadEvidence evidence = plain(text);
         const ReadView read(t, evidence);
         ChannelRates counts(t.columns(), t.bins());
         EXPECT_DOUBLE_EQ(count_events(read, plate, counts), likelihood(read, plate));
-        double levels = 0, symbols = 0, characters = 0;
+        double levels = 0, symbols = 0, characters = 0;  // and marks
         for (std::size_t l = 0; l < 2; ++l) {
             levels += counts.level[l];
             symbols += 2 * counts.region_loss[l];

@@ -17,10 +17,18 @@
 namespace platewatch {
 namespace {
 
+double likelihood_of(const PassRead& read, std::u32string_view plate) {
+    const auto of = [&](const ReadEvidence& text) {
+        return likelihood(ReadView(read.table->table(), text), plate);
+    };
+    double sum = read.texts.share * of(read.texts.own);
+    for (const auto& [text, share] : read.texts.others) sum += share * of(text);
+    return sum;
+}
+
 double joint(const std::vector<PassRead>& pass, std::u32string_view plate, double frame_weight) {
     double product = 1;
-    for (const PassRead& read : pass)
-        product *= std::pow(likelihood(ReadView(read.table->table(), read.evidence), plate), frame_weight);
+    for (const PassRead& read : pass) product *= std::pow(likelihood_of(read, plate), frame_weight);
     return product;
 }
 
@@ -29,8 +37,13 @@ double joint_of_all(const Population& population, const std::vector<PassRead>& p
     double sum = pass.front().table->clutter();
     for (const PassRead& read : pass) {
         ReadScorer scorer;
-        scorer.set_read(*read.table, read.evidence);
-        sum *= std::pow(scorer.any_text(), frame_weight);
+        const auto of = [&](const ReadEvidence& text) {
+            scorer.set_read(*read.table, text);
+            return scorer.any_text();
+        };
+        double any = read.texts.share * of(read.texts.own);
+        for (const auto& [text, share] : read.texts.others) any += share * of(text);
+        sum *= std::pow(any, frame_weight);
     }
     for (const std::u32string& plate : all_plates(population))
         sum += registered(population, plate) * joint(pass, plate, frame_weight);
@@ -52,10 +65,15 @@ class PassPosterior : public testing::Test {
 
     // Against the sum over every plate; `weight` is what each read counts in all.
     void expect_that_of_the_sum(const std::u32string& plate, std::size_t reads, double frame_weight,
-                                double weight) {
+                                double weight, std::size_t candidates = 0) {
         SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
         std::vector<PassRead> pass;
-        while (pass.size() < reads) pass.push_back({&table_, read_near(random_, plate)});
+        while (pass.size() < reads) {
+            ReadTexts& texts = pass.emplace_back(PassRead{&table_, read_near(random_, plate)}).texts;
+            texts.share = 1 / static_cast<double>(1 + candidates);
+            while (texts.others.size() < candidates)
+                texts.others.push_back({read_near(random_, any_plate()), texts.share});
+        }
         const double all = joint_of_all(population_, pass, weight);
         const double own = registered(population_, plate) * joint(pass, plate, weight);
         // What is left out of the search, and what its bound makes of it.
@@ -75,6 +93,14 @@ TEST_F(PassPosterior, IsThatOfTheSumOverEveryPlate) {
         const std::size_t reads = 1 + below(random_, 3);
         const double weight = reads == 1 ? 1 : 0.5 + 0.1 * static_cast<double>(below(random_, 6));
         expect_that_of_the_sum(any_plate(), reads, weight, weight);
+    }
+}
+
+TEST_F(PassPosterior, OfReadsWithSeveralTextsIsThatOfTheSumToo) {
+    for (int round = 0; round < 60; ++round) {
+        const std::size_t reads = 1 + below(random_, 3);
+        const double weight = reads == 1 ? 1 : 0.5 + 0.1 * static_cast<double>(below(random_, 6));
+        expect_that_of_the_sum(any_plate(), reads, weight, weight, 1 + below(random_, 3));
     }
 }
 

@@ -32,6 +32,8 @@ _HAPPENED: Final = {
     "split": "read as two",
     "merge": "two read as one",
     "insertion": "read, but not on the plate",
+    "mark": "a mark read in its place",
+    "separator": "a mark, which says nothing",
     "region loss": "region mark not read",
     "mark omitted": "the list omits the mark",
 }
@@ -87,9 +89,16 @@ def _print(read: Read, wanted: str, channel: ChannelModel, explanation: Explanat
     quality = f"noisy ({noisy:.2f})" if noisy > 0.5 else f"good ({1 - noisy:.2f})"
     print(f"frame       {quality}, if it shows this plate\n")
 
-    likeliest = explanation.log_frame + sum(event.log_probability for event in explanation.events)
+    likeliest = (
+        explanation.log_text + explanation.log_frame + sum(event.log_probability for event in explanation.events)
+    )
+    text: list[list[str]] = []
+    if read.candidates:
+        told = "this text of those that the recogniser gives"
+        text = [["", explanation.text, told, _factor(explanation.log_text), f"{explanation.log_text:.2f}"]]
     _print_table(
         ["plate", "read", "what happened", "factor", "log"],
+        *text,
         ["", "", f"the frame is {explanation.frame}", _factor(explanation.log_frame), f"{explanation.log_frame:.2f}"],
         *(_row(event) for event in explanation.events),
         ["", "", "together", _factor(likeliest), f"{likeliest:.2f}"],

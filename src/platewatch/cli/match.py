@@ -39,7 +39,7 @@ from platewatch.cli.common import (
 from platewatch.errors import ReadError
 from platewatch.lists.hotlist import MAX_BAD_SHARE
 from platewatch.lists.judgement import MOST_OF_A_KIND
-from platewatch.matching.alignment import Difference, differences
+from platewatch.matching.alignment import Difference, differences, own_edits
 from platewatch.matching.hotlist import Entry
 from platewatch.matching.matcher import MatchBatch, Matcher
 from platewatch.matching.reads import Read, ReadDecoder
@@ -126,7 +126,9 @@ def match(
         shown = stack.enter_context(progress("reads"))
         for numbers, chunk, errors in _chunks(source, decoder):
             least = 0.0 if show_all else judge.least
-            batch = matcher.match_batch(chunk, errors="report", min_probability=least, keep_exact=True)
+            batch = matcher.match_batch(
+                chunk, errors="report", alternatives=True, min_probability=least, keep_exact=True
+            )
             errors += [ReadError(e.reason, row=numbers[e.row or 0], field=e.field) for e in batch.errors]
             for error in sorted(errors, key=lambda e: e.row or 0):
                 if strict:
@@ -136,6 +138,7 @@ def match(
                     stderr.print(str(error), style="yellow", markup=False, highlight=False, soft_wrap=True)
             for i, number, edits, probability in _every(batch) if show_all else judge.candidates(batch):
                 entry = wanted[batch.entry_ids[number]]
+                edits = own_edits(chunk[i], entry.plate, edits)
                 grade = judge.grade(entry.category, edits, probability, is_pattern(entry.plate))
                 if grade or show_all:
                     grades[grade] += 1

@@ -7,7 +7,8 @@ from typing import Literal, NamedTuple
 
 from msgspec import Struct
 
-from platewatch._core import region_mark, region_marks
+from platewatch._core import normalize, region_mark, region_marks
+from platewatch.matching.reads import Read
 
 _UNKNOWN = "?"  # in a read; equals nothing, not even itself
 _MARKS = frozenset(region_marks())
@@ -71,6 +72,17 @@ def differences(read: str, wanted: str) -> tuple[Difference, ...]:
             found.append(Difference(op=op, read_position=i, wanted_position=j, read=ours, wanted=theirs))
         i, j = i + len(ours), j + size
     return tuple(found)
+
+
+def own_edits(read: Read, wanted: str, edits: int) -> int:
+    """The edits between a read's own text and what it matches with `edits`, the least over all of its texts.
+
+    What people are told of a hit goes by the text that they are shown; and only a read whose own text is the wanted
+    plate is an exact one, not one that lists it among what it may be.
+    """
+    if not read.chars and not read.candidates:
+        return edits
+    return sum(step.is_edit for step in _alignment(normalize(read.text, read=True), wanted))
 
 
 def columns(read: str, wanted: str) -> list[tuple[str, str, bool]]:

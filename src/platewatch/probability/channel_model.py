@@ -1,13 +1,13 @@
 """The channel model: what recognisers do to plates, P(read | plate).
 
-The recursion over alignments is the core's (cpp/include/platewatch/channel_model.hpp), its numbers are in
+The recursion over alignments is the core's (cpp/include/platewatch/probability/channel_model.hpp), its numbers are in
 tables.py and how they are learnt in fit.py.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from platewatch.probability import fit as fitting
 from platewatch.probability import rate
 from platewatch.probability.evidence import ReadEvidence
 from platewatch.probability.population import Population
-from platewatch.probability.tables import Tables
+from platewatch.probability.tables import Tables, is_mark
 
 _QUALITIES: tuple[Literal["good"], Literal["noisy"]] = ("good", "noisy")
 
@@ -40,8 +40,9 @@ class Explanation:
 
     `events` are the likeliest way from plate to read, in a frame of the quality `frame`. Where the read has a region
     mark that the plate lacks, the first one says that the list has omitted it, and the way is from the plate with it.
-    `log_frame` is how often frames are so; with it, the events sum to this way's part of `log_likelihood`, which is of
-    all ways in any frame.
+    `text` is the text that they lead to: the read's own, or the candidate that speaks most for the plate; `log_text`
+    is its share of what the recogniser believes. `log_frame` is how often frames are so; with both, the events sum to
+    this way's part of `log_likelihood`, which is of all ways in any frame to any text.
     `noisy` is the probability that the frame was a noisy one, if the read is of this plate. `log_others` is what the
     plate is weighed against: the background, all vehicles and signs that are no plate, without the plate's own part.
     """
@@ -54,6 +55,8 @@ class Explanation:
     log_background: float
     log_others: float
     probability: float
+    text: str
+    log_text: float
 
 
 class ChannelModel:
@@ -149,12 +152,15 @@ class ChannelModel:
         engine, camera = (None, None) if isinstance(read, str) else (read.engine, read.camera_id)
         numbers = self._tables.cameras.get(camera or "") or self._tables.of_engine(engine)
         table = self._tables.core(numbers)
-        characters = "".join(c for c, _, _ in _core.read_evidence(read))
-        level, events = table.likeliest_way(read, canonical)
-        counts, _ = table.count([read], [canonical])
+        texts = _core.read_texts(read)
+        # What the recogniser says of the characters is of its own text.
+        shown: list[ReadEvidence | str] = [read, *(text for text, _ in texts[1:])]
+        parts = [_log(share) + table.count([one], [canonical])[1] for one, (_, share) in zip(shown, texts, strict=True)]
+        best = parts.index(max(parts))
+        level, events = table.likeliest_way(shown[best], canonical)
+        counts, _ = table.count([shown[best]], [canonical])
         return Explanation(
-            events=omission
-            + tuple(Event(kind, canonical[i : i + n], characters[j : j + m], log) for kind, i, n, j, m, log in events),
+            events=omission + tuple(_told(events, canonical, shown[best])),
             frame=_QUALITIES[level],
             log_frame=_log(numbers.rates["level"][level]),
             noisy=float(counts["level"][1]),
@@ -162,6 +168,8 @@ class ChannelModel:
             log_background=log_background,
             log_others=log_others,
             probability=probability,
+            text=texts[best][0],
+            log_text=_log(texts[best][1]),
         )
 
     @classmethod
@@ -187,6 +195,30 @@ class ChannelModel:
         tables = fitting.fit_tables(examples, iterations, camera_reads, population, progress)
         weight = fitting.frame_weight(cls(tables, population).scoring, examples)
         return cls(replace(tables, frame_weight=weight), population)
+
+
+def _told(
+    events: Sequence[tuple[str, int, int, int, int, float]], plate: str, read: ReadEvidence | str
+) -> Iterator[Event]:
+    """The events with their symbols and characters, and the marks that say nothing where they stand."""
+    characters, marks = "", {0: ""}
+    for c, _, _ in _core.read_evidence(read):
+        if is_mark(c):
+            marks[len(characters)] = c
+        else:
+            characters += c
+    told = {j for kind, _, _, j, _, _ in events if kind == "mark"}
+    separators = {gap: mark for gap, mark in marks.items() if mark and gap not in told}
+
+    def up_to(gap: int) -> Iterator[Event]:
+        for passed in [passed for passed in separators if passed <= gap]:
+            yield Event("separator", "", separators.pop(passed), 0.0)
+
+    for kind, i, n, j, m, log in events:
+        if m:
+            yield from up_to(j)
+        yield Event(kind, plate[i : i + n], marks[j] if kind == "mark" else characters[j : j + m], log)
+    yield from up_to(len(characters))
 
 
 def _log(value: float) -> float:

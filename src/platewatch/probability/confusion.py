@@ -1,7 +1,8 @@
 """What a symbol that is read wrong is taken for: by symbol, smoothed over what looks like it.
 
-Of digits, letters and marks, syllables that share a vowel or an initial consonant are taken for the same ones; of
-syllables, for those that share most of their letters with them, whether the reads fitted on had them or not.
+Of digits and letters, syllables that share a vowel or an initial consonant are taken for the same ones; of syllables,
+for those that share most of their letters with them, whether the reads fitted on had them or not. Of marks, all
+syllables are taken for the same ones: a mark says that some syllable was lost, and too few are seen to say which.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from platewatch.probability.tables import CLASSES, SYLLABLE, Floats, class_of
+from platewatch.probability.tables import CLASSES, SYLLABLE, Floats, class_of, is_mark
 
 LIKENESSES = 8
 
@@ -88,10 +89,24 @@ def confusion(counts: Floats, rare: Floats, symbols: str) -> tuple[Floats, Float
     if syllables.places:
         likelier = _by_likeness(rows, counts, rare, syllables)
         _by_parts(rows, counts, symbols, syllables)
+    of_any_syllable = rows[len(symbols) + SYLLABLE].copy()
     rows = backed_off(counts, rows, _SYMBOL_WEIGHT)
     known = np.arange(len(symbols))
     rows[known, known] = 0
-    return np.asarray(rows / rows.sum(axis=1, keepdims=True)), likelier
+    rows /= rows.sum(axis=1, keepdims=True)
+    _fix(rows, np.arange(len(classes)) == len(classes) - 1, counts.sum(axis=0) / max(counts.sum(), 1.0))
+    marks = np.array([*map(is_mark, symbols), *(c == CLASSES - 1 for c in range(CLASSES))])
+    of_syllables = rows[classes == SYLLABLE]
+    _fix(of_syllables, marks, of_any_syllable)
+    rows[classes == SYLLABLE] = of_syllables
+    return rows, likelier
+
+
+def _fix(rows: Floats, columns: npt.NDArray[np.bool_], shares: Floats) -> None:
+    """Give these columns the same shares in all rows, which sum to 1."""
+    others = rows[:, ~columns]
+    rows[:, ~columns] = (1 - shares[columns].sum()) * others / others.sum(axis=1, keepdims=True)
+    rows[:, columns] = shares[columns]
 
 
 def _by_likeness(rows: Floats, counts: Floats, rare: Floats, syllables: Syllables) -> Floats:

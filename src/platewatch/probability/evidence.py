@@ -7,12 +7,16 @@ from typing import Protocol
 
 
 class ReadEvidence(Protocol):
-    """A read: its text, what the recogniser says of its characters, and whose it is."""
+    """A read: its text, what the recogniser says of its characters, other texts, and whose it is."""
 
     @property
     def text(self) -> str: ...
     @property
     def chars(self) -> Sequence[object]: ...
+    @property
+    def candidates(self) -> Sequence[object]: ...
+    @property
+    def confidence(self) -> float | None: ...
     @property
     def engine(self) -> str | None: ...
     @property

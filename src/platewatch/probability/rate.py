@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from platewatch import _core
-from platewatch.errors import ModelError, PlatewatchError
-from platewatch.probability.tables import OUTCOMES, Floats, Rates, Table, Tables, class_of, column_of
+from platewatch.errors import ModelError
+from platewatch.probability.tables import OUTCOMES, Floats, Rates, Table, Tables, class_of, column_of, is_mark
 
 _LARGEST_LOG_FACTOR = 40.0
 _HALVINGS = 60  # of the range of factors: to the last digit of a double
@@ -36,14 +35,7 @@ def error_rate(symbols: str, rates: Rates, population: Mapping[str, Any]) -> flo
 
 
 def _share_dropped(symbols: str, inserted: Floats) -> float:
-    def is_dropped(c: str) -> bool:
-        try:
-            _core.normalize(c, read=True)
-        except PlatewatchError:
-            return True
-        return False
-
-    known = sum(share for c, share in zip(symbols, inserted, strict=False) if is_dropped(c))
+    known = sum(share for c, share in zip(symbols, inserted, strict=False) if is_mark(c))
     # Of the others that are no symbols, the most by far are marks. A file's rounded shares may sum to more than 1.
     return min(1.0, float(known + inserted[-1]))
 

@@ -2,7 +2,7 @@
 
 A camera's table refines that of its engine, an engine's the general one; what it has from there is the same array.
 
-An array is named and shaped as in the core's ChannelRates (cpp/include/platewatch/channel_model.hpp).
+An array is named and shaped as in the core's ChannelRates (cpp/include/platewatch/probability/channel_model.hpp).
 """
 
 from __future__ import annotations
@@ -58,9 +58,19 @@ def class_of(c: str) -> int:
     return SYLLABLE if "가" <= c <= "힣" else 3
 
 
+def is_mark(c: str) -> bool:
+    """Does normalisation drop it?"""
+    return _core.mark_kind(c) is not None
+
+
+def is_stray(c: str) -> bool:
+    """Is it a mark with which no plate is written? They are all alike, and share the column of other code points."""
+    return _core.mark_kind(c) == "stray"
+
+
 def column_of(symbols: str, c: str) -> int:
     """A symbol that is known has a column of its own, the others one a class."""
-    place = symbols.find(c)
+    place = -1 if is_stray(c) else symbols.find(c)
     return place if place >= 0 else len(symbols) + class_of(c)
 
 

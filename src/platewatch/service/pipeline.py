@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from platewatch._core import is_pattern
-from platewatch.matching.alignment import differences
+from platewatch.matching.alignment import differences, own_edits
 from platewatch.matching.hotlist import Entry, EntrySet
 from platewatch.matching.matcher import Matcher
 from platewatch.matching.reads import Read
@@ -59,8 +59,9 @@ class Pipeline:
     async def accept(self, reads: Sequence[Read]) -> Accepted:
         """Returns when every hit is on disk. Raises OutboxError, and then none of the reads is accepted."""
         now = datetime.now(UTC)
+        least = self._policy.promising
         batch = self._matcher.match_batch(
-            reads, at=now, errors="report", min_probability=self._policy.promising, keep_exact=True
+            reads, at=now, errors="report", alternatives=True, min_probability=least, keep_exact=True
         )
         refused = {error.row for error in batch.errors if error.row is not None}
         joined = self._passes.join(reads, now, promising=set(batch.read.tolist()), refused=refused)
@@ -75,6 +76,7 @@ class Pipeline:
         for row, number, edits, probability in self._policy.candidates(batch):
             passing, frame = joined[row]
             entry = self._hotlist[batch.entry_ids[number]]
+            edits = own_edits(frame.read, entry.plate, edits)
             judged = together.get(passing)
             if judged is not None and entry.id not in judged and edits and not is_pattern(entry.plate):
                 continue  # by all reads it is no hit
@@ -100,12 +102,13 @@ class Pipeline:
         judged: dict[str, float] = {}
         reads = [frame.read for frame in passing.frames]
         least = self._policy.least
-        for match in self._matcher.match_pass(reads, at=now, min_probability=least, keep_exact=True):
+        for match in self._matcher.match_pass(reads, at=now, alternatives=True, min_probability=least, keep_exact=True):
             entry = self._hotlist[match.entry_id]
+            edits = min(own_edits(read, entry.plate, match.edits) for read in reads)
             # A pattern is no one plate that all the reads could be of: the best of them counts, alone.
             if not is_pattern(entry.plate):
                 judged[entry.id] = match.probability
-                together = _Match(entry, match.edits, match.probability, len(passing.frames))
+                together = _Match(entry, edits, match.probability, len(passing.frames))
                 self._tell(passing, together, None, first, now)
         return judged
 
@@ -155,9 +158,9 @@ class Pipeline:
     def _best(self, passing: Pass, match: _Match, first: Frame, now: datetime) -> tuple[Frame, int]:
         """The read of a pass that matches an entry with the fewest edits, of those the likeliest; and its edits."""
         found = [
-            (single.edits, -single.log_likelihood, place)
+            (own_edits(frame.read, single.plate, single.edits), -single.log_likelihood, place)
             for place, frame in enumerate(passing.frames)
-            for single in self._matcher.match(frame.read, at=now)
+            for single in self._matcher.match(frame.read, at=now, alternatives=True)
             if single.entry_id == match.entry.id
         ]
         if not found:  # the list has changed this very moment

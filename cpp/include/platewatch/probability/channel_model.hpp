@@ -4,6 +4,8 @@
 // A plate's symbols are taken from left to right. In front of each and behind the last, characters may be
 // inserted; each symbol is read as one character (its own or another), as none, as two (split), or together
 // with the next as one (merged: one of the two, or another); a leading region mark may be lost as a whole.
+// A gap of the read may have a mark (evidence.hpp), and a symbol lost there may have been read as that mark.
+// Else a mark says nothing: whatever the plate, and if there is none, it stands there as easily.
 // Errors of one read come together, so a read has one of a few noise levels with rates of its own. What the
 // recogniser says of a character counts as a likelihood ratio: its confidence, against what it says of
 // characters of its class in general; and whether the true symbol is among the alternatives, here or a little
@@ -57,13 +59,13 @@ struct ChannelRates {
     // Of a merged pair, what the character is: the first symbol, the second, another.
     Of<Of<Of<double, 3>, kSymbolClasses>, kSymbolClasses> merged_as = {};
     Of<ByPlace, kLevels> one = {}, deletion = {}, split = {};  // what becomes of a symbol that is not merged
-    Of<Of<double, 2>, kLevels> insertion = {};  // one more character in a gap; of counts: how many
+    Of<Of<double, 2>, kLevels> insertion = {};  // one more character or mark in a gap; of counts: how many
     Of<Of<double, 2>, kLevels> gap = {};        // counts only: gaps
     Of<double, kLevels> region_loss = {};       // of a plate with a mark
     Of<double, kLevels> region_kept = {};       // counts only
     std::vector<double> right, wrong;           // [level][column]: a symbol read as one character
     std::vector<double> confusion;              // [column of the symbol][column of the character], if wrong
-    std::vector<double> inserted;               // [column]
+    std::vector<double> inserted;               // [column], of marks too
     std::vector<double> split_first, split_second;  // [class][column]
     // [level][bin]; the bins of digits, of letters, ...; the last is for no confidence.
     std::vector<double> ratio_right, ratio_wrong, ratio_inserted, ratio_merged;
@@ -107,6 +109,16 @@ class ChannelTable {
     }
     // Code points that share a column.
     [[nodiscard]] double column_size(std::size_t column) const noexcept;
+    // Of a mark: stray ones are all alike, and share the column of other code points.
+    [[nodiscard]] std::size_t mark_column(char32_t mark) const noexcept;
+    [[nodiscard]] double marks_in(std::size_t column) const noexcept;
+    // One more character in a gap, [level][edge], and which, [column]: of those that are no marks.
+    [[nodiscard]] double insertion(std::size_t level, std::size_t edge) const noexcept {
+        return insertion_[level][edge];
+    }
+    [[nodiscard]] double inserted(std::size_t column) const noexcept {
+        return rates_.inserted[column] * per_kept_;
+    }
     [[nodiscard]] std::size_t bin(const Evidence& evidence) const noexcept;
     [[nodiscard]] std::span<const char32_t> symbols() const noexcept { return symbols_; }
     [[nodiscard]] const ChannelRates& rates() const noexcept { return rates_; }
@@ -119,6 +131,8 @@ class ChannelTable {
     std::vector<bool> rare_syllables_;  // [column]
     std::vector<double> bin_edges_;
     ChannelRates rates_;
+    ChannelRates::Of<ChannelRates::Of<double, 2>, ChannelRates::kLevels> insertion_ = {};
+    double per_kept_ = 1;  // 1 / the share of the inserted characters that are no marks
 };
 
 // How like two syllables are.
@@ -136,6 +150,8 @@ class ReadView {
     ReadView(const ChannelTable& table, const ReadEvidence& read);
 
     struct Character {
+        const Evidence* evidence;
+        std::size_t next;  // of the read's characters, the one behind it
         char32_t c;
         std::uint32_t column, bin;
         std::array<double, ChannelRates::kLevels> right, wrong, inserted,
@@ -147,29 +163,41 @@ class ReadView {
     [[nodiscard]] std::size_t size() const noexcept { return characters_.size(); }
     [[nodiscard]] const ChannelTable& table() const noexcept { return *table_; }
     [[nodiscard]] const Character& operator[](std::size_t j) const noexcept { return characters_[j]; }
-    [[nodiscard]] bool lists_alternatives(std::size_t j) const noexcept {
-        return (*read_)[j].has_alternatives;
+    // The mark of gap j; null if there is none.
+    [[nodiscard]] const Character* mark(std::size_t j) const noexcept {
+        return read_->has_mark(j) ? &marks_[j] : nullptr;
     }
-    [[nodiscard]] std::size_t rank(std::size_t j, char32_t symbol) const noexcept;
+    [[nodiscard]] std::size_t rank(std::size_t j, char32_t symbol) const noexcept {
+        return rank(characters_[j], symbol);
+    }
+    [[nodiscard]] std::size_t rank(const Character& character, char32_t symbol) const noexcept;
 
     // P(character j | symbol, which is read as one character), times the ratios of the evidence.
     [[nodiscard]] double as_right(std::size_t j, std::size_t level, std::size_t column) const noexcept;
     [[nodiscard]] double as_wrong(std::size_t j, std::size_t level, char32_t symbol,
                                   std::size_t column) const noexcept;
+    // The same of the mark of gap j, against that it stands there anyway; 0 if there is none.
+    [[nodiscard]] double as_mark(std::size_t j, std::size_t level, char32_t symbol,
+                                 std::size_t column) const noexcept;
     // The same for a symbol known to be read wrong.
     [[nodiscard]] double confused(std::size_t j, std::size_t level, char32_t symbol,
-                                  std::size_t column) const noexcept;
+                                  std::size_t column) const noexcept {
+        return confused(characters_[j], level, symbol, column);
+    }
     [[nodiscard]] double split(std::size_t j, std::size_t level, SymbolClass c) const noexcept;
     // What the alternatives say for a symbol that was merged with the one that character j is.
     [[nodiscard]] double lost(std::size_t j, char32_t symbol, std::size_t column) const noexcept;
 
   private:
-    [[nodiscard]] double ratio(std::size_t j, char32_t symbol, std::size_t column,
+    [[nodiscard]] Character character(const Evidence& evidence, std::size_t next) const;
+    [[nodiscard]] double confused(const Character& character, std::size_t level, char32_t symbol,
+                                  std::size_t column) const noexcept;
+    [[nodiscard]] double ratio(const Character& character, char32_t symbol, std::size_t column,
                                const std::array<double, ChannelRates::kRanks>& ranks) const noexcept;
 
     const ChannelTable* table_;
     const ReadEvidence* read_;
-    std::vector<Character> characters_;
+    std::vector<Character> characters_, marks_;  // [gap]: what it is if the gap has none does not matter
 };
 
 // P(read | plate), each character times its evidence's ratios.
@@ -181,10 +209,10 @@ double count_events(const ReadView& read, std::u32string_view plate, ChannelRate
 
 // One step from plate to read. The last one's probability includes that nothing more is read.
 struct ChannelEvent {
-    enum class Kind : std::uint8_t { right, wrong, deletion, split, merge, insertion, region_loss };
-    Kind kind;
+    enum class Kind : std::uint8_t { right, wrong, deletion, split, merge, insertion, region_loss, mark };
+    Kind kind;                           // mark: a symbol was read as the mark of gap of_read
     std::uint32_t of_plate, plate_size;  // the symbols concerned
-    std::uint32_t of_read, read_size;
+    std::uint32_t of_read, read_size;    // the characters
     double log_probability;
 };
 // The likeliest way, at the noise level at which it is likeliest. The probability of it all is that of the

@@ -1,6 +1,7 @@
 // Several reads of one vehicle that passes one camera, as one body of evidence:
 //   P(e | r_1 .. r_n) = w_e prod_j P(r_j | e)^a / (sum of the same over the listed plates + B),
 //   B = sum over unlisted plates t of registered(t) prod_j P(r_j | t)^a + clutter.
+// Each P(r_j | t) is the mixture over the read's texts (score.hpp).
 // It is the same t for all reads: three reads with one mistake are one mistake. `a` below 1 discounts frames,
 // which fail together. More than five reads weigh as much as five, each less.
 //
@@ -29,7 +30,7 @@ namespace platewatch {
 // One read of a pass.
 struct PassRead {
     const ScoringTable* table;
-    ReadEvidence evidence;
+    ReadTexts texts;
 };
 
 // Scores one pass after another; one for each thread.
@@ -62,7 +63,7 @@ class PassScorer {
         Match match;
         Score score;
         std::size_t place;  // in listed_ or patterns_
-        bool is_pattern;
+        bool is_pattern, is_exact;
         long long rank;
     };
     // The end of a plate from a node on.
@@ -92,8 +93,16 @@ class PassScorer {
     [[nodiscard]] double estimate_left() const;
     void meet(const End& begin, double vehicles);
     [[nodiscard]] std::span<ReadScorer::Row> rows(std::size_t place);
+    // The sum over reads of the log of a mixture: of value(text) over the read's texts.
+    template <class Value>
+    [[nodiscard]] double log_of_mixtures(const Value& value) const;
 
-    std::vector<std::unique_ptr<ReadScorer>> scorers_;  // by read
+    struct Text {
+        double share;
+        bool is_last;  // of its read
+    };
+    std::vector<Text> texts_;                           // of one read after another
+    std::vector<std::unique_ptr<ReadScorer>> scorers_;  // by text
     std::vector<std::u32string> marks_;                 // that the reads have, each once
     std::vector<Meant> meant_;                          // ascending by plate
     std::span<const PassRead> reads_;
@@ -102,7 +111,7 @@ class PassScorer {
     std::vector<Listed> listed_;  // ascending by plate
     std::vector<WantedPattern> patterns_;
     std::vector<End> ends_, heap_;
-    std::vector<ReadScorer::Row> rows_;  // of ends_, by read
+    std::vector<ReadScorer::Row> rows_;  // of ends_, by text
     std::array<Followed, kMaxSymbols + 1> followed_;
     double found_ = 0, left_ = 0;
 };

@@ -21,10 +21,10 @@ struct Score {
 // Which matches are worth telling.
 struct Floor {
     double probability = 0;
-    bool but_exact = false;  // those without edits are, however improbable
+    bool but_exact = false;  // those that the read's own text matches without edits are, however improbable
 
-    [[nodiscard]] bool admits(const Match& match, double p) const noexcept {
-        return p >= probability || (but_exact && match.edits == 0);
+    [[nodiscard]] bool admits(bool is_exact, double p) const noexcept {
+        return p >= probability || (but_exact && is_exact);
     }
 };
 
@@ -34,7 +34,7 @@ class MatchScorer {
     // Scores all matches of one read, which must be all that there are, and puts them and their scores in the
     // order probability descending, edits, id; those that `floor` does not admit are left out. Entries on one
     // plate share its probability. Pattern entries: that the true plate is one that the pattern admits.
-    void score(const Wanted& wanted, const ScoringTable& table, const ReadEvidence& read, const Floor& floor,
+    void score(const Wanted& wanted, const ScoringTable& table, const ReadTexts& read, const Floor& floor,
                std::vector<Match>& matches, std::vector<Score>& scores);
 
     // A read and one plate, as if it were the only one listed.
@@ -46,11 +46,11 @@ class MatchScorer {
         double omitted;  // how probable it is that the list omits the mark read; 0 if the read is likelier
                          // without
     };
-    [[nodiscard]] Weighed weigh(const ScoringTable& table, const ReadEvidence& read, std::string_view plate);
+    [[nodiscard]] Weighed weigh(const ScoringTable& table, const ReadTexts& read, std::string_view plate);
 
     // Puts the matches in the same order, which takes no background; false, and nothing is done, if one is of
     // a pattern.
-    bool order(const Wanted& wanted, const ScoringTable& table, const ReadEvidence& read,
+    bool order(const Wanted& wanted, const ScoringTable& table, const ReadTexts& read,
                std::vector<Match>& matches);
 
   private:
@@ -67,19 +67,22 @@ class MatchScorer {
         Score score;
         std::size_t plate;  // kPattern: none
         long long rank;
+        bool is_exact;
     };
     static constexpr std::size_t kPattern = ~std::size_t{0};
 
-    void set_read(const ScoringTable& table, const ReadEvidence& read);
+    void set_read(const ScoringTable& table, const ReadTexts& read);
     // The background without what is listed. Precondition: order_ is there.
     [[nodiscard]] double unlisted(const ScoringTable& table);
     [[nodiscard]] bool is_listed(std::u32string_view plate) const;
     [[nodiscard]] std::size_t plate_of(std::string_view utf8, float weight);
-    [[nodiscard]] double read_right(const ScoringTable& table, const ReadEvidence& read);
+    [[nodiscard]] double read_right(const ScoringTable& table);
     void score_pattern(std::string_view utf8, double others, double listed, Score& score);
 
-    ReadScorer scorer_;
-    std::u32string mark_;  // the region mark that the read has; empty if none
+    TextsScorer scorer_;
+    std::u32string text_;  // the read's own
+    std::u32string
+        mark_;  // the region mark that it has, or else the likeliest other text that has one; or empty
     std::vector<Plate> plates_;
     std::vector<std::string_view> texts_;  // of plates_, in UTF-8
     std::vector<std::size_t> order_;       // places in plates_, ascending by text

@@ -37,7 +37,7 @@ class ReadScorer {
     using Step = ScoringTable::Step;
 
   public:
-    // What follows is about this read. The table must outlive it.
+    // What follows is about this read. It and the table must outlive it.
     void set_read(const ScoringTable& table, const ReadEvidence& read) noexcept;
 
     // P(read | plate). Precondition: at most kMaxSymbols symbols.
@@ -83,7 +83,7 @@ class ReadScorer {
   private:
     static constexpr std::size_t kMostAlternatives =
         Evidence::kMostAlternatives * (1 + ChannelRates::kEchoes);
-    struct Character {
+    struct Character {  // or a mark
         std::uint32_t column;
         ScoringTable::Listing listing;
         bool is_rare_syllable;
@@ -98,7 +98,8 @@ class ReadScorer {
     struct Emission {
         std::array<Levels, kMaxCharacters> one, own, confused;
         std::array<double, kMaxCharacters> lost;
-        double weight;  // of the symbols together
+        std::array<Levels, kMaxCharacters + 1> mark;  // [gap]: read as its mark; only if the read has any
+        double weight;                                // of the symbols together
     };
 
     struct Walk;
@@ -110,7 +111,11 @@ class ReadScorer {
         double confused, lost;
     };
     [[nodiscard]] AsOther as_other(const Character& character, std::size_t symbol) const noexcept;
-    void add_alternatives(Character& character, std::size_t j, std::size_t echo) const noexcept;
+    void make_character(const Evidence& evidence, std::size_t column, std::size_t next,
+                        Character& out) const noexcept;
+    void add_alternatives(Character& character, const Evidence& there, std::size_t column,
+                          std::size_t echo) const noexcept;
+    void make_marks() noexcept;
     // Of a character that is a rare syllable, by how like the symbol is.
     [[nodiscard]] double likeness(std::size_t j, char32_t symbol) const noexcept;
     void emit(std::size_t column, char32_t symbol, std::size_t begin, std::size_t end,
@@ -119,16 +124,27 @@ class ReadScorer {
     const Emission& emission_of(char32_t symbol) noexcept;
     const Emission& set_emission(std::size_t set, std::size_t end) noexcept;
     const Row& splits(SymbolClass c) noexcept;
+    // What becomes of a symbol that no character is.
+    template <bool has_marks>
+    [[nodiscard]] static Levels lost(const Step& step, const Emission& emission, std::size_t gap) noexcept;
+    // Read wrong, of a set of symbols that the character is none of.
+    [[nodiscard]] Levels wrong_of(const Character& character, std::size_t set) const noexcept;
     // The row of a position from those behind it; `next` is null for the last one.
     [[gnu::always_inline]] void go_on(const Step& step, const Emission& emission, SymbolClass c,
                                       const Emission* next, const Row& behind, const Row* behind_next,
                                       std::size_t begin, std::size_t end, Row& out) noexcept;
+    template <bool has_marks>
+    [[gnu::always_inline]] void go_on_by(const Step& step, const Emission& emission, SymbolClass c,
+                                         const Emission* next, const Row& behind, const Row* behind_next,
+                                         std::size_t begin, std::size_t end, Row& out) noexcept;
     [[nodiscard]] double sum(Levels levels) const noexcept;
 
     const ScoringTable* table_ = nullptr;
     const ReadEvidence* read_ = nullptr;
     std::size_t size_ = 0;
     std::array<Character, kMaxCharacters> characters_;
+    std::array<Character, kMaxCharacters + 1> marks_;  // [gap]
+    bool has_marks_ = false;
     std::array<Row, kSymbolClasses> splits_;  // [class of the symbol][place of the first character]
     std::uint32_t splits_made_ = 0;           // a bit a class
     std::array<Row, 2> inserted_;             // [edge]: a character more, in such a gap
@@ -145,6 +161,37 @@ class ReadScorer {
     // By node, what a row of it, and one of the node behind it, count for in all that may be in front.
     std::vector<Row> fronts_, merged_fronts_;
     std::vector<Levels> lost_fronts_;  // and the start of the latter, as a word in front of it is lost
+};
+
+// The same of all texts of a read: the mixture of what each of them makes, by their shares.
+class TextsScorer {
+  public:
+    // What follows is about this read. It and the table must outlive it.
+    void set_read(const ScoringTable& table, const ReadTexts& read);
+
+    [[nodiscard]] double likelihood(std::u32string_view plate) noexcept {
+        return mixed([&](ReadScorer& scorer) { return scorer.likelihood(plate); });
+    }
+    [[nodiscard]] double background() noexcept {
+        return mixed([](ReadScorer& scorer) { return scorer.background(); });
+    }
+    [[nodiscard]] double clutter() noexcept {
+        return mixed([](const ReadScorer& scorer) { return scorer.clutter(); });
+    }
+    [[nodiscard]] ReadScorer::Fitting fitting(const Pattern& pattern);
+
+  private:
+    template <class Value>
+    [[nodiscard]] double mixed(const Value& value) {
+        double sum = share_ * value(own_);
+        for (std::size_t i = 0; i < shares_.size(); ++i) sum += shares_[i] * value(*others_[i]);
+        return sum;
+    }
+
+    ReadScorer own_;
+    double share_ = 1;
+    std::vector<std::unique_ptr<ReadScorer>> others_;
+    std::vector<double> shares_;  // of the others
 };
 
 // The tables of a channel model: a general one, and one for each engine and each camera that it knows.
