@@ -87,7 +87,8 @@ class EntryReader {
 
     py::object microseconds_;
     py::str id_ = intern("id"), plate_ = intern("plate"), category_ = intern("category"),
-            priority_ = intern("priority"), weight_ = intern("weight"), match_ = intern("match"), exact_ = intern("exact"), valid_from_ = intern("valid_from"),
+            priority_ = intern("priority"), weight_ = intern("weight"), match_ = intern("match"),
+            exact_ = intern("exact"), valid_from_ = intern("valid_from"),
             valid_until_ = intern("valid_until");
 
     static py::str intern(const char* name) {
