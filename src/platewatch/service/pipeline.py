@@ -85,15 +85,16 @@ class Pipeline:
             self._tell(passing, match, frame, touched[passing], now)
 
         # All that may not be on disk yet, though another call has made it: either may fail, and neither may then be
-        # acknowledged. The outbox knows the events that it gets from both.
+        # acknowledged. The outbox knows the events that it gets from both, so each counts for one of them.
         unsent = [(passing, *event) for passing in touched for event in passing.unsent.items()]
+        queued = 0
         if unsent:
             queued = await self._outbox.append([(event_id, body) for _, event_id, body in unsent])
             for passing, event_id, _ in unsent:
                 passing.unsent.pop(event_id, None)
             if queued:
                 self._on_queued()
-        return Accepted(len(reads) - len(refused), len(unsent), batch.errors, batch.not_lined_up)
+        return Accepted(len(reads) - len(refused), queued, batch.errors, batch.not_lined_up)
 
     def _judge(self, passing: Pass, first: Frame, now: datetime) -> dict[str, float]:
         """Tell of the hits that the reads of a pass make together; returns the probabilities by entry id."""
