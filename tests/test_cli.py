@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Sequence
 from contextlib import closing
 from importlib import resources
 from pathlib import Path
@@ -270,6 +271,43 @@ def test_the_command_line_needs_nothing_of_the_service() -> None:
         "import platewatch.cli"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def without(modules: Sequence[str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `platewatch` where these modules are not installed."""
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({list(modules)!r})); sys.argv = {['platewatch', *arguments]!r}\n"
+        "from platewatch.__main__ import main; main()"
+    )
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+EXTRAS = {"cli": ("rich", "typer"), "serve": ("aiohttp", "httptools", "structlog", "uvicorn", "uvloop")}
+
+
+@pytest.mark.parametrize("missing", [(), EXTRAS["serve"], EXTRAS["cli"] + EXTRAS["serve"]])
+def test_every_install_tells_its_version(missing: tuple[str, ...]) -> None:
+    done = without(missing, "--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{pw.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("extra", "arguments"),
+    [
+        ("cli", []),
+        ("cli", ["--help"]),
+        ("cli", ["match", "--version"]),
+        ("cli", ["serve"]),
+        ("serve", ["demo"]),
+        ("serve", ["wass-simulator"]),
+    ],
+)
+def test_what_an_install_lacks_is_said_with_the_extra_that_brings_it(extra: str, arguments: list[str]) -> None:
+    done = without(EXTRAS[extra], *arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.match(rf"this command needs \w+: pip install 'platewatch\[{extra}\]'", done.stderr)
+    assert done.stderr.count("\n") == 1
+    assert "platewatch[serve]" in done.stderr, "has all of the other"
 
 
 def test_explain_tells_each_step_and_the_odds() -> None:
