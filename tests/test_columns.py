@@ -204,5 +204,5 @@ def test_any_number_of_threads_gives_the_same_columns() -> None:
             matcher.match_batch(texts, threads=bad)
     for junk in ("2", 1.5, None):
         with pytest.raises(TypeError) as caught:
-            matcher.match_batch(["99하9999"], threads=junk)  # type: ignore[arg-type]
+            matcher.match_batch(["99하9999"], threads=junk)  # type: ignore[call-overload]
         assert "9999" not in str(caught.value)

@@ -359,7 +359,7 @@ def test_a_hit_counts_for_the_call_that_made_it_and_not_for_another_that_commits
     async def body(it: Running) -> None:
         # Each has its own vehicle, and both have a read of the first one's.
         one, other = [seen("12가3456", 0)], [seen("12가3456", 1), seen("78다5559", 20)]
-        assert await asyncio.gather(it.hits(*one), it.hits(*other)) == [2, 1]
+        assert list(await asyncio.gather(it.hits(*one), it.hits(*other))) == [2, 1]
         assert [len(it.events(entry_id)) for entry_id in ("A1", "A2", "P1")] == [1, 1, 1]
 
     run(tmp_path, Policy(check=probability("78다5559") / 2), body)
@@ -372,7 +372,7 @@ def test_a_hit_that_reads_of_no_common_pass_make_counts_once(tmp_path: Path, tog
 
     async def body(it: Running) -> None:
         if together:
-            hits = await asyncio.gather(it.hits(read), it.hits(read, read))
+            hits = list(await asyncio.gather(it.hits(read), it.hits(read, read)))
         else:
             hits = [await it.hits(read), await it.hits(read, read)]
         assert hits == [2, 0]

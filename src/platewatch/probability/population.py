@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from platewatch import _core
 from platewatch.errors import ModelError, PlatewatchError
+from platewatch.plural import plural
 from platewatch.probability import model_files
 from platewatch.probability.tables import MOST_SYMBOLS
 
@@ -28,11 +29,16 @@ _MOST_POSITIONS = 14
 _LONGEST = 16  # of plates
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Population:
     """A table of classes of vehicles, as the core takes it."""
 
     document: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        classes = self.document["classes"]
+        vehicles = round(sum(kind["vehicles"] for kind in classes))
+        return f"{type(self).__name__}({plural(len(classes), 'class', 'classes')}, {plural(vehicles, 'vehicle')})"
 
     @classmethod
     def default(cls) -> Self:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -156,7 +157,7 @@ class Pipeline:
     def _best(self, passing: Pass, match: _Match, first: Frame, now: datetime) -> tuple[Frame, int]:
         """The read of a pass that matches an entry with the fewest edits, of those the likeliest; and its edits."""
         found = [
-            (single.edits, -single.log_likelihood, place)
+            (single.edits, math.inf if single.log_likelihood is None else -single.log_likelihood, place)
             for place, frame in enumerate(passing.frames)
             for single in self._matcher.match(frame.read, at=now)
             if single.entry_id == match.entry.id
