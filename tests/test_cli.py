@@ -25,6 +25,7 @@ from platewatch.cli.explain import _factor
 from platewatch.notify import Signer
 from platewatch.notify.event import encode
 from tests.notify.support import hit_event
+from tests.patience import PATIENCE
 
 WANTED = "id,plate,category\nA1,12가3456,stolen\nA2,서울52바3108,\nBAD,12[가-나]3456,\nP1,7?다*9,\n"
 MISREAD = "12가34567"  # no plate, so probably the wanted one
@@ -46,7 +47,7 @@ def probability(text: str, entry_id: str, model: pw.ChannelModel | None = None) 
 def run(*arguments: str, given: bytes = b"", status: int = 0) -> tuple[str, str]:
     """(standard output, standard error) of `platewatch ...`."""
     done = subprocess.run(
-        [sys.executable, "-m", "platewatch", *arguments], input=given, capture_output=True, check=False, timeout=60
+        [sys.executable, "-m", "platewatch", *arguments], input=given, capture_output=True, check=False
     )
     assert done.returncode == status, done.stderr.decode()
     return done.stdout.decode(), done.stderr.decode()
@@ -196,7 +197,7 @@ def test_a_reader_that_has_seen_enough_and_a_terminal_without_unicode(wanted: st
     reads.write_text("12가3456\n" * 20_000, "utf-8")
     line = f"{sys.executable} -m platewatch match --hotlist {wanted} {reads} | head -1"
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    done = subprocess.run(line, shell=True, capture_output=True, env=environment, check=True, timeout=60)
+    done = subprocess.run(line, shell=True, capture_output=True, env=environment, check=True)
     assert done.stdout == f"row 1: notify ({percent(probability('12가3456', 'A1'))}, exact)  A1  stolen\n".encode()
     assert b"pipe" not in done.stderr.lower()
     assert b"Traceback" not in done.stderr
@@ -270,7 +271,7 @@ def test_the_command_line_needs_nothing_of_the_service() -> None:
         "for module in ('aiohttp', 'httptools', 'structlog', 'uvicorn', 'uvloop'): sys.modules[module] = None\n"
         "import platewatch.cli"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def without(modules: Sequence[str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -414,11 +415,11 @@ def test_wass_simulator_prints_where_it_listens_and_what_it_receives() -> None:
             assert process.stdout is not None
             url = process.stdout.readline().decode().split()[-1]
             secret = process.stdout.readline().decode().split()[-1]
-            with urllib.request.urlopen(url, timeout=10) as response:
+            with urllib.request.urlopen(url, timeout=PATIENCE) as response:
                 assert json.load(response)["received"] == 0
             body = encode(hit_event())
             headers = Signer([secret]).headers(hit_event().id, int(time.time()), body)
-            urllib.request.urlopen(urllib.request.Request(f"{url}", body, headers), timeout=10)
+            urllib.request.urlopen(urllib.request.Request(f"{url}", body, headers), timeout=PATIENCE)
             shown = [process.stdout.readline().decode().rstrip() for _ in range(5)]
             assert shown == [
                 "",

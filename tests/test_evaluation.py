@@ -398,7 +398,7 @@ def test_without_matplotlib_it_says_what_to_install(monkeypatch: pytest.MonkeyPa
 
 def run(*arguments: str, status: int = 0) -> tuple[str, str]:
     done = subprocess.run(
-        [sys.executable, "-m", "platewatch", "evaluate", *arguments], capture_output=True, check=False, timeout=110
+        [sys.executable, "-m", "platewatch", "evaluate", *arguments], capture_output=True, check=False
     )
     assert done.returncode == status, done.stderr.decode()
     return done.stdout.decode(), done.stderr.decode()

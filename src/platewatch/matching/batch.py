@@ -104,10 +104,11 @@ class MatchBatch:
     and entry id, or without scores by edits and entry id.
 
     `read` (uint32) is the read's place in the batch, `entry` (uint32) the entry's number in `entry_ids`,
-    `edits` (uint8) their distance. `log_likelihood` and `probability` (float64) are as a Match has them, but that minus
-    infinity is a likelihood that there is not; None without scores, and never in a ScoredMatchBatch. `errors` lists the reads that could not be matched; their row is
-    the place in the batch. `not_lined_up` counts the reads whose `chars` did not line up with their text and were
-    ignored; only reads that match are looked at for it, but all of them with alternatives=True.
+    `edits` (uint8) their distance. `log_likelihood` and `probability` (float64) are None without scores, and never in
+    a ScoredMatchBatch; a likelihood that there is none of, which is None in a Match, is minus infinity there.
+    `errors` lists the reads that could not be matched; their row is the place in the batch. `not_lined_up` counts the
+    reads whose `chars` did not line up with their text and were ignored; only reads that match are looked at for it,
+    but all of them with alternatives=True.
 
     `for row in batch` and `batch[i]` give MatchRows, in plain Python values; dict(batch) and `batch.to_dict()` have
     the same as columns, in lists, `batch.to_dicts()` as rows: all of these go into JSON. A batch can be pickled; with
