@@ -59,7 +59,7 @@ struct PyFound {
     py::str entry_id, plate;
     unsigned edits;
     py::str category;
-    Optional<py::int_> priority;
+    py::object priority;
 
     PyFound(const State& state, const Match& found)
         : entry_id(to_str(state.id(found.entry))),
@@ -68,7 +68,7 @@ struct PyFound {
           category(to_str(state.category(found.entry))),
           priority(py::cast(state.priority(found.entry))) {}
     PyFound(py::str own_id, py::str own_plate, unsigned own_edits, py::str own_category,
-            Optional<py::int_> own_priority)
+            py::object own_priority)
         : entry_id(std::move(own_id)),
           plate(std::move(own_plate)),
           edits(own_edits),

@@ -86,7 +86,9 @@ void define_value(py::class_<T>& type) {
     type.def_readonly("entry_id", &T::entry_id, "The entry's id.")
         .def_readonly("plate", &T::plate, "The entry's canonical plate or pattern.")
         .def_readonly("category", &T::category, "The entry's category; \"\" if it has none.")
-        .def_readonly("priority", &T::priority, "The entry's priority; None if it has none.")
+        .def_property_readonly(
+            "priority", [](const T& a) -> Optional<py::int_> { return a.priority; },
+            "The entry's priority; None if it has none.")
         .def(
             "keys", [](const T&) { return field_names(); }, "The names of the fields: dict() goes by them.")
         .def("__getitem__",
@@ -121,7 +123,7 @@ void define_value(py::class_<T>& type) {
 void register_match(py::module_& m) {
     py::class_<PyMatch> match(m, "Match", "A wanted entry that lies within the allowed edits of a read.");
     match
-        .def(py::init([](const py::str& entry_id, const py::str& plate, unsigned edits,
+        .def(py::init([](const py::str& entry_id, const py::str& plate, std::uint8_t edits,
                          std::optional<double> log_likelihood, double probability, const py::str& category,
                          const Optional<py::int_>& priority) {
                  constexpr double kNever = -std::numeric_limits<double>::infinity();

@@ -94,6 +94,12 @@ def test_a_match_is_told_by_fastapi_and_orjson(found: pw.Match | pw.SearchResult
     assert encoders.jsonable_encoder(batch) == batch.to_dict()
 
 
+@pytest.mark.parametrize("text", ["서울12바3456", "12가3456", "ABC123"])
+def test_a_plate_is_pickled_and_copied(text: str) -> None:
+    plate = pw.parse(text)
+    assert pickle.loads(pickle.dumps(plate)) == copy.copy(plate) == copy.deepcopy(plate) == plate
+
+
 def test_what_is_not_there_is_none(matcher: pw.Matcher) -> None:
     (result, _) = matcher.search("12?3456")
     assert (result.edits, result.log_likelihood, result.probability) == (0, None, None)

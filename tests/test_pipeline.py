@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -384,7 +384,7 @@ def test_a_hit_that_reads_of_no_common_pass_make_counts_once(tmp_path: Path, tog
 
 @pytest.mark.parametrize("first_fails", [True, False])
 def test_of_two_calls_with_one_hit_the_one_that_gets_it_onto_the_disk_counts_it(
-    tmp_path: Path, first_fails: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first_fails: bool
 ) -> None:
     """Though the call that made it fails, and sends its read again."""
     hit = seen("12가3456")
@@ -393,7 +393,15 @@ def test_of_two_calls_with_one_hit_the_one_that_gets_it_onto_the_disk_counts_it(
     (one if first_fails else other).append(too_large)
 
     async def body(it: Running) -> None:
-        async with it.disk_full():
+        append = it.outbox.append
+
+        async def append_small(events: Sequence[tuple[str, bytes]]) -> int:
+            if any(len(event) > len(LONG) for _, event in events):
+                raise OutboxError("the disk is full")
+            return await append(events)
+
+        with monkeypatch.context() as outbox:
+            outbox.setattr(it.outbox, "append", append_small)
             answers = await asyncio.gather(it.hits(*one), it.hits(*other), return_exceptions=True)
         assert [isinstance(answer, OutboxError) for answer in answers] == [first_fails, not first_fails]
         counted = [answer for answer in answers if isinstance(answer, int)]

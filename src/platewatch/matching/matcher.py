@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import index
-from os import PathLike, fspath
+from os import PathLike, fsdecode
 from threading import Lock
 from typing import TYPE_CHECKING, Literal, Protocol, Self, overload
 
@@ -70,7 +70,7 @@ class Matcher(_core.Matcher):
         """
         matcher = cls.__new__(cls)
         matcher._model = _checked_model(model)
-        _core.Matcher.__init__(matcher, fspath(path), max_edits, microseconds, matcher._model.scoring)
+        _core.Matcher.__init__(matcher, fsdecode(path), max_edits, microseconds, matcher._model.scoring)
         matcher._follow(None)
         return matcher
 
@@ -86,12 +86,12 @@ class Matcher(_core.Matcher):
 
         It is written beside `path`, synced and renamed, so whoever has an older one open keeps it. Raises OSError.
         """
-        self._save(fspath(path))
+        self._save(fsdecode(path))
 
     @staticmethod
     def verify(path: str | PathLike[str]) -> None:
         """Read a whole snapshot and check every byte of it. Raises SnapshotError or OSError."""
-        _core.Matcher._verify(fspath(path))
+        _core.Matcher._verify(fsdecode(path))
 
     def settle(self) -> None:
         """Wait until the background has folded all changes that it wants to fold."""
