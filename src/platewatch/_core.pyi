@@ -18,6 +18,8 @@ class Plate:
         ...
     def __hash__(self) -> int:
         ...
+    def __reduce__(self) -> tuple:
+        ...
     def __repr__(self) -> str:
         ...
     @property
@@ -123,12 +125,14 @@ class Match:
         ...
     def __hash__(self) -> int:
         ...
-    def __init__(self, entry_id: str, plate: str, edits: typing.SupportsInt | typing.SupportsIndex, log_likelihood: typing.SupportsFloat | typing.SupportsIndex, probability: typing.SupportsFloat | typing.SupportsIndex, category: str = '', priority: int | None = None) -> None:
+    def __init__(self, entry_id: str, plate: str, edits: typing.SupportsInt | typing.SupportsIndex, log_likelihood: typing.SupportsFloat | typing.SupportsIndex | None, probability: typing.SupportsFloat | typing.SupportsIndex, category: str = '', priority: int | None = None) -> None:
         ...
     def __reduce__(self) -> tuple:
         ...
     def __repr__(self) -> str:
-        ...
+        """
+        Short: what tells one from another.
+        """
     def keys(self) -> tuple[str, ...]:
         """
         The names of the fields: dict() goes by them.
@@ -153,9 +157,9 @@ class Match:
         The entry's id.
         """
     @property
-    def log_likelihood(self) -> float:
+    def log_likelihood(self) -> float | None:
         """
-        log P(read | the entry's plate), natural.
+        log P(read | the entry's plate), natural; None for a pattern that no vehicle of the population has.
         """
     @property
     def plate(self) -> str:
@@ -195,7 +199,9 @@ class SearchResult:
     def __reduce__(self) -> tuple:
         ...
     def __repr__(self) -> str:
-        ...
+        """
+        Short: what tells one from another.
+        """
     def keys(self) -> tuple[str, ...]:
         """
         The names of the fields: dict() goes by them.

@@ -61,12 +61,12 @@ def _declare(core: Any, fields: type) -> None:
     core.__signature__ = inspect.signature(fields)
 
 
-def _repr(found: _core.Match | _core.SearchResult) -> str:
+def _repr(self: Any) -> str:
     """Short: what tells one from another."""
-    told = f"entry_id={found.entry_id!r}, plate={found.plate!r}"
-    if isinstance(found, _core.Match):
-        told += f", edits={found.edits}, probability={found.probability:.4f}"
-    return f"{type(found).__name__}({told})"
+    told = f"entry_id={self.entry_id!r}, plate={self.plate!r}"
+    if isinstance(self, _core.Match):
+        told += f", edits={self.edits}, probability={self.probability:.4f}"
+    return f"{type(self).__name__}({told})"
 
 
 _declare(_core.Match, _MatchFields)
