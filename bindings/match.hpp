@@ -138,33 +138,37 @@ struct PyMatch : PyFound {
     PyMatch(const State& state, const Match& found) : PyFound(state, found), match(found) {}
     PyMatch(const PyFound& found, const Score& score) : PyFound(found), known(score) {}
 
-    // (log_likelihood, probability) of a PyMatch, as objects that live as long as it does: an attribute is
-    // one object however often it is asked for, which orjson, for one, relies on.
-    static py::tuple scores(py::handle self) {
+    // A PyMatch with its scores, as objects that live as long as it does: an attribute is one object however
+    // often it is asked for, which orjson, for one, relies on.
+    static const PyMatch& scored(py::handle self) {
         const auto& own = self.cast<const PyMatch&>();
         {
             const py::scoped_critical_section lock(self);
-            if (own.scores_) return py::reinterpret_borrow<py::tuple>(own.scores_);
+            if (own.probability_) return own;
         }
         const Score score = own.known ? *own.known : own.context->score_of(own.match.entry);
-        const py::tuple made = py::make_tuple(
-            std::isfinite(score.log_likelihood) ? std::optional(score.log_likelihood) : std::nullopt,
-            score.probability);
+        py::object log_likelihood = py::none(), probability = py::float_(score.probability);
+        if (std::isfinite(score.log_likelihood)) log_likelihood = py::float_(score.log_likelihood);
         const py::scoped_critical_section lock(self);
-        if (!own.scores_) own.scores_ = made;
-        return py::reinterpret_borrow<py::tuple>(own.scores_);
+        if (!own.probability_) {
+            own.log_likelihood_ = std::move(log_likelihood);
+            own.probability_ = std::move(probability);
+        }
+        return own;
     }
+
+    [[nodiscard]] const py::object& log_likelihood() const noexcept { return log_likelihood_; }
+    [[nodiscard]] const py::object& probability() const noexcept { return probability_; }
 
     // As the constructor takes them.
     static py::tuple arguments(py::handle self) {
-        const auto& own = self.cast<const PyMatch&>();
-        const py::tuple score = scores(self);
-        return py::make_tuple(own.entry_id, own.plate, own.edits, score[0], score[1], own.category,
-                              own.priority);
+        const PyMatch& own = scored(self);
+        return py::make_tuple(own.entry_id, own.plate, own.edits, own.log_likelihood_, own.probability_,
+                              own.category, own.priority);
     }
 
   private:
-    mutable py::object scores_;  // null while nobody has asked
+    mutable py::object log_likelihood_, probability_;  // null while nobody has asked
 };
 
 // The ids of a state as a Python sequence that makes each string when it is asked for; or those that were

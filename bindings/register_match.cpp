@@ -135,11 +135,11 @@ void register_match(py::module_& m) {
         .def_readonly("edits", &PyMatch::edits, "Levenshtein distance between read and entry, 0 to 3.")
         .def_property_readonly(
             "log_likelihood",
-            [](py::handle self) -> Optional<py::float_> { return PyMatch::scores(self)[0]; },
+            [](py::handle self) -> Optional<py::float_> { return PyMatch::scored(self).log_likelihood(); },
             "log P(read | the entry's plate), natural; None for a pattern that no vehicle of the population "
             "has.")
         .def_property_readonly(
-            "probability", [](py::handle self) -> py::float_ { return PyMatch::scores(self)[1]; },
+            "probability", [](py::handle self) -> py::float_ { return PyMatch::scored(self).probability(); },
             "How probable it is that the vehicle has the entry's plate; of a pattern, that its plate is one "
             "that the pattern admits.");
     define_value(match);
