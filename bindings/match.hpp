@@ -1,16 +1,19 @@
-// A match as Python sees it, and the ids of a batch's entries.
+// A match as Python sees it, what a search by pattern finds, and the ids of a batch's entries.
 #pragma once
 
+#include <pybind11/critical_section.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 #include <pybind11/typing.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -51,9 +54,45 @@ class ObjectScorer {
     const ScoringModel* model_;
 };
 
+// What is told of an entry that was found.
+struct PyFound {
+    py::str entry_id, plate;
+    unsigned edits;
+    py::str category;
+    py::object priority;
+
+    PyFound(const State& state, const Match& found)
+        : entry_id(to_str(state.id(found.entry))),
+          plate(to_str(state.plate(found.entry))),
+          edits(found.edits),
+          category(to_str(state.category(found.entry))),
+          priority(py::cast(state.priority(found.entry))) {}
+    PyFound(py::str own_id, py::str own_plate, unsigned own_edits, py::str own_category,
+            py::object own_priority)
+        : entry_id(std::move(own_id)),
+          plate(std::move(own_plate)),
+          edits(own_edits),
+          category(std::move(own_category)),
+          priority(std::move(own_priority)) {}
+};
+
+// It has no read, and so no scores.
+struct PySearchResult : PyFound {
+    PySearchResult(const State& state, const Match& found) : PyFound(state, found) {}
+    PySearchResult(py::str own_id, py::str own_plate, py::str own_category, Optional<py::int_> own_priority)
+        : PyFound(std::move(own_id), std::move(own_plate), 0, std::move(own_category),
+                  std::move(own_priority)) {}
+
+    // As the constructor takes them.
+    static py::tuple arguments(py::handle self) {
+        const auto& own = self.cast<const PySearchResult&>();
+        return py::make_tuple(own.entry_id, own.plate, own.category, own.priority);
+    }
+};
+
 // A match's score takes longer than to find it, so it is worked out when it is first asked for, unless the
 // order needed it: that of plates goes by their likelihoods alone.
-struct PyMatch {
+struct PyMatch : PyFound {
     struct Context {
         std::shared_ptr<const State> state;
         std::shared_ptr<const ScoringModel> model;
@@ -92,49 +131,75 @@ struct PyMatch {
             : state(std::move(s)), model(std::move(m)), read(std::move(r)), matches(std::move(found)) {}
     };
 
-    py::str entry_id, plate;
-    unsigned edits;
-    py::str category;
-    py::object priority;
-    std::optional<Score> known;
+    std::optional<Score> known;  // if not, there is a context
     std::shared_ptr<const Context> context;
-    Match match;
+    Match match{};
 
-    PyMatch(const State& state, const Match& found)
-        : entry_id(to_str(state.id(found.entry))),
-          plate(to_str(state.plate(found.entry))),
-          edits(found.edits),
-          category(to_str(state.category(found.entry))),
-          priority(py::cast(state.priority(found.entry))),
-          match(found) {}
+    PyMatch(const State& state, const Match& found) : PyFound(state, found), match(found) {}
+    PyMatch(const PyFound& found, const Score& score) : PyFound(found), known(score) {}
 
-    // NaN for what is not scored: what a search by pattern finds has no read.
-    [[nodiscard]] Score score() const {
-        constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-        if (known) return *known;
-        if (!context) return {kNone, kNone};
-        return context->score_of(match.entry);
+    // A PyMatch with its scores, as objects that live as long as it does: an attribute is one object however
+    // often it is asked for, which orjson, for one, relies on.
+    static const PyMatch& scored(py::handle self) {
+        const auto& own = self.cast<const PyMatch&>();
+        {
+            const py::scoped_critical_section lock(self);
+            if (own.probability_) return own;
+        }
+        const Score score = own.known ? *own.known : own.context->score_of(own.match.entry);
+        py::object log_likelihood = py::none(), probability = py::float_(score.probability);
+        if (std::isfinite(score.log_likelihood)) log_likelihood = py::float_(score.log_likelihood);
+        const py::scoped_critical_section lock(self);
+        if (!own.probability_) {
+            own.log_likelihood_ = std::move(log_likelihood);
+            own.probability_ = std::move(probability);
+        }
+        return own;
     }
 
-    [[nodiscard]] py::tuple fields() const {
-        // What is not scored is equal to what is not scored, other than NaN.
-        if (!known && !context) return py::make_tuple(entry_id, plate, edits, category, priority);
-        const Score own = score();
-        return py::make_tuple(entry_id, plate, edits, category, priority, own.log_likelihood,
-                              own.probability);
+    [[nodiscard]] const py::object& log_likelihood() const noexcept { return log_likelihood_; }
+    [[nodiscard]] const py::object& probability() const noexcept { return probability_; }
+
+    // As the constructor takes them.
+    static py::tuple arguments(py::handle self) {
+        const PyMatch& own = scored(self);
+        return py::make_tuple(own.entry_id, own.plate, own.edits, own.log_likelihood_, own.probability_,
+                              own.category, own.priority);
     }
+
+  private:
+    mutable py::object log_likelihood_, probability_;  // null while nobody has asked
 };
 
-// The ids of a state as a Python sequence that makes each string when it is asked for.
-struct EntryIds {
-    std::shared_ptr<const State> state;
-
-    [[nodiscard]] py::str at(py::ssize_t i) const {
-        const auto size = static_cast<py::ssize_t>(state->numbers());
-        if (i < 0) i += size;
-        if (i < 0 || i >= size) throw py::index_error("no such entry");
-        return to_str(state->id(static_cast<std::uint32_t>(i)));
+// The ids of a state as a Python sequence that makes each string when it is asked for; or those that were
+// pickled, with the plates.
+class EntryIds {
+  public:
+    explicit EntryIds(std::shared_ptr<const State> state) : state_(std::move(state)) {}
+    EntryIds(std::vector<std::string> ids, std::vector<std::string> plates)
+        : ids_(std::move(ids)), plates_(std::move(plates)) {
+        if (ids_.size() != plates_.size()) throw py::value_error("not as many plates as ids");
     }
+
+    [[nodiscard]] std::size_t size() const noexcept { return state_ ? state_->numbers() : ids_.size(); }
+    [[nodiscard]] py::str id(std::uint32_t entry) const {
+        return to_str(state_ ? state_->id(entry) : ids_[entry]);
+    }
+    [[nodiscard]] py::str plate(std::uint32_t entry) const {
+        return to_str(state_ ? state_->plate(entry) : plates_[entry]);
+    }
+
+    // The entry that Python means by an index.
+    [[nodiscard]] std::uint32_t number(py::ssize_t i) const {
+        const auto count = static_cast<py::ssize_t>(size());
+        if (i < 0) i += count;
+        if (i < 0 || i >= count) throw py::index_error("no such entry");
+        return static_cast<std::uint32_t>(i);
+    }
+
+  private:
+    std::shared_ptr<const State> state_;
+    std::vector<std::string> ids_, plates_;
 };
 
 }  // namespace platewatch

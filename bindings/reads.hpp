@@ -20,6 +20,8 @@ inline Time to_time(py::handle datetime) {
     return std::llround(datetime.attr("timestamp")().cast<double>() * 1e6);
 }
 
+inline constexpr std::string_view kNoRead = "neither text nor a Read";
+
 // Why a read cannot be used; false if it can.
 struct Refusal {
     const char* field = nullptr;
@@ -48,7 +50,7 @@ class ReadParser {
                 query.at = to_time(time);
             }
         }
-        if (!error) return {"text", "neither text nor a Read"};
+        if (!error) return {"text", kNoRead};
         if (*error != TextError::none) return {"text", reason(*error)};
         out.push_back(query);
         if (is_read && with_alternatives_) add_alternatives(read, raw, query, out);

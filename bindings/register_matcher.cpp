@@ -63,6 +63,18 @@ unsigned checked_edits(const MaxEdits& max_edits) {
     return static_cast<unsigned>(value);
 }
 
+// What is no read at all is a TypeError as well, and said by its type.
+[[noreturn]] void raise_refusal(const Refusal& refusal, py::handle read, const py::object& row = py::none()) {
+    const bool is_read = refusal.why != kNoRead;
+    std::string why(refusal.why);
+    if (!is_read) {
+        const py::object text = py::getattr(read, refusal.field, read);
+        why += std::string(" but ") + Py_TYPE(text.ptr())->tp_name;
+    }
+    raise(make_error(is_read ? "ReadError" : "ReadTypeError", why, py::arg("row") = row,
+                     py::arg("field") = refusal.field));
+}
+
 Floor checked_floor(double min_probability, bool keep_exact) {
     if (!(min_probability >= 0 && min_probability <= 1))
         throw py::value_error("min_probability must be from 0 to 1");
@@ -137,7 +149,7 @@ class Matcher {
     [[nodiscard]] std::size_t size() const { return index_->state()->size(); }
     [[nodiscard]] std::size_t nbytes() const { return index_->state()->nbytes(); }
     [[nodiscard]] unsigned max_edits() const noexcept { return max_edits_; }
-    [[nodiscard]] EntryIds entry_ids() const { return {index_->state()}; }
+    [[nodiscard]] EntryIds entry_ids() const { return EntryIds(index_->state()); }
 
     void replace(const Entries& entries) { index_->replace(make_index(entries)); }
 
@@ -163,7 +175,7 @@ class Matcher {
         found.clear();
         if (const Refusal refusal =
                 ReadParser(alternatives).parse(read, 0, at.is_none() ? now() : to_time(at), queries)) {
-            raise(make_error("ReadError", refusal.why, py::arg("field") = refusal.field));
+            raise_refusal(refusal, read);
         }
         const std::shared_ptr<const State> state = index_->state();
         state->search(queries, k, workspace, found);
@@ -194,8 +206,7 @@ class Matcher {
             const py::object read = reads[row];
             std::vector<Query> queries;
             if (const Refusal refusal = parser.parse(read, 0, call_time, queries)) {
-                raise(make_error("ReadError", refusal.why, py::arg("row") = row,
-                                 py::arg("field") = refusal.field));
+                raise_refusal(refusal, read, py::int_(row));
             }
             texts_of_object(read, pass.emplace_back().texts);
             pass.back().table = &table_of(*model_, read);
@@ -212,8 +223,8 @@ class Matcher {
         return list(state, matches, scores, py::none());
     }
 
-    [[nodiscard]] py::typing::List<PyMatch> search(const py::typing::Union<py::str>& query,
-                                                   const py::object& at) const {
+    [[nodiscard]] py::typing::List<PySearchResult> search(const py::typing::Union<py::str>& query,
+                                                          const py::object& at) const {
         Pattern pattern;
         const std::u32string text = to_u32(query);
         const PatternError error = parse_pattern(std::span<const char32_t>(text), pattern);
@@ -227,9 +238,9 @@ class Matcher {
             const py::gil_scoped_release nogil;
             for (const std::uint32_t number : state->search(pattern, time)) found.push_back({0, number, 0});
         }
-        py::list matches(found.size());
-        for (std::size_t i = 0; i < found.size(); ++i) matches[i] = PyMatch(*state, found[i]);
-        return matches;
+        py::list results(found.size());
+        for (std::size_t i = 0; i < found.size(); ++i) results[i] = PySearchResult(*state, found[i]);
+        return results;
     }
 
     [[nodiscard]] Columns match_batch(const py::object& reads, const MaxEdits& max_edits,
@@ -361,7 +372,10 @@ PyObject* call_match(PyObject* self, PyObject* const* args, Py_ssize_t count, Py
             PyObject* name = PyTuple_GET_ITEM(keywords, i);
             const auto* known = std::ranges::find_if(
                 kNames, [&](const char* k) { return PyUnicode_CompareWithASCIIString(name, k) == 0; });
-            if (known == std::end(kNames)) throw py::type_error("match() got an unexpected keyword argument");
+            if (known == std::end(kNames)) {
+                PyErr_Format(PyExc_TypeError, "match() got an unexpected keyword argument %R", name);
+                throw py::error_already_set();
+            }
             PyObject*& value = values[static_cast<std::size_t>(known - kNames)];
             if (known == kNames && value != nullptr)
                 throw py::type_error("match() got two values for 'read'");
@@ -391,15 +405,17 @@ void add_match_method(const py::class_<Matcher>& matcher) {
     static PyMethodDef method = {
         "match", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(call_match)),
         METH_FASTCALL | METH_KEYWORDS,
-        R"(match(self: platewatch._core.Matcher, read: object, *, max_edits: int | None = None, at: object = None, alternatives: bool = False, min_probability: float = 0.0, keep_exact: bool = False) -> list[platewatch._core.Match]
+        R"(match($self, /, read, *, max_edits=None, at=None, alternatives=False, min_probability=0.0, keep_exact=False)
+--
 
 Every valid entry within max_edits of the read, in the order probability (descending), edits, id.
 
-`read` is text or a platewatch.Read. `at` is the time for a read that has none; now, if left out.
+`read` is text, or UTF-8, or a platewatch.Read. `at` is the time for a read that has none; now, if left out.
 With alternatives=True, the likeliest ways to choose among its characters' alternatives, at most 64, and its
 `candidates` count as further texts of a Read, and edits are the least over them.
 Matches below `min_probability`, from 0 to 1, are left out; with keep_exact=True those without edits stay.
-Raises ReadError if the text is empty, over 16 symbols or not valid Unicode.)"};
+Raises ReadError if the text is empty, over 16 symbols or not valid Unicode; one that is a TypeError, too, for
+what is no read.)"};
     PyObject* descriptor = PyDescr_NewMethod(reinterpret_cast<PyTypeObject*>(matcher.ptr()), &method);
     if (descriptor == nullptr) throw py::error_already_set();
     matcher.attr("match") = py::reinterpret_steal<py::object>(descriptor);
@@ -443,21 +459,12 @@ PLATEWATCH_KERNEL forces one; ValueError if this machine cannot run it.)");
                                "The ids by the number that a batch's `entry` column gives.")
         .def("_match_pass", &Matcher::match_pass, py::arg("reads"), py::arg("max_edits"), py::arg("at"),
              py::arg("alternatives"), py::arg("min_probability"), py::arg("keep_exact"))
-        .def("search", &Matcher::search, py::arg("query"), py::kw_only(), py::arg("at") = py::none(),
-             R"(The valid entries that fit a plate with unknown characters, in the order of their ids.
-
-`?` is one symbol, `*` any run of symbols, `[가거]` one of a set. A pattern entry fits if some plate fits both.
-Raises PlatewatchError if the query is no pattern.)")
-        .def("save", &Matcher::save, py::arg("path"),
-             R"(Write a snapshot: the index with the entries' metadata, as one file that `open` maps.
-
-It is written beside `path`, synced and renamed, so whoever has an older one open keeps it. Raises OSError.)")
-        .def("settle", &Matcher::settle,
-             "Wait until the background has folded all changes that it wants to fold.")
+        .def("_search", &Matcher::search, py::arg("query"), py::arg("at"))
+        .def("_save", &Matcher::save, py::arg("path"))
+        .def("_settle", &Matcher::settle)
         .def("_replace", &Matcher::replace, py::arg("entries"))
         .def("_apply", &Matcher::apply, py::arg("upserts"), py::arg("removals"))
-        .def_static("verify", &Matcher::verify, py::arg("path"),
-                    "Read a whole snapshot and check every byte of it. Raises SnapshotError or OSError.")
+        .def_static("_verify", &Matcher::verify, py::arg("path"))
         .def("_match_batch", &Matcher::match_batch, py::arg("reads"), py::arg("max_edits"), py::arg("at"),
              py::arg("times"), py::arg("report"), py::arg("alternatives"), py::arg("score"),
              py::arg("min_probability"), py::arg("keep_exact"), py::arg("threads"),

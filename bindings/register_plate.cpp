@@ -181,6 +181,11 @@ same object where the plate is canonical already.)");
                  return py::isinstance<Plate>(other) && p == other.cast<const Plate&>();
              })
         .def("__hash__", [](const Plate& p) { return py::hash(to_str(p.text)); })
+        .def("__reduce__",
+             [](const py::object& self) -> py::tuple {
+                 const py::object parse = py::module_::import("platewatch._core").attr("parse");
+                 return py::make_tuple(parse, py::make_tuple(self.attr("text")));
+             })
         .def("__repr__", [](const Plate& p) {
             const auto part = [](const std::optional<std::string>& s) {
                 return s ? py::repr(to_str(*s)) : py::repr(py::none());

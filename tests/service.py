@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.patience import PATIENCE
+
 CONFIG = """
 hotlist = "wanted.csv"
 cameras = "cameras.csv"
@@ -22,7 +24,7 @@ policy.categories.stolen.check = 0.0001
 http.port = 0
 wass.url = "{wass}/events"
 wass.secrets = ["{secret}"]
-wass.timeout = 2.0
+wass.timeout = 60.0
 retry.first_delay = 0.05
 retry.max_delay = 0.2
 """
@@ -53,7 +55,7 @@ class Service:
         self.url = self._wait_until_listening()
 
     def _wait_until_listening(self) -> str:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             for event in self.log():
                 if event["event"] == "listening":
@@ -85,9 +87,9 @@ class Service:
         body = b"".join(json.dumps(read).encode() + b"\n" for read in reads)
         return self.post("/v1/reads", body, "application/x-ndjson")
 
-    def wait_until_delivered(self, seconds: float = 20) -> None:
+    def wait_until_delivered(self) -> None:
         """Until nothing is pending in the outbox."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + PATIENCE
         while self.get("/v1/status")[1]["outbox"]["pending"]:
             assert time.monotonic() < deadline, "notifications are still pending"
             time.sleep(0.02)
@@ -95,12 +97,12 @@ class Service:
     def terminate(self) -> int:
         """Stop it as an operator would; returns its exit status."""
         self.process.terminate()
-        return self.process.wait(20)
+        return self.process.wait(PATIENCE)
 
     def kill(self) -> None:
         """kill -9."""
         self.process.kill()
-        self.process.wait(20)
+        self.process.wait(PATIENCE)
 
 
 @contextmanager
@@ -116,7 +118,7 @@ def running(config: Path, environment: Mapping[str, str] | None = None) -> Itera
 
 def _answer(request: urllib.request.Request) -> tuple[int, Any]:
     try:
-        with urllib.request.urlopen(request, timeout=20) as response:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
             return response.status, json.load(response)
     except urllib.error.HTTPError as error:
         with error:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from platewatch.notify.simulator import Faults, WassSimulator
+from tests.patience import PATIENCE
 
 
 @contextmanager
@@ -28,9 +29,9 @@ def simulating(secret: str, faults: Faults | None = None, port: int = 0) -> Iter
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
     try:
-        assert started.wait(10)
+        assert started.wait(PATIENCE)
         yield simulator
     finally:
         for end in ends:
             end()
-        thread.join(10)
+        thread.join(PATIENCE)

@@ -80,7 +80,7 @@ def test_candidates_that_are_no_plates_are_ignored() -> None:
 def test_no_wrong_argument_quotes_the_read() -> None:
     matcher = pw.Matcher(pw.Hotlist.from_plates(["12가3456"]))
     assert matcher.match("12가3456", alternatives="yes")  # type: ignore[arg-type]
-    assert len(matcher.match_batch(["12가3456"], alternatives="yes")) == 1  # type: ignore[arg-type]
+    assert len(matcher.match_batch(["12가3456"], alternatives="yes")) == 1  # type: ignore[call-overload]
 
 
 def duck(**fields: Any) -> Any:

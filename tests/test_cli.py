@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Sequence
 from contextlib import closing
 from importlib import resources
 from pathlib import Path
@@ -24,6 +25,7 @@ from platewatch.cli.explain import _factor
 from platewatch.notify import Signer
 from platewatch.notify.event import encode
 from tests.notify.support import hit_event
+from tests.patience import PATIENCE
 
 WANTED = "id,plate,category\nA1,12가3456,stolen\nA2,서울52바3108,\nP1,7?다*9,\n"
 FLAWED = WANTED + "BAD,12[가-나]3456,\n"
@@ -46,7 +48,7 @@ def probability(text: str, entry_id: str, model: pw.ChannelModel | None = None) 
 def run(*arguments: str, given: bytes = b"", status: int = 0) -> tuple[str, str]:
     """(standard output, standard error) of `platewatch ...`."""
     done = subprocess.run(
-        [sys.executable, "-m", "platewatch", *arguments], input=given, capture_output=True, check=False, timeout=60
+        [sys.executable, "-m", "platewatch", *arguments], input=given, capture_output=True, check=False
     )
     assert done.returncode == status, done.stderr.decode()
     return done.stdout.decode(), done.stderr.decode()
@@ -207,7 +209,7 @@ def test_a_reader_that_has_seen_enough_and_a_terminal_without_unicode(wanted: st
     reads.write_text("12가3456\n" * 20_000, "utf-8")
     line = f"{sys.executable} -m platewatch match --hotlist {wanted} {reads} | head -1"
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    done = subprocess.run(line, shell=True, capture_output=True, env=environment, check=True, timeout=60)
+    done = subprocess.run(line, shell=True, capture_output=True, env=environment, check=True)
     assert done.stdout == f"row 1: notify ({percent(probability('12가3456', 'A1'))}, exact)  A1  stolen\n".encode()
     assert b"pipe" not in done.stderr.lower()
     assert b"Traceback" not in done.stderr
@@ -284,7 +286,44 @@ def test_the_command_line_needs_nothing_of_the_service() -> None:
         "for module in ('aiohttp', 'httptools', 'structlog', 'uvicorn', 'uvloop'): sys.modules[module] = None\n"
         "import platewatch.cli"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def without(modules: Sequence[str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run `platewatch` where these modules are not installed."""
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({list(modules)!r})); sys.argv = {['platewatch', *arguments]!r}\n"
+        "from platewatch.__main__ import main; main()"
+    )
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+EXTRAS = {"cli": ("rich", "typer"), "serve": ("aiohttp", "httptools", "structlog", "uvicorn", "uvloop")}
+
+
+@pytest.mark.parametrize("missing", [(), EXTRAS["serve"], EXTRAS["cli"] + EXTRAS["serve"]])
+def test_every_install_tells_its_version(missing: tuple[str, ...]) -> None:
+    done = without(missing, "--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{pw.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("extra", "arguments"),
+    [
+        ("cli", []),
+        ("cli", ["--help"]),
+        ("cli", ["match", "--version"]),
+        ("cli", ["serve"]),
+        ("serve", ["demo"]),
+        ("serve", ["wass-simulator"]),
+    ],
+)
+def test_what_an_install_lacks_is_said_with_the_extra_that_brings_it(extra: str, arguments: list[str]) -> None:
+    done = without(EXTRAS[extra], *arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.match(rf"this command needs \w+: pip install 'platewatch\[{extra}\]'", done.stderr)
+    assert done.stderr.count("\n") == 1
+    assert "platewatch[serve]" in done.stderr, "has all of the other"
 
 
 def test_explain_tells_each_step_and_the_odds() -> None:
@@ -391,11 +430,11 @@ def test_wass_simulator_prints_where_it_listens_and_what_it_receives() -> None:
             assert process.stdout is not None
             url = process.stdout.readline().decode().split()[-1]
             secret = process.stdout.readline().decode().split()[-1]
-            with urllib.request.urlopen(url, timeout=10) as response:
+            with urllib.request.urlopen(url, timeout=PATIENCE) as response:
                 assert json.load(response)["received"] == 0
             body = encode(hit_event())
             headers = Signer([secret]).headers(hit_event().id, int(time.time()), body)
-            urllib.request.urlopen(urllib.request.Request(f"{url}", body, headers), timeout=10)
+            urllib.request.urlopen(urllib.request.Request(f"{url}", body, headers), timeout=PATIENCE)
             shown = [process.stdout.readline().decode().rstrip() for _ in range(5)]
             assert shown == [
                 "",

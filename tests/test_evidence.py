@@ -253,7 +253,7 @@ def test_every_way_to_match_counts_candidates_alike(alternatives: bool) -> None:
     matcher = pw.Matcher(pw.Hotlist.from_plates(["12가3456", "12거3457", "99나9999", "12?3456"]), max_edits=2)
     reads = [read_of("12거3456", ("12가3456", 0.6), ("99나9999", 0.2)), read_of("12가3456", ("12거3457", None))]
     batch = matcher.match_batch(reads, at=NOW, alternatives=alternatives)
-    rows = [*zip(batch.read.tolist(), batch.entry.tolist(), batch.probability.tolist(), strict=True)]  # type: ignore[union-attr]
+    rows = [*zip(batch.read.tolist(), batch.entry.tolist(), batch.probability.tolist(), strict=True)]
     for place, read in enumerate(reads):
         matches = matcher.match(read, at=NOW, alternatives=alternatives)
         assert [(match.entry_id, match.probability) for match in matches] == [

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "src" / "platewatch"
 # Floors from the ground up; rooms of one floor know nothing of each other.
 PYTHON_FLOORS = (
     {"_core"},
-    {"errors"},
+    {"errors", "plural"},
     {"toml"},
     {"matching", "probability"},
     {"lists", "notify"},

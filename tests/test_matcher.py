@@ -63,7 +63,7 @@ def test_bad_reads_raise_without_their_text(matcher: pw.Matcher) -> None:
 
 
 def test_bad_reads_reported(matcher: pw.Matcher) -> None:
-    batch = matcher.match_batch(["-", "12가3456", 5], errors="report")  # type: ignore[list-item]
+    batch = matcher.match_batch(["-", "12가3456", 5], errors="report")  # type: ignore[call-overload]
     assert [(e.row, e.field, e.reason) for e in batch.errors] == [
         (0, "text", "no letter or digit"),
         (2, "text", "neither text nor a Read"),
@@ -97,12 +97,12 @@ def test_no_error_of_a_call_quotes_the_read(matcher: pw.Matcher) -> None:
         lambda: matcher.match("99하9999", max_edits="1"),  # type: ignore[arg-type]
         lambda: matcher.match("99하9999", max_edits=-1),
         lambda: matcher.match("99하9999", max_edits=1 << 80),
-        lambda: matcher.match("99하9999", at="now"),
+        lambda: matcher.match("99하9999", at="now"),  # type: ignore[arg-type]
         lambda: matcher.match("99하9999", min_probability="1"),  # type: ignore[arg-type]
         lambda: matcher.match_pass(["99하9999"] * 2, min_probability="x"),  # type: ignore[arg-type]
         lambda: matcher.match_pass(["99하9999"] * 2, at="now"),  # type: ignore[arg-type]
-        lambda: matcher.match_batch(["99하9999"], min_probability="x"),  # type: ignore[arg-type]
-        lambda: matcher.match_batch(["99하9999"], threads="1"),  # type: ignore[arg-type]
+        lambda: matcher.match_batch(["99하9999"], min_probability="x"),  # type: ignore[call-overload]
+        lambda: matcher.match_batch(["99하9999"], threads="1"),  # type: ignore[call-overload]
         lambda: matcher.match_batch(["99하9999"], max_edits=-1),
         lambda: matcher.match_batch(["99하9999"], times=np.array([1])),
         lambda: matcher.match_batch(["99하9999"], times=np.array(["NaT"], dtype="datetime64[us]")),
@@ -122,7 +122,7 @@ def test_options_that_are_not_of_their_type_are_taken_for_what_they_are_worth(ma
     for options in every_type:
         assert matcher.match_pass(["12가3456"] * 2, **options)
         assert len(matcher.match_batch(["12가3456"], **options))
-    assert matcher.match_batch(["12가3456"], score="").probability is None  # type: ignore[arg-type]
+    assert matcher.match_batch(["12가3456"], score="").probability is None  # type: ignore[call-overload]
 
 
 def test_one_exact_match_can_be_kept_however_improbable() -> None:

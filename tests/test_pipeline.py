@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -371,11 +371,70 @@ def test_calls_at_the_same_time_make_one_hit_and_wait_for_it(tmp_path: Path) -> 
         async with it.disk_full():
             failed = await asyncio.gather(*map(it.hits, reads), return_exceptions=True)
             assert all(isinstance(error, OutboxError) for error in failed), "each would have been acknowledged"
-        await asyncio.gather(*map(it.hits, reads))
+        hits = await asyncio.gather(*map(it.hits, reads))
+        assert sum(hits) == 2, "one of each entry"
         assert [event.sequence for event in it.events()] == ["000001"]
         assert await it.hits(*reads) == 0
 
     run(tmp_path, CHECK, body)
+
+
+def test_a_hit_counts_for_the_call_that_made_it_and_not_for_another_that_commits_it_too(tmp_path: Path) -> None:
+    async def body(it: Running) -> None:
+        # Each has its own vehicle, and both have a read of the first one's.
+        one, other = [seen("12가3456", 0)], [seen("12가3456", 1), seen("78다5559", 20)]
+        assert list(await asyncio.gather(it.hits(*one), it.hits(*other))) == [2, 1]
+        assert [len(it.events(entry_id)) for entry_id in ("A1", "A2", "P1")] == [1, 1, 1]
+
+    run(tmp_path, Policy(check=probability("78다5559") / 2), body)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_hit_that_reads_of_no_common_pass_make_counts_once(tmp_path: Path, together: bool) -> None:
+    """A read of no camera is a pass of its own, each time that it comes."""
+    read = msgspec.structs.replace(seen("12가3456"), camera_id=None)
+
+    async def body(it: Running) -> None:
+        if together:
+            hits = list(await asyncio.gather(it.hits(read), it.hits(read, read)))
+        else:
+            hits = [await it.hits(read), await it.hits(read, read)]
+        assert hits == [2, 0]
+        assert len(it.events()) == 1
+        assert await it.hits(read, msgspec.structs.replace(read, time=START + timedelta(seconds=1))) == 2
+
+    run(tmp_path, Policy(), body)
+
+
+@pytest.mark.parametrize("first_fails", [True, False])
+def test_of_two_calls_with_one_hit_the_one_that_gets_it_onto_the_disk_counts_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first_fails: bool
+) -> None:
+    """Though the call that made it fails, and sends its read again."""
+    hit = seen("12가3456")
+    too_large = seen("12가3456", 20, image_url=LONG)  # another vehicle's
+    one, other = [hit], [seen("12가3456", 1)]
+    (one if first_fails else other).append(too_large)
+
+    async def body(it: Running) -> None:
+        append = it.outbox.append
+
+        async def append_small(events: Sequence[tuple[str, bytes]]) -> int:
+            if any(len(event) > len(LONG) for _, event in events):
+                raise OutboxError("the disk is full")
+            return await append(events)
+
+        with monkeypatch.context() as outbox:
+            outbox.setattr(it.outbox, "append", append_small)
+            answers = await asyncio.gather(it.hits(*one), it.hits(*other), return_exceptions=True)
+        assert [isinstance(answer, OutboxError) for answer in answers] == [first_fails, not first_fails]
+        counted = [answer for answer in answers if isinstance(answer, int)]
+        assert counted == [2]
+        assert await it.hits(*(one if first_fails else other)) == 2, "the large ones"
+        assert await it.hits(*one, *other) == 0
+        assert sum(counted) + 2 == len(it.events("A1")) + len(it.events("A2")) == 4
+
+    run(tmp_path, Policy(), body)
 
 
 def test_a_restart_forgets_passes_and_loses_no_stronger_hit(tmp_path: Path) -> None:
@@ -386,11 +445,12 @@ def test_a_restart_forgets_passes_and_loses_no_stronger_hit(tmp_path: Path) -> N
         assert await it.hits(seen(OTHER)) == 2
 
     async def after(it: Running) -> None:
-        assert await it.hits(seen(OTHER)) == 2
+        assert await it.hits(seen(OTHER)) == 0, "counted before"
         assert len(it.events()) == 1, "the same read gives the same event"
 
     async def in_company(it: Running) -> None:
-        assert await it.hits(seen(OTHER), seen("12가3456", 1)) == 2
+        known = len(it.events())
+        assert await it.hits(seen(OTHER), seen("12가3456", 1)) == (2 if known == 1 else 0)
         assert [event.data.grade for event in it.events()] == ["check", "notify"]
 
     for body in (before, after, in_company, in_company):

@@ -2,16 +2,25 @@
 
 import platewatch as pw
 
-matcher = pw.Matcher(pw.Hotlist.from_csv("wanted.csv"), max_edits=1)
+matcher = pw.Matcher(pw.Hotlist.from_csv("wanted.csv"))
 matcher.match("12거3456")
 """
 
-from platewatch._core import Match, Plate, cpu_features, normalize, parse
+from platewatch._core import Match, Plate, SearchResult, cpu_features, normalize, parse
 from platewatch._core import __version__ as __version__
-from platewatch.errors import ConfigError, EntryError, ModelError, PlatewatchError, ReadError, SnapshotError
+from platewatch.errors import (
+    ConfigError,
+    EntryError,
+    ModelError,
+    PlatewatchError,
+    ReadError,
+    ReadTypeError,
+    SnapshotError,
+)
 from platewatch.lists.hotlist import Hotlist
+from platewatch.matching.batch import MatchBatch, MatchRow, ScoredMatchBatch
 from platewatch.matching.hotlist import Entry, HotlistDelta
-from platewatch.matching.matcher import MatchBatch, Matcher
+from platewatch.matching.matcher import Matcher
 from platewatch.matching.reads import Candidate, Character, Read
 from platewatch.probability.channel_model import ChannelModel
 from platewatch.probability.population import Population
@@ -27,6 +36,7 @@ __all__ = [
     "HotlistDelta",
     "Match",
     "MatchBatch",
+    "MatchRow",
     "Matcher",
     "ModelError",
     "Plate",
@@ -34,6 +44,9 @@ __all__ = [
     "Population",
     "Read",
     "ReadError",
+    "ReadTypeError",
+    "ScoredMatchBatch",
+    "SearchResult",
     "SnapshotError",
     "cpu_features",
     "normalize",

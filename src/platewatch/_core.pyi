@@ -3,11 +3,13 @@ The compiled core of platewatch.
 """
 from __future__ import annotations
 import collections.abc
+import inspect
 import numpy
 import numpy.typing
 import os
+import types
 import typing
-__all__: list[str] = ['ChannelTable', 'EntryIds', 'Match', 'Matcher', 'Plate', 'ScoringModel', 'admits_everything', 'canonical_plates', 'compiler', 'cpu_features', 'is_pattern', 'mark_kind', 'normalize', 'normalize_pattern', 'parse', 'plate_kinds', 'plate_symbols', 'read_evidence', 'read_texts', 'region_mark', 'region_marks', 'unicode_version']
+__all__: list[str] = ['ChannelTable', 'EntryIds', 'Match', 'Matcher', 'Plate', 'ScoringModel', 'SearchResult', 'admits_everything', 'canonical_plates', 'compiler', 'cpu_features', 'is_pattern', 'mark_kind', 'normalize', 'normalize_pattern', 'parse', 'plate_kinds', 'plate_symbols', 'read_evidence', 'read_texts', 'region_mark', 'region_marks', 'unicode_version']
 class Plate:
     """
     A canonical plate and, where it fits a class of Korean plates, its parts.
@@ -15,6 +17,8 @@ class Plate:
     def __eq__(self, arg0: typing.Any) -> bool:
         ...
     def __hash__(self) -> int:
+        ...
+    def __reduce__(self) -> tuple:
         ...
     def __repr__(self) -> str:
         ...
@@ -107,12 +111,36 @@ class Match:
     """
     A wanted entry that lies within the allowed edits of a read.
     """
+    __dataclass_fields__: typing.ClassVar[dict]
+    __dataclass_params__: typing.ClassVar[types.SimpleNamespace]
+    __match_args__: typing.ClassVar[tuple] = ('entry_id', 'plate', 'edits', 'log_likelihood', 'probability', 'category', 'priority')
+    __signature__: typing.ClassVar[inspect.Signature]
+    def __copy__(self) -> typing.Any:
+        ...
+    def __deepcopy__(self, memo: typing.Any) -> typing.Any:
+        ...
     def __eq__(self, arg0: typing.Any) -> bool:
+        ...
+    def __getitem__(self, arg0: typing.Any) -> typing.Any:
         ...
     def __hash__(self) -> int:
         ...
-    def __repr__(self) -> str:
+    def __init__(self, entry_id: str, plate: str, edits: typing.SupportsInt | typing.SupportsIndex, log_likelihood: typing.SupportsFloat | typing.SupportsIndex | None, probability: typing.SupportsFloat | typing.SupportsIndex, category: str = '', priority: int | None = None) -> None:
         ...
+    def __reduce__(self) -> tuple:
+        ...
+    def __repr__(self) -> str:
+        """
+        Short: what tells one from another.
+        """
+    def keys(self) -> tuple[str, ...]:
+        """
+        The names of the fields: dict() goes by them.
+        """
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        The fields by name, plain values that JSON has.
+        """
     @property
     def category(self) -> str:
         """
@@ -129,9 +157,9 @@ class Match:
         The entry's id.
         """
     @property
-    def log_likelihood(self) -> float:
+    def log_likelihood(self) -> float | None:
         """
-        log P(read | the entry's plate), natural; NaN for what a search by pattern found.
+        log P(read | the entry's plate), natural; None for a pattern that no vehicle of the population has.
         """
     @property
     def plate(self) -> str:
@@ -146,27 +174,114 @@ class Match:
     @property
     def probability(self) -> float:
         """
-        How probable it is that the vehicle has the entry's plate; of a pattern, that its plate is one that the pattern admits. NaN for what a search by pattern found.
+        How probable it is that the vehicle has the entry's plate; of a pattern, that its plate is one that the pattern admits.
         """
+class SearchResult:
+    """
+    A wanted entry that fits what was searched for. There is no read that it could be the match of, and so there are no scores.
+    """
+    __dataclass_fields__: typing.ClassVar[dict]
+    __dataclass_params__: typing.ClassVar[types.SimpleNamespace]
+    __match_args__: typing.ClassVar[tuple] = ('entry_id', 'plate', 'category', 'priority')
+    __signature__: typing.ClassVar[inspect.Signature]
+    def __copy__(self) -> typing.Any:
+        ...
+    def __deepcopy__(self, memo: typing.Any) -> typing.Any:
+        ...
+    def __eq__(self, arg0: typing.Any) -> bool:
+        ...
+    def __getitem__(self, arg0: typing.Any) -> typing.Any:
+        ...
+    def __hash__(self) -> int:
+        ...
+    def __init__(self, entry_id: str, plate: str, category: str = '', priority: int | None = None) -> None:
+        ...
+    def __reduce__(self) -> tuple:
+        ...
+    def __repr__(self) -> str:
+        """
+        Short: what tells one from another.
+        """
+    def keys(self) -> tuple[str, ...]:
+        """
+        The names of the fields: dict() goes by them.
+        """
+    def to_dict(self) -> dict[str, typing.Any]:
+        """
+        The fields by name, plain values that JSON has.
+        """
+    @property
+    def category(self) -> str:
+        """
+        The entry's category; "" if it has none.
+        """
+    @property
+    def edits(self) -> int:
+        """
+        0: it fits.
+        """
+    @property
+    def entry_id(self) -> str:
+        """
+        The entry's id.
+        """
+    @property
+    def log_likelihood(self) -> None:
+        ...
+    @property
+    def plate(self) -> str:
+        """
+        The entry's canonical plate or pattern.
+        """
+    @property
+    def priority(self) -> int | None:
+        """
+        The entry's priority; None if it has none.
+        """
+    @property
+    def probability(self) -> None:
+        ...
 class EntryIds:
     """
     The entries' ids by number. The numbers follow the order of the ids, but for entries that were added to a matcher later; entries taken out may still have one.
     """
-    def __getitem__(self, entry: typing.SupportsInt | typing.SupportsIndex) -> str:
+    def __copy__(self) -> typing.Any:
+        ...
+    def __deepcopy__(self, memo: typing.Any) -> typing.Any:
+        ...
+    @typing.overload
+    def __getitem__(self, arg0: numpy.ndarray) -> numpy.typing.NDArray[numpy.object_]:
+        ...
+    @typing.overload
+    def __getitem__(self, arg0: int | numpy.integer) -> str:
+        ...
+    @typing.overload
+    def __getitem__(self, arg0: slice) -> list[str]:
+        ...
+    @typing.overload
+    def __getitem__(self, arg0: collections.abc.Sequence[int | numpy.integer]) -> list[str]:
+        """
+        An entry's id. For an array of entries an array of its shape, of str; for a slice or sequence a list. IndexError where there is no such entry.
+        """
+    def __init__(self, ids: collections.abc.Sequence[str], plates: collections.abc.Sequence[str]) -> None:
         ...
     def __iter__(self) -> collections.abc.Iterator[str]:
         ...
     def __len__(self) -> int:
+        ...
+    def __reduce__(self) -> tuple:
+        ...
+    def __repr__(self) -> str:
+        ...
+    def _plates(self, arg0: numpy.ndarray) -> numpy.typing.NDArray[numpy.object_]:
         ...
 class Matcher:
     """
     The index of platewatch.Matcher.
     """
     @staticmethod
-    def verify(path: os.PathLike | str | bytes) -> None:
-        """
-        Read a whole snapshot and check every byte of it. Raises SnapshotError or OSError.
-        """
+    def _verify(path: os.PathLike | str | bytes) -> None:
+        ...
     @typing.overload
     def __init__(self, snapshot: str, max_edits: int | None, microseconds: collections.abc.Callable[[typing.Any], int | None], model: ScoringModel) -> None:
         """
@@ -189,32 +304,22 @@ class Matcher:
         ...
     def _replace(self, entries: collections.abc.Iterable[typing.Any]) -> None:
         ...
-    def match(self, read: typing.Any, *, max_edits: int | None = None, at: typing.Any = None, alternatives: bool = False, min_probability: float = 0.0, keep_exact: bool = False) -> list[Match]:
+    def _save(self, path: os.PathLike | str | bytes) -> None:
+        ...
+    def _search(self, query: str, at: typing.Any) -> list[SearchResult]:
+        ...
+    def _settle(self) -> None:
+        ...
+    def match(self, read, *, max_edits = None, at = None, alternatives = False, min_probability = 0.0, keep_exact = False):
         """
         Every valid entry within max_edits of the read, in the order probability (descending), edits, id.
         
-        `read` is text or a platewatch.Read. `at` is the time for a read that has none; now, if left out.
+        `read` is text, or UTF-8, or a platewatch.Read. `at` is the time for a read that has none; now, if left out.
         With alternatives=True, the likeliest ways to choose among its characters' alternatives, at most 64, and its
         `candidates` count as further texts of a Read, and edits are the least over them.
         Matches below `min_probability`, from 0 to 1, are left out; with keep_exact=True those without edits stay.
-        Raises ReadError if the text is empty, over 16 symbols or not valid Unicode.
-        """
-    def save(self, path: os.PathLike | str | bytes) -> None:
-        """
-        Write a snapshot: the index with the entries' metadata, as one file that `open` maps.
-        
-        It is written beside `path`, synced and renamed, so whoever has an older one open keeps it. Raises OSError.
-        """
-    def search(self, query: str, *, at: typing.Any = None) -> list[Match]:
-        """
-        The valid entries that fit a plate with unknown characters, in the order of their ids.
-        
-        `?` is one symbol, `*` any run of symbols, `[가거]` one of a set. A pattern entry fits if some plate fits both.
-        Raises PlatewatchError if the query is no pattern.
-        """
-    def settle(self) -> None:
-        """
-        Wait until the background has folded all changes that it wants to fold.
+        Raises ReadError if the text is empty, over 16 symbols or not valid Unicode; one that is a TypeError, too, for
+        what is no read.
         """
     @property
     def entry_ids(self) -> EntryIds:

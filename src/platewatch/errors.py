@@ -71,6 +71,10 @@ class ReadError(PlatewatchError):
     """A read is not usable. Never carries the read's text: a read that is no hit is nobody's business."""
 
 
+class ReadTypeError(ReadError, TypeError):
+    """What was given to be matched is no read: neither text nor a Read, or a Read whose text is none."""
+
+
 class SnapshotError(PlatewatchError):
     """A file is no snapshot, a damaged one, or of a newer version."""
 

@@ -11,6 +11,7 @@ from typing import Any
 from platewatch.matching.alignment import Difference
 from platewatch.notify import Camera, HitData, HitEvent, new_event
 from platewatch.notify.event import encode
+from tests.patience import PATIENCE
 
 SECRET = "whsec_" + "c2VjcmV0" * 4
 OTHER_SECRET = "whsec_" + "b3RoZXIh" * 4
@@ -60,8 +61,8 @@ def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+async def until(condition: Callable[[], bool]) -> None:
     """Wait for the condition; TimeoutError if it does not come true."""
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(PATIENCE):
         while not condition():
             await asyncio.sleep(0.005)

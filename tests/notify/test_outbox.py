@@ -31,6 +31,7 @@ from platewatch.notify.outbox import (
     export_events,
     list_events,
 )
+from tests.patience import PATIENCE
 
 from .support import message, messages, open_files
 
@@ -120,7 +121,7 @@ def test_a_cancelled_append_is_committed_all_the_same(path: Path) -> None:
             append.cancel()
         with pytest.raises(asyncio.CancelledError):
             await append
-        assert await asyncio.wait_for(other, 5) == 1  # nor do those in its group go without an answer
+        assert await asyncio.wait_for(other, PATIENCE) == 1  # nor do those in its group go without an answer
         assert (await outbox.counts())["pending"] == 3
 
     run(test, path)

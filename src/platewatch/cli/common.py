@@ -20,6 +20,7 @@ from platewatch.lists.hotlist import MAX_BAD_SHARE, Hotlist
 from platewatch.lists.judgement import few_of_a_kind, repeats
 from platewatch.matching.alignment import columns
 from platewatch.notify.event import HitData
+from platewatch.plural import plural as plural
 from platewatch.probability.channel_model import ChannelModel
 from platewatch.probability.population import Population
 
@@ -210,8 +211,3 @@ def print_hit(console: Console, hit: HitData) -> None:
         highlight=False,
         soft_wrap=True,
     )
-
-
-def plural(count: int, noun: str, nouns: str | None = None) -> str:
-    """`1 edit`, `2 edits`, `1,000 reads`; `nouns` where an s does not make it plural."""
-    return f"{count:,} " + (noun if count == 1 else nouns or noun + "s")

@@ -31,8 +31,8 @@ _DATA = ("reads.jsonl", "wanted.csv", "cameras.csv")
 _SHOWN = 8  # misread hits that are shown symbol by symbol
 # What the demo's list calls urgent: to miss one costs more than to look in vain.
 _POLICY = '[policy.categories."suicide risk"]\nnotify = 0.2\ncheck = 0.02\n'
-_SECONDS_TO_START = 30.0
-_SECONDS_TO_DELIVER = 30.0
+_SECONDS_TO_START = 120.0
+_SECONDS_TO_DELIVER = 120.0
 
 Truths: TypeAlias = dict[tuple[str, datetime], str]
 """The plate that was shown to a camera at a time, which the service is not told."""

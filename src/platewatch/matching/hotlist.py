@@ -13,6 +13,7 @@ import msgspec
 from platewatch._core import admits_everything, canonical_plates, is_pattern, normalize, normalize_pattern, parse
 from platewatch.errors import EntryError, PlatewatchError
 from platewatch.matching.values import MatchMode, converters, microseconds, plate
+from platewatch.plural import plural
 
 MAX_DISTINCT_SYMBOLS = 254  # an index codes a symbol in one byte
 
@@ -220,6 +221,15 @@ class EntrySet:
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries.values())
+
+    def __repr__(self) -> str:
+        patterns = sum(is_pattern(entry.plate) for entry in self)
+        counts = (
+            plural(len(self), "entry", "entries"),
+            plural(patterns, "pattern"),
+            plural(len(self.report.errors), "error"),
+        )
+        return f"{type(self).__name__}({', '.join(counts)})"
 
     def __contains__(self, entry_id: object) -> bool:
         return entry_id in self._entries

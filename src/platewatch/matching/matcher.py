@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import index
-from pathlib import Path
+from os import PathLike, fsdecode
 from threading import Lock
-from typing import Literal, Protocol, Self
+from typing import TYPE_CHECKING, Literal, Protocol, Self, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from platewatch import _core
-from platewatch.errors import EntryError, ReadError
+from platewatch.errors import EntryError
+from platewatch.matching.batch import MatchBatch as MatchBatch
+from platewatch.matching.batch import ScoredMatchBatch
 from platewatch.matching.hotlist import Entry, EntrySet, check
 from platewatch.matching.reads import Read
 from platewatch.matching.values import microseconds
+from platewatch.plural import plural
 from platewatch.probability.channel_model import ChannelModel
 
 _MOST_THREADS = 1024
@@ -35,31 +37,6 @@ class ArrowStream(Protocol):
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class MatchBatch:
-    """The matches of a batch of reads, one row a match, ascending by read; then by probability, descending, edits
-    and entry id, or without scores by edits and entry id.
-
-    `read` (uint32) is the read's place in the batch, `entry` (uint32) the entry's number in `entry_ids`,
-    `edits` (uint8) their distance. `log_likelihood` and `probability` (float64) are as a Match has them; None
-    without scores. `errors` lists the reads that could not be matched; their row is the place
-    in the batch. `not_lined_up` counts the reads whose `chars` did not line up with their text and were ignored; only
-    reads that match are looked at for it, but all of them with alternatives=True.
-    """
-
-    read: npt.NDArray[np.uint32]
-    entry: npt.NDArray[np.uint32]
-    edits: npt.NDArray[np.uint8]
-    entry_ids: _core.EntryIds
-    errors: Sequence[ReadError] = ()
-    not_lined_up: int = 0
-    log_likelihood: npt.NDArray[np.float64] | None = None
-    probability: npt.NDArray[np.float64] | None = None
-
-    def __len__(self) -> int:
-        return len(self.read)
-
-
 class Matcher(_core.Matcher):
     """Finds every entry of a hotlist within `max_edits` (0 to 3) edits of a read.
 
@@ -68,21 +45,33 @@ class Matcher(_core.Matcher):
     `model` says how probable misreads are; the one that is shipped, if left out.
     """
 
-    def __init__(self, hotlist: EntrySet, *, max_edits: int = 1, model: ChannelModel | None = None) -> None:
-        self._model = model or ChannelModel.default()
-        super().__init__(hotlist, max_edits, microseconds, self._model.scoring)
-        self._follow(hotlist)
+    def __init__(
+        self, hotlist: EntrySet | Iterable[str], *, max_edits: int = 2, model: ChannelModel | None = None
+    ) -> None:
+        """`hotlist` may also be plates or patterns, any iterable of text; then its ids are the canonical plates.
+
+        Raises TypeError for what is neither, EntryError (row from 0) for a plate that cannot be one.
+        """
+        listed = _listed(hotlist)
+        self._model = _checked_model(model)
+        super().__init__(listed, max_edits, microseconds, self._model.scoring)
+        self._follow(listed)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({plural(len(self), 'entry', 'entries')}, max_edits={self.max_edits})"
 
     @classmethod
-    def open(cls, path: str | Path, *, max_edits: int | None = None, model: ChannelModel | None = None) -> Self:
+    def open(
+        cls, path: str | PathLike[str], *, max_edits: int | None = None, model: ChannelModel | None = None
+    ) -> Self:
         """Map a snapshot that `save` wrote: milliseconds whatever its size, and processes share its memory.
 
         `max_edits` is the saved one if left out. Raises SnapshotError or OSError. The file's content is not checked
         (`Matcher.verify` does that): where it is damaged, matches may be wrong or missing, but nothing worse happens.
         """
         matcher = cls.__new__(cls)
-        matcher._model = model or ChannelModel.default()
-        _core.Matcher.__init__(matcher, str(path), max_edits, microseconds, matcher._model.scoring)
+        matcher._model = _checked_model(model)
+        _core.Matcher.__init__(matcher, fsdecode(path), max_edits, microseconds, matcher._model.scoring)
         matcher._follow(None)
         return matcher
 
@@ -93,12 +82,29 @@ class Matcher(_core.Matcher):
         self._version = hotlist.version if hotlist is not None else 0
         self._strayed: set[str] = set()  # ids that were changed here and not in the hotlist
 
-    def update(self, hotlist: EntrySet) -> None:
-        """Make the index that of the hotlist as it is now.
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write a snapshot: the index with the entries' metadata, as one file that `open` maps.
+
+        It is written beside `path`, synced and renamed, so whoever has an older one open keeps it. Raises OSError.
+        """
+        self._save(fsdecode(path))
+
+    @staticmethod
+    def verify(path: str | PathLike[str]) -> None:
+        """Read a whole snapshot and check every byte of it. Raises SnapshotError or OSError."""
+        _core.Matcher._verify(fsdecode(path))
+
+    def settle(self) -> None:
+        """Wait until the background has folded all changes that it wants to fold."""
+        self._settle()
+
+    def update(self, hotlist: EntrySet | Iterable[str]) -> None:
+        """Make the index that of the hotlist, or the plates, as it is now.
 
         For the hotlist that the matcher was made from, or last updated to, only what changed since is done, in
         microseconds an entry; another one is indexed as a whole before it takes the old one's place.
         """
+        hotlist = _listed(hotlist)
         with self._changing:
             version = hotlist.version
             changed = hotlist.changed_since(self._version) if hotlist is self._hotlist else None
@@ -112,6 +118,8 @@ class Matcher(_core.Matcher):
 
     def add(self, entry: Entry) -> None:
         """Add an entry, or replace the one with its id. Raises EntryError."""
+        if not isinstance(entry, Entry):
+            raise TypeError(f"an entry must be a platewatch.Entry, not {_kind(entry)}")
         checked = check(entry)
         with self._changing:
             try:
@@ -122,14 +130,43 @@ class Matcher(_core.Matcher):
 
     def remove(self, entry_id: str) -> None:
         """Raises KeyError if the id is not listed."""
+        if not isinstance(entry_id, str):
+            raise TypeError(f"an entry's id must be text, not {_kind(entry_id)}")
         with self._changing:
             if not self._apply([], [entry_id]):
                 raise KeyError(entry_id)
             self._strayed.add(entry_id)
 
+    if TYPE_CHECKING:  # it is the core's, as a Python function around it would take a good part of its time
+
+        def match(
+            self,
+            read: str | bytes | Read,
+            *,
+            max_edits: int | None = None,
+            at: datetime | None = None,
+            alternatives: bool = False,
+            min_probability: float = 0.0,
+            keep_exact: bool = False,
+        ) -> list[_core.Match]:
+            """Every valid entry within max_edits of the read, in the order probability (descending), edits, id.
+
+            The options are as for `match_batch`. Raises ReadError.
+            """
+
+    def search(self, query: str, *, at: datetime | None = None) -> list[_core.SearchResult]:
+        """The entries valid now, or `at` a time, that fit a plate with unknown characters, in the order of their ids.
+
+        `?` is one symbol, `*` any run of symbols, `[가거]` one of a set. A pattern entry fits if some plate fits both.
+        Raises PlatewatchError if the query is no pattern.
+        """
+        if not isinstance(query, str):
+            raise TypeError(f"a query must be text, not {_kind(query)}")
+        return self._search(query, at)
+
     def match_pass(
         self,
-        reads: Sequence[str | Read],
+        reads: Iterable[str | bytes | Read],
         *,
         max_edits: int | None = None,
         at: datetime | None = None,
@@ -144,10 +181,41 @@ class Matcher(_core.Matcher):
         model has learnt, and more than five weigh as much as five. `min_probability` and `keep_exact` are as for
         `match_batch`. Raises ReadError, with the read's place, for one that cannot be matched.
         """
+        _refuse_no_reads(reads)
         # As pybind11 quotes all arguments of a call that it refuses, and with them the reads.
         options = bool(alternatives), float(min_probability), bool(keep_exact)
         return self._match_pass(list(reads), max_edits, at, *options)
 
+    @overload
+    def match_batch(
+        self,
+        reads: Iterable[str | bytes | Read] | npt.NDArray[np.str_] | ArrowArray | ArrowStream,
+        *,
+        max_edits: int | None = None,
+        at: datetime | None = None,
+        times: Sequence[datetime] | npt.NDArray[np.datetime64] | None = None,
+        errors: Literal["raise", "report"] = "raise",
+        alternatives: bool = False,
+        score: Literal[True] = True,
+        min_probability: float = 0.0,
+        keep_exact: bool = False,
+        threads: int = 1,
+    ) -> ScoredMatchBatch: ...
+    @overload
+    def match_batch(
+        self,
+        reads: Iterable[str | bytes | Read] | npt.NDArray[np.str_] | ArrowArray | ArrowStream,
+        *,
+        max_edits: int | None = None,
+        at: datetime | None = None,
+        times: Sequence[datetime] | npt.NDArray[np.datetime64] | None = None,
+        errors: Literal["raise", "report"] = "raise",
+        alternatives: bool = False,
+        score: bool,
+        min_probability: float = 0.0,
+        keep_exact: bool = False,
+        threads: int = 1,
+    ) -> MatchBatch: ...
     def match_batch(
         self,
         reads: Iterable[str | bytes | Read] | npt.NDArray[np.str_] | ArrowArray | ArrowStream,
@@ -171,9 +239,10 @@ class Matcher(_core.Matcher):
         A read without a time of its own takes the one of `times` in its place (datetimes with an offset, or
         datetime64 in UTC), else `at`, else now. `alternatives` is as for `match`. A bad read raises ReadError, or
         with errors="report" is listed in the batch's `errors`. With score=False, matches have no probabilities, which
-        costs less. Those below `min_probability` are left out, and where none can reach it, it is not worked out; with
-        `keep_exact` those without edits stay.
+        costs less, and the answer is a MatchBatch without them. Those below `min_probability` are left out, and where
+        none can reach it, it is not worked out; with `keep_exact` those without edits stay.
         """
+        _refuse_no_reads(reads)
         if errors not in ("raise", "report"):
             raise ValueError('errors must be "raise" or "report"')
         min_probability = float(min_probability)
@@ -193,8 +262,62 @@ class Matcher(_core.Matcher):
             bool(keep_exact),
             min(index(threads), _MOST_THREADS),
         )
-        scores = (log_likelihood, probability) if score else (None, None)
-        return MatchBatch(read, entry, edits, entry_ids, bad, not_lined_up, *scores)
+        if not score:
+            return MatchBatch(read, entry, edits, entry_ids, bad, not_lined_up)
+        return ScoredMatchBatch(read, entry, edits, entry_ids, bad, not_lined_up, log_likelihood, probability)
+
+
+def _checked_model(model: ChannelModel | None) -> ChannelModel:
+    if model is None:
+        return ChannelModel.default()
+    if not isinstance(model, ChannelModel):
+        raise TypeError(f"model must be a platewatch.ChannelModel, not {_kind(model)}")
+    return model
+
+
+def _listed(hotlist: EntrySet | Iterable[str]) -> EntrySet:
+    """A hotlist as it is, plates as one. Raises TypeError that says what to use for what is neither."""
+    if isinstance(hotlist, EntrySet):
+        return hotlist
+    what, instead = _kind(hotlist), ""
+    if isinstance(hotlist, str | bytes):
+        instead = "for one plate use pw.Matcher([plate]), for a file pw.Hotlist.load(path)"
+    elif isinstance(hotlist, PathLike) or callable(getattr(hotlist, "read", None)):
+        instead = "use pw.Hotlist.load(path)"
+    elif isinstance(hotlist, Mapping):
+        instead = "use pw.Hotlist.from_records([record])"
+    elif hasattr(type(hotlist), "columns"):  # pandas, polars, pyarrow, DuckDB
+        instead = "use pw.Hotlist.from_table(table)"
+    elif isinstance(hotlist, Iterable):
+        plates = _plain(hotlist)
+        if not plates or isinstance(plates[0], str):
+            return EntrySet.from_plates(plates)
+        what = f"{what} of {_kind(plates[0])}"
+        if isinstance(plates[0], Mapping):
+            instead = "use pw.Hotlist.from_records(records)"
+        elif isinstance(plates[0], Entry):
+            instead = "use pw.Hotlist(entries)"
+    raise TypeError(f"hotlist must be a pw.Hotlist or plates, not {what}" + (f": {instead}" if instead else ""))
+
+
+def _refuse_no_reads(reads: object) -> None:
+    """TypeError for what is no sequence of reads, though Python may iterate over it."""
+    what = "one text" if isinstance(reads, str | bytes) else _kind(reads)
+    columns = hasattr(reads, "__arrow_c_array__") or hasattr(reads, "__arrow_c_stream__")
+    if isinstance(reads, str | bytes | Read | Mapping) or not (columns or isinstance(reads, Iterable)):
+        raise TypeError(f"reads must be a sequence of reads, not {what}")
+
+
+def _plain(plates: Iterable[str]) -> list[str]:
+    """In Python's own types: numpy and Arrow iterate over theirs."""
+    for way in ("tolist", "to_pylist"):
+        if hasattr(plates, way):
+            return list(getattr(plates, way)())
+    return list(plates)
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else type(value).__name__
 
 
 def _to_microseconds(times: Sequence[datetime] | npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:

@@ -15,6 +15,7 @@ from typing import Literal, Self
 
 from platewatch import _core
 from platewatch.errors import ModelError, PlatewatchError
+from platewatch.plural import plural
 from platewatch.probability import fit as fitting
 from platewatch.probability import rate
 from platewatch.probability.evidence import ReadEvidence
@@ -78,6 +79,10 @@ class ChannelModel:
             )
         except ValueError as error:
             raise ModelError(str(error)) from None
+
+    def __repr__(self) -> str:
+        known = f"{plural(len(self.engines), 'engine')}, {plural(len(self.cameras), 'camera')}"
+        return f"{type(self).__name__}(error rate {self.error_rate:.3g}, {known}, {self._population!r})"
 
     def with_population(self, population: Population) -> Self:
         """The same recognisers among other vehicles."""

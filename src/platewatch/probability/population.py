@@ -17,6 +17,7 @@ import numpy as np
 
 from platewatch import _core
 from platewatch.errors import ModelError, PlatewatchError
+from platewatch.plural import plural
 from platewatch.probability import model_files
 from platewatch.probability.tables import MOST_SYMBOLS
 
@@ -63,12 +64,17 @@ class Coverage:
         return f"{subject} of no class of the population ({self.population})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Population:
     """A table of classes of vehicles, as the core takes it. `name` is for people: whose they are, or their file."""
 
     document: Mapping[str, Any]
     name: str = field(default="one of your own", compare=False)
+
+    def __repr__(self) -> str:
+        classes = self.document["classes"]
+        vehicles = round(sum(kind["vehicles"] for kind in classes))
+        return f"{type(self).__name__}({plural(len(classes), 'class', 'classes')}, {plural(vehicles, 'vehicle')})"
 
     @classmethod
     def default(cls) -> Self:

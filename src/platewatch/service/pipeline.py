@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -87,15 +88,16 @@ class Pipeline:
             self._tell(passing, match, frame, touched[passing], now)
 
         # All that may not be on disk yet, though another call has made it: either may fail, and neither may then be
-        # acknowledged. The outbox knows the events that it gets from both.
+        # acknowledged. The outbox knows the events that it gets from both, so each counts for one of them.
         unsent = [(passing, *event) for passing in touched for event in passing.unsent.items()]
+        queued = 0
         if unsent:
             queued = await self._outbox.append([(event_id, body) for _, event_id, body in unsent])
             for passing, event_id, _ in unsent:
                 passing.unsent.pop(event_id, None)
             if queued:
                 self._on_queued()
-        return Accepted(len(reads) - len(refused), len(unsent), batch.errors, batch.not_lined_up)
+        return Accepted(len(reads) - len(refused), queued, batch.errors, batch.not_lined_up)
 
     def _judge(self, passing: Pass, first: Frame, now: datetime) -> dict[str, float]:
         """Tell of the hits that the reads of a pass make together; returns the probabilities by entry id."""
@@ -158,7 +160,11 @@ class Pipeline:
     def _best(self, passing: Pass, match: _Match, first: Frame, now: datetime) -> tuple[Frame, int]:
         """The read of a pass that matches an entry with the fewest edits, of those the likeliest; and its edits."""
         found = [
-            (own_edits(frame.read, single.plate, single.edits), -single.log_likelihood, place)
+            (
+                own_edits(frame.read, single.plate, single.edits),
+                math.inf if single.log_likelihood is None else -single.log_likelihood,
+                place,
+            )
             for place, frame in enumerate(passing.frames)
             for single in self._matcher.match(frame.read, at=now, alternatives=True)
             if single.entry_id == match.entry.id

@@ -14,6 +14,8 @@ from platewatch.matching.reads import Read
 class Accepted(Struct, frozen=True):
     """What became of a batch: reads matched, hits that are new or of a higher grade than before, the reads refused
     (row: place in the batch), and how many matched reads had `chars` that were ignored, as MatchBatch counts them.
+
+    A hit counts once, for the call that has brought its event to the disk, whoever else had a read of it.
     """
 
     reads: int
