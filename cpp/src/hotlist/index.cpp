@@ -414,13 +414,12 @@ Index Index::open(const std::string& path, unsigned& max_edits) {
                                    index.pattern_entries_.size());
     const std::size_t entries = facts.empty() ? 0 : facts[0].entries;
     const auto one_each = [&](const auto& column) { return column.empty() || column.size() == entries; };
-    const bool sound = facts.size() == 1 && facts[0].max_edits <= kMaxEdits && symbols.size() <= kMaxCode &&
-                       index.short_.keys.restore() &&
-                       index.short_.keys.size() == index.short_.owners.size() && index.long_.keys.restore() &&
-                       index.long_.keys.size() == index.long_.owners.size() &&
-                       index.names_.size() == 2 * entries && one_each(index.validity_) &&
-                       one_each(index.category_) && one_each(index.priority_) && one_each(index.weight_) &&
-                       one_each(index.exact_);
+    const bool sound =
+        facts.size() == 1 && facts[0].max_edits <= kMaxEdits && symbols.size() <= kMaxCode &&
+        index.short_.keys.restore() && index.short_.keys.size() == index.short_.owners.size() &&
+        index.long_.keys.restore() && index.long_.keys.size() == index.long_.owners.size() &&
+        index.names_.size() == 2 * entries && one_each(index.validity_) && one_each(index.category_) &&
+        one_each(index.priority_) && one_each(index.weight_) && one_each(index.exact_);
     if (!sound) throw SnapshotError(path + ": its sections do not fit together");
     index.alphabet_ = Alphabet({symbols.begin(), symbols.end()});
     max_edits = facts[0].max_edits;

@@ -6,7 +6,8 @@
 //   lev(read, entry without its region mark), if the entry has one;
 //   lev(read without its region mark, entry), if the read has one and the entry has none.
 // So an entry with a mark has two keys, and a read with a mark is looked up twice. For a pattern it is the
-// least to any plate that it admits: pattern_index.hpp. An entry that is to match exactly does so at 0 edits only.
+// least to any plate that it admits: pattern_index.hpp. An entry that is to match exactly does so at 0 edits
+// only.
 #pragma once
 
 #include <algorithm>
@@ -51,7 +52,7 @@ struct IndexEntry {
     std::string category = {};  // UTF-8
     std::optional<std::int32_t> priority = {};
     std::optional<Pattern> pattern = {};
-    float weight = 1;  // how often the vehicle passes, relative to an ordinary one
+    float weight = 1;    // how often the vehicle passes, relative to an ordinary one
     bool exact = false;  // only reads without any edit match it
 };
 
@@ -209,7 +210,7 @@ class Index {
     Array<std::uint32_t> category_;  // the place in categories_
     Array<std::int32_t> priority_;   // kNoPriority if it has none
     Array<float> weight_;
-    Array<std::uint8_t> exact_;  // 1: only without edits
+    Array<std::uint8_t> exact_;                 // 1: only without edits
     std::shared_ptr<const Snapshot> snapshot_;  // that the arrays lie in, if they do
 };
 

@@ -1,8 +1,9 @@
 // Text to canonical plate: the one place where it happens, for entries and reads alike.
 //
 // Full-width forms and jamo are folded and composed (NFC), letters upper-cased where that is one code point
-// to one, Cyrillic and Greek capitals that look like Latin ones folded to those, decimal digits of any script become ASCII, and only letters and decimal digits stay. Idempotent.
-// The Unicode facts come from unicode_tables.inc; cost: one pass, no allocation, O(code points).
+// to one, Cyrillic and Greek capitals that look like Latin ones folded to those, decimal digits of any script
+// become ASCII, and only letters and decimal digits stay. Idempotent. The Unicode facts come from
+// unicode_tables.inc; cost: one pass, no allocation, O(code points).
 #pragma once
 
 #include <cstdint>
