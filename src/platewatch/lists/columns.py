@@ -163,7 +163,18 @@ class Records:
 def entries_of_cells(rows: Iterable[CellRow], layout: Layout, zone: tzinfo = KOREAN_TIME) -> Iterator[Row]:
     """Each row's entry, or what is wrong with it; `layout` says what stands where."""
     maker = _Maker(layout.places, _Converters(zone))
-    return _entries(rows, lambda _: maker)
+    return _entries(_without_remarks(rows, layout.places["plate"]) if layout.by_content else rows, lambda _: maker)
+
+
+def _without_remarks(rows: Iterable[CellRow], place: int) -> Iterator[CellRow]:
+    """Of a table in which no header says what is a plate, what has no digit is none."""
+    for number, cells in rows:
+        cell = cells[place] if not isinstance(cells, EntryError) and place < len(cells) else None
+        if isinstance(cell, str) and cell.strip() and not any(map(str.isdecimal, cell)):
+            reason = "no digit in it, and no header says that this column is the plate"
+            yield number, EntryError(reason, field="plate", value=cell)
+        else:
+            yield number, cells
 
 
 def _entries(rows: Iterable[tuple[int, Any]], maker_of: Callable[[Any], _Maker]) -> Iterator[Row]:

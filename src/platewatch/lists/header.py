@@ -66,6 +66,7 @@ class Layout:
     width: int = 0
     skip: int = 0
     header: list[object] | None = None  # its cells; it may stand in the middle of a file again
+    by_content: bool = False  # the needed column was told by what stands in it
     notes: list[str] = field(default_factory=list)
 
 
@@ -194,7 +195,7 @@ def _by_content(rows: Sequence[tuple[int, Sequence[object]]], columns: Columns) 
     if len(likely) != 1:
         return None
     place = likely[0]
-    layout = Layout({columns.needed: place}, skip=first)
+    layout = Layout({columns.needed: place}, skip=first, by_content=True)
     layout.notes.append(
         f"there is no header: column {place + 1} is taken for the {columns.needed}, by what stands in it"
     )
