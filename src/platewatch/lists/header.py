@@ -14,6 +14,7 @@ from platewatch.errors import PlatewatchError, TableError
 _MOST_TITLES: Final = 20  # rows above a header
 _SAMPLE: Final = 200  # rows that are looked at
 _MOST_SHOWN: Final = 5  # lines in an error
+_MOST_CELLS: Final = 12  # of each
 
 
 def plain(name: str) -> str:
@@ -228,7 +229,8 @@ def _rows_of_titles(rows: Sequence[tuple[int, Sequence[object]]], place: int, co
 def _shown(rows: Iterable[tuple[int, Sequence[object]]]) -> list[str]:
     shown = islice(rows, _MOST_SHOWN)
     return [
-        f"{f'row {number}' if number >= 0 else 'names'}: {' | '.join(map(_short, cells))}" for number, cells in shown
+        f"{f'row {number}' if number >= 0 else 'names'}: {' | '.join(map(_short, cells[:_MOST_CELLS]))}"
+        for number, cells in shown
     ]
 
 
