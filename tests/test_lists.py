@@ -69,6 +69,9 @@ DAY = datetime(2026, 1, 2, tzinfo=KOREAN_TIME)
         "20260102",
         "2026년 1월 2일",
         date(2026, 1, 2),
+        20260102,
+        20260102.0,
+        np.datetime64("2026-01-02"),
     ],
     ids=str,
 )
@@ -153,6 +156,21 @@ def test_one_bad_value_is_an_error_of_its_row(bad: dict[str, Any]) -> None:
     assert [(error.row, error.field) for error in hotlist.report.errors] == [(1, field)]
     with pytest.raises(pw.EntryError):
         pw.Hotlist([pw.Entry(**({"id": "A", "plate": "12가3456"} | bad))])  # also where nobody has looked before
+
+
+@pytest.mark.parametrize("nothing", NOTHING, ids=repr)
+@pytest.mark.parametrize("field", FIELDS)
+def test_what_is_blank_is_no_value_of_an_entry_either(field: str, nothing: Any) -> None:
+    (made,) = pw.Hotlist([pw.Entry(**({"id": "A", "plate": "12가3456", field: nothing}))])
+    assert made == pw.Entry(id="A", plate="12가3456")
+
+
+@pytest.mark.parametrize("number", [0, -1, 3, True])
+def test_a_number_that_is_no_column(tmp_path: Path, number: Any) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("id,plate\n1,12가3456\n", "utf-8")
+    with pytest.raises(pw.PlatewatchError, match=r"columns\.plate"):
+        pw.Hotlist.load(path, columns={"plate": number})
 
 
 def test_text_is_nfc_on_both_sides() -> None:

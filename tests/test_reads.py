@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 import platewatch as pw
-from platewatch.matching.reads import decode, decode_lines
+from platewatch.matching.reads import ReadDecoder, decode, decode_lines
 
 FULL = """{"text": "12가3456", "camera_id": "GJ-0117", "time": "2026-11-23T09:00:00+09:00", "confidence": 0.93,
 "chars": [{"c": "1", "p": 0.97, "alts": [["1", 0.97], ["7", 0.02]]}], "candidates": [{"text": "72가3456", "p": 0.1}],
@@ -52,3 +52,17 @@ def test_one_bad_line_does_not_lose_the_others() -> None:
         (4, "b"),
         (5, "nested too deeply"),
     ]
+
+
+@pytest.mark.parametrize("time", ["-1", "-99999999999", "-9e10", "1e300"])
+def test_a_time_that_cannot_be_costs_the_time(time: str) -> None:
+    decoder = ReadDecoder()
+    assert decoder.decode(f'{{"text": "x1", "time": {time}}}'.encode()) == pw.Read(text="x1")
+    assert decoder.dropped == {"time": 1}
+
+
+@pytest.mark.parametrize("offset", ["Z", "+09:00"])
+def test_a_leap_second_is_the_one_before(offset: str) -> None:
+    read = decode(f'{{"text": "x1", "time": "2026-11-23T09:00:60{offset}"}}'.encode())
+    assert read.time is not None
+    assert read.time.second == 59

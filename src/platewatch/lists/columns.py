@@ -111,7 +111,7 @@ ENTRY_COLUMNS: Final = Columns(
         ),
         "agency": (
             "agency,기관,기관명,관서,관서명,경찰서,수배관서,담당관서,등록관서,담당기관,요청기관,등록기관,소속,department,"
-            "organisation,organization,office,station,owner"
+            "organisation,organization,office,station"
         ),
         "note": (
             "note,notes,비고,메모,설명,특이사항,참고사항,참고,내용,remark,remarks,comment,comments,description,"

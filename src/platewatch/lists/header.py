@@ -51,10 +51,17 @@ class Columns:
 
     def checked(self, mapping: Mapping[str, str | int] | None) -> dict[str, str | int]:
         """A user's mapping of fields to the names or numbers (from 1) of columns. Raises PlatewatchError."""
+        if mapping is not None and not isinstance(mapping, Mapping):
+            raise TypeError("columns is a mapping of fields to the names or numbers of columns")
         for name, column in (mapping or {}).items():
             if name not in self.names:
                 raise PlatewatchError(f"no such field: the fields are {', '.join(self.names)}", field=f"columns.{name}")
-            if isinstance(column, bool) or not isinstance(column, str | int) or column in (0, ""):
+            if (
+                isinstance(column, bool)
+                or not isinstance(column, str | int)
+                or column == ""
+                or (isinstance(column, int) and column < 1)
+            ):
                 raise PlatewatchError("neither a column's name nor its number, from 1", field=f"columns.{name}")
         return dict(mapping or {})
 
@@ -116,6 +123,10 @@ def understand(
     """What the first rows of a table, by number, say of its columns. Raises PlatewatchError that shows them."""
     given = columns.checked(mapping)
     sample = rows[:_SAMPLE]
+    width = max((len(cells) for _, cells in sample), default=0)
+    for name, column in given.items():
+        if isinstance(column, int) and column > width:
+            raise TableError(f"there are {width} columns", field=f"columns.{name}", lines=_shown(sample))
     by_header = _by_header(sample, columns, given)
     if by_header is not None:
         if columns.needed not in given:

@@ -241,8 +241,7 @@ class EntrySet:
 def check(entry: Entry) -> Entry:
     """The entry with its canonical plate or pattern, and its other fields as an index holds them. Raises EntryError."""
     values = {name: value for name, default in DEFAULTS if (value := getattr(entry, name)) is not default}
-    checked = from_values(values)
-    return entry if checked == entry else checked
+    return from_values(values)
 
 
 def from_values(values: Mapping[str, object], convert: Mapping[str, Callable[[object], Any]] = CONVERTERS) -> Entry:

@@ -194,7 +194,7 @@ _FIRST_YEAR: Final = 2001  # clocks that lost their battery begin in 1970 or 200
 _MOST_AHEAD: Final = 1  # years
 _COMPACT: Final = re.compile(r"(20\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d{3})?")
 _SECONDS: Final = re.compile(r"\d{1,16}\.\d{1,9}")
-_LEAP_SECOND: Final = re.compile(r"(:\d\d):60\b")
+_LEAP_SECOND: Final = re.compile(r"(:\d\d):60(?!\d)")
 
 
 class ReadDecoder:
@@ -339,7 +339,7 @@ def _moment(value: object) -> datetime:
                 raise ValueError("a date and no time")
             return when
         value = int(text) if len(text) < 20 else None
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         raise ValueError("no time")
     if isinstance(value, int) and (compact := _COMPACT.fullmatch(str(value))):
         year, month, day, hour, minute, second, thousandths = (int(part or 0) for part in compact.groups())

@@ -175,12 +175,17 @@ def moment(value: object, zone: tzinfo = KOREAN_TIME, *, ends: bool = False) -> 
         value = parse_moment(value)
     elif is_blank(value):
         return None
+    elif (number := _whole(value)) is not None and 10**7 <= number < 10**8:  # 20260102, as spreadsheets have it
+        value = parse_moment(str(number))
     if isinstance(value, datetime):
         return value if value.tzinfo is not None else value.replace(tzinfo=zone)
     if type(value).__name__ == "datetime64":  # numpy's; a count of something is none
-        value = value.astype("datetime64[us]").item()  # type: ignore[attr-defined]
-        if isinstance(value, datetime):
-            return value.replace(tzinfo=zone)
+        exact = value.item()  # type: ignore[attr-defined]
+        if isinstance(exact, int):  # nanoseconds
+            exact = value.astype("datetime64[us]").item()  # type: ignore[attr-defined]
+        if isinstance(exact, datetime):
+            return exact.replace(tzinfo=zone)
+        value = exact
     if not isinstance(value, date):
         raise TypeError(_NO_MOMENT)
     try:
