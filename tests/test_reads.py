@@ -66,3 +66,10 @@ def test_a_leap_second_is_the_one_before(offset: str) -> None:
     read = decode(f'{{"text": "x1", "time": "2026-11-23T09:00:60{offset}"}}'.encode())
     assert read.time is not None
     assert read.time.second == 59
+
+
+def test_nan_is_no_value_though_json_has_none() -> None:
+    decoder = ReadDecoder()
+    line = b'{"text": "x1", "confidence": NaN, "chars": [{"c": "x", "p": -Infinity}, {"c": "1"}]}'
+    assert decoder.decode(line) == pw.Read(text="x1", chars=(pw.Character("x"), pw.Character("1")))
+    assert decoder.decode(b'{"text": ": NaN", "confidence": NaN}').text == ": NaN"

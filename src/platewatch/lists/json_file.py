@@ -9,6 +9,7 @@ import msgspec
 
 from platewatch.errors import EntryError
 from platewatch.lists.columns import RecordRow
+from platewatch.matching.values import without_nan
 
 
 def is_json(text: str) -> bool:
@@ -21,7 +22,7 @@ def rows(text: str) -> Iterator[RecordRow]:
     """Rows are lines, or the objects of the array, from 1."""
     if text[:100].lstrip().startswith("["):
         try:
-            array = msgspec.json.decode(_bytes(text), type=list[msgspec.Raw])
+            array = msgspec.json.decode(without_nan(_bytes(text)), type=list[msgspec.Raw])
         except (msgspec.DecodeError, RecursionError):
             pass  # lines, then, of which the first is no object
         else:
@@ -35,7 +36,7 @@ def _bytes(text: str) -> bytes:
 
 def _object(line: bytes) -> Mapping[str, Any] | EntryError:
     try:
-        row = msgspec.json.decode(line)
+        row = msgspec.json.decode(without_nan(line))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return EntryError(f"not JSON: {error}")
     except RecursionError:

@@ -19,7 +19,7 @@ import msgspec
 from msgspec.structs import force_setattr
 
 from platewatch.errors import ReadError, at_fault
-from platewatch.matching.values import Zone, is_blank, parse_moment, zone_of
+from platewatch.matching.values import Zone, is_blank, parse_moment, without_nan, zone_of
 
 
 class _Checked(msgspec.StructMeta):
@@ -257,7 +257,7 @@ class ReadDecoder:
     def _by_field(self, line: bytes, error: Exception, row: int | None) -> Read:
         """A read of which something is not as it should be."""
         try:
-            record = msgspec.json.decode(line)
+            record = msgspec.json.decode(without_nan(line))
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise ReadError(NOT_AN_OBJECT, row=row) from None
         except RecursionError:

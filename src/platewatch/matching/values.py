@@ -5,6 +5,7 @@ A converter returns None for what is blank, and raises TypeError or ValueError t
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Callable
@@ -36,6 +37,8 @@ _MODES: dict[str, MatchMode] = {
     **dict.fromkeys(("fuzzy", "lenient", "유사", "유사일치"), "fuzzy"),
     **dict.fromkeys(("exact", "strict", "정확", "정확일치", "완전일치"), "exact"),
 }
+
+_NOT_FINITE = re.compile(rb"[:\[,]\s*-?(?:NaN|Infinity)\b")
 
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})-(\d{1,2})|/(\d{1,2})/(\d{1,2})|\. ?(\d{1,2})\. ?(\d{1,2})\.?|(\d\d)(\d\d))")
 _KOREAN_DATE = re.compile(r"(\d{4})년 ?(\d{1,2})월 ?(\d{1,2})일")
@@ -215,6 +218,16 @@ def parse_moment(value: str) -> date | datetime:
         return datetime.fromisoformat(value)
     except ValueError:
         raise ValueError(_NO_MOMENT) from None
+
+
+def without_nan(data: bytes) -> bytes:
+    """JSON with null for each NaN and Infinity, which programs write though JSON has none."""
+    if not _NOT_FINITE.search(data):
+        return data
+    try:
+        return json.dumps(json.loads(data, parse_constant=lambda _: None)).encode()
+    except (ValueError, RecursionError):
+        return data
 
 
 def zone_of(zone: Zone | None) -> tzinfo:

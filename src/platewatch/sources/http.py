@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from platewatch.errors import ReadError
 from platewatch.matching.reads import NOT_AN_OBJECT, Read, ReadDecoder, decode_lines
+from platewatch.matching.values import without_nan
 from platewatch.sources import Accept
 
 _BATCH_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
@@ -93,7 +94,7 @@ def _rows(body: bytes, content_type: str, decoder: ReadDecoder) -> Iterable[tupl
     start = body.lstrip()
     if start.startswith(b"["):
         try:
-            objects = msgspec.json.decode(body, type=list[msgspec.Raw])
+            objects = msgspec.json.decode(without_nan(body), type=list[msgspec.Raw])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return decode_lines(lines, decoder)
         return decode_lines(map(bytes, objects), decoder)
