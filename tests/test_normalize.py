@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import platewatch as pw
 from platewatch import _core
 
-FILLERS = "\u115f\u1160\u3164\uffa0"
+FILLERS = "\u115f\u1160\u3164\uffa0\u119e\u318d"
 
 # Blocks whose properties have not changed since long before the core's tables were made.
 OLD_BLOCKS = [

@@ -15,8 +15,8 @@ COMPATIBILITY_JAMO = range(0x3130, 0x3190)
 WIDTH_FORMS = range(0xFF00, 0xFFF0)
 # Cyrillic and Greek capitals that look like Latin ones: who types a plate takes what the keyboard has.
 LOOK_ALIKES = dict(zip("АВЕЅІЈКМНОРСТУҮХѴӀԚԜΑΒΕΖΗΙͿΚΜΝΟΡΤΥΧϹ", "ABESIJKMHOPCTYYXVIQWABEZHIJKMNOPTYXC", strict=True))
-# Invisible though they count as letters: Hangul fillers.
-FILLERS = {0x115F, 0x1160, 0x3164, 0xFFA0}
+# Letters that no plate has: the invisible Hangul fillers, and the vowel that Korean keyboards have for a middle dot.
+FILLERS = {0x115F, 0x1160, 0x3164, 0xFFA0, 0x119E}
 
 
 def scalars() -> Iterator[int]:

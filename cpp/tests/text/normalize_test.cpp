@@ -49,6 +49,7 @@ TEST(Normalize, FoldsAndComposes) {
     EXPECT_EQ(canonical("\u1025\u0305\u102E"), "\u1025");      // which a mark keeps apart
     EXPECT_EQ(canonical("abcß"), "ABCß");                      // SS would be two code points
     EXPECT_EQ(canonical("\u212B"), "Å");                       // the Angstrom sign
+    EXPECT_EQ(canonical("12ㆍ가ㆍ3456"), "12가3456");          // the middle dot of Korean keyboards
     EXPECT_EQ(canonical("АВ1234СЕ"), "AB1234CE");              // Cyrillic
     EXPECT_EQ(canonical("а001мр"), "A001MP");                  // in lower case
     EXPECT_EQ(canonical("ΑΒΕ-1234"), "ABE1234");               // Greek
