@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import sqlite3
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import duckdb
 import numpy as np
@@ -237,6 +239,29 @@ def test_a_table_without_names_and_one_with_a_mapping() -> None:
     assert [e.plate for e in pw.Hotlist.from_table(named, columns={"plate": "b"})] == ["EF34GH"]
     with pytest.raises(TableError, match="no column can be told to be the plate"):
         pw.Hotlist.from_table(named)
+
+
+def test_midnight_in_a_table_is_a_day() -> None:
+    for until in (pd.to_datetime(["2026-01-01"]), [datetime(2026, 1, 1)]):  # noqa: DTZ001
+        (made,) = pw.Hotlist.from_table(pd.DataFrame({"plate": ["12가3456"], "valid_until": until}))
+        assert made.valid_until == datetime(2026, 1, 2, tzinfo=KOREAN_TIME)
+
+
+def test_ids_of_databases_and_rows_that_are_mappings() -> None:
+    number = UUID("12345678-1234-5678-1234-567812345678")
+    assert entry(id=number).id == str(number)
+    connection = sqlite3.connect(":memory:")
+    connection.row_factory = lambda cursor, row: dict(zip([c[0] for c in cursor.description], row, strict=True))
+    rows = connection.execute("select 'A' as id, '12가3456' as plate")
+    assert [(e.id, e.plate) for e in pw.Hotlist.from_table(rows)] == [("A", "12가3456")]
+
+
+@pytest.mark.parametrize("encoding", ["idna", "punycode", "unicode_escape", "rot13", "base64", "martian"])
+def test_an_encoding_that_is_none_of_text(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "list.csv"
+    path.write_bytes(b"id,plate\n1,AB\\x1\xff\n")
+    with pytest.raises(pw.PlatewatchError):
+        pw.Hotlist.load(path, encoding=encoding)
 
 
 def test_what_is_no_table_and_no_records_says_what_to_use() -> None:

@@ -28,6 +28,7 @@ RecordRow: TypeAlias = "tuple[int, Mapping[str, Any] | EntryError]"
 CellRow: TypeAlias = "tuple[int, Sequence[object] | EntryError]"
 """A row of a table: its number, and its cells or what is wrong with it."""
 
+_BETWEEN = re.compile(r"[\s,;/|()\[\]]+")
 _LONGEST = 40  # code points
 _PLATE_SYMBOLS = range(4, 11)  # of what looks like a plate
 _NEVER_ON_PLATES = frozenset(":/@%\\<>=")
@@ -253,7 +254,10 @@ class _Maker:
             raise EntryError("missing", field="plate")
         if not self._has_id:
             values["id"] = _plate_as_id(values["plate"])
-        return from_values(values, self._convert.plain)
+        entry = from_values(values, self._convert.plain)
+        if _is_glued(values["plate"], entry.plate):
+            raise EntryError("a plate and something else in one cell", field="plate", value=values["plate"])
+        return entry
 
     @staticmethod
     def _cell(row: Any, at: Any) -> object:
@@ -261,6 +265,14 @@ class _Maker:
             return row[at]
         except IndexError:
             return None
+
+
+def _is_glued(cell: object, canonical: str) -> bool:
+    """`12가3456 도난`, `12가3456, 34나5678`: a Korean plate in front, and all together none."""
+    if not isinstance(cell, str) or is_pattern(cell) or is_korean_plate(canonical):
+        return False
+    parts = [part for part in _BETWEEN.split(cell) if part]
+    return any(is_korean_plate("".join(parts[:count])) for count in range(1, len(parts)))
 
 
 def _plate_as_id(given: object) -> str:

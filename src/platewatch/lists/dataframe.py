@@ -8,6 +8,7 @@ from typing import Any
 
 from platewatch.lists.csv_file import Table
 from platewatch.lists.header import Columns, understand
+from platewatch.matching.values import as_day
 
 _CHUNK = 10_000
 _SAMPLE = 200
@@ -26,12 +27,19 @@ def read(table: object, columns: Columns, mapping: Mapping[str, str | int] | Non
             "a table is a pandas or polars DataFrame, a pyarrow Table, a DuckDB relation or a cursor of a database, "
             f"not {type(table).__name__}"
         )
-    names, rows = parts
+    names, given = parts
+    rows = (_cells(row, names) for row in given)
     first = list(islice(rows, _SAMPLE))
     sample: list[tuple[int, Sequence[object]]] = [(-1, names), *enumerate(first)]
     layout = understand(sample, columns, mapping)
     above = max(layout.skip - 1, 0)  # rows that are no data, beside the names
     return Table(layout, islice(enumerate(chain(first, rows)), above, None))
+
+
+def _cells(row: Any, names: Sequence[object]) -> list[object]:
+    """Of a row that is a sequence, or a mapping as some cursors give."""
+    cells = (row.get(name) for name in names) if isinstance(row, Mapping) else row
+    return [as_day(cell) for cell in cells]
 
 
 def _parts(table: Any) -> tuple[list[object], Iterator[Sequence[object]]] | None:

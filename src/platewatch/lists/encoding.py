@@ -49,7 +49,7 @@ def decode(data: bytes, encoding: str | None = None) -> Decoded:
 def _known(encoding: str, data: bytes) -> str:
     try:
         name = codecs.lookup(encoding).name
-        "".encode(name)  # some codecs are not of text
+        b"\xff1".decode(name, "surrogateescape")  # some codecs are not of text, or not of any bytes
     except (LookupError, ValueError):
         raise PlatewatchError(f"no encoding is named {encoding!r}", field="encoding") from None
     return "utf-8-sig" if name == "utf-8" and data.startswith(codecs.BOM_UTF8) else name
@@ -57,7 +57,11 @@ def _known(encoding: str, data: bytes) -> str:
 
 def _decode(data: bytes, encoding: str) -> str:
     # Of the wide encodings, what cannot be decoded becomes U+FFFD, which no plate may hold.
-    return data.decode(encoding, "replace" if encoding.startswith(("utf-16", "utf-32")) else "surrogateescape")
+    errors = "replace" if encoding.startswith(("utf-16", "utf-32")) else "surrogateescape"
+    try:
+        return data.decode(encoding, errors)
+    except UnicodeError:  # of one that knows no such way with errors
+        raise PlatewatchError(f"cannot be decoded as {encoding}", field="encoding") from None
 
 
 def _without_mark(data: bytes) -> str | None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
-from datetime import datetime, time
 
 from platewatch.errors import PlatewatchError
 from platewatch.lists.csv_file import Table
 from platewatch.lists.header import Columns, Layout, understand
+from platewatch.matching.values import as_day
 
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
@@ -62,9 +62,5 @@ def _data(rows: list[tuple[int, list[object]]], layout: Layout) -> Iterator[tupl
 
 
 def _cell(cell: object) -> object:
-    """Spreadsheets have no dates without a time: one at midnight is a date; nor whole numbers."""
-    if isinstance(cell, datetime) and cell.time() == time():
-        return cell.date()
-    if type(cell) is int:
-        return float(cell)
-    return cell
+    """Spreadsheets have no dates without a time, nor whole numbers."""
+    return float(cell) if type(cell) is int else as_day(cell)

@@ -75,7 +75,6 @@ class LoadReport:
     repeats: list[Repeat] = field(default_factory=list)  # of ids with different plates: were two lists joined?
     notes: list[str] = field(default_factory=list)  # how the source was understood, where that was not plain
     encoding: str | None = None  # of a file of text
-    layout: str | None = None  # of a table: which column is taken for what
 
 
 class EntrySet:

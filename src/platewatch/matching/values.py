@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any, Final, Literal, TypeAlias
+from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 KOREAN_TIME: Final = timezone(timedelta(hours=9), "KST")
@@ -84,7 +85,9 @@ def text(value: object) -> str | None:
 
 
 def identifier(value: object) -> str | None:
-    """Text, or a whole number."""
+    """Text, a whole number or a UUID."""
+    if isinstance(value, UUID):
+        return str(value)
     if not isinstance(value, str) and not is_blank(value) and _whole(value) is None:
         raise TypeError("neither text nor a whole number")
     return text(value)
@@ -228,6 +231,11 @@ def without_nan(data: bytes) -> bytes:
         return json.dumps(json.loads(data, parse_constant=lambda _: None)).encode()
     except (ValueError, RecursionError):
         return data
+
+
+def as_day(value: object) -> object:
+    """A date for a time at midnight without an offset, as tables have dates; anything else as it is."""
+    return value.date() if isinstance(value, datetime) and value.tzinfo is None and value.time() == time() else value
 
 
 def zone_of(zone: Zone | None) -> tzinfo:

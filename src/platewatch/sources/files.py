@@ -7,18 +7,23 @@ from __future__ import annotations
 
 import codecs
 import csv
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 
 from platewatch.errors import ReadError
+from platewatch.lists.columns import looks_like_plate
 from platewatch.lists.header import Columns, Layout, field_names
 from platewatch.matching.reads import Read, ReadDecoder
 from platewatch.matching.values import without_nan
 
 _CHUNK_BYTES: Final = 1 << 20
 _DELIMITERS: Final = ",;\t|"
+_MOST_TITLES: Final = 20  # lines above a header
+_CONFIDENCE_BEHIND: Final = re.compile(r"[|\s]\s*(?:0?[.,]\d+|1[.,]0+|\d{1,3}(?:[.,]\d+)? ?%)\s*$")
+_WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _TRUE: Final = frozenset({"true", "1", "yes", "y"})
 _FALSE: Final = frozenset({"false", "0", "no", "n"})
 
@@ -63,14 +68,21 @@ def rows(stream: Stream, columns: Columns = READ_COLUMNS) -> Iterator[list[tuple
         if not begun and lines:
             begun = True
             first = lines[0][1]
+            if first.startswith(_WORKBOOKS):
+                yield [(1, ReadError("a workbook: save it as CSV"))]
+                return
             if first.startswith(b"["):
                 everything = [*lines, *(line for more in chunks for line in more)]
                 yield _array(everything)
                 return
-            table = _Table.of(first, columns)
-            if table is not None:
-                understand = table.row
-                lines = lines[1:]
+            for above, (_, line) in enumerate(lines[:_MOST_TITLES]):
+                if line.startswith(b"{") or looks_like_plate(_utf8(line).decode(errors="replace")):
+                    break
+                table = _Table.of(line, columns)
+                if table is not None:  # what stands above is a title
+                    understand = table.row
+                    lines = lines[above + 1 :]
+                    break
         items = [(row, item) for row, line in lines if (item := understand(line)) is not None]
         if items:
             yield items
@@ -89,6 +101,8 @@ def row_of_text(line: bytes) -> Item:
         if mark in text:
             reason = f"a plate with a {name} in it; if this is CSV, its first line has to name the columns"
             return ReadError(reason, field="text")
+    if _CONFIDENCE_BEHIND.search(text):
+        return ReadError("a plate and a number in one line; a header has to name the columns", field="text")
     return text
 
 
