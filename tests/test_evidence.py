@@ -167,6 +167,30 @@ def test_a_mark_speaks_for_the_symbol_lost_there(plate: str, text: str, mark: st
     assert marked < 1.5 * lost or lost < 0.1
 
 
+@pytest.mark.parametrize("unknown", "?\ufffd")
+@pytest.mark.parametrize(
+    ("plate", "text"),
+    [
+        ("402머8089", "402{}8089"),
+        ("123가4567", "123{}4567"),
+        ("12가3456", "12{}3456"),
+        ("12거3456", "12{}3456"),
+        ("12가3456", "12가345{}"),
+        ("402머8089", "402머8{}89"),
+        ("AB12CD", "AB{}2CD"),
+    ],
+)
+def test_an_unknown_symbol_speaks_for_the_one_it_stands_for(plate: str, text: str, unknown: str) -> None:
+    lost, told = probability(plate, text.format("")), probability(plate, text.format(unknown))
+    assert told > 1.02 * lost
+
+
+def test_an_unknown_symbol_does_not_tell_what_it_was() -> None:
+    """Recognisers that write `?` for what looks like one, a 7 say, had each symbol its own share of them."""
+    alike = [probability(f"12{syllable}3456", "12?3456") for syllable in "가나다라마거너더러머버서어저고노도로모보소오조"]
+    assert max(alike) < 2.5 * min(alike)  # some are read wrong more often than others
+
+
 @pytest.mark.parametrize("mark", "-./|")
 def test_a_separator_in_place_of_the_syllable_speaks_for_it_a_little(mark: str) -> None:
     lost, marked = (probability("402머8089", text) for text in ("4028089", f"402{mark}8089"))

@@ -264,8 +264,9 @@ ChannelTable::ChannelTable(std::vector<char32_t> symbols, std::vector<double> bi
     plane_.resize(kPlane);
     for (char32_t c = 0; c < kPlane; ++c)
         plane_[c] = static_cast<std::uint8_t>(symbols_.size() + static_cast<std::size_t>(class_of(c)));
-    for (std::size_t i = 0; i < symbols_.size() && symbols_[i] < kPlane; ++i)
-        plane_[symbols_[i]] = static_cast<std::uint8_t>(i);
+    for (std::size_t i = 0; i < symbols_.size() && symbols_[i] < kPlane; ++i) {
+        if (symbols_[i] != kUnknownSymbol) plane_[symbols_[i]] = static_cast<std::uint8_t>(i);
+    }
 }
 
 ChannelTable ChannelTable::with_symbols(std::span<const char32_t> more) const {

@@ -34,7 +34,7 @@ constexpr std::u32string_view kSeparators =
     U"\u119E\u318D\u30A0\u30FB\uFE31\uFE32\uFE33\uFE34\uFE4D\uFE4E\uFE4F\uFE50\uFE52\uFE54\uFE55\uFF61\uFF64"
     U"\uFF65";
 constexpr std::u32string_view kPunctuation =
-    U"!\"'()*/<>[\\]^`{|}~\u00A6\u00AB\u00B4\u00BB\u2215\u2223\u2502";
+    U"!\"'()*/<>[\\]^`{|}~\u00A6\u00AB\u00B0\u00B4\u00BB\u2215\u2223\u2502";
 
 // Quotes and bullets, brackets and other punctuation, lines, and the shapes that plates' seals look like.
 constexpr Range kPunctuationRanges[] = {

@@ -34,7 +34,7 @@ from platewatch.probability.tables import (
     Tables,
     class_of,
     column_of,
-    is_stray,
+    has_own_column,
 )
 
 ITERATIONS = 25
@@ -177,7 +177,7 @@ def frame_weight(scoring: _core.ScoringModel, examples: Sequence[Example]) -> fl
 def _known_symbols(examples: Sequence[Example], population: Population) -> str:
     seen = Counter(c for _, plate in examples for c in plate)
     read = Counter(c for text, _ in examples for c, _, _ in _core.read_evidence(text))
-    often = seen + Counter({c: n for c, n in read.items() if n >= 5 and not is_stray(c)})
+    often = seen + Counter({c: n for c, n in read.items() if n >= 5 and has_own_column(c)})
     always = set("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
     # The plates of the population get columns in any case, so there must be room for them.
     of_population = population.symbols

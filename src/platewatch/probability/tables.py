@@ -49,6 +49,9 @@ MOST_SYMBOLS = 250  # of a table, as in the core: those that it knows, and those
 CLASSES = 4  # of symbols: digits, Latin letters, Hangul syllables, others
 SYLLABLE = 2
 
+UNKNOWN_SYMBOL = "?"
+"""What a recogniser could not read, in a read's canonical text."""
+
 
 def class_of(c: str) -> int:
     if "0" <= c <= "9":
@@ -68,9 +71,14 @@ def is_stray(c: str) -> bool:
     return _core.mark_kind(c) == "stray"
 
 
+def has_own_column(c: str) -> bool:
+    """May it? Not stray marks, nor the unknown symbol: that something could not be read must not tell what it was."""
+    return not is_stray(c) and c != UNKNOWN_SYMBOL
+
+
 def column_of(symbols: str, c: str) -> int:
     """A symbol that is known has a column of its own, the others one a class."""
-    place = -1 if is_stray(c) else symbols.find(c)
+    place = symbols.find(c) if has_own_column(c) else -1
     return place if place >= 0 else len(symbols) + class_of(c)
 
 

@@ -100,6 +100,7 @@ class ChannelTable {
         return kSymbolClasses * (edges + 1) + 1;
     }
     [[nodiscard]] std::size_t bins() const noexcept { return bins(bin_edges_.size()); }
+    // The unknown symbol has none of its own: that something could not be read must not tell what it was.
     [[nodiscard]] std::size_t column(char32_t c) const noexcept {
         return c < kPlane ? plane_[c] : symbols_.size() + static_cast<std::size_t>(class_of(c));
     }
