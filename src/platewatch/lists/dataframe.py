@@ -64,4 +64,19 @@ def _parts(table: Any) -> tuple[list[object], Iterator[Sequence[object]]] | None
 def _arrow_rows(table: Any) -> Iterator[Sequence[object]]:
     batches: Iterable[Any] = table.to_batches(_CHUNK) if hasattr(table, "to_batches") else [table]
     for batch in batches:
-        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        yield from zip(*map(_arrow_cells, batch.columns), strict=True)
+
+
+def _arrow_cells(column: Any) -> list[object]:
+    try:
+        return list(column.to_pylist())
+    except (OverflowError, ValueError):  # of one cell, such as a time that Python does not have
+        return [_python(scalar) for scalar in column]
+
+
+def _python(scalar: Any) -> object:
+    """What is in a cell; what cannot be is the cell itself, which is then refused with its row."""
+    try:
+        return scalar.as_py()
+    except (OverflowError, ValueError):
+        return scalar
