@@ -41,6 +41,7 @@ JSON = st.recursive(
     | st.integers()
     | st.floats()
     | st.text(max_size=10)
+    | st.text(st.characters(), max_size=3)  # halves of surrogate pairs too
     | st.sampled_from(["12가3456", "가"]),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
     max_leaves=8,

@@ -160,9 +160,7 @@ def test_24_hours_of_the_last_day_there_is() -> None:
 
 @pytest.mark.parametrize("serial", ["46387", 46387, 46387.0, "46387.5", Decimal(46387)], ids=str)
 def test_a_serial_number_in_a_column_of_dates_is_told(serial: Any) -> None:
-    with pytest.raises(
-        pw.EntryError, match="looks like an Excel serial date; format the column as a date"
-    ):
+    with pytest.raises(pw.EntryError, match="looks like an Excel serial date; format the column as a date"):
         entry(valid_until=serial)
 
 

@@ -5,7 +5,6 @@ A converter returns None for what is blank, and raises TypeError or ValueError t
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Callable
@@ -42,8 +41,6 @@ _MODES: dict[str, MatchMode] = {
     **dict.fromkeys(("fuzzy", "lenient", "유사", "유사일치"), "fuzzy"),
     **dict.fromkeys(("exact", "strict", "정확", "정확일치", "완전일치"), "exact"),
 }
-
-_NOT_FINITE = re.compile(rb"[:\[,]\s*-?(?:NaN|Infinity)\b")
 
 _LONGEST_NUMBER = 400  # digits; no floating-point number is greater
 _WHOLE_TEXT = re.compile(r"(-?\d+)\.0+")  # a whole number that was a float, as pandas writes a column with gaps
@@ -271,16 +268,6 @@ def parse_moment(value: str) -> date | datetime:
         if _SERIAL_DATE.fullmatch(value):
             raise ValueError("looks like an Excel serial date; format the column as a date") from None
         raise ValueError(_NO_MOMENT) from None
-
-
-def without_nan(data: bytes) -> bytes:
-    """JSON with null for each NaN and Infinity, which programs write though JSON has none."""
-    if not _NOT_FINITE.search(data):
-        return data
-    try:
-        return json.dumps(json.loads(data, parse_constant=lambda _: None)).encode()
-    except (ValueError, RecursionError):
-        return data
 
 
 def as_day(value: object) -> object:

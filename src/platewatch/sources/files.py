@@ -16,8 +16,8 @@ import msgspec
 from platewatch.errors import ReadError
 from platewatch.lists.columns import looks_like_plate
 from platewatch.lists.header import Columns, Layout, field_names
+from platewatch.matching import lenient_json
 from platewatch.matching.reads import Read, ReadDecoder
-from platewatch.matching.values import without_nan
 
 _CHUNK_BYTES: Final = 1 << 20
 _DELIMITERS: Final = ",;\t|"
@@ -194,8 +194,8 @@ def _array(lines: list[tuple[int, bytes]]) -> list[tuple[int, Item]]:
     """The objects of an array, numbered from 1; if it is none after all, its lines."""
     data = b"\n".join(line for _, line in lines)
     try:
-        return list(enumerate(map(bytes, msgspec.json.decode(without_nan(_utf8(data)), type=list[msgspec.Raw])), 1))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return list(enumerate(lenient_json.items(_utf8(data)), 1))
+    except (ValueError, RecursionError):
         return [(row, row_of_text(line)) for row, line in lines]
 
 

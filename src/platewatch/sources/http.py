@@ -11,12 +11,11 @@ import codecs
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-import msgspec
 from msgspec import Struct
 
 from platewatch.errors import ReadError
+from platewatch.matching import lenient_json
 from platewatch.matching.reads import NOT_AN_OBJECT, Read, ReadDecoder, decode_lines
-from platewatch.matching.values import without_nan
 from platewatch.sources import Accept
 
 _BATCH_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
@@ -94,10 +93,9 @@ def _rows(body: bytes, content_type: str, decoder: ReadDecoder) -> Iterable[tupl
     start = body.lstrip()
     if start.startswith(b"["):
         try:
-            objects = msgspec.json.decode(without_nan(body), type=list[msgspec.Raw])
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return decode_lines(lenient_json.items(body), decoder)
+        except (ValueError, RecursionError):
             return decode_lines(lines, decoder)
-        return decode_lines(map(bytes, objects), decoder)
     if not start and content_type.partition(";")[0].strip().lower() in _BATCH_TYPES:
         return []  # of no reads
     if not any(line.lstrip().startswith(b"{") for line in lines):
