@@ -343,7 +343,7 @@ class ReadDecoder:
                 raise error
             record = lenient_json.parse(line)
         except UnicodeDecodeError:
-            raise ReadError(NOT_AN_OBJECT + _encoding_hint(line), row=row) from None
+            raise ReadError(NOT_AN_OBJECT + encoding_hint(line), row=row) from None
         except ValueError:
             raise ReadError(NOT_AN_OBJECT, row=row) from None
         except RecursionError:
@@ -431,9 +431,10 @@ def _moment(value: object) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=value / scale)
 
 
-def _encoding_hint(line: bytes) -> str:
+def encoding_hint(data: bytes) -> str:
+    """What bytes look like that are no UTF-8, as the end of a reason."""
     try:
-        line.decode("cp949")
+        data.decode("cp949")
     except UnicodeDecodeError:
         return ""
     return ": it is not UTF-8, and looks like CP949"
