@@ -46,8 +46,10 @@ def decode(data: bytes, encoding: str | None = None) -> Decoded:
     offices export, if that has fewer faults.
 
     Bytes that are none become lone surrogates, so that the rows that hold them can be refused. Raises PlatewatchError
-    for an unknown encoding.
+    for an unknown encoding, and for what is no text.
     """
+    if (looks := other_than_text(data)) is not None:
+        raise PlatewatchError(f"no text: it looks {looks}" + (": unpack it first" if "compressed" in looks else ""))
     if encoding is not None:
         return Decoded(_decode(data, _known(encoding, data)), encoding, False)
     for mark, name in _MARKS:

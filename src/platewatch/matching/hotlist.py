@@ -264,6 +264,8 @@ def from_values(values: Mapping[str, object], convert: Mapping[str, Callable[[ob
 
 def check_window(begin: datetime | None, end: datetime | None) -> None:
     """Raises EntryError if nothing is valid between them."""
+    if begin is None or end is None:
+        return
     first, last = microseconds(begin), microseconds(end)
     if first is not None and last is not None and first >= last:
         raise EntryError("is not after valid_from", field="valid_until", value=str(end))

@@ -27,6 +27,8 @@ MatchMode: TypeAlias = Literal["fuzzy", "exact"]
 Zone: TypeAlias = "tzinfo | str"
 """A time zone, or its name in the IANA database, such as Asia/Seoul."""
 
+NOT_UTF8: Final = "not valid UTF-8"
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime.max.replace(tzinfo=UTC)
 _MOST_PRIORITY = 2**31 - 1  # an index holds it in 32 bits
@@ -95,16 +97,18 @@ def text(value: object) -> str | None:
 def code(value: object) -> str | None:
     """Text, of which 1.0 is 1, as the number is."""
     word = text(value)
-    if word is not None and (whole := _WHOLE_TEXT.fullmatch(word)):
+    if word is not None and ".0" in word and (whole := _WHOLE_TEXT.fullmatch(word)):
         return whole[1]
     return word
 
 
 def identifier(value: object) -> str | None:
     """Text, a whole number or a UUID; "1.0" is 1, as the number is."""
+    if isinstance(value, str):
+        return code(value)
     if isinstance(value, UUID):
         return str(value)
-    if not isinstance(value, str) and not is_blank(value) and _whole(value) is None:
+    if not is_blank(value) and _whole(value) is None:
         raise TypeError("neither text nor a whole number")
     return code(value)
 
@@ -321,7 +325,7 @@ def _text(value: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ValueError("not valid UTF-8") from None
+        raise ValueError(NOT_UTF8) from None
     return unicodedata.normalize("NFC", value.strip())
 
 
