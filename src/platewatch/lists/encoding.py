@@ -25,12 +25,20 @@ _NO_TEXT: Final = (
     (re.compile(rb"7z\xbc\xaf\x27\x1c"), "compressed (7z)"),
     (re.compile(rb"\xff\xd8\xff|\x89PNG\r\n|GIF8[79]a|BM.{4}\0\0\0\0", re.DOTALL), "like an image"),
     (re.compile(rb"%PDF-"), "like a PDF"),
+    (re.compile(rb"\xd0\xcf\x11\xe0"), "like a workbook"),
 )
 
 
 def other_than_text(data: bytes) -> str | None:
     """What a file looks (like) that is no text; None if it may be text."""
     return next((looks for begins, looks in _NO_TEXT if begins.match(data)), None)
+
+
+def wide(data: bytes) -> str | None:
+    """The encoding of a text of which a character has two or four bytes, by its first bytes; None if it has not."""
+    if other_than_text(data) is not None:
+        return None
+    return next((name for mark, name in _MARKS[1:] if data.startswith(mark)), None) or _without_mark(data)
 
 
 class Decoded(NamedTuple):
