@@ -1,4 +1,4 @@
-"""Lists as JSON: one object a line, one array of objects or plates, or one document that has such an array."""
+"""Lists as JSON: objects one a line or on several lines, an array of objects or plates, or a document that has one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,15 @@ def rows(text: str) -> Iterator[RecordRow]:
         return _of_array(text)
     if start.startswith("{") and (entries := _of_document(text)) is not None:
         return ((number, _record(item)) for number, item in enumerate(entries, 1))
-    return ((number, _object(_bytes(line))) for number, line in enumerate(text.split("\n"), 1) if line.strip())
+    return ((number, _object(line)) for number, line in _of_lines(text))
+
+
+def _of_lines(text: str) -> Iterator[tuple[int, bytes]]:
+    objects = lenient_json.Objects()
+    for number, line in enumerate(text.split("\n"), 1):
+        if bare := line.strip():
+            yield from objects.add(number, _bytes(bare))
+    yield from objects.rest()
 
 
 def _of_array(text: str) -> Iterator[RecordRow]:

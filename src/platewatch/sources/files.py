@@ -19,11 +19,11 @@ from platewatch.lists.csv_file import DELIMITERS
 from platewatch.lists.encoding import other_than_text, wide
 from platewatch.lists.header import MOST_TITLES, Columns, Layout, field_names
 from platewatch.matching import lenient_json
+from platewatch.matching.lenient_json import Objects
 from platewatch.matching.reads import Read, ReadDecoder
 from platewatch.matching.values import code
 
 _CHUNK_BYTES: Final = 1 << 20
-_MOST_LINES: Final = 1000  # of one object
 _CONFIDENCE_BEHIND: Final = re.compile(r"[|\s]\s*(?:0?[.,]\d+|1[.,]0+|\d{1,3}(?:[.,]\d+)? ?%)\s*$")
 _SHARE: Final = re.compile(r"(\d{1,3}(?:[.,]\d+)?) ?%")
 _DECIMAL_COMMA: Final = re.compile(r"\d,\d+")
@@ -68,7 +68,7 @@ def rows(stream: Stream, columns: Columns = READ_COLUMNS) -> Iterator[list[tuple
     """Numbered rows that are not blank, as many at once as have arrived: on a pipe, a hit does not wait for more."""
     chunks = _lines(stream)
     understand: Callable[[bytes], Item | None] = row_of_text
-    objects: _Objects | None = _Objects()
+    objects: Objects | None = Objects(_utf8)
     begun = False
     for lines in chunks:
         if not begun and lines:
@@ -103,43 +103,6 @@ def _is_no_text(first: bytes) -> str | None:
         return "a workbook: save it as CSV"
     looks = other_than_text(first)
     return None if looks is None else f"no text: it looks {looks}"
-
-
-class _Objects:
-    """Puts the lines of a JSON object together that is on several of them, as programs print it for people."""
-
-    def __init__(self) -> None:
-        self._held: list[tuple[int, bytes]] = []
-
-    def add(self, row: int, line: bytes) -> list[tuple[int, bytes]]:
-        """The lines, and objects by their first line, that are whole now."""
-        held = self._held
-        if len(held) == 1 and not line.startswith((b'"', b"}")):  # a torn line, then
-            return [*self.rest(), *self.add(row, line)]
-        if not held and (not line.startswith(b"{") or line.endswith(b"}")):
-            return [(row, line)]
-        held.append((row, line))
-        if line.endswith((b"}", b"},")) and _is_object(whole := self._joined().removesuffix(b",")):
-            self._held = []
-            return [(held[0][0], whole)]
-        return self.rest() if len(held) == _MOST_LINES else []
-
-    def rest(self) -> list[tuple[int, bytes]]:
-        """What is no object: as one, unless there are lines in it that may be."""
-        held, joined = self._held, self._joined()
-        self._held = []
-        may_be = any(line.startswith(b"{") and line.endswith(b"}") for _, line in held)
-        return held if may_be or not held else [(held[0][0], joined)]
-
-    def _joined(self) -> bytes:
-        return b"\n".join(line for _, line in self._held)
-
-
-def _is_object(text: bytes) -> bool:
-    try:
-        return isinstance(lenient_json.parse(_utf8(text)), dict)
-    except (ValueError, RecursionError):
-        return False
 
 
 def row_of_text(line: bytes) -> Item:
@@ -257,7 +220,7 @@ def _array(lines: list[tuple[int, bytes]]) -> list[tuple[int, Item]]:
     try:
         return list(enumerate(lenient_json.items(_utf8(data)), 1))
     except (ValueError, RecursionError):  # a torn one: what is whole of it stands on lines
-        objects = _Objects()
+        objects = Objects(_utf8)
         whole = [item for row, line in lines if (bare := _of_array(line)) for item in objects.add(row, bare)]
         return [(row, row_of_text(line)) for row, line in [*whole, *objects.rest()]]
 
