@@ -374,6 +374,22 @@ def test_a_time_that_python_does_not_have_costs_its_row() -> None:
         assert [(error.row, error.field) for error in hotlist.report.errors] == [(1, "valid_from")]
 
 
+def test_a_table_whose_first_row_goes_on_with_its_header() -> None:
+    frame = pd.DataFrame([["번호", "차종", None], ["12가3456", "소나타", "x"]], columns=["차량", "", "비고"])
+    hotlist = pw.Hotlist.from_table(frame)
+    assert [(e.plate, e.note) for e in hotlist] == [("12가3456", "x")]
+    assert hotlist.report.notes == ["the header is in names and row 0"]
+
+
+def test_only_tables_have_totals() -> None:
+    records: list[dict[str, Any]] = [{"id": 1, "plate": "12가3456"}, {"id": "합계", "plate": None}]
+    hotlist = pw.Hotlist.from_table(pd.DataFrame(records))
+    assert (len(hotlist), hotlist.report.rows, hotlist.report.errors) == (1, 1, [])
+    assert hotlist.report.notes == ["row 1 is a total and no entry"]
+    (error,) = pw.Hotlist.from_records(records, strict=False).report.errors
+    assert (error.row, error.field, error.reason) == (1, "plate", "missing")
+
+
 def test_midnight_in_a_table_is_a_day() -> None:
     for until in (pd.to_datetime(["2026-01-01"]), [datetime(2026, 1, 1)]):  # noqa: DTZ001
         (made,) = pw.Hotlist.from_table(pd.DataFrame({"plate": ["12가3456"], "valid_until": until}))

@@ -170,6 +170,7 @@ def test_arrays_lines_and_objects_under_any_content_type(service: Service, conte
         (ONE + b"\n\n" + ONE + b"\r\n{\n", 2, [4]),
         (b"junk\n" + ONE, 1, [1]),
         (b'{\n "text": "12\xea\xb0\x803456"\n}\n', 1, []),
+        (b'{\n "text": "12\xea\xb0\x803456"\n}\n{\n "text": 5\n}\n' + ONE, 2, [4]),
         (b"\xef\xbb\xbf" + ONE, 1, []),
         (ONE.decode().encode("utf-16"), 1, []),
         (ONE.decode().encode("utf-16-le"), 1, []),

@@ -154,7 +154,7 @@ class Records:
 
     def entries(self, rows: Iterable[RecordRow]) -> Iterator[Row]:
         """Each record's entry, or what is wrong with it."""
-        return _entries(rows, self._maker, lambda note: self.notes.update({note: None}))
+        return _entries(rows, self._maker)
 
     def _maker(self, record: object) -> _Maker:
         if not isinstance(record, Mapping):
@@ -175,14 +175,19 @@ def entries_of_cells(rows: Iterable[CellRow], layout: Layout, zone: tzinfo = KOR
     maker = _Maker(layout.places, _Converters(zone), layout.spare)
     if layout.by_content:
         rows = _without_remarks(rows, layout.places["plate"])
-    return _entries(rows, lambda _: maker, layout.notes.append)
+    return _entries(rows, lambda _: maker, layout.notes)
 
 
 def _without_remarks(rows: Iterable[CellRow], place: int) -> Iterator[CellRow]:
     """Of a table in which no header says what is a plate, what has no digit is none."""
     for number, cells in rows:
         cell = cells[place] if not isinstance(cells, EntryError) and place < len(cells) else None
-        if isinstance(cell, str) and cell.strip() and not any(map(str.isdecimal, cell)) and not _TOTAL.fullmatch(cell):
+        if (
+            isinstance(cell, str)
+            and cell.strip()
+            and not any(map(str.isdecimal, cell))
+            and not _TOTAL.fullmatch(cell.strip())
+        ):
             reason = "no digit in it, and no header says that this column is the plate"
             yield number, EntryError(reason, field="plate", value=cell)
         else:
@@ -190,7 +195,7 @@ def _without_remarks(rows: Iterable[CellRow], place: int) -> Iterator[CellRow]:
 
 
 def _entries(
-    rows: Iterable[tuple[int, Any]], maker_of: Callable[[Any], _Maker], tell: Callable[[str], None]
+    rows: Iterable[tuple[int, Any]], maker_of: Callable[[Any], _Maker], notes: list[str] | None = None
 ) -> Iterator[Row]:
     rows = iter(rows)
     totals: list[int] = []
@@ -216,9 +221,11 @@ def _entries(
                     totals.append(number)
                 else:
                     yield number, error
-    if totals:
+    if totals and notes is not None:
         shown = ", ".join(map(str, totals[:_MOST_TOLD])) + (", ..." if len(totals) > _MOST_TOLD else "")
-        tell(f"rows {shown} are totals and no entries" if totals[1:] else f"row {shown} is a total and no entry")
+        notes.append(
+            f"rows {shown} are totals and no entries" if totals[1:] else f"row {shown} is a total and no entry"
+        )
 
 
 class _Converters:
@@ -258,10 +265,9 @@ class _Maker:
 
     def is_total(self, row: Any) -> bool:
         """Whether a row that makes no entry counts the others, or ends them."""
-        if not self._may_be_total(self.plate(row)):
+        if isinstance(row, Mapping) or not self._may_be_total(self.plate(row)):  # only tables are summed up
             return False
-        cells = row.values() if isinstance(row, Mapping) else row
-        first = next((cell for cell in cells if not is_blank(cell)), None)
+        first = next((cell for cell in row if not is_blank(cell)), None)
         if not isinstance(first, str):
             return False
         return bool(

@@ -10,6 +10,7 @@ from itertools import islice, zip_longest
 from typing import Final
 
 from platewatch.errors import PlatewatchError, TableError, quoted
+from platewatch.matching.values import is_blank
 
 NAMES: Final = -1  # the number of what stands above the rows of a table in memory
 SAMPLE: Final = 200  # rows that are looked at
@@ -181,8 +182,8 @@ def _by_header(
             layout.skip, layout.header = header[-1] + 1, cells
             best, at = layout, header
     if best is not None and best.skip > 1:
-        numbers = " and ".join(str(number) for number, _ in rows[best.skip - len(best.header) : best.skip])
-        best.notes.insert(0, f"the header is in row{'s' if len(best.header) > 1 else ''} {numbers}")
+        told = " and ".join(_row(number) for number, _ in rows[best.skip - len(best.header) : best.skip])
+        best.notes.insert(0, f"the header is in {told}")
     return best
 
 
@@ -208,12 +209,12 @@ def _headers(rows: Sequence[tuple[int, Sequence[object]]], columns: Columns) -> 
 
 def _is_name(cell: object) -> bool:
     """Whether a cell may be of a header's second row."""
-    return not _holds(cell) or (isinstance(cell, str) and not any(map(str.isdecimal, cell)))
+    return is_blank(cell) or (isinstance(cell, str) and not any(map(str.isdecimal, cell)))
 
 
 def _believe(layout: Layout, rows: Sequence[tuple[int, Sequence[object]]], columns: Columns) -> None:
     """Refuses a header whose name for the needed column is belied by what stands there and in another one."""
-    data = [cells for _, cells in rows[layout.skip :] if any(map(_holds, cells))]
+    data = [cells for _, cells in rows[layout.skip :] if not all(map(is_blank, cells))]
     if columns.looks_right is None or not data:
         return
     place = layout.places[columns.needed]
@@ -285,14 +286,11 @@ def _is_data(cells: Sequence[object], places: Mapping[str, int], columns: Column
 
 def _shown(rows: Iterable[tuple[int, Sequence[object]]]) -> list[str]:
     shown = islice(rows, _MOST_SHOWN)
-    return [
-        f"{'names' if number == NAMES else f'row {number}'}: {' | '.join(map(_short, cells[:_MOST_CELLS]))}"
-        for number, cells in shown
-    ]
+    return [f"{_row(number)}: {' | '.join(map(_short, cells[:_MOST_CELLS]))}" for number, cells in shown]
 
 
-def _holds(cell: object) -> bool:
-    return cell is not None and not (isinstance(cell, str) and not cell.strip())
+def _row(number: int) -> str:
+    return "names" if number == NAMES else f"row {number}"
 
 
 def _short(cell: object) -> str:

@@ -449,12 +449,18 @@ def decode(line: bytes, row: int | None = None) -> Read:
 
 
 def decode_lines(lines: Iterable[bytes], decoder: ReadDecoder | None = None) -> Iterator[tuple[int, Read | ReadError]]:
-    """(row from 1, read or what is wrong with it) of each line that is not blank."""
+    """(row from 1, read or what is wrong with it) of each line that is not blank, and of objects on several lines."""
     decoder = decoder or ReadDecoder()
-    for row, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+    for row, line in _whole(lines):
         try:
             yield row, decoder.decode(line, row)
         except ReadError as error:
             yield row, error
+
+
+def _whole(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    objects = lenient_json.Objects()
+    for row, line in enumerate(lines, 1):
+        if bare := line.strip():
+            yield from objects.add(row, bare)
+    yield from objects.rest()

@@ -110,12 +110,7 @@ def _rows(body: bytes, content_type: str, decoder: ReadDecoder) -> Iterable[tupl
             hint = _likely(start)
         if hint is not None:
             return [(1, ReadError(NOT_AN_OBJECT + hint, row=1))]
-    if len(lines) == 1 or not start.startswith(b"{"):
-        return decode_lines(lines, decoder)
-    try:
-        return [(1, decoder.decode(body, 1))]  # one object on several lines
-    except ReadError as error:
-        return decode_lines(lines, decoder) if error.reason.startswith(NOT_AN_OBJECT) else [(1, error)]
+    return decode_lines(lines, decoder)
 
 
 def _is_object(line: bytes) -> bool:
