@@ -112,11 +112,8 @@ UNUSABLE: list[tuple[str, str, str]] = [  # a field, the JSON of its value, and 
     ("camera_id", "1.5", "camera_id"),
     ("confidence", '"0.70"', "confidence"),
     ("late", "1", "late"),
-    ("chars", '[{"c": "\\ud800"}]', "chars"),
     ("chars", '[{"c": "x", "p": -Infinity}]', "chars.p"),
-    ("chars", '[{"c": "x", "alts": [["\\udc00", 0.1]]}]', "chars.alts"),
     ("chars", '[{"c": "x", "alts": [["y", NaN]]}]', "chars.alts"),
-    ("candidates", '["\\udc00"]', "candidates"),
     ("candidates", "[null]", "candidates"),
 ]
 
@@ -129,6 +126,17 @@ def test_a_field_that_is_not_usable_costs_itself_and_is_counted(field: str, valu
     assert decoder.dropped == {counted: 1}
     with pytest.raises(TypeError, match=field):
         pw.Read(**{"text": "x1", field: json.loads(value, parse_int=lenient_json._int)})
+
+
+def test_half_of_a_surrogate_pair_in_chars_or_candidates_costs_no_more_than_the_item() -> None:
+    line = rb"""{"text": "12", "chars": [{"c": "1", "p": 0.9, "alts": [["\ud800", 0.1]]}, {"c": "\ud800"}],
+      "candidates": ["\udc00", {"text": "34", "p": 0.9}]}"""
+    read = decode(line)
+    assert read == pw.Read(text="12", chars=read.chars, candidates=read.candidates)
+    matcher = pw.Matcher(["12", "34"], max_edits=0)
+    for alternatives in (False, True):
+        found = {m.entry_id for m in matcher.match(read, alternatives=alternatives)}
+        assert found == ({"12", "34"} if alternatives else {"12"})
 
 
 def test_names_may_be_numbers_of_any_type() -> None:
