@@ -88,7 +88,8 @@ class Read(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Checked):
 
     `chars` and `candidates` are Characters and Candidates, or mappings with their fields, as in JSON. `time` has an
     offset from UTC. `late` marks a read that the camera sends after an outage. What is blank (None, NaN, "", spaces) is
-    no value of an optional field. Raises TypeError that names the field. A repr leaves out what was read.
+    no value of an optional field, and neither is a name that UTF-8 cannot hold. Raises TypeError that names the field.
+    A repr leaves out what was read.
     """
 
     text: str
@@ -194,9 +195,7 @@ def _name(value: object, field: str) -> str | None:
     if _is_nothing(value):
         return None
     if isinstance(value, str):
-        if not _is_unicode(value):
-            raise TypeError(f"{field} must be text that UTF-8 can hold")
-        return value
+        return value if _is_unicode(value) else None  # no camera or engine is known by it, and no event can hold it
     try:
         return identifier(value)  # cameras and passes are often numbered
     except (TypeError, ValueError):
@@ -355,10 +354,12 @@ class ReadDecoder:
         if name in ("chars", "candidates"):
             return self._usable_items(name, value)
         try:
-            Read(text="", **{name: value})  # type: ignore[arg-type]
+            read = Read(text="", **{name: value})  # type: ignore[arg-type]
         except TypeError:
             self.dropped[name] += 1
             return None
+        if name in _NAMES and getattr(read, name) is None and not _is_nothing(value):
+            self.dropped[name] += 1
         return value
 
     def _usable_items(self, name: str, value: object) -> object:
