@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+from collections.abc import Sequence
 from contextlib import suppress
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +22,9 @@ from hypothesis import strategies as st
 import platewatch as pw
 from platewatch.matching.reads import ReadDecoder, decode
 from platewatch.service.asgi import BodyTooLargeError, EncodingError, inflate
+from platewatch.sources import Accepted
 from platewatch.sources.files import rows, to_read
+from platewatch.sources.http import HttpReads
 
 CELLS = st.one_of(
     st.sampled_from(
@@ -34,16 +43,52 @@ def tables(draw: st.DrawFn) -> bytes:
     return text.encode(encoding, "replace")
 
 
-BYTES = st.one_of(st.binary(max_size=300), tables())
+CORPUS = sorted(
+    path.read_bytes() for path in Path(__file__).parent.joinpath("corpus").glob("*/*") if path.stat().st_size < 3000
+)
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """A file of the corpus with something else at some places."""
+    data = draw(st.sampled_from(CORPUS))
+    for _ in range(draw(st.integers(0, 4))):
+        at = draw(st.integers(0, len(data)))
+        other = draw(
+            st.binary(max_size=3) | st.sampled_from([b"\n", b",", b"{", b"}", b"[", b"]", b'"', b"\0", b"NaN", b"12"])
+        )
+        data = data[:at] + other + data[at + draw(st.integers(0, 3)) :]
+    return data
+
+
+BYTES = st.one_of(st.binary(max_size=300), tables(), damaged())
 JSON = st.recursive(
     st.none()
     | st.booleans()
     | st.integers()
     | st.floats()
     | st.text(max_size=10)
+    | st.text(st.characters(), max_size=3)  # halves of surrogate pairs too
     | st.sampled_from(["12가3456", "가"]),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
     max_leaves=8,
+)
+PYTHON = (
+    JSON
+    | st.fractions()
+    | st.decimals()
+    | st.datetimes(timezones=st.none() | st.timezones())
+    | st.dates()
+    | st.timedeltas()
+    | st.complex_numbers()
+    | st.binary(max_size=8)
+    | st.uuids()
+    | st.integers(-(2**63), 2**63 - 1).map(lambda n: np.datetime64(n, "s"))
+    | st.integers(-(2**63), 2**63 - 1).map(lambda n: np.datetime64(n, "ns"))
+    | st.floats(width=32).map(np.float32)
+    | st.sampled_from(
+        [10**5000, -(10**5000), Fraction(10**400, 3), Decimal("sNaN"), object(), pd.NA, pd.NaT, "1" * 5000]
+    )
 )
 READ_FIELDS = st.dictionaries(st.sampled_from(pw.Read.__struct_fields__), JSON, max_size=6)
 CHARACTERS = st.lists(st.fixed_dictionaries({}, optional={"c": JSON, "p": JSON, "alts": JSON}), max_size=9)
@@ -81,10 +126,11 @@ def test_a_damaged_workbook(tmp_path_factory: pytest.TempPathFactory, name: str,
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.dictionaries(st.sampled_from(pw.Entry.__struct_fields__), JSON, max_size=6), max_size=4))
+@given(st.lists(st.dictionaries(st.sampled_from(pw.Entry.__struct_fields__), PYTHON, max_size=6), max_size=4))
 def test_any_values_for_records(records: list[dict[str, Any]]) -> None:
     hotlist = pw.Hotlist.from_records(records, strict=False)
     assert len(hotlist.report.errors) + len(hotlist) + hotlist.report.duplicates == len(records)
+    assert all(map(str, hotlist.report.errors))
     assert len(pw.Matcher(hotlist)) == len(hotlist)
 
 
@@ -125,6 +171,34 @@ def test_json_and_python_agree_on_every_read(fields: dict[str, Any], chars: list
             matcher.match(decoded, alternatives=alternatives)
         except pw.ReadError as error:
             assert error.field == "text"
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(st.sampled_from(pw.Read.__struct_fields__[1:]), PYTHON, max_size=4))
+def test_any_values_for_a_read(fields: dict[str, Any]) -> None:
+    try:
+        read = pw.Read(text="12가3456", **fields)
+    except TypeError as error:
+        assert str(error).split(" ")[0].split("[")[0].split(".")[0] in fields
+    else:
+        try:
+            assert pw.Matcher(["12가3456"]).match(read)
+        except pw.ReadError as error:
+            assert error.field == "time"  # without an offset
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    body=BYTES, content_type=st.sampled_from(["", "application/json", "application/x-ndjson", "multipart/form-data"])
+)
+def test_any_bytes_by_http(body: bytes, content_type: str) -> None:
+    async def accept(reads: Sequence[pw.Read]) -> Accepted:
+        return Accepted(len(reads), 0, [], 0)
+
+    source = HttpReads(accept, decoder=ReadDecoder("Asia/Seoul"), on_refused=lambda errors: None)
+    answered = asyncio.run(source.take(body, content_type))
+    assert answered.status == (422 if answered.answer.errors and not answered.answer.accepted else 200)
+    assert msgspec.json.encode(answered.answer)
 
 
 @settings(max_examples=200, deadline=None)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -32,6 +33,29 @@ def entry(**fields: Any) -> pw.Entry:
     return made
 
 
+WORDS_FOR_NOTHING = ["NaN", " nan ", "NaT", "None", "null", "NA", "<NA>", "N/A", "n/a", "NULL", "-"]
+
+
+@pytest.mark.parametrize("word", WORDS_FOR_NOTHING)
+@pytest.mark.parametrize("field", FIELDS)
+def test_words_for_nothing_are_blank_as_nothing_is(field: str, word: str) -> None:
+    if field == "weight" and word.strip().lower() == "nan":
+        with pytest.raises(pw.EntryError, match="weight: not a positive number"):  # it is written as a number
+            entry(weight=word)
+    else:
+        assert entry(**{field: word}) == pw.Entry(id="12가3456", plate="12가3456")
+    with pytest.raises(pw.EntryError, match="id: missing"):
+        entry(id=word)
+
+
+@pytest.mark.parametrize("word", ["NaN", " nan ", "NaT", "None", "null", "<NA>", "N/A"])
+def test_a_word_for_nothing_is_no_plate(word: str) -> None:
+    for load in (lambda: entry(plate=word), lambda: pw.Hotlist.from_plates([word])):
+        with pytest.raises(pw.EntryError, match="plate: missing"):
+            load()
+    assert [e.plate for e in pw.Hotlist.from_plates(["NA", "NULL"])] == ["NA", "NULL"]  # somebody's
+
+
 @pytest.mark.parametrize("nothing", NOTHING, ids=repr)
 @pytest.mark.parametrize("field", FIELDS)
 def test_what_is_blank_is_no_value(field: str, nothing: Any) -> None:
@@ -55,6 +79,11 @@ def test_whole_numbers(one: Any) -> None:
 def test_ids_and_codes_may_be_numbers() -> None:
     assert entry(id=np.int64(7), category=3, agency=2.0) == pw.Entry(id="7", plate="12가3456", category="3", agency="2")
     assert entry(id=7.0).id == "7"
+    assert entry(id="7.0", category="3.0", agency=" 2.0 ", note="1.0") == pw.Entry(
+        id="7", plate="12가3456", category="3", agency="2", note="1.0"
+    )
+    for other in ("7.5", "1.10", "007.0x", "v1.0"):
+        assert entry(id=other).id == other
 
 
 DAY = datetime(2026, 1, 2, tzinfo=KOREAN_TIME)
@@ -91,6 +120,11 @@ def test_a_day_holds_as_a_whole(day: Any) -> None:
         "2026-01-02 오전 9:30:00",
         "2026. 1. 2. 오전 9:30",
         "2026-01-02T00:30:00Z",
+        "20260102093000",
+        "202601020930",
+        20260102093000,
+        "20260102 09:30",
+        np.datetime64("2026-01-02T09:30", "ns"),
         pd.Timestamp("2026-01-02 09:30"),
         np.datetime64("2026-01-02T09:30"),
         datetime(2026, 1, 2, 0, 30, tzinfo=UTC),
@@ -100,6 +134,34 @@ def test_a_day_holds_as_a_whole(day: Any) -> None:
 def test_times(time: Any) -> None:
     moment = DAY + timedelta(hours=9, minutes=30)
     assert (entry(valid_from=time).valid_from, entry(valid_until=time).valid_until) == (moment, moment)
+
+
+@pytest.mark.parametrize(
+    "midnight",
+    [
+        "2026-12-31 24:00",
+        "2026-12-31 24:00:00",
+        "2026-12-31T24:00:00+09:00",
+        "2026. 12. 31. 24:00",
+        "2026년 12월 31일 24:00",
+        "20261231240000",
+        "2027-01-01 00:00",
+    ],
+)
+def test_24_hours_are_the_next_midnight(midnight: str) -> None:
+    assert entry(valid_until=midnight).valid_until == datetime(2027, 1, 1, tzinfo=KOREAN_TIME)
+
+
+def test_24_hours_of_the_last_day_there_is() -> None:
+    until = entry(valid_until="9999-12-31 24:00").valid_until
+    assert until is not None
+    assert until.year == 9999
+
+
+@pytest.mark.parametrize("serial", ["46387", 46387, 46387.0, "46387.5", Decimal(46387)], ids=str)
+def test_a_serial_number_in_a_column_of_dates_is_told(serial: Any) -> None:
+    with pytest.raises(pw.EntryError, match="looks like an Excel serial date; format the column as a date"):
+        entry(valid_until=serial)
 
 
 def test_the_last_day_there_is_and_another_zone() -> None:
@@ -135,6 +197,16 @@ def test_plates_that_are_nearly_so(plate: str) -> None:
     [
         {"valid_from": "gestern"},
         {"valid_from": 5},
+        {"valid_from": "2026010211200"},
+        {"valid_from": "2026-12-31 24:01"},
+        {"valid_from": "2026-01-01 오전 13:00"},
+        {"valid_from": np.datetime64(2**62, "s")},
+        {"valid_until": pa.scalar(2**62, pa.timestamp("s"))},
+        {"id": 10**5000},
+        {"category": -(10**5000)},
+        {"priority": Fraction(10**400, 3)},
+        {"weight": Fraction(10**400, 3)},
+        {"note": Fraction(10**400, 3)},
         {"valid_until": "2026-13-01"},
         {"priority": "first"},
         {"priority": 1.5},
@@ -148,7 +220,7 @@ def test_plates_that_are_nearly_so(plate: str) -> None:
         {"id": True},
         {"note": object()},
     ],
-    ids=str,
+    ids=lambda bad: next(iter(bad)),
 )
 def test_one_bad_value_is_an_error_of_its_row(bad: dict[str, Any]) -> None:
     (field,) = bad
@@ -196,6 +268,55 @@ def test_an_entry_may_ask_to_match_exactly() -> None:
     assert [m.entry_id for m in matcher.match_pass(["12가3450", "12가3456"])] == ["E"]
 
 
+class WithoutRepr:
+    def __repr__(self) -> str:
+        raise RuntimeError("nobody's business")
+
+    __str__ = __repr__
+
+    def __ne__(self, other: object) -> bool:
+        raise RuntimeError("not to be compared")
+
+
+@pytest.mark.parametrize("field", pw.Entry.__struct_fields__)
+def test_a_value_that_cannot_be_shown_is_an_error_of_its_row(field: str) -> None:
+    record = {"id": "A", "plate": "12가3456", field: WithoutRepr()}
+    (error,) = pw.Hotlist.from_records([record], strict=False).report.errors
+    assert (error.row, error.field) == (0, field)
+    assert "(value: of type WithoutRepr)" in str(error)
+
+
+class Zone(tzinfo):
+    def __init__(self, problem: Exception | None) -> None:
+        self._problem = problem
+
+    def utcoffset(self, when: datetime | None) -> timedelta | None:
+        if self._problem is not None:
+            raise self._problem
+        return None
+
+    def dst(self, when: datetime | None) -> timedelta | None:
+        return None
+
+    def tzname(self, when: datetime | None) -> str | None:
+        return None
+
+
+def test_a_zone_without_an_offset_is_none() -> None:
+    when = datetime(2026, 1, 2, tzinfo=Zone(None))
+    made = entry(valid_from=when, valid_until=datetime(2026, 1, 2, 1, tzinfo=KOREAN_TIME))
+    assert made.valid_from == DAY
+    assert pw.Matcher(pw.Hotlist([made])).match("12가3456", at=DAY)
+    with pytest.raises(pw.EntryError, match="valid_from: has a time zone that gives no offset"):
+        entry(valid_from=when.replace(tzinfo=Zone(RuntimeError())))
+
+
+@pytest.mark.parametrize("zone", [5, "", "Nowhere/City", Zone(None), Zone(RuntimeError())], ids=repr)
+def test_what_is_no_zone(zone: Any) -> None:
+    with pytest.raises(pw.PlatewatchError, match="not a time zone such as Asia/Seoul"):
+        pw.Hotlist.from_records([{"plate": "12가3456"}], zone=zone)
+
+
 # ---------------------------------------------------------------------- tables in memory
 
 COLUMNS = {
@@ -239,6 +360,34 @@ def test_a_table_without_names_and_one_with_a_mapping() -> None:
     assert [e.plate for e in pw.Hotlist.from_table(named, columns={"plate": "b"})] == ["EF34GH"]
     with pytest.raises(TableError, match="no column can be told to be the plate"):
         pw.Hotlist.from_table(named)
+
+
+def test_a_time_that_python_does_not_have_costs_its_row() -> None:
+    plates = ["12가3456", "34나5678", "56다7890"]
+    beyond = pa.array([0, 2**62, None], pa.timestamp("s"))
+    for table in (
+        pa.table({"plate": plates, "valid_from": beyond}),
+        pd.DataFrame({"plate": plates, "valid_from": np.array([0, 2**40, "NaT"], "datetime64[s]")}),
+    ):
+        hotlist = pw.Hotlist.from_table(table, strict=False)
+        assert [e.plate for e in hotlist] == ["12가3456", "56다7890"]
+        assert [(error.row, error.field) for error in hotlist.report.errors] == [(1, "valid_from")]
+
+
+def test_a_table_whose_first_row_goes_on_with_its_header() -> None:
+    frame = pd.DataFrame([["번호", "차종", None], ["12가3456", "소나타", "x"]], columns=["차량", "", "비고"])
+    hotlist = pw.Hotlist.from_table(frame)
+    assert [(e.plate, e.note) for e in hotlist] == [("12가3456", "x")]
+    assert hotlist.report.notes == ["the header is in names and row 0"]
+
+
+def test_only_tables_have_totals() -> None:
+    records: list[dict[str, Any]] = [{"id": 1, "plate": "12가3456"}, {"id": "합계", "plate": None}]
+    hotlist = pw.Hotlist.from_table(pd.DataFrame(records))
+    assert (len(hotlist), hotlist.report.rows, hotlist.report.errors) == (1, 1, [])
+    assert hotlist.report.notes == ["row 1 is a total and no entry"]
+    (error,) = pw.Hotlist.from_records(records, strict=False).report.errors
+    assert (error.row, error.field, error.reason) == (1, "plate", "missing")
 
 
 def test_midnight_in_a_table_is_a_day() -> None:

@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+import json
+import math
 from datetime import timedelta
+from decimal import Decimal
+from typing import Any
 
+import numpy as np
 import pytest
+from rich.pretty import pretty_repr
 
 import platewatch as pw
+from platewatch.matching import lenient_json
 from platewatch.matching.reads import ReadDecoder, decode, decode_lines
 
 FULL = """{"text": "12가3456", "camera_id": "GJ-0117", "time": "2026-11-23T09:00:00+09:00", "confidence": 0.93,
@@ -66,6 +73,120 @@ def test_a_leap_second_is_the_one_before(offset: str) -> None:
     read = decode(f'{{"text": "x1", "time": "2026-11-23T09:00:60{offset}"}}'.encode())
     assert read.time is not None
     assert read.time.second == 59
+
+
+BLANK = [None, "", "  "]
+OPTIONAL = pw.Read.__struct_fields__[1:]
+
+
+@pytest.mark.parametrize("blank", BLANK, ids=repr)
+@pytest.mark.parametrize("field", OPTIONAL)
+def test_what_is_blank_is_no_value_and_not_counted(field: str, blank: str | None) -> None:
+    decoder = ReadDecoder()
+    assert decoder.decode(json.dumps({"text": "x1", field: blank}).encode()) == pw.Read(text="x1")
+    assert decoder.decode(f'{{"text": "x1", "{field}": NaN}}'.encode()) == pw.Read(text="x1")
+    assert decoder.dropped == {}
+    for nothing in (blank, math.nan):
+        assert pw.Read(**{"text": "x1", field: nothing}) == pw.Read(text="x1")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("blank", BLANK, ids=repr)
+def test_what_is_blank_in_chars_and_candidates_is_no_value(blank: str | None) -> None:
+    fields: dict[str, Any] = {
+        "chars": [{"c": "x", "p": blank, "alts": blank}],
+        "candidates": [{"text": "x2", "p": blank}],
+    }
+    plain = pw.Read(text="x", chars=(pw.Character("x"),), candidates=(pw.Candidate("x2"),))
+    decoder = ReadDecoder()
+    assert decoder.decode(json.dumps({"text": "x", **fields}).encode()) == plain == pw.Read(text="x", **fields)
+    assert decoder.dropped == {}
+
+
+UNUSABLE: list[tuple[str, str, str]] = [  # a field, the JSON of its value, and what is counted
+    *((field, "[[]]", field) for field in OPTIONAL),
+    *((field, "true", field) for field in OPTIONAL if field != "late"),
+    *((field, '"\\ud800"', field) for field in OPTIONAL),
+    *((field, "1" * 5000, field) for field in OPTIONAL),
+    *((field, "Infinity", field) for field in OPTIONAL),
+    *((field, "1e999", field) for field in OPTIONAL),
+    ("camera_id", "1.5", "camera_id"),
+    ("confidence", '"0.70"', "confidence"),
+    ("late", "1", "late"),
+    ("chars", '[{"c": "x", "p": -Infinity}]', "chars.p"),
+    ("chars", '[{"c": "x", "alts": [["y", NaN]]}]', "chars.alts"),
+    ("candidates", "[null]", "candidates"),
+]
+
+
+@pytest.mark.parametrize(("field", "value", "counted"), UNUSABLE)
+def test_a_field_that_is_not_usable_costs_itself_and_is_counted(field: str, value: str, counted: str) -> None:
+    decoder = ReadDecoder()
+    read = decoder.decode(f'{{"text": "x1", "engine": "e", "{field}": {value}}}'.encode())
+    assert read.text == "x1"
+    assert decoder.dropped == {counted: 1}
+    given = json.loads(value, parse_int=lenient_json._int)
+    if given == "\ud800" and field in ("engine", "camera_id", "pass_id", "image_url"):
+        assert pw.Read(**{"text": "x1", field: given}) == pw.Read(text="x1")
+        return
+    with pytest.raises(TypeError, match=field):
+        pw.Read(**{"text": "x1", field: given})
+
+
+def test_half_of_a_surrogate_pair_in_chars_or_candidates_costs_no_more_than_the_item() -> None:
+    line = rb"""{"text": "12", "chars": [{"c": "1", "p": 0.9, "alts": [["\ud800", 0.1]]}, {"c": "\ud800"}],
+      "candidates": ["\udc00", {"text": "34", "p": 0.9}]}"""
+    read = decode(line)
+    assert read == pw.Read(text="12", chars=read.chars, candidates=read.candidates)
+    matcher = pw.Matcher(["12", "34"], max_edits=0)
+    for alternatives in (False, True):
+        found = {m.entry_id for m in matcher.match(read, alternatives=alternatives)}
+        assert found == ({"12", "34"} if alternatives else {"12"})
+
+
+def test_names_may_be_numbers_of_any_type() -> None:
+    for number in (12, 12.0, np.int16(12), Decimal(12)):
+        assert pw.Read(text="x1", camera_id=number).camera_id == "12"  # type: ignore[arg-type]
+    assert decode(b'{"text": "x1", "camera_id": 12.0}').camera_id == "12"
+    assert pw.Read(text="x1", confidence=Decimal("0.5")).confidence == 0.5  # type: ignore[arg-type]
+
+
+def test_what_is_not_looked_at_may_be_anything() -> None:
+    line = b'{"text": "x1", "vendor": ["\\ud800", NaN, 1e999, ' + b"1" * 5000 + b"]}"
+    assert decode(line) == pw.Read(text="x1")
+    with pytest.raises(pw.ReadError, match="text: not valid UTF-8"):
+        decode(b'{"text": "x\\ud800"}')
+
+
+@pytest.mark.parametrize(
+    ("time", "told"),
+    [
+        ('"2026-11-22T24:00:00+09:00"', "2026-11-23T00:00:00+09:00"),
+        ('"2026-11-22 24:00"', "2026-11-23T00:00:00+09:00"),
+        ('"202611230000"', "2026-11-23T00:00:00+09:00"),
+        ("20261122240000", "2026-11-23T00:00:00+09:00"),
+        ("1795359600000000000", "2026-11-22T15:00:00+00:00"),
+        ('"1795359600000"', "2026-11-22T15:00:00+00:00"),
+    ],
+)
+def test_times_of_a_read(time: str, told: str) -> None:
+    decoder = ReadDecoder("Asia/Seoul")
+    read = decoder.decode(f'{{"text": "x1", "time": {time}}}'.encode())
+    assert read.time is not None
+    assert (read.time.isoformat(), decoder.dropped) == (told, {})
+
+
+def test_no_repr_shows_what_was_read() -> None:
+    read = pw.Read(
+        text="12가3456",
+        chars=[{"c": "1", "p": 0.97, "alts": [["7", 0.02]]}],  # type: ignore[arg-type]
+        candidates=["72가3456"],  # type: ignore[arg-type]
+        camera_id="G1",
+        confidence=0.0,
+        image_url="http://camera/12가3456.jpg",
+    )
+    assert repr(read) == "Read(confidence=0.0, camera_id='G1')"
+    assert repr([*read.chars, *read.candidates]) == "[Character(p=0.97), Candidate()]"
+    assert "가" not in pretty_repr([read, *read.chars, *read.candidates])
 
 
 def test_nan_is_no_value_though_json_has_none() -> None:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+_MOST_QUOTED = 200  # characters of a value
+
 
 class PlatewatchError(Exception):
     """Base of every error of this package.
@@ -35,7 +37,7 @@ class EntryError(PlatewatchError):
         super().__init__(reason, row=row, field=field)
 
     def _message(self) -> str:
-        shown = "" if self.value is None else f" (value: {self.value!r})"
+        shown = "" if self.value is None else f" (value: {quoted(self.value)})"
         return super()._message() + shown
 
 
@@ -75,6 +77,10 @@ class ReadTypeError(ReadError, TypeError):
     """What was given to be matched is no read: neither text nor a Read, or a Read whose text is none."""
 
 
+class ZoneError(PlatewatchError, ValueError):
+    """What was given is no time zone."""
+
+
 class SnapshotError(PlatewatchError):
     """A file is no snapshot, a damaged one, or of a newer version."""
 
@@ -85,6 +91,15 @@ class ConfigError(PlatewatchError):
 
 class ModelError(PlatewatchError):
     """A file that holds no channel model of this version, or one whose numbers cannot be."""
+
+
+def quoted(value: object) -> str:
+    """A value as an error shows it: not a whole document, and of one that cannot be shown its type."""
+    try:
+        shown = repr(value)
+    except Exception:  # other people's types raise anything, and a number of 5,000 digits a ValueError
+        return f"of type {type(value).__name__}"
+    return shown if len(shown) <= _MOST_QUOTED else shown[:_MOST_QUOTED] + "…"
 
 
 def at_fault(error: msgspec.ValidationError) -> tuple[str, str | None]:

@@ -17,9 +17,10 @@ from platewatch._core import canonical_plates, is_pattern, normalize, parse
 from platewatch.errors import EntryError, PlatewatchError
 from platewatch.lists.header import Columns, Layout, field_names
 from platewatch.matching.hotlist import Entry, Row, canonical_plate, check_window, from_values
-from platewatch.matching.values import KOREAN_TIME, converters, identifier, plate
+from platewatch.matching.values import KOREAN_TIME, converters, identifier, is_blank, plate
 
 CHUNK: Final = 10_000  # rows that are worked on together
+_MOST_TOLD: Final = 5  # rows of a kind
 _REMEMBERED: Final = 10_000  # different values of a column
 
 RecordRow: TypeAlias = "tuple[int, Mapping[str, Any] | EntryError]"
@@ -32,6 +33,14 @@ _BETWEEN = re.compile(r"[\s,;/|()\[\]]+")
 _LONGEST = 40  # code points
 _PLATE_SYMBOLS = range(4, 11)  # of what looks like a plate
 _NEVER_ON_PLATES = frozenset(":/@%\\<>=")
+# Rows below the vehicles, which say how many they are, or that there are no more.
+_TOTAL = re.compile(
+    r"(?:(?:합 ?계|총 ?계|소 ?계|누 ?계|계|총)[\s:]*[\d,]*\s*(?:건|대|명|개)?|[-=<\s]*(?:이하 ?여백|끝)[-=>.\s]*)"
+)
+_TOTAL_IN_LATIN = re.compile(r"(?:grand |sub)?total[\s:]*[\d,]*|sum|end(?: of (?:list|file))?", re.IGNORECASE)
+_TOTAL_OR_COUNT = re.compile(rf"{_TOTAL.pattern}|[\d,]+\s*(?:건|대|명|개)?")
+_NO_ENTRY = "a total and no entry"
+_TOTALS_BEGIN = frozenset("합총소누계이끝")
 _NUMBER_IN_A_LIST = re.compile(r"[A-Za-z]{1,3}[-_#]?0\d*")  # A001
 
 
@@ -157,29 +166,39 @@ class Records:
             layout = field_names(ENTRY_COLUMNS, names, self._given)
             self.notes.update(dict.fromkeys(layout.notes))
             places = {field: keys[place] for field, place in layout.places.items()}
-            maker = self._makers[keys] = _Maker(places, self._columns)
+            maker = self._makers[keys] = _Maker(places, self._columns, [keys[place] for place in layout.spare])
         return maker
 
 
 def entries_of_cells(rows: Iterable[CellRow], layout: Layout, zone: tzinfo = KOREAN_TIME) -> Iterator[Row]:
     """Each row's entry, or what is wrong with it; `layout` says what stands where."""
-    maker = _Maker(layout.places, _Converters(zone))
-    return _entries(_without_remarks(rows, layout.places["plate"]) if layout.by_content else rows, lambda _: maker)
+    maker = _Maker(layout.places, _Converters(zone), layout.spare)
+    if layout.by_content:
+        rows = _without_remarks(rows, layout.places["plate"])
+    return _entries(rows, lambda _: maker, layout.notes)
 
 
 def _without_remarks(rows: Iterable[CellRow], place: int) -> Iterator[CellRow]:
     """Of a table in which no header says what is a plate, what has no digit is none."""
     for number, cells in rows:
         cell = cells[place] if not isinstance(cells, EntryError) and place < len(cells) else None
-        if isinstance(cell, str) and cell.strip() and not any(map(str.isdecimal, cell)):
+        if (
+            isinstance(cell, str)
+            and cell.strip()
+            and not any(map(str.isdecimal, cell))
+            and not _TOTAL.fullmatch(cell.strip())
+        ):
             reason = "no digit in it, and no header says that this column is the plate"
             yield number, EntryError(reason, field="plate", value=cell)
         else:
             yield number, cells
 
 
-def _entries(rows: Iterable[tuple[int, Any]], maker_of: Callable[[Any], _Maker]) -> Iterator[Row]:
+def _entries(
+    rows: Iterable[tuple[int, Any]], maker_of: Callable[[Any], _Maker], notes: list[str] | None = None
+) -> Iterator[Row]:
     rows = iter(rows)
+    totals: list[int] = []
     while chunk := list(islice(rows, CHUNK)):
         makers: list[_Maker | EntryError] = []
         for _, row in chunk:
@@ -198,7 +217,15 @@ def _entries(rows: Iterable[tuple[int, Any]], maker_of: Callable[[Any], _Maker])
             try:
                 yield number, maker.plain(row, known) if known is not None and known == given else maker.entry(row)
             except EntryError as error:
-                yield number, error
+                if maker.is_total(row):
+                    totals.append(number)
+                else:
+                    yield number, error
+    if totals and notes is not None:
+        shown = ", ".join(map(str, totals[:_MOST_TOLD])) + (", ..." if len(totals) > _MOST_TOLD else "")
+        notes.append(
+            f"rows {shown} are totals and no entries" if totals[1:] else f"row {shown} is a total and no entry"
+        )
 
 
 class _Converters:
@@ -218,17 +245,44 @@ class _Converters:
 class _Maker:
     """Makes entries of rows with the same columns: sequences, in which `places` are numbers, or mappings."""
 
-    def __init__(self, places: Mapping[str, Any], convert: _Converters) -> None:
+    def __init__(self, places: Mapping[str, Any], convert: _Converters, spare: Sequence[Any] = ()) -> None:
         self._places = places
+        self._spare = spare
         self._convert = convert
         self._others = [(field, at, convert.remembering[field]) for field, at in places.items() if field != "plate"]
         self._has_id = "id" in places
+        self._has_plate = "plate" in places
+        self._plate_at = places.get("plate")
 
     def plate(self, row: Any) -> object:
-        return self._cell(row, self._places["plate"]) if "plate" in self._places else None
+        if not self._has_plate:
+            return None
+        cell = self._cell(row, self._plate_at)
+        if self._spare and is_blank(cell):
+            others = (self._cell(row, at) for at in self._spare)
+            return next((other for other in others if looks_like_plate(other)), cell)
+        return cell
+
+    def is_total(self, row: Any) -> bool:
+        """Whether a row that makes no entry counts the others, or ends them."""
+        if isinstance(row, Mapping) or not self._may_be_total(self.plate(row)):  # only tables are summed up
+            return False
+        first = next((cell for cell in row if not is_blank(cell)), None)
+        if not isinstance(first, str):
+            return False
+        return bool(
+            _TOTAL.fullmatch(first.strip())
+            or (first is not self.plate(row) and _TOTAL_IN_LATIN.fullmatch(first.strip()))  # TOTAL1 may be a plate
+        )
+
+    @staticmethod
+    def _may_be_total(plate: object) -> bool:
+        return is_blank(plate) or (isinstance(plate, str) and bool(_TOTAL_OR_COUNT.fullmatch(plate.strip())))
 
     def plain(self, row: Any, plate: str) -> Entry:
         """Of a row whose plate is canonical as it stands there. Raises EntryError."""
+        if (plate.isdecimal() or plate[0] in _TOTALS_BEGIN) and self.is_total(row):
+            raise EntryError(_NO_ENTRY, field="plate", value=plate)
         values: dict[str, Any] = {"id": plate, "plate": plate}
         for field, at, convert in self._others:
             try:
@@ -252,6 +306,9 @@ class _Maker:
         values = {field: self._cell(row, at) for field, at in self._places.items()}
         if "plate" not in values:
             raise EntryError("missing", field="plate")
+        values["plate"] = self.plate(row)
+        if self.is_total(row):
+            raise EntryError(_NO_ENTRY, field="plate", value=values["plate"])
         if not self._has_id:
             values["id"] = _plate_as_id(values["plate"])
         entry = from_values(values, self._convert.plain)

@@ -11,10 +11,9 @@ from typing import Final, NamedTuple
 
 from platewatch.errors import EntryError, TableError
 from platewatch.lists.columns import CellRow
-from platewatch.lists.header import Columns, Layout, understand
+from platewatch.lists.header import SAMPLE, Columns, Layout, understand
 
-_DELIMITERS: Final = ",;\t|"
-_SAMPLE: Final = 200  # rows
+DELIMITERS: Final = ",;\t|"
 _SEPARATOR: Final = re.compile(r'"?sep=(.)"?[,;\t|]*\s*', re.IGNORECASE)  # as Excel writes in a first line
 
 
@@ -41,7 +40,7 @@ def _delimited(
     lines: list[str], first: int, columns: Columns, mapping: Mapping[str, str | int] | None
 ) -> tuple[str, Layout]:
     """By the delimiter with which the table makes most sense."""
-    present = [d for d in _DELIMITERS if any(d in line for line in lines[first : first + _SAMPLE])] or [","]
+    present = [d for d in DELIMITERS if any(d in line for line in lines[first : first + SAMPLE])] or [","]
     best: tuple[tuple[int, int], str, Layout] | None = None
     failed: TableError | None = None
     for delimiter in present:
@@ -64,7 +63,7 @@ def _delimited(
 def _sample(lines: list[str], first: int, delimiter: str) -> list[tuple[int, Sequence[object]]]:
     rows = _cells(lines, first, delimiter)
     good = ((number, cells) for number, cells in rows if not isinstance(cells, EntryError))
-    return list(islice(good, _SAMPLE))
+    return list(islice(good, SAMPLE))
 
 
 def _data(lines: list[str], first: int, delimiter: str, layout: Layout) -> Iterator[CellRow]:
@@ -82,7 +81,7 @@ def _data(lines: list[str], first: int, delimiter: str, layout: Layout) -> Itera
             if len(cells) > width:
                 yield number, EntryError(f"{len(cells)} cells for {width} columns")
                 continue
-        if cells == layout.header:
+        if cells in layout.header:
             continue
         yield number, cells
 

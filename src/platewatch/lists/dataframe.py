@@ -7,11 +7,10 @@ from itertools import chain, islice
 from typing import Any
 
 from platewatch.lists.csv_file import Table
-from platewatch.lists.header import Columns, understand
+from platewatch.lists.header import NAMES, SAMPLE, Columns, understand
 from platewatch.matching.values import as_day
 
 _CHUNK = 10_000
-_SAMPLE = 200
 
 
 def is_table(value: object) -> bool:
@@ -29,8 +28,8 @@ def read(table: object, columns: Columns, mapping: Mapping[str, str | int] | Non
         )
     names, given = parts
     rows = (_cells(row, names) for row in given)
-    first = list(islice(rows, _SAMPLE))
-    sample: list[tuple[int, Sequence[object]]] = [(-1, names), *enumerate(first)]
+    first = list(islice(rows, SAMPLE))
+    sample: list[tuple[int, Sequence[object]]] = [(NAMES, names), *enumerate(first)]
     layout = understand(sample, columns, mapping)
     above = max(layout.skip - 1, 0)  # rows that are no data, beside the names
     return Table(layout, islice(enumerate(chain(first, rows)), above, None))
@@ -64,4 +63,19 @@ def _parts(table: Any) -> tuple[list[object], Iterator[Sequence[object]]] | None
 def _arrow_rows(table: Any) -> Iterator[Sequence[object]]:
     batches: Iterable[Any] = table.to_batches(_CHUNK) if hasattr(table, "to_batches") else [table]
     for batch in batches:
-        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+        yield from zip(*map(_arrow_cells, batch.columns), strict=True)
+
+
+def _arrow_cells(column: Any) -> list[object]:
+    try:
+        return list(column.to_pylist())
+    except (OverflowError, ValueError):  # of one cell, such as a time that Python does not have
+        return [_python(scalar) for scalar in column]
+
+
+def _python(scalar: Any) -> object:
+    """What is in a cell; what cannot be is the cell itself, which is then refused with its row."""
+    try:
+        return scalar.as_py()
+    except (OverflowError, ValueError):
+        return scalar

@@ -1,9 +1,10 @@
-"""Bytes of a file to text."""
+"""Bytes of a file to text, and what bytes are that are none."""
 
 from __future__ import annotations
 
 import codecs
-from typing import NamedTuple
+import re
+from typing import Final, NamedTuple
 
 from platewatch.errors import PlatewatchError
 
@@ -15,6 +16,29 @@ _MARKS = (  # the longer ones first
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _LOOKED_AT = 4096  # bytes
+_NO_TEXT: Final = (
+    (re.compile(rb"\x1f\x8b"), "compressed (gzip)"),
+    (re.compile(rb"\x28\xb5\x2f\xfd"), "compressed (zstd)"),
+    (re.compile(rb"PK(?:\x03\x04|\x05\x06)"), "compressed (ZIP)"),
+    (re.compile(rb"BZh[1-9]1AY&SY"), "compressed (bzip2)"),
+    (re.compile(rb"\xfd7zXZ\0"), "compressed (xz)"),
+    (re.compile(rb"7z\xbc\xaf\x27\x1c"), "compressed (7z)"),
+    (re.compile(rb"\xff\xd8\xff|\x89PNG\r\n|GIF8[79]a|BM.{4}\0\0\0\0", re.DOTALL), "like an image"),
+    (re.compile(rb"%PDF-"), "like a PDF"),
+    (re.compile(rb"\xd0\xcf\x11\xe0"), "like a workbook"),
+)
+
+
+def other_than_text(data: bytes) -> str | None:
+    """What a file looks (like) that is no text; None if it may be text."""
+    return next((looks for begins, looks in _NO_TEXT if begins.match(data)), None)
+
+
+def wide(data: bytes) -> str | None:
+    """The encoding of a text of which a character has two or four bytes, by its first bytes; None if it has not."""
+    if other_than_text(data) is not None:
+        return None
+    return next((name for mark, name in _MARKS[1:] if data.startswith(mark)), None) or _without_mark(data)
 
 
 class Decoded(NamedTuple):
@@ -30,8 +54,10 @@ def decode(data: bytes, encoding: str | None = None) -> Decoded:
     offices export, if that has fewer faults.
 
     Bytes that are none become lone surrogates, so that the rows that hold them can be refused. Raises PlatewatchError
-    for an unknown encoding.
+    for an unknown encoding, and for what is no text.
     """
+    if (looks := other_than_text(data)) is not None:
+        raise PlatewatchError(f"no text: it looks {looks}" + (": unpack it first" if "compressed" in looks else ""))
     if encoding is not None:
         return Decoded(_decode(data, _known(encoding, data)), encoding, False)
     for mark, name in _MARKS:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import Final
 
-from platewatch.errors import PlatewatchError, TableError
+from platewatch.errors import PlatewatchError, TableError, quoted
+from platewatch.matching.values import is_blank
 
-_MOST_TITLES: Final = 20  # rows above a header
-_SAMPLE: Final = 200  # rows that are looked at
+NAMES: Final = -1  # the number of what stands above the rows of a table in memory
+SAMPLE: Final = 200  # rows that are looked at
+MOST_TITLES: Final = 20  # rows above a header
 _MOST_SHOWN: Final = 5  # lines in an error
 _MOST_CELLS: Final = 12  # of each
 
@@ -73,7 +75,8 @@ class Layout:
     places: dict[str, int]
     width: int = 0
     skip: int = 0
-    header: list[object] | None = None  # its cells; it may stand in the middle of a file again
+    header: list[list[object]] = field(default_factory=list)  # its rows, which may stand in the middle of a file again
+    spare: list[int] = field(default_factory=list)  # other columns that are named as the needed one, the best first
     by_content: bool = False  # the needed column was told by what stands in it
     notes: list[str] = field(default_factory=list)
 
@@ -91,6 +94,7 @@ def field_names(columns: Columns, names: Sequence[str], given: Mapping[str, str 
             places[name] = plains.index(plain(column))
     taken = set(places.values())
     best: dict[str, tuple[int, int]] = {}
+    spare: list[tuple[int, int]] = []
     for place, (name, raw) in enumerate(zip(plains, names, strict=True)):
         if place in taken or not name or (found := columns.known.get(name) or _in_brackets(columns, raw)) is None:
             continue
@@ -98,13 +102,16 @@ def field_names(columns: Columns, names: Sequence[str], given: Mapping[str, str 
         if of in given:
             continue
         if of in best:
-            lost = max((rank, place), best[of])[1]
-            kept = min((rank, place), best[of])[1]
-            notes.append(f"column {names[lost].strip()!r} is not used: {names[kept].strip()!r} is taken for {of}")
+            lost, kept = max((rank, place), best[of]), min((rank, place), best[of])
+            used = "not used"
+            if of == columns.needed:
+                spare.append(lost)
+                used = "used only where the other is blank"
+            notes.append(f"column {names[lost[1]].strip()!r} is {used}: {names[kept[1]].strip()!r} is taken for {of}")
         best[of] = min((rank, place), best.get(of, (rank, place)))
     places.update({name: place for name, (_, place) in best.items()})
     ordered = {name: places[name] for name in columns.names if name in places}
-    return Layout(ordered, len(names), notes=notes)
+    return Layout(ordered, len(names), spare=[place for _, place in sorted(spare)], notes=notes)
 
 
 def _in_brackets(columns: Columns, name: str) -> tuple[str, int] | None:
@@ -122,7 +129,7 @@ def understand(
 ) -> Layout:
     """What the first rows of a table, by number, say of its columns. Raises PlatewatchError that shows them."""
     given = columns.checked(mapping)
-    sample = rows[:_SAMPLE]
+    sample = rows[:SAMPLE]
     width = max((len(cells) for _, cells in sample), default=0)
     for name, column in given.items():
         if isinstance(column, int) and column > width:
@@ -132,12 +139,12 @@ def understand(
         if columns.needed not in given:
             _believe(by_header, sample, columns)
         return by_header
-    by_number = {name: column - 1 for name, column in given.items() if isinstance(column, int)}
-    if columns.needed in by_number:
-        return Layout(by_number, skip=_rows_of_titles(sample, by_number[columns.needed], columns))
     for name, column in given.items():
         if isinstance(column, str):
             raise TableError(f"no column is named {column!r}", field=f"columns.{name}", lines=_shown(sample))
+    by_number = {name: column - 1 for name, column in given.items() if isinstance(column, int)}
+    if columns.needed in by_number:
+        return _below_titles(by_number, sample, columns)
     by_content = _by_content(sample, columns)
     if by_content is not None:
         return by_content
@@ -157,27 +164,57 @@ def _by_header(
 ) -> Layout | None:
     """Of the first rows, the one that names most columns, and the needed one among them."""
     best: Layout | None = None
+    at = range(0)  # its rows
     wanted = [name for name, column in given.items() if isinstance(column, str)]
-    for skip, (_, cells) in enumerate(rows[:_MOST_TITLES]):
-        names = [cell if isinstance(cell, str) else "" for cell in cells]
+    by_number = len(given) - len(wanted)
+    for header, names in _headers(rows, columns):
         layout = field_names(columns, names, given)
         if columns.needed not in layout.places or any(name not in layout.places for name in wanted):
             continue
-        if isinstance(given.get(columns.needed), int) and len(layout.places) == len(given):
+        if isinstance(given.get(columns.needed), int) and len(layout.places) == by_number:
             continue  # nothing but what was given by number: no header
-        if columns.looks_right is not None and any(map(columns.looks_right, cells)):
+        cells = [list(rows[place][1]) for place in header]
+        if columns.looks_right is not None and any(columns.looks_right(cell) for row in cells for cell in row):
             continue
-        if best is None or len(layout.places) > len(best.places):
-            layout.skip, layout.header = skip + 1, list(cells)
-            best = layout
+        more = len(layout.places) - len(best.places) if best is not None else 1
+        goes_on = len(header) > 1 and at == header[:1] and all(map(_is_name, cells[-1]))
+        if more > 0 or (more == 0 and goes_on):
+            layout.skip, layout.header = header[-1] + 1, cells
+            best, at = layout, header
     if best is not None and best.skip > 1:
-        best.notes.insert(0, f"the header is in row {rows[best.skip - 1][0]}")
+        told = " and ".join(_row(number) for number, _ in rows[best.skip - len(best.header) : best.skip])
+        best.notes.insert(0, f"the header is in {told}")
     return best
+
+
+def _headers(rows: Sequence[tuple[int, Sequence[object]]], columns: Columns) -> Iterator[tuple[range, list[str]]]:
+    """What may be a header: the places of its rows and the names. Two of them where cells were merged, in which a name
+    stands above or below, or begins above (차량 / 번호).
+    """
+    above: list[str] = []
+    for place, (number, cells) in enumerate(rows[:MOST_TITLES]):
+        names = [cell.strip() if isinstance(cell, str) else "" for cell in cells]
+        yield range(place, place + 1), names
+        if any(above) and number != NAMES:
+            pairs = list(zip_longest(above, names, fillvalue=""))
+            header = range(place - 1, place + 1)
+            yield header, [lower or upper for upper, lower in pairs]
+            group, whole = "", []
+            for upper, lower in pairs:
+                group = upper or group  # it goes on to the right
+                whole.append((group + lower, lower or upper))
+            yield header, [both if plain(both) in columns.known else one for both, one in whole]
+        above = names
+
+
+def _is_name(cell: object) -> bool:
+    """Whether a cell may be of a header's second row."""
+    return is_blank(cell) or (isinstance(cell, str) and not any(map(str.isdecimal, cell)))
 
 
 def _believe(layout: Layout, rows: Sequence[tuple[int, Sequence[object]]], columns: Columns) -> None:
     """Refuses a header whose name for the needed column is belied by what stands there and in another one."""
-    data = [cells for _, cells in rows[layout.skip :] if any(map(_holds, cells))]
+    data = [cells for _, cells in rows[layout.skip :] if not all(map(is_blank, cells))]
     if columns.looks_right is None or not data:
         return
     place = layout.places[columns.needed]
@@ -200,7 +237,7 @@ def _by_content(rows: Sequence[tuple[int, Sequence[object]]], columns: Columns) 
     width = max(len(cells) for _, cells in rows)
     right = [[place < len(cells) and columns.looks_right(cells[place]) for _, cells in rows] for place in range(width)]
     # Above the first row that has one there may be titles, and a header in words that nobody knows.
-    first = next((i for i in range(min(len(rows), _MOST_TITLES)) if any(column[i] for column in right)), None)
+    first = next((i for i in range(min(len(rows), MOST_TITLES)) if any(column[i] for column in right)), None)
     if first is None:
         return None
     likely = [place for place, column in enumerate(right) if 2 * sum(column[first:]) > len(rows) - first]
@@ -227,28 +264,35 @@ def _by_content(rows: Sequence[tuple[int, Sequence[object]]], columns: Columns) 
     return layout
 
 
-def _rows_of_titles(rows: Sequence[tuple[int, Sequence[object]]], place: int, columns: Columns) -> int:
-    """How many of the first rows are above the data of a table without a header."""
-    if columns.looks_right is None:
-        return 0
-    for skip, (_, cells) in enumerate(rows[:_MOST_TITLES]):
-        if place < len(cells) and columns.looks_right(cells[place]):
-            return skip
-    return 0
+def _below_titles(places: dict[str, int], rows: Sequence[tuple[int, Sequence[object]]], columns: Columns) -> Layout:
+    """Of a table without a header that anybody knows, of which is said what stands where."""
+    skip = next((i for i, (_, cells) in enumerate(rows[:MOST_TITLES]) if _is_data(cells, places, columns)), 0)
+    layout = Layout(places, skip=skip, header=[list(cells) for _, cells in rows[:skip]])
+    if skip > 0 and rows[skip - 1][0] != NAMES:
+        layout.notes.append(f"the rows above row {rows[skip][0]} are taken for titles")
+    return layout
+
+
+def _is_data(cells: Sequence[object], places: Mapping[str, int], columns: Columns) -> bool:
+    """Whether there is something in the needed column that is no title: it looks right, or has a digit."""
+    place = places[columns.needed]
+    if place >= len(cells) or columns.looks_right is None:
+        return place < len(cells)
+    cell = cells[place]
+    if columns.looks_right(cell):
+        return True
+    return any(map(str.isdecimal, _short(cell))) and (not isinstance(cell, str) or cell.isascii())
 
 
 def _shown(rows: Iterable[tuple[int, Sequence[object]]]) -> list[str]:
     shown = islice(rows, _MOST_SHOWN)
-    return [
-        f"{f'row {number}' if number >= 0 else 'names'}: {' | '.join(map(_short, cells[:_MOST_CELLS]))}"
-        for number, cells in shown
-    ]
+    return [f"{_row(number)}: {' | '.join(map(_short, cells[:_MOST_CELLS]))}" for number, cells in shown]
 
 
-def _holds(cell: object) -> bool:
-    return cell is not None and not (isinstance(cell, str) and not cell.strip())
+def _row(number: int) -> str:
+    return "names" if number == NAMES else f"row {number}"
 
 
 def _short(cell: object) -> str:
-    text = "" if cell is None else str(cell)
+    text = "" if cell is None else cell if isinstance(cell, str) else quoted(cell)
     return text if len(text) <= 30 else text[:29] + "…"

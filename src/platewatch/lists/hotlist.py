@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import islice
@@ -15,10 +16,13 @@ from platewatch.lists.columns import CHUNK, ENTRY_COLUMNS, Records, entries_of_c
 from platewatch.lists.csv_file import Table
 from platewatch.lists.encoding import Decoded, decode
 from platewatch.matching.hotlist import EntrySet, Row
-from platewatch.matching.values import Zone, zone_of
+from platewatch.matching.values import NOT_UTF8, Zone, zone_of
 
 MAX_BAD_SHARE: Final = 0.01
 """The largest share of a list's rows that may be bad, unless set otherwise."""
+
+_UNDECODED: Final = re.compile("[\udc80-\udcff]")
+_OTHER_ENCODING: Final = "is the text in another encoding? Say which (encoding='cp1252', --encoding cp1252)"
 
 ColumnNames: TypeAlias = "Mapping[str, str | int]"
 """For fields of an entry, the name of the column that is it, or its number from 1."""
@@ -159,6 +163,7 @@ class Hotlist(EntrySet):
         else:
             hotlist = cls()
         hotlist.report.encoding = encoding
+        hotlist.report.notes += _doubts(hotlist, text)
         return hotlist
 
     @classmethod
@@ -176,7 +181,7 @@ class Hotlist(EntrySet):
         records = Records(columns, zone_of(zone))
         entries = records.entries(json_file.rows(text))
         hotlist = cls._load(_with_progress(_without_doubtful(entries) if guessed else entries, progress))
-        hotlist.report.notes = list(records.notes)
+        hotlist.report.notes = [*records.notes, *_doubts(hotlist, text)]
         hotlist.report.encoding = encoding
         return hotlist
 
@@ -184,8 +189,10 @@ class Hotlist(EntrySet):
     def _judged(cls, hotlist: Self, *, strict: bool, max_bad_share: float, is_file: bool = False) -> Self:
         if not 0 <= max_bad_share <= 1:
             raise ValueError("max_bad_share must be from 0 to 1")
-        if strict and (is_file or hotlist.report.rows) and (why := refusal(hotlist, max_bad_share)):
-            raise HotlistError(why, hotlist.report.errors)
+        report = hotlist.report
+        if strict and (is_file or report.rows) and (why := refusal(hotlist, max_bad_share)):
+            told = [note for note in report.notes if note == _OTHER_ENCODING or not len(hotlist)]
+            raise HotlistError("; ".join([why, *told]), report.errors)
         return hotlist
 
 
@@ -210,6 +217,12 @@ def _without_doubtful(rows: Iterable[Row]) -> Iterator[Row]:
         else:
             reason = "has a letter that no Korean plate has, and the encoding was guessed to be CP949: say which it is"
             yield number, EntryError(reason, field="plate", value=row.plate)
+
+
+def _doubts(hotlist: EntrySet, text: str) -> list[str]:
+    """Whether rows are refused for bytes that are none of the encoding."""
+    refused = any(error.reason == NOT_UTF8 for error in hotlist.report.errors)
+    return [_OTHER_ENCODING] if refused and _UNDECODED.search(text) else []
 
 
 def _is_of_korea(plate: str, known: frozenset[str]) -> bool:

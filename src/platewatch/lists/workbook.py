@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Iterator, Mapping
 
-from platewatch.errors import PlatewatchError
+from platewatch.errors import PlatewatchError, TableError
 from platewatch.lists.csv_file import Table
 from platewatch.lists.header import Columns, Layout, understand
 from platewatch.matching.values import as_day
 
+_HALLMARKS = frozenset({"[Content_Types].xml", "xl/workbook.xml", "xl/workbook.bin", "mimetype", "content.xml"})
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
 def is_workbook(data: bytes) -> bool:
-    """Whether a file begins as workbooks do."""
-    return data.startswith((_ZIP, _OLE))
+    """Whether a file begins as workbooks do, and if it is an archive, holds one."""
+    if data.startswith(_ZIP):
+        try:
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                return not _HALLMARKS.isdisjoint(archive.namelist())
+        except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError):
+            return True  # a damaged one, of which the reader tells
+    return data.startswith(_OLE)
 
 
 def read(data: bytes, columns: Columns, mapping: Mapping[str, str | int] | None, sheet: str | int | None) -> Table:
@@ -51,14 +59,23 @@ def read(data: bytes, columns: Columns, mapping: Mapping[str, str | int] | None,
         for number, row in enumerate(cells, 1)
         if any(cell is not None and cell != "" for cell in row)
     ]
-    layout = understand(rows, columns, mapping)
+    try:
+        layout = understand(rows, columns, mapping)
+    except TableError as error:
+        if sheet is not None or len(names) < 2:
+            raise
+        reason = (
+            f"{error.reason}; only the first sheet, {names[0]!r}, is read, there are also"
+            f" {', '.join(map(repr, names[1:]))}: say which it is (sheet=..., --sheet ...)"
+        )
+        raise TableError(reason, field=error.field, lines=error.lines) from None
     if sheet is None and len(names) > 1:
         layout.notes.append(f"of {len(names)} sheets, the first is read: {names[0]!r}")
     return Table(layout, _data(rows, layout))
 
 
 def _data(rows: list[tuple[int, list[object]]], layout: Layout) -> Iterator[tuple[int, list[object]]]:
-    return ((number, cells) for number, cells in rows[layout.skip :] if cells != layout.header)
+    return ((number, cells) for number, cells in rows[layout.skip :] if cells not in layout.header)
 
 
 def _cell(cell: object) -> object:

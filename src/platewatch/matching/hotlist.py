@@ -12,14 +12,14 @@ import msgspec
 
 from platewatch._core import admits_everything, canonical_plates, is_pattern, normalize, normalize_pattern, parse
 from platewatch.errors import EntryError, PlatewatchError
-from platewatch.matching.values import MatchMode, converters, microseconds, plate
+from platewatch.matching.values import NO_PLATE, MatchMode, converters, microseconds, plate
 from platewatch.plural import plural
 
 MAX_DISTINCT_SYMBOLS = 254  # an index codes a symbol in one byte
 
 _REMEMBERED_CHANGES = 100_000  # ids; a matcher that is further behind indexes the list anew
+_NO_PLATES = frozenset(normalize(word) for word in NO_PLATE)  # NaN, None and their like, or somebody's plate
 _REPLACEMENT_CHARACTER = "\ufffd"
-_MOST_QUOTED = 200  # characters of a value in an error
 
 Row: TypeAlias = "tuple[int, Entry | EntryError]"
 """A row of a source: its number, and the entry or what is wrong with it."""
@@ -106,9 +106,10 @@ class EntrySet:
             raise TypeError("plates must be a sequence of plates, not one text")
         plates = list(plates)
         canonical, others, symbols = canonical_plates(plates)
-        if len(symbols) > MAX_DISTINCT_SYMBOLS:
+        doubtful = len(symbols) > MAX_DISTINCT_SYMBOLS or not _NO_PLATES.isdisjoint(canonical)
+        if doubtful:
             canonical = [None] * len(plates)  # a row is at fault: which?
-        if others or len(symbols) > MAX_DISTINCT_SYMBOLS:
+        if others or doubtful:
             return cls._load(enumerate(map(_plate_row, plates, canonical)), stop_at_first=strict)
         hotlist = cls()
         hotlist._entries = {plate: Entry(id=plate, plate=plate) for plate in canonical if plate is not None}
@@ -250,7 +251,7 @@ def from_values(values: Mapping[str, object], convert: Mapping[str, Callable[[ob
         try:
             converted = convert[name](value)
         except (TypeError, ValueError) as error:
-            raise EntryError(str(error), field=name, value=_shown(value)) from None
+            raise EntryError(str(error), field=name, value=value) from None
         if converted is not None:
             fields[name] = converted
     for name in ("id", "plate"):
@@ -263,6 +264,8 @@ def from_values(values: Mapping[str, object], convert: Mapping[str, Callable[[ob
 
 def check_window(begin: datetime | None, end: datetime | None) -> None:
     """Raises EntryError if nothing is valid between them."""
+    if begin is None or end is None:
+        return
     first, last = microseconds(begin), microseconds(end)
     if first is not None and last is not None and first >= last:
         raise EntryError("is not after valid_from", field="valid_until", value=str(end))
@@ -290,19 +293,14 @@ def _plate_row(value: object, canonical: str | None) -> Entry | EntryError:
     try:
         given = plate(value)
         if given is None:
-            return EntryError("missing" if value is None else "no letter or digit", field="plate", value=value)
+            empty = isinstance(value, str) and value.strip() not in NO_PLATE
+            return EntryError("no letter or digit" if empty else "missing", field="plate", value=value)
         canonical = canonical_plate(given)
     except EntryError as error:
         return error
     except (TypeError, ValueError) as error:
         return EntryError(str(error), field="plate", value=value)
     return Entry(id=canonical, plate=canonical)
-
-
-def _shown(value: object) -> object:
-    """A value as an error quotes it: not a whole document."""
-    text = repr(value)
-    return value if len(text) <= _MOST_QUOTED else text[:_MOST_QUOTED] + "…"
 
 
 def kinds(hotlist: EntrySet) -> Counter[str]:

@@ -1,17 +1,19 @@
 """What cameras report: reads, and platewatch's own JSON for them.
 
-Only a read's text is needed. In JSON, an optional field that is not usable costs itself and not the read, and is
-counted by its name; in Python it is a TypeError that names it.
+Only a read's text is needed. Null and blank text are no value of an optional field. In JSON, one that is not usable
+costs itself and not the read, and is counted by its name; in Python it is a TypeError that names it.
 """
 
 from __future__ import annotations
 
 import codecs
+import math
 import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -19,7 +21,8 @@ import msgspec
 from msgspec.structs import force_setattr
 
 from platewatch.errors import ReadError, at_fault
-from platewatch.matching.values import Zone, is_blank, parse_moment, without_nan, zone_of
+from platewatch.matching import lenient_json
+from platewatch.matching.values import Zone, has_offset, identifier, is_blank, parse_moment, zone_of
 
 
 class _Checked(msgspec.StructMeta):
@@ -44,12 +47,18 @@ class Character(msgspec.Struct, frozen=True, metaclass=_Checked):
     alts: tuple[tuple[str, float], ...] = ()
 
     def _check(self) -> None:
-        if type(self.c) is not str and not isinstance(self.c, str):
+        if not isinstance(self.c, str):
             _refuse("c", "text", self.c)
         if self.p is not None and type(self.p) is not float:
             force_setattr(self, "p", _number(self.p, "p"))
         if type(self.alts) is not tuple or not all(map(_is_pair, self.alts)):
             force_setattr(self, "alts", _pairs(self.alts))
+
+    def __repr__(self) -> str:
+        return _repr(self)
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return _without_text(self, "p")
 
 
 class Candidate(msgspec.Struct, frozen=True, metaclass=_Checked):
@@ -67,12 +76,20 @@ class Candidate(msgspec.Struct, frozen=True, metaclass=_Checked):
         if self.p is not None and type(self.p) is not float:
             force_setattr(self, "p", _number(self.p, "p"))
 
+    def __repr__(self) -> str:
+        return _repr(self)
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return _without_text(self, "p")
+
 
 class Read(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Checked):
     """What a camera's recogniser reported of one vehicle in one frame.
 
     `chars` and `candidates` are Characters and Candidates, or mappings with their fields, as in JSON. `time` has an
-    offset from UTC. `late` marks a read that the camera sends after an outage. Raises TypeError that names the field.
+    offset from UTC. `late` marks a read that the camera sends after an outage. What is blank (None, NaN, "", spaces) is
+    no value of an optional field, and neither is a name that UTF-8 cannot hold. Raises TypeError that names the field.
+    A repr leaves out what was read.
     """
 
     text: str
@@ -93,19 +110,35 @@ class Read(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Checked):
             force_setattr(self, "chars", _items(self.chars, Character, "chars"))
         if type(self.candidates) is not tuple or any(type(item) is not Candidate for item in self.candidates):
             force_setattr(self, "candidates", _items(self.candidates, Candidate, "candidates"))
-        if self.confidence is not None and type(self.confidence) is not float:
+        if self.confidence is not None and not _is_finite(self.confidence):
             force_setattr(self, "confidence", _number(self.confidence, "confidence"))
-        if self.time is not None and (not isinstance(self.time, datetime) or is_blank(self.time)):
-            force_setattr(self, "time", None if is_blank(self.time) else _refuse("time", "a datetime", self.time))
+        if self.time is not None and (type(self.time) is not datetime or self.time.tzinfo is not UTC):
+            force_setattr(self, "time", _datetime(self.time))
         for name in _NAMES:
             value = getattr(self, name)
-            if value is not None and (type(value) is not str or not value):
+            if value is not None and (type(value) is not str or not value.isascii() or not value or value.isspace()):
                 force_setattr(self, name, _name(value, name))
         if type(self.late) is not bool:
             force_setattr(self, "late", _flag(self.late))
 
+    def __repr__(self) -> str:
+        return _repr(self)
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return _without_text(self, "engine", "confidence", "camera_id", "time", "pass_id", "late")
+
 
 _NAMES: Final = ("engine", "camera_id", "pass_id", "image_url")
+
+
+def _without_text(value: msgspec.Struct, *fields: str) -> list[tuple[str, Any]]:
+    """A repr ends in logs and tracebacks, where no read may stand, nor an image's name, in which cameras put it."""
+    given = ((name, getattr(value, name)) for name in fields)
+    return [(name, field) for name, field in given if field is not None and field is not False]
+
+
+def _repr(value: Character | Candidate | Read) -> str:
+    return f"{type(value).__name__}({', '.join(f'{name}={field!r}' for name, field in value.__rich_repr__())})"
 
 
 def _refuse(field: str, wanted: str, value: object) -> NoReturn:
@@ -113,26 +146,64 @@ def _refuse(field: str, wanted: str, value: object) -> NoReturn:
     raise TypeError(f"{field} must be {wanted}, not {type(value).__name__}")
 
 
+def _is_nothing(value: object) -> bool:
+    """None, NaN and their like, "" and spaces; words for nothing may be names."""
+    return not value.strip() if isinstance(value, str) else is_blank(value)
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether there is no half of a surrogate pair in it."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_finite(value: object) -> bool:
+    return type(value) is float and math.isfinite(value)
+
+
 def _number(value: object, field: str) -> float | None:
-    if is_blank(value) and not isinstance(value, str):
+    if _is_nothing(value):
         return None
-    if not isinstance(value, Real) or isinstance(value, bool):
+    if not isinstance(value, Real | Decimal) or isinstance(value, bool):
         _refuse(field, "a number", value)
-    return float(value)
+    try:
+        number = float(value)
+    except (OverflowError, ValueError):
+        number = math.inf
+    if not math.isfinite(number):
+        raise TypeError(f"{field} must be a finite number")
+    return number
+
+
+def _datetime(value: object) -> datetime | None:
+    if _is_nothing(value):
+        return None
+    if not isinstance(value, datetime):
+        _refuse("time", "a datetime", value)
+    try:
+        return value if value.tzinfo is None or has_offset(value) else value.replace(tzinfo=None)
+    except ValueError as error:
+        raise TypeError(f"time {error}") from None
 
 
 def _name(value: object, field: str) -> str | None:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)  # cameras and passes are often numbered
-    if is_blank(value) and (not isinstance(value, str) or not value.strip()):
+    if _is_nothing(value):
         return None
-    if not isinstance(value, str):
+    if isinstance(value, str):
+        return value if _is_unicode(value) else None  # no camera or engine is known by it, and no event can hold it
+    try:
+        return identifier(value)  # cameras and passes are often numbered
+    except (TypeError, ValueError):
         _refuse(field, "text", value)
-    return value
 
 
 def _flag(value: object) -> bool:
-    if value is None:
+    if _is_nothing(value):
         return False
     if type(value).__name__ not in {"bool", "bool_"}:
         _refuse("late", "a bool", value)
@@ -140,11 +211,11 @@ def _flag(value: object) -> bool:
 
 
 def _is_pair(pair: object) -> bool:
-    return type(pair) is tuple and len(pair) == 2 and type(pair[0]) is str and type(pair[1]) is float
+    return type(pair) is tuple and len(pair) == 2 and type(pair[0]) is str and _is_finite(pair[1])
 
 
 def _pairs(alternatives: object) -> tuple[tuple[str, float], ...]:
-    if alternatives is None:
+    if _is_nothing(alternatives):
         return ()
     if isinstance(alternatives, str | bytes | Mapping) or not isinstance(alternatives, Iterable):
         _refuse("alts", "pairs of a symbol and its probability", alternatives)
@@ -165,17 +236,19 @@ def _pairs(alternatives: object) -> tuple[tuple[str, float], ...]:
 
 
 def _items(given: object, kind: type[Character] | type[Candidate], field: str) -> tuple[Any, ...]:
-    if given is None:
+    if _is_nothing(given):
         return ()
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
         _refuse(field, f"a sequence of {kind.__name__} or mappings", given)
     items: list[Character | Candidate] = []
     for place, item in enumerate(given):
         if isinstance(item, str) and kind is Candidate:
-            items.append(Candidate(item))
-        elif isinstance(item, Mapping):
+            item = {"text": item}
+        if isinstance(item, Mapping):
             known = {name: item[name] for name in kind.__struct_fields__ if name in item}
             try:
+                if "p" in known:  # a float that is no share is one for the matcher to ignore, but JSON has none
+                    known["p"] = _number(known["p"], "p")
                 items.append(kind(**known))
             except TypeError as error:
                 raise TypeError(f"{field}[{place}].{error}") from None
@@ -192,16 +265,17 @@ NOT_AN_OBJECT: Final = "not a JSON object"
 
 _FIRST_YEAR: Final = 2001  # clocks that lost their battery begin in 1970 or 2000
 _MOST_AHEAD: Final = 1  # years
-_COMPACT: Final = re.compile(r"(20\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d{3})?")
-_SECONDS: Final = re.compile(r"\d{1,16}\.\d{1,9}")
-_LEAP_SECOND: Final = re.compile(r"(:\d\d):60(?!\d)")
+_SINCE_1970: Final = re.compile(r"(\d{1,11}|\d{13}|\d{16}|\d{19})(\.\d{1,9})?")  # of other lengths it is 20261123090000
+_SCALES: Final = (1, 1_000, 1_000_000, 1_000_000_000)
+_MOST_SINCE_1970: Final = 10**20
 
 
 class ReadDecoder:
     """Reads from JSON, and from records of text as tables have them.
 
     `zone` is that of times without an offset; without it a read with such a time is refused. `dropped` counts the
-    optional fields that were not usable, by name; a time that cannot be is one: before 2001, or years ahead.
+    optional fields that were not usable, by name; a time that cannot be is one: before 2001, or years ahead. Null and
+    blank fields are not.
     """
 
     def __init__(self, zone: Zone | None = None) -> None:
@@ -220,8 +294,10 @@ class ReadDecoder:
             read = self._decoder.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError) as error:
             return self._by_field(line, error, row)
-        if "" in (read.camera_id, read.pass_id, read.engine, read.image_url):
-            read._check()
+        for name in (read.camera_id, read.pass_id, read.engine, read.image_url):
+            if name is not None and (not name or name.isspace()):
+                read._check()
+                break
         when = read.time
         if when is not None and (when.tzinfo is None or not self._is_usable(when)):
             return self._with_time(read, when, row)
@@ -236,6 +312,8 @@ class ReadDecoder:
             if "text" not in record:
                 raise ReadError(missing, row=row)
             raise ReadError(f"Expected `str`, got {given}", row=row, field="text")
+        if not _is_unicode(text):
+            raise ReadError("not valid UTF-8", row=row, field="text")
         fields: dict[str, Any] = {"text": text}
         for name in Read.__struct_fields__[1:]:
             if name not in record or name == "time":
@@ -245,7 +323,7 @@ class ReadDecoder:
                 fields[name] = value
         read = Read(**fields)
         given_time = record.get("time")
-        if given_time is None:
+        if _is_nothing(given_time):
             return read
         try:
             when = _moment(given_time)
@@ -257,8 +335,12 @@ class ReadDecoder:
     def _by_field(self, line: bytes, error: Exception, row: int | None) -> Read:
         """A read of which something is not as it should be."""
         try:
-            record = msgspec.json.decode(without_nan(line))
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            if isinstance(error, RecursionError):
+                raise error
+            record = lenient_json.parse(line)
+        except UnicodeDecodeError:
+            raise ReadError(NOT_AN_OBJECT + encoding_hint(line), row=row) from None
+        except ValueError:
             raise ReadError(NOT_AN_OBJECT, row=row) from None
         except RecursionError:
             raise ReadError("nested too deeply", row=row) from None
@@ -271,16 +353,18 @@ class ReadDecoder:
         """The value of an optional field, None if it is not usable."""
         if name in ("chars", "candidates"):
             return self._usable_items(name, value)
-        if value is None and name in ("late", *_NAMES, "confidence"):
-            return None
         try:
-            Read(text="", **{name: value})  # type: ignore[arg-type]
+            read = Read(text="", **{name: value})  # type: ignore[arg-type]
         except TypeError:
             self.dropped[name] += 1
             return None
+        if name in _NAMES and getattr(read, name) is None and not _is_nothing(value):
+            self.dropped[name] += 1
         return value
 
     def _usable_items(self, name: str, value: object) -> object:
+        if _is_nothing(value):
+            return None
         if isinstance(value, list) and name == "candidates":
             value = [{"text": item} if isinstance(item, str) else item for item in value]
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
@@ -296,17 +380,17 @@ class ReadDecoder:
                 if field not in item:
                     continue
                 try:
-                    kind(**{needed: "", field: item[field]})
+                    _items([{needed: "", field: item[field]}], kind, name)
                 except TypeError:
                     self.dropped[f"{name}.{field}"] += 1
                 else:
                     fields[field] = item[field]
-            try:
-                items.append(kind(**fields))
-            except TypeError:
-                self.dropped[name] += 1
-                return None
-        return items
+            items.append(fields)
+        try:
+            return _items(items, kind, name)
+        except TypeError:
+            self.dropped[name] += 1
+            return None
 
     def _with_time(self, read: Read, when: datetime, row: int | None) -> Read:
         if when.tzinfo is None:
@@ -328,26 +412,30 @@ _JSON_NAMES: Final = {int: "int", float: "float", bool: "bool", list: "array", d
 
 
 def _moment(value: object) -> datetime:
-    """RFC 3339 and its relatives, seconds or milliseconds since 1970, or 20261123090000. Raises ValueError."""
+    """RFC 3339 and its relatives, 20261123090000, or seconds to nanoseconds since 1970. Raises ValueError."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MOST_SINCE_1970:
+        value = str(value)
     if isinstance(value, str):
         text = value.strip()
-        if _SECONDS.fullmatch(text):
-            return _moment(float(text))
-        if not text.isdecimal():
-            when = parse_moment(_LEAP_SECOND.sub(r"\1:59", text))
+        if not _SINCE_1970.fullmatch(text):
+            when = parse_moment(text)
             if not isinstance(when, datetime):
                 raise ValueError("a date and no time")
             return when
-        value = int(text) if len(text) < 20 else None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        value = int(text) if text.isdecimal() else float(text)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _MOST_SINCE_1970:
         raise ValueError("no time")
-    if isinstance(value, int) and (compact := _COMPACT.fullmatch(str(value))):
-        year, month, day, hour, minute, second, thousandths = (int(part or 0) for part in compact.groups())
-        return datetime(year, month, day, hour, minute, min(second, 59), thousandths * 1000)  # noqa: DTZ001
-    for scale in (1, 1000, 1_000_000):
-        if abs(value) < 1e11 * scale:
-            return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=value / scale)
-    raise ValueError("no time")
+    scale = next(scale for scale in _SCALES if value < 1e11 * scale)
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=value / scale)
+
+
+def encoding_hint(data: bytes) -> str:
+    """What bytes look like that are no UTF-8, as the end of a reason."""
+    try:
+        data.decode("cp949")
+    except UnicodeDecodeError:
+        return ""
+    return ": it is not UTF-8, and looks like CP949"
 
 
 _WITHOUT_ZONE: Final = ReadDecoder()
@@ -359,12 +447,18 @@ def decode(line: bytes, row: int | None = None) -> Read:
 
 
 def decode_lines(lines: Iterable[bytes], decoder: ReadDecoder | None = None) -> Iterator[tuple[int, Read | ReadError]]:
-    """(row from 1, read or what is wrong with it) of each line that is not blank."""
+    """(row from 1, read or what is wrong with it) of each line that is not blank, and of objects on several lines."""
     decoder = decoder or ReadDecoder()
-    for row, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+    for row, line in _whole(lines):
         try:
             yield row, decoder.decode(line, row)
         except ReadError as error:
             yield row, error
+
+
+def _whole(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    objects = lenient_json.Objects()
+    for row, line in enumerate(lines, 1):
+        if bare := line.strip():
+            yield from objects.add(row, bare)
+    yield from objects.rest()

@@ -5,7 +5,6 @@ A converter returns None for what is blank, and raises TypeError or ValueError t
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Callable
@@ -16,6 +15,10 @@ from typing import Any, Final, Literal, TypeAlias
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import numpy as np
+
+from platewatch.errors import ZoneError
+
 KOREAN_TIME: Final = timezone(timedelta(hours=9), "KST")
 
 MatchMode: TypeAlias = Literal["fuzzy", "exact"]
@@ -24,14 +27,16 @@ MatchMode: TypeAlias = Literal["fuzzy", "exact"]
 Zone: TypeAlias = "tzinfo | str"
 """A time zone, or its name in the IANA database, such as Asia/Seoul."""
 
+NOT_UTF8: Final = "not valid UTF-8"
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime.max.replace(tzinfo=UTC)
 _MOST_PRIORITY = 2**31 - 1  # an index holds it in 32 bits
 
-# What tables and databases write where there is nothing; some of it in capitals is somebody's plate.
-_NO_VALUE = frozenset({"NaN", "nan", "NaT", "<NA>", "N/A", "n/a", "None", "null"})
-_NO_NUMBER = _NO_VALUE | {"-", "NA", "NULL", "NONE"}
-_NO_WEIGHT = (_NO_NUMBER - {"nan", "NaN"}) | {""}  # written as a number
+# What people, tables and databases write where there is nothing; some of it in capitals is somebody's plate.
+NO_PLATE: Final = frozenset({"NaN", "nan", "NaT", "<NA>", "N/A", "n/a", "None", "null"})
+_NOTHING = NO_PLATE | {"", "-", "NA", "NULL", "NONE"}
+_NO_WEIGHT = _NOTHING - {"nan", "NaN"}  # written as a number
 _URGENT = frozenset({"긴급", "urgent", "y", "yes", "o", "예", "true"})
 _ORDINARY = frozenset({"일반", "보통", "ordinary", "normal", "n", "no", "x", "아니오", "아니요", "false"})
 _MODES: dict[str, MatchMode] = {
@@ -39,8 +44,11 @@ _MODES: dict[str, MatchMode] = {
     **dict.fromkeys(("exact", "strict", "정확", "정확일치", "완전일치"), "exact"),
 }
 
-_NOT_FINITE = re.compile(rb"[:\[,]\s*-?(?:NaN|Infinity)\b")
-
+_LONGEST_NUMBER = 400  # digits; no floating-point number is greater
+_WHOLE_TEXT = re.compile(r"(-?\d+)\.0+")  # a whole number that was a float, as pandas writes a column with gaps
+_COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(?:(\d\d)(\d{3})?)?")
+_LEAP_SECOND = re.compile(r"(:\d\d):60(?!\d)")
+_END_OF_DAY = re.compile(r"(?<=[\d.일][ T])24(:00(?::00(?:\.0+)?)?)(?![\d:.])")
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})-(\d{1,2})|/(\d{1,2})/(\d{1,2})|\. ?(\d{1,2})\. ?(\d{1,2})\.?|(\d\d)(\d\d))")
 _KOREAN_DATE = re.compile(r"(\d{4})년 ?(\d{1,2})월 ?(\d{1,2})일")
 _CLOCK = re.compile(r"(오전|오후)? ?(\d{1,2}):(\d\d)(?::(\d\d))?")
@@ -61,36 +69,48 @@ def is_blank(value: object) -> bool:
     if value is None:
         return True
     if isinstance(value, str):
-        return not value or value.isspace() or value in _NO_VALUE
+        word = value.strip()
+        return not word or word in NO_PLATE
     if type(value).__name__ == "NAType":  # pandas need not be installed
         return True
     try:
         return bool(value != value)  # NaN and NaT, also numpy's, are not equal to themselves
-    except (TypeError, ValueError, ArithmeticError):
+    except Exception:  # other people's types raise anything
         return False
 
 
 def text(value: object) -> str | None:
-    """Text in NFC without blanks around it; a number, such as a code, is the text of its digits."""
+    """Text in NFC without blanks around it; a number is the text of its digits."""
     if isinstance(value, str):
-        return _text(value) or None
+        stripped = _text(value)
+        return None if stripped in _NOTHING else stripped
     if is_blank(value):
         return None
     number = _whole(value)
     if number is not None:
-        return str(number)
-    if isinstance(value, Real | Decimal) and not _is_bool(value):
-        return repr(float(value))
+        return _digits(number)
+    if (fraction := _float(value)) is not None:
+        return repr(fraction)
     raise TypeError("not text")
 
 
+def code(value: object) -> str | None:
+    """Text, of which 1.0 is 1, as the number is."""
+    word = text(value)
+    if word is not None and ".0" in word and (whole := _WHOLE_TEXT.fullmatch(word)):
+        return whole[1]
+    return word
+
+
 def identifier(value: object) -> str | None:
-    """Text, a whole number or a UUID."""
+    """Text, a whole number or a UUID; "1.0" is 1, as the number is."""
+    if isinstance(value, str):
+        return code(value)
     if isinstance(value, UUID):
         return str(value)
-    if not isinstance(value, str) and not is_blank(value) and _whole(value) is None:
+    if not is_blank(value) and _whole(value) is None:
         raise TypeError("neither text nor a whole number")
-    return text(value)
+    return code(value)
 
 
 def plate(value: object) -> str | None:
@@ -125,7 +145,7 @@ def priority(value: object) -> int | None:
     number = _whole(value)
     if number is None and isinstance(value, str):
         word = value.strip()
-        if word in _NO_NUMBER or word.casefold() in _ORDINARY:
+        if word in _NOTHING or word.casefold() in _ORDINARY:
             return None
         if word.casefold() in _URGENT:
             return 1
@@ -151,8 +171,8 @@ def weight(value: object) -> float | None:
     elif is_blank(value):
         return None
     try:
-        number = float(value) if isinstance(value, Real | Decimal | str) and not _is_bool(value) else None
-    except (ValueError, OverflowError):
+        number = float(value) if isinstance(value, str) else _float(value)
+    except ValueError:
         number = None
     if number is None or not 0 < number < float("inf"):
         raise ValueError("not a positive number")
@@ -162,7 +182,7 @@ def weight(value: object) -> float | None:
 def match_mode(value: object) -> MatchMode | None:
     """fuzzy or exact, also in the words of other systems."""
     word = text(value)
-    if word is None or word in _NO_NUMBER:
+    if word is None:
         return None
     mode = _MODES.get("".join(word.casefold().split()))
     if mode is None:
@@ -176,22 +196,17 @@ def moment(value: object, zone: tzinfo = KOREAN_TIME, *, ends: bool = False) -> 
     """
     if isinstance(value, str):
         value = value.strip()
-        if not value or value in _NO_NUMBER:
+        if value in _NOTHING:
             return None
         value = parse_moment(value)
     elif is_blank(value):
         return None
-    elif (number := _whole(value)) is not None and 10**7 <= number < 10**8:  # 20260102, as spreadsheets have it
-        value = parse_moment(str(number))
+    elif isinstance(value, np.datetime64):
+        value = _of_numpy(value)
+    elif (number := _float(value)) is not None:  # 20260102, as spreadsheets have it
+        value = parse_moment(str(int(number)) if number.is_integer() else str(number))
     if isinstance(value, datetime):
-        return value if value.tzinfo is not None else value.replace(tzinfo=zone)
-    if type(value).__name__ == "datetime64":  # numpy's; a count of something is none
-        exact = value.item()  # type: ignore[attr-defined]
-        if isinstance(exact, int):  # nanoseconds
-            exact = value.astype("datetime64[us]").item()  # type: ignore[attr-defined]
-        if isinstance(exact, datetime):
-            return exact.replace(tzinfo=zone)
-        value = exact
+        return value if has_offset(value) else value.replace(tzinfo=zone)
     if not isinstance(value, date):
         raise TypeError(_NO_MOMENT)
     try:
@@ -202,12 +217,42 @@ def moment(value: object, zone: tzinfo = KOREAN_TIME, *, ends: bool = False) -> 
 
 
 _NO_MOMENT = "not a date or time as 2026-11-23 or 2026-11-23T09:00:00+09:00"
+_SERIAL_DATE = re.compile(r"[2-7]\d{4}(?:\.\d+)?")  # days since 1900, of 1954 to 2119
+_FINER_THAN_PYTHON = frozenset({"ns", "ps", "fs", "as"})
+
+
+def has_offset(when: datetime) -> bool:
+    """Whether it is a moment, and not just what a clock shows. Raises ValueError for a zone that cannot tell."""
+    if when.tzinfo is None:
+        return False
+    try:
+        return when.utcoffset() is not None
+    except Exception:  # other people's zones raise anything
+        raise ValueError("has a time zone that gives no offset") from None
+
+
+def _of_numpy(value: np.datetime64) -> object:
+    exact = value.item()
+    if isinstance(exact, int) and np.datetime_data(value.dtype)[0] in _FINER_THAN_PYTHON:
+        return value.astype("datetime64[us]").item()
+    return exact  # a number where it is beyond what Python has
 
 
 def parse_moment(value: str) -> date | datetime:
     """A date, or a time with or without an offset. Raises ValueError."""
+    value = _LEAP_SECOND.sub(r"\1:59", value)
+    before = _END_OF_DAY.sub(r"00\1", value, count=1)
+    if before != value:  # 24:00 is the next day's 0:00
+        try:
+            return parse_moment(before) + timedelta(days=1)
+        except OverflowError:
+            return datetime.max  # noqa: DTZ901 - as it stands there
     found = _DATE.match(value) or _KOREAN_DATE.match(value)
     try:
+        if value.isdecimal() and len(value) != 8:
+            if (compact := _COMPACT.fullmatch(value)) is None:
+                raise ValueError
+            return parse_moment("{}-{}-{} {}:{}:{}.{}".format(*compact.groups("00")))
         if found is None:
             return datetime.fromisoformat(value)
         year, month, day = (int(part) for part in found.groups() if part)
@@ -216,45 +261,44 @@ def parse_moment(value: str) -> date | datetime:
             return date(year, month, day)
         if clock := _CLOCK.fullmatch(rest):
             half, hour, minute, second = clock.groups()
-            hours = int(hour) if half is None else int(hour) % 12 + (12 if half == "오후" else 0)
+            hours = int(hour)
+            if half is not None and hours <= 12:
+                hours = hours % 12 + (12 if half == "오후" else 0)
+            elif half == "오전":
+                raise ValueError
             return datetime(year, month, day, hours, int(minute), int(second or 0))  # noqa: DTZ001 - as it stands there
         return datetime.fromisoformat(value)
     except ValueError:
+        if _SERIAL_DATE.fullmatch(value):
+            raise ValueError("looks like an Excel serial date; format the column as a date") from None
         raise ValueError(_NO_MOMENT) from None
-
-
-def without_nan(data: bytes) -> bytes:
-    """JSON with null for each NaN and Infinity, which programs write though JSON has none."""
-    if not _NOT_FINITE.search(data):
-        return data
-    try:
-        return json.dumps(json.loads(data, parse_constant=lambda _: None)).encode()
-    except (ValueError, RecursionError):
-        return data
 
 
 def as_day(value: object) -> object:
     """A date for a time at midnight without an offset, as tables have dates; anything else as it is."""
-    return value.date() if isinstance(value, datetime) and value.tzinfo is None and value.time() == time() else value
+    if not isinstance(value, datetime) or value.tzinfo is not None or is_blank(value):  # NaT is one, without a time
+        return value
+    return value.date() if value.time() == time() else value
 
 
 def zone_of(zone: Zone | None) -> tzinfo:
-    """Korean time if there is none. Raises ValueError for a name that is no time zone."""
+    """Korean time if there is none. Raises ZoneError, a ValueError, for what is no time zone."""
     if zone is None:
         return KOREAN_TIME
-    if not isinstance(zone, str):
-        return zone
     try:
-        return ZoneInfo(zone)
+        found = ZoneInfo(zone) if isinstance(zone, str) else zone
+        if isinstance(found, tzinfo) and has_offset(datetime(2026, 1, 1, tzinfo=found)):
+            return found
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("not a time zone such as Asia/Seoul") from None
+        pass
+    raise ZoneError("not a time zone such as Asia/Seoul")
 
 
 def microseconds(when: datetime | None) -> int | None:
     """Microseconds since 1970 UTC; a time without an offset is Korean."""
     if when is None:
         return None
-    if when.tzinfo is None:
+    if not has_offset(when):
         when = when.replace(tzinfo=KOREAN_TIME)
     return (when - _EPOCH) // timedelta(microseconds=1)
 
@@ -264,11 +308,11 @@ def converters(zone: tzinfo = KOREAN_TIME) -> dict[str, Callable[[object], Any]]
     return {
         "id": identifier,
         "plate": plate,
-        "category": text,
+        "category": code,
         "priority": priority,
         "valid_from": lambda value: moment(value, zone),
         "valid_until": lambda value: moment(value, zone, ends=True),
-        "agency": text,
+        "agency": code,
         "note": text,
         "weight": weight,
         "match": match_mode,
@@ -281,7 +325,7 @@ def _text(value: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ValueError("not valid UTF-8") from None
+        raise ValueError(NOT_UTF8) from None
     return unicodedata.normalize("NFC", value.strip())
 
 
@@ -291,10 +335,23 @@ def _is_bool(value: object) -> bool:
 
 def _whole(value: object) -> int | None:
     """A number that is whole, whatever its type; None if it is none."""
-    if _is_bool(value):
-        return None
-    if isinstance(value, Integral):
+    if isinstance(value, Integral) and not _is_bool(value):
         return int(value)
-    if isinstance(value, Real | Decimal) and float(value).is_integer():
-        return int(float(value))
-    return None
+    number = _float(value)
+    return int(number) if number is not None and number.is_integer() else None
+
+
+def _float(value: object) -> float | None:
+    """A number, whatever its type; None if it is none, or greater than any."""
+    if not isinstance(value, Real | Decimal) or _is_bool(value):
+        return None
+    try:
+        return float(value)
+    except (OverflowError, ValueError):
+        return None
+
+
+def _digits(number: int) -> str:
+    if abs(number) >= 10**_LONGEST_NUMBER:
+        raise ValueError("a number of too many digits")
+    return str(number)

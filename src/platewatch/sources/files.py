@@ -1,6 +1,6 @@
-"""Reads from files and pipes: JSON Lines, an array of JSON, CSV with a header, or a plate a line.
+"""Reads from files and pipes: JSON Lines, JSON on several lines, an array, CSV with a header, or a plate a line.
 
-Text is UTF-8, UTF-16 with a byte order mark, or CP949 where a line is no UTF-8.
+Text is UTF-8, UTF-16, or CP949 where a line is no UTF-8.
 """
 
 from __future__ import annotations
@@ -14,15 +14,19 @@ from typing import Any, Final, Protocol, TypeAlias
 import msgspec
 
 from platewatch.errors import ReadError
-from platewatch.lists.columns import looks_like_plate
-from platewatch.lists.header import Columns, Layout, field_names
+from platewatch.lists.columns import ENTRY_COLUMNS, looks_like_plate
+from platewatch.lists.csv_file import DELIMITERS
+from platewatch.lists.encoding import other_than_text, wide
+from platewatch.lists.header import MOST_TITLES, Columns, Layout, field_names
+from platewatch.matching import lenient_json
+from platewatch.matching.lenient_json import Objects
 from platewatch.matching.reads import Read, ReadDecoder
-from platewatch.matching.values import without_nan
+from platewatch.matching.values import code
 
 _CHUNK_BYTES: Final = 1 << 20
-_DELIMITERS: Final = ",;\t|"
-_MOST_TITLES: Final = 20  # lines above a header
 _CONFIDENCE_BEHIND: Final = re.compile(r"[|\s]\s*(?:0?[.,]\d+|1[.,]0+|\d{1,3}(?:[.,]\d+)? ?%)\s*$")
+_SHARE: Final = re.compile(r"(\d{1,3}(?:[.,]\d+)?) ?%")
+_DECIMAL_COMMA: Final = re.compile(r"\d,\d+")
 _WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _TRUE: Final = frozenset({"true", "1", "yes", "y"})
 _FALSE: Final = frozenset({"false", "0", "no", "n"})
@@ -30,7 +34,8 @@ _FALSE: Final = frozenset({"false", "0", "no", "n"})
 READ_NAMES: Final[Mapping[str, str]] = {
     "text": (
         "text,plate,plate text,plate number,plate no,license plate,licence plate,number plate,번호판,차량번호,인식번호,"
-        "인식결과,인식차량번호,번호인식결과,ocr,ocr text,lp,lpn,read,result"
+        "인식결과,인식차량번호,번호인식결과,ocr,ocr text,lp,lpn,read,result,"
+        + ENTRY_COLUMNS.names[ENTRY_COLUMNS.needed]
     ),
     "camera_id": (
         "camera id,camera,cam,cam id,camera no,카메라,카메라번호,카메라id,카메라아이디,device,device id,channel"
@@ -63,29 +68,41 @@ def rows(stream: Stream, columns: Columns = READ_COLUMNS) -> Iterator[list[tuple
     """Numbered rows that are not blank, as many at once as have arrived: on a pipe, a hit does not wait for more."""
     chunks = _lines(stream)
     understand: Callable[[bytes], Item | None] = row_of_text
+    objects: Objects | None = Objects(_utf8)
     begun = False
     for lines in chunks:
         if not begun and lines:
             begun = True
             first = lines[0][1]
-            if first.startswith(_WORKBOOKS):
-                yield [(1, ReadError("a workbook: save it as CSV"))]
+            if (why := _is_no_text(first)) is not None:
+                yield [(1, ReadError(why))]
                 return
             if first.startswith(b"["):
                 everything = [*lines, *(line for more in chunks for line in more)]
                 yield _array(everything)
                 return
-            for above, (_, line) in enumerate(lines[:_MOST_TITLES]):
+            for above, (_, line) in enumerate(lines[:MOST_TITLES]):
                 if line.startswith(b"{") or looks_like_plate(_utf8(line).decode(errors="replace")):
                     break
                 table = _Table.of(line, columns)
                 if table is not None:  # what stands above is a title
-                    understand = table.row
+                    understand, objects = table.row, None  # a cell does not go on in another line
                     lines = lines[above + 1 :]
                     break
+        if objects is not None:
+            lines = [whole for row, line in lines for whole in objects.add(row, line)]
         items = [(row, item) for row, line in lines if (item := understand(line)) is not None]
         if items:
             yield items
+    if objects is not None and (rest := objects.rest()):
+        yield [(row, row_of_text(line)) for row, line in rest]
+
+
+def _is_no_text(first: bytes) -> str | None:
+    if first.startswith(_WORKBOOKS):
+        return "a workbook: save it as CSV"
+    looks = other_than_text(first)
+    return None if looks is None else f"no text: it looks {looks}"
 
 
 def row_of_text(line: bytes) -> Item:
@@ -134,7 +151,7 @@ class _Table:
         except UnicodeDecodeError:
             return None
         best: _Table | None = None
-        for delimiter in _DELIMITERS:
+        for delimiter in DELIMITERS:
             try:
                 cells = next(csv.reader([line], delimiter=delimiter), [])
             except csv.Error:
@@ -173,10 +190,7 @@ def _typed(cells: Mapping[str, str]) -> dict[str, Any]:
         elif not value:
             continue
         elif field == "confidence":
-            try:
-                record[field] = float(value)
-            except ValueError:
-                record[field] = value
+            record[field] = _share(value)
         elif field == "late":
             word = value.lower()
             record[field] = True if word in _TRUE else False if word in _FALSE else value
@@ -186,17 +200,37 @@ def _typed(cells: Mapping[str, str]) -> dict[str, Any]:
             except (msgspec.DecodeError, RecursionError):
                 record[field] = value
         else:
-            record[field] = value
+            record[field] = value if field == "time" else code(value)
     return record
+
+
+def _share(cell: str) -> float | str:
+    """0.93, 0,93 or 93 %; anything else as it is."""
+    if percent := _SHARE.fullmatch(cell):
+        return float(percent[1].replace(",", ".")) / 100
+    try:
+        return float(cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell)
+    except ValueError:
+        return cell
 
 
 def _array(lines: list[tuple[int, bytes]]) -> list[tuple[int, Item]]:
     """The objects of an array, numbered from 1; if it is none after all, its lines."""
     data = b"\n".join(line for _, line in lines)
     try:
-        return list(enumerate(map(bytes, msgspec.json.decode(without_nan(_utf8(data)), type=list[msgspec.Raw])), 1))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return [(row, row_of_text(line)) for row, line in lines]
+        return list(enumerate(lenient_json.items(_utf8(data)), 1))
+    except (ValueError, RecursionError):  # a torn one: what is whole of it stands on lines
+        objects = Objects(_utf8)
+        whole = [item for row, line in lines if (bare := _of_array(line)) for item in objects.add(row, bare)]
+        return [(row, row_of_text(line)) for row, line in [*whole, *objects.rest()]]
+
+
+def _of_array(line: bytes) -> bytes:
+    """What is of an item in a line of an array."""
+    bare = line.removeprefix(b"[").strip()
+    if bare.startswith(b"{") and bare.endswith(b"}]"):
+        bare = bare[:-1]
+    return b"" if bare in (b"]", b",", b"],") else bare
 
 
 def _utf8(line: bytes) -> bytes:
@@ -214,9 +248,9 @@ def _utf8(line: bytes) -> bytes:
 def _lines(stream: Stream) -> Iterator[list[tuple[int, bytes]]]:
     row, rest, begun = 0, b"", False
     while data := stream.read1(_CHUNK_BYTES):
-        if not begun and data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        if not begun and (encoding := wide(data)) is not None:
             everything = [data, *iter(lambda: stream.read1(_CHUNK_BYTES), b"")]
-            data = b"".join(everything).decode("utf-16", "replace").encode()
+            data = b"".join(everything).decode(encoding, "replace").encode()
         begun = True
         *lines, rest = (rest + data).split(b"\n")
         yield [(row + i, bare) for i, line in enumerate(lines, 1) if (bare := _bare(line))]

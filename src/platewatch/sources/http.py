@@ -8,17 +8,21 @@ reads in `errors`; 422: no read was usable; 503: the outbox failed, nothing is a
 from __future__ import annotations
 
 import codecs
+import json
+import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-import msgspec
 from msgspec import Struct
 
 from platewatch.errors import ReadError
-from platewatch.matching.reads import NOT_AN_OBJECT, Read, ReadDecoder, decode_lines
-from platewatch.matching.values import without_nan
+from platewatch.lists.encoding import other_than_text
+from platewatch.matching import lenient_json
+from platewatch.matching.reads import NOT_AN_OBJECT, Read, ReadDecoder, decode_lines, encoding_hint
 from platewatch.sources import Accept
 
+_LOOKED_AT: Final = 1000  # bytes
+_FORM: Final = re.compile(rb"[^\s=&,;{}\"]+=")
 _BATCH_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 
 
@@ -87,43 +91,55 @@ def _decode(body: bytes, content_type: str, decoder: ReadDecoder) -> tuple[list[
 
 
 def _rows(body: bytes, content_type: str, decoder: ReadDecoder) -> Iterable[tuple[int, Read | ReadError]]:
-    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        body = body.decode("utf-16", "replace").encode()
     body = body.removeprefix(codecs.BOM_UTF8)
+    if (encoding := json.detect_encoding(body)) != "utf-8":  # UTF-16 and 32 show by their zeros
+        body = body.decode(encoding, "replace").encode()
     lines = body.split(b"\n")
     start = body.lstrip()
     if start.startswith(b"["):
         try:
-            objects = msgspec.json.decode(without_nan(body), type=list[msgspec.Raw])
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return decode_lines(lenient_json.items(body), decoder)
+        except (ValueError, RecursionError):
             return decode_lines(lines, decoder)
-        return decode_lines(map(bytes, objects), decoder)
-    if not start and content_type.partition(";")[0].strip().lower() in _BATCH_TYPES:
+    media_type = content_type.partition(";")[0].strip().lower()
+    if not start and media_type in _BATCH_TYPES:
         return []  # of no reads
-    if not any(line.lstrip().startswith(b"{") for line in lines):
-        return [(1, ReadError(f"not a JSON object{_hint(start)}", row=1))]
-    if len(lines) == 1 or not start.startswith(b"{"):
-        return decode_lines(lines, decoder)
-    try:
-        return [(1, decoder.decode(body, 1))]  # one object on several lines
-    except ReadError as error:
-        return decode_lines(lines, decoder) if error.reason == NOT_AN_OBJECT else [(1, error)]
+    if not start.startswith(b"{"):
+        hint = _surely(body, start, media_type)
+        if hint is None and not any(_is_object(line.strip()) for line in lines):
+            hint = _likely(start)
+        if hint is not None:
+            return [(1, ReadError(NOT_AN_OBJECT + hint, row=1))]
+    return decode_lines(lines, decoder)
 
 
-def _hint(body: bytes) -> str:
-    """What a body looks like that is no JSON, without a word of it."""
-    start = body[:1000]
-    if not start:
-        return ": the body is empty"
-    if start.startswith(b"--"):
-        return ": it looks like multipart/form-data"
+def _is_object(line: bytes) -> bool:
+    """Whether a line looks like a whole object of NDJSON, behind lines that are none."""
+    return line.startswith(b"{") and line.endswith(b"}")
+
+
+def _surely(body: bytes, start: bytes, media_type: str) -> str | None:
+    """What a body is that is no JSON though it may hold some, without a word of it."""
+    if (looks := other_than_text(body)) is not None:
+        return f": it looks {looks}"
     if start.startswith(b"<"):
         return ": it looks like XML or HTML"
-    if start.startswith((b"\xff\xd8", b"\x89PNG")):
-        return ": it looks like an image"
+    if start.startswith(b"--") and (media_type.startswith("multipart/") or b"content-" in start[:_LOOKED_AT].lower()):
+        return ": it looks like multipart/form-data"
+    return None
+
+
+def _likely(start: bytes) -> str:
+    """What a body looks like in which no line is JSON, without a word of it."""
+    if not start:
+        return ": the body is empty"
     first = start.split(b"\n")[0]
-    if b"=" in first and b"," not in first and b" " not in first.strip():
+    if _FORM.match(first):
         return ": it looks like a form (application/x-www-form-urlencoded)"
     if any(mark in first for mark in (b",", b";", b"\t")):
         return ": it looks like CSV"
+    try:
+        start.decode()
+    except UnicodeDecodeError:
+        return encoding_hint(start)
     return ""
