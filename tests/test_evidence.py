@@ -187,7 +187,9 @@ def test_an_unknown_symbol_speaks_for_the_one_it_stands_for(plate: str, text: st
 
 def test_an_unknown_symbol_does_not_tell_what_it_was() -> None:
     """Recognisers that write `?` for what looks like one, a 7 say, had each symbol its own share of them."""
-    alike = [probability(f"12{syllable}3456", "12?3456") for syllable in "가나다라마거너더러머버서어저고노도로모보소오조"]
+    alike = [
+        probability(f"12{syllable}3456", "12?3456") for syllable in "가나다라마거너더러머버서어저고노도로모보소오조"
+    ]
     assert max(alike) < 2.5 * min(alike)  # some are read wrong more often than others
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -81,17 +82,19 @@ OPTIONAL = pw.Read.__struct_fields__[1:]
 
 @pytest.mark.parametrize("blank", BLANK, ids=repr)
 @pytest.mark.parametrize("field", OPTIONAL)
-def test_what_is_blank_is_no_value_and_not_counted(field: str, blank: str | None) -> None:
+def test_what_is_blank_costs_the_field(field: str, blank: str | None) -> None:
     decoder = ReadDecoder()
     assert decoder.decode(json.dumps({"text": "x1", field: blank}).encode()) == pw.Read(text="x1")
+    counted = {} if blank is None and field not in ("chars", "candidates", "late") else {field: 1}
+    assert decoder.dropped == counted
     assert decoder.decode(f'{{"text": "x1", "{field}": NaN}}'.encode()) == pw.Read(text="x1")
-    assert decoder.dropped == {}
+    assert decoder.dropped == (Counter({field: 2}) if field in ("chars", "candidates", "late") else counted)
     for nothing in (blank, math.nan):
         assert pw.Read(**{"text": "x1", field: nothing}) == pw.Read(text="x1")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("blank", BLANK, ids=repr)
-def test_what_is_blank_in_chars_and_candidates_is_no_value(blank: str | None) -> None:
+def test_what_is_blank_in_chars_and_candidates_costs_the_field(blank: str | None) -> None:
     fields: dict[str, Any] = {
         "chars": [{"c": "x", "p": blank, "alts": blank}],
         "candidates": [{"text": "x2", "p": blank}],
@@ -99,7 +102,8 @@ def test_what_is_blank_in_chars_and_candidates_is_no_value(blank: str | None) ->
     plain = pw.Read(text="x", chars=(pw.Character("x"),), candidates=(pw.Candidate("x2"),))
     decoder = ReadDecoder()
     assert decoder.decode(json.dumps({"text": "x", **fields}).encode()) == plain == pw.Read(text="x", **fields)
-    assert decoder.dropped == {}
+    given = {} if blank is None else {"chars.p": 1, "candidates.p": 1}
+    assert decoder.dropped == {"chars.alts": 1, **given}
 
 
 UNUSABLE: list[tuple[str, str, str]] = [  # a field, the JSON of its value, and what is counted

@@ -151,6 +151,11 @@ def _is_nothing(value: object) -> bool:
     return not value.strip() if isinstance(value, str) else is_blank(value)
 
 
+def _is_null(value: object) -> bool:
+    """As JSON writes it, and as programs do that cannot write null."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
 def _is_unicode(text: str) -> bool:
     """Whether there is no half of a surrogate pair in it."""
     if text.isascii():
@@ -274,8 +279,8 @@ class ReadDecoder:
     """Reads from JSON, and from records of text as tables have them.
 
     `zone` is that of times without an offset; without it a read with such a time is refused. `dropped` counts the
-    optional fields that were not usable, by name; a time that cannot be is one: before 2001, or years ahead. Null and
-    blank fields are not.
+    optional fields that were not usable, by name: blank ones too, but null (or NaN) only where a list or a flag
+    belongs. A time that cannot be is one: before 2001, or years ahead.
     """
 
     def __init__(self, zone: Zone | None = None) -> None:
@@ -294,9 +299,11 @@ class ReadDecoder:
             read = self._decoder.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError) as error:
             return self._by_field(line, error, row)
-        for name in (read.camera_id, read.pass_id, read.engine, read.image_url):
-            if name is not None and (not name or name.isspace()):
+        for value in (read.camera_id, read.pass_id, read.engine, read.image_url):
+            if value is not None and (not value or value.isspace()):
+                given = {name for name in _NAMES if getattr(read, name) is not None}
                 read._check()
+                self.dropped.update(name for name in given if getattr(read, name) is None)
                 break
         when = read.time
         if when is not None and (when.tzinfo is None or not self._is_usable(when)):
@@ -323,7 +330,7 @@ class ReadDecoder:
                 fields[name] = value
         read = Read(**fields)
         given_time = record.get("time")
-        if _is_nothing(given_time):
+        if _is_null(given_time):
             return read
         try:
             when = _moment(given_time)
@@ -358,13 +365,13 @@ class ReadDecoder:
         except TypeError:
             self.dropped[name] += 1
             return None
-        if name in _NAMES and getattr(read, name) is None and not _is_nothing(value):
+        may_be_none = Read.__struct_defaults__[Read.__struct_fields__.index(name) - 1] is None
+        if (not _is_null(value) and getattr(read, name) is None) or (not may_be_none and _is_nothing(value)):
             self.dropped[name] += 1
+            return None
         return value
 
     def _usable_items(self, name: str, value: object) -> object:
-        if _is_nothing(value):
-            return None
         if isinstance(value, list) and name == "candidates":
             value = [{"text": item} if isinstance(item, str) else item for item in value]
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
@@ -379,12 +386,15 @@ class ReadDecoder:
             for field in optional:
                 if field not in item:
                     continue
+                is_usable = not _is_nothing(item[field]) or (field == "p" and _is_null(item[field]))
                 try:
                     _items([{needed: "", field: item[field]}], kind, name)
                 except TypeError:
-                    self.dropped[f"{name}.{field}"] += 1
-                else:
+                    is_usable = False
+                if is_usable:
                     fields[field] = item[field]
+                else:
+                    self.dropped[f"{name}.{field}"] += 1
             items.append(fields)
         try:
             return _items(items, kind, name)
