@@ -7,6 +7,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     m.doc() = "The compiled core of platewatch.";
     m.attr("__version__") = PLATEWATCH_VERSION;
     m.def("compiler", [] { return PLATEWATCH_COMPILER; }, "The compiler that built this, and its version.");
+    platewatch::register_alike(m);
     platewatch::register_pattern(m);
     platewatch::register_plate(m);
     platewatch::register_channel(m);

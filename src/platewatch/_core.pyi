@@ -9,7 +9,7 @@ import numpy.typing
 import os
 import types
 import typing
-__all__: list[str] = ['ChannelTable', 'EntryIds', 'Match', 'Matcher', 'Plate', 'ScoringModel', 'SearchResult', 'admits_everything', 'canonical_plates', 'compiler', 'cpu_features', 'is_pattern', 'mark_kind', 'normalize', 'normalize_pattern', 'parse', 'plate_kinds', 'plate_symbols', 'read_evidence', 'read_texts', 'region_mark', 'region_marks', 'unicode_version']
+__all__: list[str] = ['ChannelTable', 'EntryIds', 'Match', 'Matcher', 'Plate', 'ScoringModel', 'SearchResult', 'admits_everything', 'alike', 'canonical_plates', 'compiler', 'cpu_features', 'is_pattern', 'mark_kind', 'normalize', 'normalize_pattern', 'parse', 'plate_kinds', 'plate_symbols', 'read_evidence', 'read_texts', 'region_mark', 'region_marks', 'unicode_version']
 class Plate:
     """
     A canonical plate and, where it fits a class of Korean plates, its parts.
@@ -339,6 +339,10 @@ class Matcher:
 def admits_everything(text: str) -> bool:
     """
     True for `*`.
+    """
+def alike(text: str, texts: list[str], *, fragments: bool = False) -> list[int]:
+    """
+    The places of the canonical texts that may be of the same plate as `text`: equal, or within 3 edits with 5 symbols in common. `fragments`: also where either has fewer than 5 symbols that are known. Raises ValueError for a text of over 16 symbols.
     """
 def canonical_plates(plates: list[typing.Any]) -> tuple[list[str | None], int, list[str]]:
     """

@@ -18,11 +18,26 @@ constexpr std::size_t kMostEnds = 800;
 // is left grows with the weight of all.
 constexpr double kMostInFull = 5;
 
+// Reads that look alike may yet be of two vehicles: of a convoy, or of a fleet, whose numbers follow each
+// other. So often they are, if they are not all the same: more often where they read two listed plates, as
+// fleets are listed together. The other then has one of so many plates. Stated, not fitted: no labelled reads
+// show two such vehicles.
+constexpr double kTwoVehicles = 0.01;
+constexpr double kTwoListed = 0.1;
+constexpr double kAlikePlates = 10;
+// So often the frames that are not exact show no plate at all: one that is half in the picture.
+constexpr double kNoPlate = 0.03;
+
+// What each of so many frames counts.
+[[nodiscard]] double weight_of_each(double frame_weight, std::size_t frames) noexcept {
+    return frame_weight * std::min(1.0, kMostInFull / static_cast<double>(frames));
+}
+
 }  // namespace
 
-void PassScorer::set_reads(std::span<const PassRead> reads, double frame_weight) {
+void PassScorer::set_reads(std::span<const PassRead> reads, double weight) {
     reads_ = reads;
-    frame_weight_ = frame_weight * std::min(1.0, kMostInFull / static_cast<double>(reads.size()));
+    frame_weight_ = weight;
     texts_.clear();
     marks_.clear();
     for (const PassRead& read : reads) {
@@ -78,9 +93,10 @@ double PassScorer::joint_of_listed(const std::u32string& plate) {
 }
 
 // That no vehicle is there, which is one explanation of all the reads.
-double PassScorer::clutter() const {
-    const double log = log_of_mixtures([&](std::size_t t) { return scorers_[t]->any_text(); });
-    return reads_.front().table->clutter() * std::exp(frame_weight_ * log);
+double PassScorer::clutter() const { return reads_.front().table->clutter() * joint_of_any_text(); }
+
+double PassScorer::joint_of_any_text() const {
+    return std::exp(frame_weight_ * log_of_mixtures([&](std::size_t t) { return scorers_[t]->any_text(); }));
 }
 
 std::span<ReadScorer::Row> PassScorer::rows(std::size_t place) {
@@ -212,34 +228,18 @@ void PassScorer::meet(const End& begin, double vehicles) {
 
 double PassScorer::posterior(std::span<const PassRead> reads, double frame_weight,
                              std::u32string_view plate) {
-    set_reads(reads, frame_weight);
+    set_reads(reads, weight_of_each(frame_weight, reads.size()));
     const double own = reads.front().table->registered(plate) * joint(plate);
     meant_.push_back({std::u32string(plate), 1});
     return own / (own + others(own));
 }
 
-void PassScorer::score(const Wanted& wanted, std::span<const PassRead> reads, double frame_weight,
-                       const Floor& floor, std::vector<Match>& matches, std::vector<Score>& scores) {
-    scores.clear();
-    if (matches.empty()) return;
-    set_reads(reads, frame_weight);
-    std::vector<std::u32string> own;
-    for (const PassRead& read : reads) own.push_back(canonical_text(read.texts.own));
+// The listed plates among the matches, and what they come to.
+double PassScorer::list(const Wanted& wanted, std::span<const Match> matches) {
     for (const Match& match : matches) {
-        const bool exact = floor.but_exact && std::ranges::any_of(own, [&](const std::u32string& text) {
-                               return is_exact(wanted, match, text);
-                           });
-        if (wanted.is_pattern(match.entry)) {
-            WantedPattern pattern;
-            if (parse_pattern(wanted.plate(match.entry), pattern.pattern) != PatternError::none) continue;
-            items_.push_back({match, {}, patterns_.size(), true, exact, 0});
-            patterns_.push_back(std::move(pattern));
-        } else {
-            items_.push_back({match, {}, 0, false, exact, 0});
-            Listed& listed =
-                listed_.emplace_back(Listed{{}, static_cast<double>(wanted.weight(match.entry)), 0});
-            decode_plate(wanted.plate(match.entry), listed.plate);
-        }
+        if (wanted.is_pattern(match.entry)) continue;
+        Listed& listed = listed_.emplace_back(Listed{{}, static_cast<double>(wanted.weight(match.entry)), 0});
+        decode_plate(wanted.plate(match.entry), listed.plate);
     }
     // Entries on one plate share it, and the most of their weights.
     std::ranges::sort(listed_, [](const Listed& a, const Listed& b) {
@@ -252,9 +252,93 @@ void PassScorer::score(const Wanted& wanted, std::span<const PassRead> reads, do
         sum += listed.joint;
     }
     std::ranges::sort(meant_, {}, &Meant::plate);
-    const bool keeps_any = !patterns_.empty() || std::ranges::any_of(items_, [&](const Item& item) {
-        return floor.admits(item.is_exact, 0);
-    });
+    return sum;
+}
+
+PassScorer::Apart PassScorer::weigh_apart(const Wanted& wanted, std::span<const PassRead> reads,
+                                          std::span<const std::u32string> texts, double frame_weight,
+                                          std::span<const Match> matches, std::size_t match,
+                                          const std::vector<bool>& is_own) {
+    std::vector<PassRead> own, rest;
+    std::vector<std::u32string> others_texts;
+    for (std::size_t j = 0; j < reads.size(); ++j) {
+        (is_own[j] ? own : rest).push_back(reads[j]);
+        if (!is_own[j]) others_texts.push_back(texts[j]);
+    }
+    // As much as among all, but no less than one frame together: the bound on what is left needs it.
+    const auto weight = [&](const std::vector<PassRead>& of) {
+        return std::max(weight_of_each(frame_weight, reads.size()), 1 / static_cast<double>(of.size()));
+    };
+    std::u32string plate;
+    decode_plate(wanted.plate(matches[match].entry), plate);
+
+    set_reads(own, weight(own));
+    const double sum = list(wanted, matches);
+    const double all = sum + others(sum);
+    const double joint_of_own = std::ranges::lower_bound(listed_, plate, {}, &Listed::plate)->joint;
+
+    // The rest is of one of the plates alike: of one that it shows, or of another, which explains it no
+    // better than this one.
+    set_reads(rest, weight(rest));
+    std::ranges::sort(others_texts);
+    others_texts.erase(std::ranges::unique(others_texts).begin(), others_texts.end());
+    double left = 1, joint_of_rest = 0, prior = kTwoVehicles;
+    for (const std::u32string& text : others_texts) {
+        const bool is_listed = std::ranges::any_of(
+            matches, [&](const Match& other) { return other.edits == 0 && is_exact(wanted, other, text); });
+        if (is_listed) prior = kTwoListed;
+        const double there = is_listed ? 1 : std::min(1.0, reads.front().table->registered(text));
+        const double share = std::min(left, there / kAlikePlates);
+        joint_of_rest += share * joint(text);
+        left -= share;
+    }
+    joint_of_rest += left * joint(plate);
+    return {is_own, all * (prior * joint_of_rest + kNoPlate * joint_of_any_text()),
+            all > 0 ? joint_of_own / all : 0};
+}
+
+void PassScorer::score(const Wanted& wanted, std::span<const PassRead> reads, double frame_weight,
+                       const Floor& floor, std::vector<Match>& matches, std::vector<Score>& scores) {
+    scores.clear();
+    if (matches.empty()) return;
+    std::vector<std::u32string> own;
+    for (const PassRead& read : reads) own.push_back(canonical_text(read.texts.own));
+    std::vector<std::vector<bool>> exact(matches.size());  // by match: which of the reads
+    apart_.clear();
+    for (std::size_t m = 0; m < matches.size(); ++m) {
+        for (const std::u32string& text : own) exact[m].push_back(is_exact(wanted, matches[m], text));
+        const auto count = std::ranges::count(exact[m], true);
+        if (count == 0 || static_cast<std::size_t>(count) == reads.size() ||
+            wanted.is_pattern(matches[m].entry) ||
+            std::ranges::find(apart_, exact[m], &Apart::is_own) != apart_.end()) {
+            continue;
+        }
+        apart_.push_back(weigh_apart(wanted, reads, own, frame_weight, matches, m, exact[m]));
+    }
+    set_reads(reads, weight_of_each(frame_weight, reads.size()));
+    for (std::size_t m = 0; m < matches.size(); ++m) {
+        const Match& match = matches[m];
+        const auto apart = std::ranges::find(apart_, exact[m], &Apart::is_own);
+        Item item{match,
+                  {},
+                  0,
+                  wanted.is_pattern(match.entry),
+                  floor.but_exact && std::ranges::find(exact[m], true) != exact[m].end(),
+                  apart == apart_.end() ? nullptr : &*apart,
+                  0};
+        if (item.is_pattern) {
+            WantedPattern pattern;
+            if (parse_pattern(wanted.plate(match.entry), pattern.pattern) != PatternError::none) continue;
+            item.place = patterns_.size();
+            item.apart = nullptr;
+            patterns_.push_back(std::move(pattern));
+        }
+        items_.push_back(item);
+    }
+    const double sum = list(wanted, matches);
+    const bool keeps_any =
+        !patterns_.empty() || !apart_.empty() ||
+        std::ranges::any_of(items_, [&](const Item& item) { return floor.admits(item.is_exact, 0); });
     double most = 0;
     for (const Listed& listed : listed_) most = std::max(most, listed.joint);
     constexpr double kNever = std::numeric_limits<double>::infinity();
@@ -276,7 +360,13 @@ void PassScorer::score(const Wanted& wanted, std::span<const PassRead> reads, do
             weight = listed->weight;
         }
         item.score = {std::log(joint / weight), all > 0 ? joint / all : 0};
-        item.rank = rounded(joint);
+        if (item.apart != nullptr) {
+            const double apart = all > 0 ? item.apart->joint / (all + item.apart->joint) : 0;
+            item.score.probability += apart * (item.apart->probability - item.score.probability);
+            // However badly the model explains the others, they are not of this vehicle that often.
+            item.score.probability = std::max(item.score.probability, kTwoVehicles * item.apart->probability);
+        }
+        item.rank = rounded(item.score.probability);
     }
     rank(wanted, floor, items_, matches, scores);
 }

@@ -5,6 +5,12 @@
 // It is the same t for all reads: three reads with one mistake are one mistake. `a` below 1 discounts frames,
 // which fail together. More than five reads weigh as much as five, each less.
 //
+// Whether the reads are of one vehicle is uncertain, too: an entry that some of them read exactly, and others
+// do not, may be of one vehicle and those of another whose plate is alike. Then
+//   P(e | r_1 .. r_n) = P(one) P(e | all) + P(two) P(e | the reads that are e),
+// by what each of the two hypotheses makes of all reads. So what others read takes from an exact read no more
+// than the prior of two vehicles allows.
+//
 // The sum runs over single plates, best first: from the plates' ends down the population's trie, each end by
 // the most that the plates with it can come to, until what is left does not count, or for so many ends. What
 // is left then counts as what it would come to if each symbol more took from that as much as for the ends
@@ -59,11 +65,19 @@ class PassScorer {
         Pattern pattern;
         double joint = 0;  // of all plates that it admits
     };
+    // That the reads which are exactly a listed plate are of one vehicle, and the others of another or of
+    // none.
+    struct Apart {
+        std::vector<bool> is_own;  // [read]
+        double joint;              // of both, over all plates of the first, by how often that is so
+        double probability;        // of the listed plate, by its own reads
+    };
     struct Item {
         Match match;
         Score score;
-        std::size_t place;  // in listed_ or patterns_
+        std::size_t place;  // in patterns_
         bool is_pattern, is_exact;
+        const Apart* apart;  // null: all reads are exactly the plate, or none is
         long long rank;
     };
     // The end of a plate from a node on.
@@ -81,11 +95,17 @@ class PassScorer {
         double bound = 0, below = 0;
     };
 
-    void set_reads(std::span<const PassRead> reads, double frame_weight);
+    void set_reads(std::span<const PassRead> reads, double weight);  // of each
     [[nodiscard]] double joint(std::u32string_view plate);
     [[nodiscard]] double joint_of_listed(const std::u32string& plate);
+    double list(const Wanted& wanted, std::span<const Match> matches);
+    [[nodiscard]] Apart weigh_apart(const Wanted& wanted, std::span<const PassRead> reads,
+                                    std::span<const std::u32string> texts, double frame_weight,
+                                    std::span<const Match> matches, std::size_t match,
+                                    const std::vector<bool>& is_own);
     [[nodiscard]] double joint_admitted(const Pattern& pattern, const Listed& listed);
     [[nodiscard]] double clutter() const;
+    [[nodiscard]] double joint_of_any_text() const;
     // Everybody who is not listed; `listed` is what the listed plates come to. It need not be all once it is
     // more than `enough`.
     [[nodiscard]] double others(double listed, double enough = std::numeric_limits<double>::infinity());
@@ -110,6 +130,7 @@ class PassScorer {
     std::vector<Item> items_;
     std::vector<Listed> listed_;  // ascending by plate
     std::vector<WantedPattern> patterns_;
+    std::vector<Apart> apart_;
     std::vector<End> ends_, heap_;
     std::vector<ReadScorer::Row> rows_;  // of ends_, by text
     std::array<Followed, kMaxSymbols + 1> followed_;
