@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 import platewatch as pw
-from platewatch.service.passes import LIFE, MOST_READS, Pass, Passes
+from platewatch.service.passes import LENGTH, LIFE, MOST_PASSES, MOST_READS, Event, Pass, Passes
 
 START = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
@@ -152,7 +152,7 @@ def test_a_busy_camera_forgets_too() -> None:
 def test_a_pass_with_a_hit_that_is_not_on_disk_is_kept_for_its_source_to_send_it_again() -> None:
     passes = Passes(most=3)
     (one,) = join(passes, [read("12가3456")])
-    one.unsent["id"] = b"event"
+    one.unsent["id"] = Event(b"event", "A1", "notify", START)
     for number in range(10):
         join(passes, [read("98나7654", camera_id=f"C{number}")], LIFE + number, promising=False)
     assert join(passes, [read("12가3456")], 100) == [one]
@@ -175,3 +175,68 @@ def test_what_is_held_is_bounded() -> None:
 def test_any_time_can_be_compared() -> None:
     ends = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
     assert not are_one(*(pw.Read(text="12가3456", camera_id="G1", time=end) for end in ends))
+
+
+def test_texts_of_two_plates_are_two_passes_whatever_the_id_says() -> None:
+    assert not are_one(read("12가3456", pass_id="0"), read("98나7654", 1, pass_id="0"))
+    for fragment in ("3456", "12가", "?", "12가????"):
+        assert are_one(read("12가3456", pass_id="0"), read(fragment, 1, pass_id="0")), fragment
+
+
+def test_an_id_that_never_changes_makes_no_endless_pass() -> None:
+    passes = Passes()
+    found = [join(passes, [read("12가3456", second, pass_id="0")], second)[0] for second in range(0, 1400, 20)]
+    assert all(passing.last - passing.first <= timedelta(seconds=LENGTH) for passing in found)
+    assert found[0] is found[1] is not found[4]
+
+
+def test_a_vehicle_that_stands_there_makes_no_endless_pass() -> None:
+    passes = Passes()
+    found = [join(passes, [read("12가3456", second)], second)[0] for second in range(200)]
+    assert len(set(found)) == 4
+
+
+def test_ids_that_make_no_sense_are_counted_and_told_once_a_camera() -> None:
+    told: list[str | None] = []
+    passes = Passes(on_strange_ids=told.append)
+    plates = [f"{n:02d}가{n * 97:04d}" for n in range(10)]
+    for n, plate in enumerate(plates):
+        join(passes, [read(plate, n, pass_id="0")], n)
+    assert (passes.strange_ids, told) == (9, ["G1"])
+    sensible: list[str | None] = []
+    passes = Passes(on_strange_ids=sensible.append)
+    for n, plate in enumerate(plates):
+        join(passes, [read(plate, n, pass_id=str(n)), read(plate[:-1], n + 0.1, pass_id=str(n))], n)
+    assert (passes.strange_ids, sensible) == (0, [])
+
+
+@pytest.mark.parametrize("vehicle_stays", [True, False])
+def test_ids_of_reads_that_make_no_hit_are_doubted_too(vehicle_stays: bool) -> None:
+    passes = Passes()
+    for n in range(100):
+        plate = "12가3456" if vehicle_stays else f"{n % 90 + 10}가{n * 977 % 10000:04d}"
+        join(passes, [read(plate, n, pass_id="0")], n, promising=False)
+    assert (passes.strange_ids > 0) is not vehicle_stays
+
+
+@pytest.mark.parametrize("times", ["equal", "none"])
+@pytest.mark.parametrize("promising", [True, False])
+def test_what_one_camera_sends_at_once_is_bounded(times: str, promising: bool) -> None:
+    """10,000 reads compared each with each are fifty million comparisons."""
+    reads = [read(f"{n % 90 + 10}가{n * 7919 % 10000:04d}") for n in range(10_000)]
+    if times == "none":
+        reads = [pw.Read(text=one.text, camera_id="G1") for one in reads]
+    passes = Passes()
+    joined = join(passes, reads, promising=promising)
+    assert len(joined) == (len(reads) if promising else 0)
+    assert len(passes) <= MOST_PASSES * MOST_READS + 128
+
+
+def test_what_is_held_is_bounded_in_bytes() -> None:
+    passes = Passes(most_bytes=1_000_000)
+    for n in range(1000):
+        one = pw.Read(text="12가3456", camera_id=f"G{n}", time=START, image_url="x" * 100_000)
+        join(passes, [one], promising=False)
+        assert passes.nbytes <= 1_200_000
+    join(passes, [], LIFE + 1)
+    assert (len(passes), passes.nbytes) == (0, 0)

@@ -18,6 +18,7 @@ from platewatch.notify.outbox import export_events
 from platewatch.service.passes import MOST_READS
 from platewatch.service.pipeline import Pipeline
 from platewatch.service.policy import CategoryPolicy, Policy
+from platewatch.service.worker import Worker
 from platewatch.sources import Accepted
 
 WANTED = [
@@ -42,16 +43,18 @@ def accept(place: Path, policy: Policy, *texts: str) -> tuple[Accepted, list[Hit
 
     async def body() -> Accepted:
         async with await Outbox.open(place / "outbox.db") as outbox:
-            pipeline = Pipeline(
-                pw.Hotlist.from_records(WANTED),
-                matcher(),
-                {},
-                outbox,
-                policy=policy,
-                source="urn:platewatch:test",
-                on_queued=lambda: wakes.append(1),
-            )
-            return await pipeline.accept([pw.Read(text=text, camera_id="G1") for text in texts])
+            with Worker() as worker:
+                pipeline = Pipeline(
+                    pw.Hotlist.from_records(WANTED),
+                    matcher(),
+                    {},
+                    outbox,
+                    policy=policy,
+                    source="urn:platewatch:test",
+                    on_queued=lambda: wakes.append(1),
+                    worker=worker,
+                )
+                return await pipeline.accept([pw.Read(text=text, camera_id="G1") for text in texts])
 
     accepted = asyncio.run(body())
     events = [decode(line).data for line in export_events(place / "outbox.db")]
@@ -147,12 +150,19 @@ def seen(text: str, at: float = 0, *, pass_id: str | None = None, image_url: str
 class Running:
     """A pipeline with a real outbox."""
 
-    def __init__(self, outbox: Outbox, path: Path, policy: Policy) -> None:
+    def __init__(self, outbox: Outbox, path: Path, policy: Policy, worker: Worker) -> None:
         self.outbox = outbox
         self.path = path
         hotlist = pw.Hotlist.from_records(WANTED)
         self.pipeline = Pipeline(
-            hotlist, matcher(), {}, outbox, policy=policy, source="urn:platewatch:test", on_queued=lambda: None
+            hotlist,
+            matcher(),
+            {},
+            outbox,
+            policy=policy,
+            source="urn:platewatch:test",
+            on_queued=lambda: None,
+            worker=worker,
         )
 
     async def hits(self, *reads: pw.Read) -> int:
@@ -179,7 +189,8 @@ def run(place: Path, policy: Policy, body: Callable[[Running], Coroutine[None, N
     async def running() -> None:
         path = place / "outbox.db"
         async with await Outbox.open(path) as outbox:
-            await body(Running(outbox, path, policy))
+            with Worker() as worker:
+                await body(Running(outbox, path, policy, worker))
 
     asyncio.run(running())
 

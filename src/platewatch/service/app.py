@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import signal
 import socket
+import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -44,10 +45,15 @@ from platewatch.service.asgi import (
 from platewatch.service.config import Settings
 from platewatch.service.passes import Passes
 from platewatch.service.pipeline import Pipeline
-from platewatch.sources import Accepted
+from platewatch.service.quiet import Quiet
+from platewatch.service.worker import Worker
+from platewatch.sources import Accepted, BusyError
 from platewatch.sources.http import HttpReads
 
 _PRUNE_INTERVAL: Final = 3600.0  # seconds
+_FORGET_INTERVAL: Final = 5.0
+_SWITCH_INTERVAL: Final = 0.001
+_BUSY: Final = [(b"retry-after", b"1")]
 _SECONDS_A_DAY: Final = 86400.0
 _MAX_RETRY_REQUEST_BYTES: Final = 1024 * 1024
 _MAX_LOGGED: Final = 10  # refused reads of one request that are logged each
@@ -89,7 +95,9 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
     except ConfigError as error:
         raise ConfigError(error.reason, field="wass.secrets") from None
 
-    with _listen(settings.http.host, settings.http.port) as listener:
+    # So that the event loop soon has the interpreter back while the worker's thread is busy.
+    sys.setswitchinterval(_SWITCH_INTERVAL)
+    with _listen(settings.http.host, settings.http.port) as listener, Worker() as worker:
         host = f"[{settings.http.host}]" if ":" in settings.http.host else settings.http.host
         url = f"http://{host}:{listener.getsockname()[1]}"
         async with (
@@ -98,6 +106,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
         ):
             outbox.publish(url)
             dispatcher = Dispatcher(outbox, sender, settings.retry)
+            passes = Passes(settings.passes.window, on_strange_ids=_warn_of_ids)
             pipeline = Pipeline(
                 hotlist,
                 matcher,
@@ -106,9 +115,11 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                 policy=settings.policy,
                 source=settings.source,
                 on_queued=dispatcher.wake,
-                passes=Passes(settings.passes.window),
+                worker=worker,
+                passes=passes,
+                quiet=Quiet(settings.passes.gone),
             )
-            app = _App(settings, pipeline, outbox, dispatcher, entries=len(hotlist))
+            app = _App(settings, pipeline, passes, outbox, dispatcher, entries=len(hotlist))
 
             def ready() -> None:
                 _log.info("listening", url=url, entries=len(hotlist), refused=len(hotlist.report.errors))
@@ -120,9 +131,11 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(dispatcher.run())
                 pruning = tasks.create_task(_prune(outbox, settings.outbox.retention_days * _SECONDS_A_DAY))
+                forgetting = tasks.create_task(_forget(pipeline))
                 await server.serve(sockets=[listener])
                 dispatcher.stop()
                 pruning.cancel()
+                forgetting.cancel()
     _log.info("stopped")
 
 
@@ -193,10 +206,18 @@ class _App:
     """The ASGI application: who may ask, and who answers."""
 
     def __init__(
-        self, settings: Settings, pipeline: Pipeline, outbox: Outbox, dispatcher: Dispatcher, *, entries: int
+        self,
+        settings: Settings,
+        pipeline: Pipeline,
+        passes: Passes,
+        outbox: Outbox,
+        dispatcher: Dispatcher,
+        *,
+        entries: int,
     ) -> None:
         self._authorization = None if settings.http.token is None else f"Bearer {settings.http.token}".encode()
         self._pipeline = pipeline
+        self._passes = passes
         self._outbox = outbox
         self._dispatcher = dispatcher
         self._entries = entries
@@ -231,6 +252,8 @@ class _App:
     async def _answer(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await endpoint(scope, receive, send)
+        except BusyError as error:
+            await send_json(send, 503, {"reason": str(error)}, _BUSY)
         except OutboxError as error:
             await send_json(send, 503, {"reason": str(error)})
         except Exception as error:
@@ -283,7 +306,9 @@ class _App:
             "entries": self._entries,
             "reads": self._reads,
             "hits": self._hits,
+            "quieted": self._pipeline.quieted,
             "refused": self._refused,
+            "strange_pass_ids": self._passes.strange_ids,
             "not_lined_up": self._not_lined_up,
             "dropped_fields": dict(self._decoder.dropped),
             "outbox": await self._outbox.counts(),
@@ -343,6 +368,16 @@ def _listen(host: str, port: int) -> Iterator[socket.socket]:
         raise ConfigError(f"cannot listen at {host}:{port}: {error.strerror}", field="http") from None
     with listener:
         yield listener
+
+
+def _warn_of_ids(camera_id: str | None) -> None:
+    _log.warning("a camera's pass_id does not tell vehicles apart", camera_id=camera_id)
+
+
+async def _forget(pipeline: Pipeline) -> None:
+    while True:
+        await asyncio.sleep(_FORGET_INTERVAL)
+        await pipeline.forget()
 
 
 async def _prune(outbox: Outbox, retention: float) -> None:

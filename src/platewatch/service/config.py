@@ -23,6 +23,7 @@ from platewatch.matching.values import zone_of
 from platewatch.notify.dispatcher import RetryPolicy
 from platewatch.service.passes import LIFE, WINDOW
 from platewatch.service.policy import Policy
+from platewatch.service.quiet import GONE
 
 _PREFIX = "PLATEWATCH_"
 _TEXTS = frozenset({"host", "token", "url"})  # settings of sections that are text whatever they look like
@@ -51,10 +52,12 @@ class ListSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 class PassSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which reads are judged together. Those without a `pass_id` if one camera reads similar plates within `window`
-    seconds; 0 judges them one by one.
+    seconds; 0 judges them one by one. A vehicle that one camera has not read for `gone` seconds has gone: while it has
+    not, what was told of it is not told again (`policy.quiet`).
     """
 
     window: Annotated[float, Meta(ge=0, le=LIFE)] = WINDOW
+    gone: Annotated[float, Meta(ge=0, le=3600)] = GONE
 
 
 class OutboxSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -5,18 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from platewatch._core import is_pattern
+from platewatch.errors import ReadError
 from platewatch.matching.alignment import differences, own_edits
 from platewatch.matching.hotlist import Entry, EntrySet
 from platewatch.matching.matcher import Matcher
 from platewatch.matching.reads import Read
 from platewatch.notify.event import Camera, HitData, encode, hit_id, new_event
 from platewatch.notify.outbox import Outbox
-from platewatch.service.passes import Frame, Pass, Passes
+from platewatch.service.passes import Event, Frame, Pass, Passes
 from platewatch.service.policy import Policy
-from platewatch.sources import Accepted
+from platewatch.service.quiet import Quiet
+from platewatch.service.worker import Steps, Worker
+from platewatch.sources import Accepted, BusyError
+
+_STEP: Final = 64  # reads matched at a time
+_MOST_WAITING: Final = 200_000  # reads of all calls; one call alone may have more
 
 
 class _Match(NamedTuple):
@@ -26,11 +32,26 @@ class _Match(NamedTuple):
     reads: int  # that were judged together
 
 
+class _Call:
+    """The reads of one call, and what becomes of them step by step."""
+
+    def __init__(self, reads: Sequence[Read]) -> None:
+        self.reads = reads
+        self.now = datetime.now(UTC)
+        self.errors: list[ReadError] = []
+        self.not_lined_up = 0
+        self.touched: dict[Pass, Frame] = {}  # with the first of these reads in it
+        # All that may not be on disk yet, though another call has made it: either may fail, and neither may then be
+        # acknowledged.
+        self.unsent: list[tuple[Pass, str, Event]] = []
+
+
 class Pipeline:
     """Matches reads and commits their hits to the outbox; `on_queued` is called when there is something to deliver.
 
     The reads of one pass are judged together, and a pass makes one hit of an entry: an event when it becomes one, and
-    another if later reads raise its grade.
+    another if later reads raise its grade. While its vehicle just stands there, a hit is not told again (`quiet`).
+    Matching and judging run in the `worker`'s thread, as may all that looks at `passes` and `quiet`.
 
     A read without a time gets the time of its arrival; so if its source sends it again, for want of an
     acknowledgement, after its pass has been forgotten, its hit is a new one. Sources should send the time.
@@ -46,58 +67,109 @@ class Pipeline:
         policy: Policy,
         source: str,
         on_queued: Callable[[], None],
+        worker: Worker,
         passes: Passes | None = None,
+        quiet: Quiet | None = None,
+        most_waiting: int = _MOST_WAITING,
     ) -> None:
         self._hotlist = hotlist
         self._matcher = matcher
         self._cameras = cameras
         self._outbox = outbox
         self._passes = Passes() if passes is None else passes
+        self._quiet = Quiet() if quiet is None else quiet
         self._policy = policy
         self._source = source
         self._on_queued = on_queued
+        self._worker = worker
+        self._most_waiting = most_waiting
+        self._waiting = 0
+        self.quieted = 0
+        """Hits that were not told again."""
 
     async def accept(self, reads: Sequence[Read]) -> Accepted:
-        """Returns when every hit is on disk. Raises OutboxError, and then none of the reads is accepted."""
-        now = datetime.now(UTC)
-        least = self._policy.promising
+        """Returns when every hit is on disk. Raises OutboxError or BusyError: then none of the reads is accepted."""
+        if self._waiting and self._waiting + len(reads) > self._most_waiting:
+            raise BusyError(f"{self._waiting} reads are waiting already")
+        self._waiting += len(reads)
+        try:
+            call = _Call(reads)
+            await self._worker.run(self._take(call))
+            queued = 0
+            if call.unsent:
+                # The outbox knows the events that it gets from two calls, so each counts for one of them.
+                queued = await self._outbox.append([(event_id, event.body) for _, event_id, event in call.unsent])
+                await self._worker.run(self._settle(call))
+                if queued:
+                    self._on_queued()
+        finally:
+            self._waiting -= len(reads)
+        return Accepted(len(reads) - len(call.errors), queued, call.errors, call.not_lined_up)
+
+    async def forget(self) -> None:
+        """Let go of what has ended, though no read comes."""
+        await self._worker.run(self._forget(datetime.now(UTC)))
+
+    def _forget(self, now: datetime) -> Steps:
+        self._passes.forget(now)
+        self._quiet.forget(now, self._policy.longest_quiet)
+        yield
+
+    def _take(self, call: _Call) -> Steps:
+        joined: list[tuple[_Match, Pass, Frame]] = []
+        for start in range(0, len(call.reads), _STEP):
+            joined += self._match(call, start)
+            yield
+        # How probable the entries are by all reads of a pass, as one body of evidence.
+        together: dict[Pass, dict[str, float]] = {}
+        for passing, first in call.touched.items():
+            if len(passing.frames) > 1:
+                together[passing] = self._judge(passing, first, call.now)
+                yield
+        for match, passing, frame in joined:
+            judged = together.get(passing)
+            entry = match.entry
+            if judged is not None and entry.id not in judged and match.edits and not is_pattern(entry.plate):
+                continue  # by all reads it is no hit
+            judged = judged or {}
+            # Told already, but for patterns, and for what only a read says that its pass could not keep.
+            judged_reads = len(passing.frames) if entry.id in judged else 1
+            match = match._replace(probability=judged.get(entry.id, match.probability), reads=judged_reads)
+            self._tell(passing, match, frame, call.touched[passing], call.now)
+            yield
+        call.unsent = [(passing, *event) for passing in call.touched for event in passing.unsent.items()]
+
+    def _match(self, call: _Call, start: int) -> list[tuple[_Match, Pass, Frame]]:
+        """Some reads: they join their passes, and those that match come back with them."""
+        reads = call.reads[start : start + _STEP]
         batch = self._matcher.match_batch(
-            reads, at=now, errors="report", alternatives=True, min_probability=least, keep_exact=True
+            reads,
+            at=call.now,
+            errors="report",
+            alternatives=True,
+            min_probability=self._policy.promising,
+            keep_exact=True,
         )
         refused = {error.row for error in batch.errors if error.row is not None}
-        joined = self._passes.join(reads, now, promising=set(batch.read.tolist()), refused=refused)
-        touched: dict[Pass, Frame] = {}  # with the first of these reads in it
+        call.errors += [ReadError(e.reason, row=start + (e.row or 0), field=e.field) for e in batch.errors]
+        call.not_lined_up += batch.not_lined_up
+        joined = self._passes.join(reads, call.now, promising=set(batch.read.tolist()), refused=refused)
         for passing, frame in joined.values():
-            touched.setdefault(passing, frame)
-
-        # How probable the entries are by all reads of a pass, as one body of evidence.
-        together = {
-            passing: self._judge(passing, first, now) for passing, first in touched.items() if len(passing.frames) > 1
-        }
+            call.touched.setdefault(passing, frame)
+        found = []
         for row, number, edits, probability in self._policy.candidates(batch):
             passing, frame = joined[row]
             entry = self._hotlist[batch.entry_ids[number]]
             edits = own_edits(frame.read, entry.plate, edits)
-            judged = together.get(passing)
-            if judged is not None and entry.id not in judged and edits and not is_pattern(entry.plate):
-                continue  # by all reads it is no hit
-            judged = judged or {}
-            # Told already, but for patterns, and for what only a read says that its pass could not keep.
-            reads_judged = len(passing.frames) if entry.id in judged else 1
-            match = _Match(entry, edits, judged.get(entry.id, probability), reads_judged)
-            self._tell(passing, match, frame, touched[passing], now)
+            found.append((_Match(entry, edits, probability, 1), passing, frame))
+        return found
 
-        # All that may not be on disk yet, though another call has made it: either may fail, and neither may then be
-        # acknowledged. The outbox knows the events that it gets from both, so each counts for one of them.
-        unsent = [(passing, *event) for passing in touched for event in passing.unsent.items()]
-        queued = 0
-        if unsent:
-            queued = await self._outbox.append([(event_id, body) for _, event_id, body in unsent])
-            for passing, event_id, _ in unsent:
-                passing.unsent.pop(event_id, None)
-            if queued:
-                self._on_queued()
-        return Accepted(len(reads) - len(refused), queued, batch.errors, batch.not_lined_up)
+    def _settle(self, call: _Call) -> Steps:
+        """What is on disk now."""
+        for passing, event_id, event in call.unsent:
+            if passing.unsent.pop(event_id, None) is not None:
+                self._quiet.told(event.entry_id, call.touched[passing].read.camera_id, event.grade, event.time)
+        yield
 
     def _judge(self, passing: Pass, first: Frame, now: datetime) -> dict[str, float]:
         """Tell of the hits that the reads of a pass make together; returns the probabilities by entry id."""
@@ -123,8 +195,15 @@ class Pipeline:
         entry, edits, probability, reads = match
         pattern = is_pattern(entry.plate)
         grade = self._policy.grade(entry.category, edits, probability, pattern)
+        if grade is None:
+            return
+        seconds = self._policy.quiet_for(entry.category)
+        is_quiet = self._quiet.holds(entry.id, first.read.camera_id, grade, first.time, seconds)
         known = passing.hits.get(entry.id)
-        if grade is None or (known is not None and (known[1] == grade or grade == "check")):
+        if known is not None and (known[1] == grade or grade == "check"):
+            return
+        if is_quiet:
+            self.quieted += known is None
             return
         if frame is None:
             frame, edits = self._best(passing, match, first, now)
@@ -154,7 +233,7 @@ class Pipeline:
         else:
             hitid, sequence = known[0], 2
         event = new_event(key, self._source, now, data, sequence, hitid=hitid)
-        passing.unsent[event.id] = encode(event)
+        passing.unsent[event.id] = Event(encode(event), entry.id, grade, first.time)
         passing.hits[entry.id] = (hitid, grade)
 
     def _best(self, passing: Pass, match: _Match, first: Frame, now: datetime) -> tuple[Frame, int]:

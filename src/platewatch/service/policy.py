@@ -18,6 +18,8 @@ from platewatch import toml
 from platewatch.errors import ConfigError
 from platewatch.matching.matcher import MatchBatch
 
+_MOST_QUIET: Final = 7 * 86400.0
+
 _LEAST_SHARE: Final = 0.01
 """A match that alone has less than this share of what makes it a hit is taken to be none with the other reads of its
 pass either: where real passes are probable together, one of their reads is so alone to a far larger share."""
@@ -33,22 +35,29 @@ class Thresholds(NamedTuple):
     check: float
 
 
+QUIET: Final = 600.0
+"""Seconds for which a hit is not told again while its vehicle just stands there, unless set otherwise."""
+
+
 class CategoryPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The thresholds of one category; where left out, those of the policy hold."""
+    """What holds for one category; where left out, what the policy says."""
 
     notify: float | None = None
     check: float | None = None
+    quiet: float | None = None
 
 
 class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Thresholds of probability, 0 < check <= notify <= 1, in general and for the categories named.
 
-    A category's name is compared as it stands in the hotlist. Raises ConfigError that names the field. What the
-    defaults mean in alarms a day: docs/policy.md.
+    `quiet`: seconds, 0 or more, for which a hit of one entry at one camera is not told again while the vehicle stays
+    there; a better grade is, and so is a vehicle that comes back. A category's name is compared as it stands in the
+    hotlist. Raises ConfigError that names the field. What the defaults mean in alarms a day: docs/policy.md.
     """
 
     notify: float = 0.5
     check: float = 0.05
+    quiet: float = QUIET
     categories: dict[str, CategoryPolicy] = {}
 
     def __post_init__(self) -> None:
@@ -58,6 +67,10 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             force_setattr(self, "categories", normal)
         for category in self.categories:
             _verify(self.thresholds(category), f"policy.categories.{category}.")
+        for name, seconds in [("", self.quiet), *((name, self.quiet_for(name)) for name in self.categories)]:
+            if not 0 <= seconds <= _MOST_QUIET:
+                where = f"policy.categories.{name}." if name else "policy."
+                raise ConfigError("is not from 0 to a week of seconds", field=f"{where}quiet")
 
     @staticmethod
     def load(path: Path) -> Policy:
@@ -73,6 +86,16 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             self.notify if named.notify is None else named.notify,
             self.check if named.check is None else named.check,
         )
+
+    def quiet_for(self, category: str) -> float:
+        """Seconds for which a hit of this category is not told again."""
+        named = self.categories.get(category)
+        return self.quiet if named is None or named.quiet is None else named.quiet
+
+    @property
+    def longest_quiet(self) -> float:
+        """The most seconds for which any hit is not told again."""
+        return max([self.quiet, *map(self.quiet_for, self.categories)])
 
     def grade(self, category: str, edits: int, probability: float, is_pattern: bool) -> Grade | None:
         """The grade of a match with an entry of this category; None: it is no hit.

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from platewatch.errors import ReadError
+from platewatch.errors import PlatewatchError, ReadError
 from platewatch.matching.reads import Read
 
 
@@ -22,6 +22,10 @@ class Accepted(Struct, frozen=True):
     hits: int
     errors: Sequence[ReadError]
     not_lined_up: int
+
+
+class BusyError(PlatewatchError):
+    """More reads are waiting than may be: none of these is accepted, and they should be sent again a little later."""
 
 
 Accept: TypeAlias = Callable[[Sequence[Read]], Awaitable[Accepted]]
