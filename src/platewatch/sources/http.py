@@ -1,25 +1,47 @@
 """Reads by HTTP: one JSON object, an array of them, or one a line (NDJSON), under any content type.
 
-The answer is JSON: `accepted` and `hits` count reads and hits, `errors` lists the refused reads by row (from 1: of an
-array its place, of NDJSON the line), field and reason. 200: every read is matched and every hit is on disk, but for the
-reads in `errors`; 422: no read was usable; 503: the outbox failed, nothing is accepted, send it again.
+The answer is JSON: `accepted` and `hits` count reads and hits, `errors` lists the first hundred refused reads by row
+(from 1: of an array its place, of NDJSON the line), field and reason, and `more_errors` counts the others by field and
+reason. 200: every read is matched and every hit is on disk, but for the reads refused; 422: no read was usable, or
+nearly none was and the rows from `unread_from_row` on were not looked at; 503: the outbox failed, nothing is accepted,
+send it again.
 """
 
 from __future__ import annotations
 
+import asyncio
 import codecs
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+import heapq
+import io
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, NamedTuple
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
-from platewatch.errors import ReadError
-from platewatch.matching.reads import NOT_AN_OBJECT, Read, ReadDecoder, decode_lines
+from platewatch.errors import PlatewatchError, ReadError
+from platewatch.matching.reads import NOT_AN_OBJECT, Read, ReadDecoder
 from platewatch.matching.values import without_nan
 from platewatch.sources import Accept
+from platewatch.sources.limits import within_limits
 
-_BATCH_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+MAX_READS: Final = 500_000
+"""Reads of one request."""
+
+MAX_LISTED: Final = 100
+"""Refused reads of one request that are listed each; and kinds of errors that are counted apart."""
+
+MAX_REFUSED: Final = 100_000
+"""Refused reads of one request after which the rest is not looked at."""
+
+_JUDGED_FROM: Final = 1000  # rows that are no reads at all: then one row in a hundred has to be one
+_SLICE: Final = 0.002  # seconds of reading a body before others have their turn
+_BATCH_TYPES: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+_BLANK: Final = b" \t\r\n\f\v" + codecs.BOM_UTF8
+_OBJECT_ON_A_LINE: Final = re.compile(rb"(?:^|\n)[ \t\r\f\v]*\{")
 
 
 class RefusedRead(Struct, frozen=True):
@@ -30,12 +52,22 @@ class RefusedRead(Struct, frozen=True):
     reason: str
 
 
+class RefusedReads(Struct, frozen=True):
+    """How many further reads cannot be used for one reason; a reason of None stands for all others."""
+
+    field: str | None
+    reason: str | None
+    count: int
+
+
 class Answer(Struct, frozen=True):
     """What the client is told of its reads."""
 
     accepted: int
     hits: int
     errors: list[RefusedRead]
+    more_errors: list[RefusedReads] | UnsetType = UNSET
+    unread_from_row: int | UnsetType = UNSET
 
 
 class Answered(NamedTuple):
@@ -45,69 +77,151 @@ class Answered(NamedTuple):
     answer: Answer
 
 
+class TooManyReadsError(PlatewatchError):
+    """A request with more than MAX_READS reads; none is accepted."""
+
+
+class Refusals:
+    """The errors of a request: the first by row, and how many there are of a kind."""
+
+    def __init__(self) -> None:
+        self.first: list[ReadError] = []
+        self.kinds: Counter[tuple[str | None, str]] = Counter()
+        self.count = 0
+
+    def add(self, error: ReadError) -> None:
+        """Errors come in the order of their rows, but for those that `merge` adds."""
+        self._count(error)
+        if len(self.first) < MAX_LISTED:
+            self.first.append(error)
+
+    def merge(self, errors: Iterable[ReadError]) -> None:
+        """Further errors, in the order of their rows among themselves."""
+        more = list(errors)
+        for error in more:
+            self._count(error)
+        self.first = heapq.nsmallest(MAX_LISTED, [*self.first, *more[:MAX_LISTED]], key=lambda error: error.row or 0)
+
+    def more(self) -> list[RefusedReads]:
+        """Those that are not among the first, by kind, the most frequent first."""
+        left = self.kinds - Counter((error.field, error.reason) for error in self.first)
+        kinds = left.most_common(MAX_LISTED)
+        more = [RefusedReads(field, reason, count) for (field, reason), count in kinds]
+        others = left.total() - sum(count for _, count in kinds)
+        return [*more, RefusedReads(None, None, others)] if others else more
+
+    def _count(self, error: ReadError) -> None:
+        self.count += 1
+        self.kinds[error.field, error.reason] += 1
+
+
+class _Decoded(NamedTuple):
+    rows: list[int]  # of the good reads
+    reads: list[Read]
+    refusals: Refusals
+    unread_from: int | None
+
+
 class HttpReads:
     """Takes in the bodies of requests; what `accept` raises means "send it again" and is the caller's to answer.
 
     `on_refused` is called with the errors of the reads that cannot be used.
     """
 
-    def __init__(
-        self, accept: Accept, *, decoder: ReadDecoder, on_refused: Callable[[Sequence[ReadError]], None]
-    ) -> None:
+    def __init__(self, accept: Accept, *, decoder: ReadDecoder, on_refused: Callable[[Refusals], None]) -> None:
         self._accept = accept
         self._decoder = decoder
         self._on_refused = on_refused
 
     async def take(self, body: bytes, content_type: str) -> Answered:
-        """The reads of one request. What type it says to have is asked only where its body does not tell."""
-        rows, reads, errors = _decode(body, content_type, self._decoder)
+        """The reads of one request. What type it says to have is asked only where its body does not tell.
+
+        Raises TooManyReadsError.
+        """
+        rows, reads, refusals, unread_from = await self._decode(body, content_type)
         accepted = await self._accept(reads)
         # The pipeline counts within `reads`, the client in what it sent.
-        errors += [ReadError(error.reason, row=rows[error.row or 0], field=error.field) for error in accepted.errors]
-        errors.sort(key=lambda error: error.row or 0)
-        if errors:
-            self._on_refused(errors)
-        refused = [RefusedRead(error.row, error.field, error.reason) for error in errors]
-        status = 422 if errors and not accepted.reads else 200
-        return Answered(status, Answer(accepted.reads, accepted.hits, refused))
+        refusals.merge(
+            ReadError(error.reason, row=rows[error.row or 0], field=error.field) for error in accepted.errors
+        )
+        if refusals.count:
+            self._on_refused(refusals)
+        listed = [RefusedRead(error.row, error.field, error.reason) for error in refusals.first]
+        answer = Answer(
+            accepted.reads,
+            accepted.hits,
+            listed,
+            refusals.more() or UNSET,
+            UNSET if unread_from is None else unread_from,
+        )
+        unusable = refusals.count and not accepted.reads
+        return Answered(422 if unusable or unread_from is not None else 200, answer)
+
+    async def _decode(self, body: bytes, content_type: str) -> _Decoded:
+        """In slices, so that a large body holds up nobody else."""
+        rows: list[int] = []
+        reads: list[Read] = []
+        refusals = Refusals()
+        slice_ends = time.perf_counter() + _SLICE
+        for number, (row, read) in enumerate(_rows(body, content_type, self._decoder)):
+            if isinstance(read, ReadError):
+                refusals.add(read)
+                garbage = refusals.kinds[None, NOT_AN_OBJECT]
+                if refusals.count >= MAX_REFUSED or garbage >= max(_JUDGED_FROM, 99 * (row - garbage)):
+                    return _Decoded(rows, reads, refusals, row + 1)
+            elif read is not None:
+                if len(reads) == MAX_READS:
+                    raise TooManyReadsError(f"over {MAX_READS} reads in one request: send them in several")
+                rows.append(row)
+                reads.append(read)
+            if not number % 16 and time.perf_counter() > slice_ends:
+                await asyncio.sleep(0)
+                slice_ends = time.perf_counter() + _SLICE
+        return _Decoded(rows, reads, refusals, None)
 
 
-def _decode(body: bytes, content_type: str, decoder: ReadDecoder) -> tuple[list[int], list[Read], list[ReadError]]:
-    """The rows of the good reads, these reads, and what is wrong with the others."""
-    rows: list[int] = []
-    reads: list[Read] = []
-    errors: list[ReadError] = []
-    for row, read in _rows(body, content_type, decoder):
-        if isinstance(read, ReadError):
-            errors.append(read)
-        else:
-            rows.append(row)
-            reads.append(read)
-    return rows, reads, errors
+_Row = tuple[int, Read | ReadError | None]
 
 
-def _rows(body: bytes, content_type: str, decoder: ReadDecoder) -> Iterable[tuple[int, Read | ReadError]]:
+def _rows(body: bytes, content_type: str, decoder: ReadDecoder) -> Iterable[_Row]:
+    """(row, read or what is wrong with it or None for a blank line)."""
     if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         body = body.decode("utf-16", "replace").encode()
     body = body.removeprefix(codecs.BOM_UTF8)
-    lines = body.split(b"\n")
-    start = body.lstrip()
+    start = body[:1000].lstrip() or body.lstrip()[:1000]
     if start.startswith(b"["):
         try:
             objects = msgspec.json.decode(without_nan(body), type=list[msgspec.Raw])
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return decode_lines(lines, decoder)
-        return decode_lines(map(bytes, objects), decoder)
+            return _each(io.BytesIO(body), decoder)
+        return _each(map(bytes, objects), decoder)
     if not start and content_type.partition(";")[0].strip().lower() in _BATCH_TYPES:
         return []  # of no reads
-    if not any(line.lstrip().startswith(b"{") for line in lines):
+    if not _OBJECT_ON_A_LINE.search(body):
         return [(1, ReadError(f"not a JSON object{_hint(start)}", row=1))]
-    if len(lines) == 1 or not start.startswith(b"{"):
-        return decode_lines(lines, decoder)
-    try:
-        return [(1, decoder.decode(body, 1))]  # one object on several lines
-    except ReadError as error:
-        return decode_lines(lines, decoder) if error.reason == NOT_AN_OBJECT else [(1, error)]
+    if b"\n" in body and start.startswith(b"{"):
+        try:
+            # One object on several lines.
+            return [(1, within_limits(decoder.decode(body, 1), len(body), 1, decoder.dropped))]
+        except ReadError as error:
+            if error.reason != NOT_AN_OBJECT:
+                return [(1, error)]
+    return _each(io.BytesIO(body), decoder)
+
+
+def _each(lines: Iterable[bytes], decoder: ReadDecoder) -> Iterator[_Row]:
+    for row, line in enumerate(lines, 1):
+        start = line.lstrip(_BLANK)
+        if not start:
+            yield row, None
+            continue
+        if not start.startswith(b"{"):
+            yield row, ReadError(NOT_AN_OBJECT, row=row)
+            continue
+        try:
+            yield row, within_limits(decoder.decode(line, row), len(line), row, decoder.dropped)
+        except ReadError as error:
+            yield row, error
 
 
 def _hint(body: bytes) -> str:
