@@ -42,13 +42,16 @@ def prepare(place: Path, *, wass: str, secret: str, more: str = "") -> Path:
 
 
 class Service:
-    """A running service."""
+    """A running service; `open_files` limits how many files it may have open."""
 
-    def __init__(self, config: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, config: Path, environment: Mapping[str, str] | None = None, open_files: int | None = None
+    ) -> None:
         self.log_path = config.with_name(f"log-{time.monotonic_ns()}.jsonl")
+        limited = [] if open_files is None else ["sh", "-c", f'ulimit -n {open_files} && exec "$@"', "sh"]
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "platewatch", "serve", "--config", str(config)],
+                [*limited, sys.executable, "-m", "platewatch", "serve", "--config", str(config)],
                 stderr=log,
                 env={**os.environ, **(environment or {})},
             )
@@ -106,9 +109,11 @@ class Service:
 
 
 @contextmanager
-def running(config: Path, environment: Mapping[str, str] | None = None) -> Iterator[Service]:
+def running(
+    config: Path, environment: Mapping[str, str] | None = None, open_files: int | None = None
+) -> Iterator[Service]:
     """A service that is ended with the block."""
-    service = Service(config, environment)
+    service = Service(config, environment, open_files)
     try:
         yield service
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -19,20 +18,11 @@ def serve(
     Settings may be overridden by environment variables, such as PLATEWATCH_HTTP__PORT=9000. Logs are JSON lines on
     the standard error, or text on a terminal; they never hold a read.
     """
-    import structlog
     import uvloop
 
-    from platewatch.service import app
+    from platewatch.service import app, log
     from platewatch.service.config import load
 
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    log.configure()
     with errors_to_exit():
         uvloop.run(app.serve(load(config)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import math
 import signal
 import socket
 import sys
@@ -11,14 +12,15 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, TypeAlias
+from functools import partial
+from typing import Final, TypeAlias, cast
 
 import msgspec
 import structlog
 import uvicorn
 from msgspec import Struct
 
-from platewatch.errors import ConfigError, EntryError, HotlistError, PlatewatchError, ReadError
+from platewatch.errors import ConfigError, EntryError, HotlistError, PlatewatchError
 from platewatch.lists.hotlist import Hotlist
 from platewatch.matching.matcher import Matcher
 from platewatch.matching.reads import Read, ReadDecoder
@@ -28,35 +30,39 @@ from platewatch.notify.sender import WassSender
 from platewatch.notify.signing import Signer
 from platewatch.probability.channel_model import ChannelModel
 from platewatch.probability.population import Population
-from platewatch.service import cameras
+from platewatch.service import cameras, log
 from platewatch.service.asgi import (
+    Bodies,
     BodyTooLargeError,
     DisconnectedError,
     EncodingError,
     Receive,
     Scope,
     Send,
+    closing_unless_read,
+    encodings,
     header,
     inflate,
     read_body,
     send_json,
     without_body,
 )
-from platewatch.service.config import Settings
+from platewatch.service.config import Settings, check_token
+from platewatch.service.connections import Connection, Connections, room
 from platewatch.service.passes import Passes
 from platewatch.service.pipeline import Pipeline
 from platewatch.service.quiet import Quiet
 from platewatch.service.worker import Worker
 from platewatch.sources import Accepted, BusyError
-from platewatch.sources.http import HttpReads
+from platewatch.sources.http import HttpReads, Refusals, TooManyReadsError
 
 _PRUNE_INTERVAL: Final = 3600.0  # seconds
 _FORGET_INTERVAL: Final = 5.0
 _SWITCH_INTERVAL: Final = 0.001
-_BUSY: Final = [(b"retry-after", b"1")]
 _SECONDS_A_DAY: Final = 86400.0
 _MAX_RETRY_REQUEST_BYTES: Final = 1024 * 1024
 _MAX_LOGGED: Final = 10  # refused reads of one request that are logged each
+_RETRY_AFTER: Final = (b"retry-after", b"1")
 _GRACE: Final = 10  # seconds for requests that are under way when the service is told to stop
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
@@ -76,6 +82,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
 
     Raises ConfigError, OutboxError, or what ended the dispatcher.
     """
+    asyncio.get_running_loop().set_exception_handler(log.of_loop)
     hotlist = _hotlist(settings)
     for category in sorted(set(settings.policy.categories) - {entry.category for entry in hotlist}):
         _log.warning("the policy names a category that no entry has", category=category)
@@ -98,6 +105,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
     # So that the event loop soon has the interpreter back while the worker's thread is busy.
     sys.setswitchinterval(_SWITCH_INTERVAL)
     with _listen(settings.http.host, settings.http.port) as listener, Worker() as worker:
+        check_token(settings.http, listener.getsockname()[0])
         host = f"[{settings.http.host}]" if ":" in settings.http.host else settings.http.host
         url = f"http://{host}:{listener.getsockname()[1]}"
         async with (
@@ -119,23 +127,27 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                 passes=passes,
                 quiet=Quiet(settings.passes.gone),
             )
-            app = _App(settings, pipeline, passes, outbox, dispatcher, entries=len(hotlist))
+            connections = Connections(settings.http, room(settings.http, settings.retry.concurrency))
+            app = _App(settings, pipeline, passes, outbox, dispatcher, connections, entries=len(hotlist))
 
             def ready() -> None:
                 _log.info("listening", url=url, entries=len(hotlist), refused=len(hotlist.report.errors))
                 on_ready(url)
 
-            server = _Server(app, ready)
+            server = _Server(app, connections, ready)
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, server.stop)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(dispatcher.run())
-                pruning = tasks.create_task(_prune(outbox, settings.outbox.retention_days * _SECONDS_A_DAY))
-                forgetting = tasks.create_task(_forget(pipeline))
+                helpers = [
+                    tasks.create_task(_prune(outbox, settings.outbox.retention_days * _SECONDS_A_DAY)),
+                    tasks.create_task(_forget(pipeline)),
+                    tasks.create_task(connections.watch()),
+                ]
                 await server.serve(sockets=[listener])
                 dispatcher.stop()
-                pruning.cancel()
-                forgetting.cancel()
+                for helper in helpers:
+                    helper.cancel()
     _log.info("stopped")
 
 
@@ -212,6 +224,7 @@ class _App:
         passes: Passes,
         outbox: Outbox,
         dispatcher: Dispatcher,
+        connections: Connections,
         *,
         entries: int,
     ) -> None:
@@ -220,6 +233,8 @@ class _App:
         self._passes = passes
         self._outbox = outbox
         self._dispatcher = dispatcher
+        self._connections = connections
+        self._bodies = Bodies(settings.http.max_bodies_bytes)
         self._entries = entries
         self._max_body_bytes = settings.http.max_body_bytes
         self._decoder = ReadDecoder(settings.time_zone)
@@ -233,6 +248,7 @@ class _App:
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        receive, send = closing_unless_read(scope, receive, send)
         method = scope["method"]
         if method == "HEAD":
             method, send = "GET", without_body(send)
@@ -253,12 +269,12 @@ class _App:
         try:
             await endpoint(scope, receive, send)
         except BusyError as error:
-            await send_json(send, 503, {"reason": str(error)}, _BUSY)
+            await send_json(send, 503, {"reason": error.reason}, [_RETRY_AFTER])
         except OutboxError as error:
             await send_json(send, 503, {"reason": str(error)})
         except Exception as error:
             # Only its class: its text may quote the request, and a read that is no hit is nobody's business.
-            _log.error("request failed", path=scope["path"], error=type(error).__name__)
+            _log.error("request failed", path=scope["path"], exc_info=error)
             await send_json(send, 500, {"reason": "internal error"})
 
     def _authorized(self, scope: Scope) -> bool:
@@ -277,26 +293,30 @@ class _App:
         return accepted
 
     async def _take(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            body = await read_body(receive, self._max_body_bytes)
-            body = inflate(body, header(scope, b"content-encoding"), self._max_body_bytes)
-        except DisconnectedError:
-            return
-        except BodyTooLargeError:
-            await send_json(send, 413, {"reason": f"the body is over {self._max_body_bytes} bytes"})
-            return
-        except EncodingError as error:
-            await send_json(send, error.status, {"reason": str(error)})
-            return
-        status, answer = await self._source.take(body, header(scope, b"content-type"))
-        await send_json(send, status, answer)
+        with self._bodies.holding() as held:
+            try:
+                body = await read_body(scope, receive, self._max_body_bytes, held)
+                if names := encodings(body, header(scope, b"content-encoding")):
+                    body = await asyncio.to_thread(inflate, body, names, self._max_body_bytes)
+                    held.grow(len(body))
+                status, answer = await self._source.take(body, header(scope, b"content-type"))
+            except DisconnectedError:
+                return
+            except BodyTooLargeError:
+                await send_json(send, 413, {"reason": f"the body is over {self._max_body_bytes} bytes"})
+            except TooManyReadsError as error:
+                await send_json(send, 413, {"reason": error.reason})
+            except EncodingError as error:
+                await send_json(send, error.status, {"reason": str(error)})
+            else:
+                await send_json(send, status, answer)
 
-    def _refuse(self, errors: Sequence[ReadError]) -> None:
-        self._refused += len(errors)
-        for error in errors[:_MAX_LOGGED]:
+    def _refuse(self, refusals: Refusals) -> None:
+        self._refused += refusals.count
+        for error in refusals.first[:_MAX_LOGGED]:
             _log.warning("read refused", row=error.row, field=error.field, reason=error.reason)
-        if len(errors) > _MAX_LOGGED:
-            _log.warning("more reads refused", count=len(errors) - _MAX_LOGGED)
+        if refusals.count > _MAX_LOGGED:
+            _log.warning("more reads refused", count=refusals.count - _MAX_LOGGED)
 
     async def _health(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         await send_json(send, 200, {"status": "ok"})
@@ -311,13 +331,18 @@ class _App:
             "strange_pass_ids": self._passes.strange_ids,
             "not_lined_up": self._not_lined_up,
             "dropped_fields": dict(self._decoder.dropped),
+            "connections": {
+                "open": len(self._connections),
+                "closed": dict(self._connections.closed),
+                "bodies_bytes": self._bodies.held,
+            },
             "outbox": await self._outbox.counts(),
         }
         await send_json(send, 200, status)
 
-    async def _retry(self, _scope: Scope, receive: Receive, send: Send) -> None:
+    async def _retry(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            request = msgspec.json.decode(await read_body(receive, _MAX_RETRY_REQUEST_BYTES), type=RetryRequest)
+            request = msgspec.json.decode(await read_body(scope, receive, _MAX_RETRY_REQUEST_BYTES), type=RetryRequest)
         except DisconnectedError:
             return
         except (BodyTooLargeError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -331,15 +356,17 @@ class _App:
 class _Server(uvicorn.Server):
     """uvicorn, but told when to stop by `serve`, which has more to close than the HTTP server."""
 
-    def __init__(self, app: _App, on_ready: Callable[[], None]) -> None:
+    def __init__(self, app: _App, connections: Connections, on_ready: Callable[[], None]) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
                 loop="none",
-                http="httptools",
+                http=cast(type[Connection], partial(Connection, connections=connections)),
+                ws="none",
                 lifespan="off",
                 access_log=False,
                 log_config=None,
+                timeout_keep_alive=math.ceil(connections.settings.idle_timeout),
                 timeout_graceful_shutdown=_GRACE,
             )
         )

@@ -6,6 +6,7 @@ TOML is taken as text: `PLATEWATCH_HTTP__PORT=9000`, `PLATEWATCH_WASS__SECRETS='
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
@@ -29,13 +30,31 @@ _PREFIX = "PLATEWATCH_"
 _TEXTS = frozenset({"host", "token", "url"})  # settings of sections that are text whatever they look like
 
 
+Seconds = Annotated[float, Meta(gt=0, le=86400)]
+
+
 class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where reads come in. With a `token`, requests need the header `Authorization: Bearer <token>`."""
+    """Where reads come in. With a `token`, requests need the header `Authorization: Bearer <token>`; without one, other
+    machines are only let in where `without_token` says that this is meant.
+
+    A connection is closed if the headers of a request take longer than `header_timeout` seconds, its body longer than
+    `body_timeout`, the client longer than `answer_timeout` to take what it is answered, or than `idle_timeout` to ask
+    again. There are at most `max_connections`: the longest idle makes room for a new one. `max_bodies_bytes` bounds
+    what all bodies over 64 KiB hold together, as they came or inflated.
+    """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8080
-    token: str | None = None
+    token: Annotated[str, Meta(min_length=1)] | None = None
+    without_token: bool = False
     max_body_bytes: Annotated[int, Meta(ge=1)] = 16 * 1024 * 1024
+    max_bodies_bytes: Annotated[int, Meta(ge=1)] = 256 * 1024 * 1024
+    max_header_bytes: Annotated[int, Meta(ge=1024)] = 16 * 1024
+    max_connections: Annotated[int, Meta(ge=1)] = 1000
+    header_timeout: Seconds = 10.0
+    body_timeout: Seconds = 60.0
+    answer_timeout: Seconds = 30.0
+    idle_timeout: Seconds = 75.0
 
 
 class ListSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -111,6 +130,10 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
     wass = urlsplit(settings.wass.url)
     if wass.scheme not in ("http", "https") or not wass.hostname:
         raise ConfigError("is not an http or https URL", field="wass.url")
+    http = settings.http
+    check_token(http, http.host)
+    if http.max_bodies_bytes < http.max_body_bytes:
+        raise ConfigError("is less than http.max_body_bytes", field="http.max_bodies_bytes")
     try:
         zone_of(settings.time_zone)
     except ValueError as error:
@@ -124,6 +147,23 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
         population=None if settings.population is None else here / settings.population,
         outbox=msgspec.structs.replace(settings.outbox, path=here / settings.outbox.path),
     )
+
+
+def check_token(http: HttpSettings, address: str) -> None:
+    """Raises ConfigError if other machines could send reads to this address without a token, and nothing says that
+    they may. What a name stands for is known when it is listened at.
+    """
+    try:
+        given = ipaddress.ip_address(address)
+    except ValueError:
+        return
+    mapped = given.ipv4_mapped if isinstance(given, ipaddress.IPv6Address) else None
+    if http.token is None and not http.without_token and not (mapped or given).is_loopback:
+        raise ConfigError(
+            f"is not set, and {address} is open to other machines: set one, or http.without_token = true if all of"
+            " them may send reads",
+            field="http.token",
+        )
 
 
 def _override(values: dict[str, Any], environment: Mapping[str, str]) -> None:

@@ -1,29 +1,48 @@
 """Reads by HTTP: one JSON object, an array of them, or one a line (NDJSON), under any content type.
 
-The answer is JSON: `accepted` and `hits` count reads and hits, `errors` lists the refused reads by row (from 1: of an
-array its place, of NDJSON the line), field and reason. 200: every read is matched and every hit is on disk, but for the
-reads in `errors`; 422: no read was usable; 503: the outbox failed, nothing is accepted, send it again.
+The answer is JSON: `accepted` and `hits` count reads and hits, `errors` lists the first hundred refused reads by row
+(from 1: of an array its place, of NDJSON the line), field and reason, and `more_errors` counts the others by field and
+reason. 200: every read is matched and every hit is on disk, but for the reads refused; 422: no read was usable, or
+nearly none was and the rows from `unread_from_row` on were not looked at; 503: the outbox failed, nothing is accepted,
+send it again.
 """
 
 from __future__ import annotations
 
+import asyncio
 import codecs
+import heapq
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
-from platewatch.errors import ReadError
+from platewatch.errors import PlatewatchError, ReadError
 from platewatch.lists.encoding import other_than_text
 from platewatch.matching import lenient_json
 from platewatch.matching.reads import NOT_AN_OBJECT, Read, ReadDecoder, decode_lines, encoding_hint
 from platewatch.sources import Accept
+from platewatch.sources.limits import within_limits
 
+MAX_READS: Final = 500_000
+"""Reads of one request."""
+
+MAX_LISTED: Final = 100
+"""Refused reads of one request that are listed each; and kinds of errors that are counted apart."""
+
+MAX_REFUSED: Final = 100_000
+"""Refused reads of one request after which the rest is not looked at."""
+
+_JUDGED_FROM: Final = 1000  # rows that are no reads at all: then one row in a hundred has to be one
+_SLICE: Final = 0.002  # seconds of reading a body before others have their turn
+_BATCH_TYPES: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+_NO_READS: Final = (NOT_AN_OBJECT, "Expected `object`")
 _LOOKED_AT: Final = 1000  # bytes
 _FORM: Final = re.compile(rb"[^\s=&,;{}\"]+=")
-_BATCH_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 
 
 class RefusedRead(Struct, frozen=True):
@@ -34,12 +53,22 @@ class RefusedRead(Struct, frozen=True):
     reason: str
 
 
+class RefusedReads(Struct, frozen=True):
+    """How many further reads cannot be used for one reason; a reason of None stands for all others."""
+
+    field: str | None
+    reason: str | None
+    count: int
+
+
 class Answer(Struct, frozen=True):
     """What the client is told of its reads."""
 
     accepted: int
     hits: int
     errors: list[RefusedRead]
+    more_errors: list[RefusedReads] | UnsetType = UNSET
+    unread_from_row: int | UnsetType = UNSET
 
 
 class Answered(NamedTuple):
@@ -49,45 +78,111 @@ class Answered(NamedTuple):
     answer: Answer
 
 
+class TooManyReadsError(PlatewatchError):
+    """A request with more than MAX_READS reads; none is accepted."""
+
+
+class Refusals:
+    """The errors of a request: the first by row, and how many there are of a kind."""
+
+    def __init__(self) -> None:
+        self.first: list[ReadError] = []
+        self.kinds: Counter[tuple[str | None, str]] = Counter()
+        self.count = 0
+
+    def add(self, error: ReadError) -> None:
+        """Errors come in the order of their rows, but for those that `merge` adds."""
+        self._count(error)
+        if len(self.first) < MAX_LISTED:
+            self.first.append(error)
+
+    def merge(self, errors: Iterable[ReadError]) -> None:
+        """Further errors, in the order of their rows among themselves."""
+        more = list(errors)
+        for error in more:
+            self._count(error)
+        self.first = heapq.nsmallest(MAX_LISTED, [*self.first, *more[:MAX_LISTED]], key=lambda error: error.row or 0)
+
+    def more(self) -> list[RefusedReads]:
+        """Those that are not among the first, by kind, the most frequent first."""
+        left = self.kinds - Counter((error.field, error.reason) for error in self.first)
+        kinds = left.most_common(MAX_LISTED)
+        more = [RefusedReads(field, reason, count) for (field, reason), count in kinds]
+        others = left.total() - sum(count for _, count in kinds)
+        return [*more, RefusedReads(None, None, others)] if others else more
+
+    def _count(self, error: ReadError) -> None:
+        self.count += 1
+        self.kinds[error.field, error.reason] += 1
+
+
+class _Decoded(NamedTuple):
+    rows: list[int]  # of the good reads
+    reads: list[Read]
+    refusals: Refusals
+    unread_from: int | None
+
+
 class HttpReads:
     """Takes in the bodies of requests; what `accept` raises means "send it again" and is the caller's to answer.
 
     `on_refused` is called with the errors of the reads that cannot be used.
     """
 
-    def __init__(
-        self, accept: Accept, *, decoder: ReadDecoder, on_refused: Callable[[Sequence[ReadError]], None]
-    ) -> None:
+    def __init__(self, accept: Accept, *, decoder: ReadDecoder, on_refused: Callable[[Refusals], None]) -> None:
         self._accept = accept
         self._decoder = decoder
         self._on_refused = on_refused
 
     async def take(self, body: bytes, content_type: str) -> Answered:
-        """The reads of one request. What type it says to have is asked only where its body does not tell."""
-        rows, reads, errors = _decode(body, content_type, self._decoder)
+        """The reads of one request. What type it says to have is asked only where its body does not tell.
+
+        Raises TooManyReadsError.
+        """
+        rows, reads, refusals, unread_from = await self._decode(body, content_type)
         accepted = await self._accept(reads)
         # The pipeline counts within `reads`, the client in what it sent.
-        errors += [ReadError(error.reason, row=rows[error.row or 0], field=error.field) for error in accepted.errors]
-        errors.sort(key=lambda error: error.row or 0)
-        if errors:
-            self._on_refused(errors)
-        refused = [RefusedRead(error.row, error.field, error.reason) for error in errors]
-        status = 422 if errors and not accepted.reads else 200
-        return Answered(status, Answer(accepted.reads, accepted.hits, refused))
+        refusals.merge(
+            ReadError(error.reason, row=rows[error.row or 0], field=error.field) for error in accepted.errors
+        )
+        if refusals.count:
+            self._on_refused(refusals)
+        listed = [RefusedRead(error.row, error.field, error.reason) for error in refusals.first]
+        answer = Answer(
+            accepted.reads,
+            accepted.hits,
+            listed,
+            refusals.more() or UNSET,
+            UNSET if unread_from is None else unread_from,
+        )
+        unusable = refusals.count and not accepted.reads
+        return Answered(422 if unusable or unread_from is not None else 200, answer)
 
-
-def _decode(body: bytes, content_type: str, decoder: ReadDecoder) -> tuple[list[int], list[Read], list[ReadError]]:
-    """The rows of the good reads, these reads, and what is wrong with the others."""
-    rows: list[int] = []
-    reads: list[Read] = []
-    errors: list[ReadError] = []
-    for row, read in _rows(body, content_type, decoder):
-        if isinstance(read, ReadError):
-            errors.append(read)
-        else:
-            rows.append(row)
-            reads.append(read)
-    return rows, reads, errors
+    async def _decode(self, body: bytes, content_type: str) -> _Decoded:
+        """In slices, so that a large body holds up nobody else."""
+        rows: list[int] = []
+        reads: list[Read] = []
+        refusals = Refusals()
+        garbage = 0
+        slice_ends = time.perf_counter() + _SLICE
+        for number, (row, read) in enumerate(_rows(body, content_type, self._decoder)):
+            if isinstance(read, ReadError):
+                refusals.add(read)
+                garbage += read.reason.startswith(_NO_READS)
+                if refusals.count >= MAX_REFUSED or garbage >= max(_JUDGED_FROM, 99 * (row - garbage)):
+                    return _Decoded(rows, reads, refusals, row + 1)
+            else:
+                if len(reads) == MAX_READS:
+                    raise TooManyReadsError(f"over {MAX_READS} reads in one request: send them in several")
+                try:
+                    reads.append(within_limits(read, row, self._decoder.dropped))
+                    rows.append(row)
+                except ReadError as error:
+                    refusals.add(error)
+            if not number % 16 and time.perf_counter() > slice_ends:
+                await asyncio.sleep(0)
+                slice_ends = time.perf_counter() + _SLICE
+        return _Decoded(rows, reads, refusals, None)
 
 
 def _rows(body: bytes, content_type: str, decoder: ReadDecoder) -> Iterable[tuple[int, Read | ReadError]]:
