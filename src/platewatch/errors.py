@@ -75,6 +75,10 @@ class ReadTypeError(ReadError, TypeError):
     """What was given to be matched is no read: neither text nor a Read, or a Read whose text is none."""
 
 
+class StateError(PlatewatchError, RuntimeError):
+    """An object that is not usable: its `__init__` has failed or not run."""
+
+
 class SnapshotError(PlatewatchError):
     """A file is no snapshot, a damaged one, or of a newer version."""
 

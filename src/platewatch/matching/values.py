@@ -62,7 +62,7 @@ def is_blank(value: object) -> bool:
         return True
     if isinstance(value, str):
         return not value or value.isspace() or value in _NO_VALUE
-    if type(value).__name__ == "NAType":  # pandas need not be installed
+    if type(value).__name__ in {"NAType", "MaskedConstant"}:  # pandas need not be installed
         return True
     try:
         return bool(value != value)  # NaN and NaT, also numpy's, are not equal to themselves
