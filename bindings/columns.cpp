@@ -71,19 +71,26 @@ class SequenceColumn final : public ReadColumn {
 
 class NumpyColumn final : public ReadColumn {
   public:
-    explicit NumpyColumn(py::array reads)
+    // `mask`: true where a row has no value; null: all have one.
+    NumpyColumn(py::array reads, py::array_t<bool, py::array::c_style> mask)
         : reads_(std::move(reads)),
+          mask_(std::move(mask)),
           data_(static_cast<const std::byte*>(reads_.data())),
           stride_(reads_.strides(0)),
-          width_(static_cast<std::uint32_t>(reads_.itemsize() / 4)) {}
+          width_(static_cast<std::size_t>(reads_.itemsize()) / 4),
+          masked_(mask_.size() > 0 ? mask_.data() : nullptr) {}
 
     [[nodiscard]] TextSource source() const noexcept override {
         const auto fill = [](const void* context, std::size_t first, std::span<TextView> texts) {
             const auto& self = *static_cast<const NumpyColumn*>(context);
             for (std::size_t i = 0; i < texts.size(); ++i) {
                 const auto row = static_cast<py::ssize_t>(first + i);
+                if (self.masked_ != nullptr && self.masked_[row]) {
+                    texts[i] = {};
+                    continue;
+                }
                 const auto* text = reinterpret_cast<const char32_t*>(self.data_ + row * self.stride_);
-                std::uint32_t size = self.width_;
+                std::size_t size = self.width_;
                 while (size > 0 && text[size - 1] == 0) --size;  // numpy's padding
                 texts[i] = {text, size, TextView::Unit::utf32};
             }
@@ -94,9 +101,11 @@ class NumpyColumn final : public ReadColumn {
 
   private:
     py::array reads_;
+    py::array_t<bool, py::array::c_style> mask_;
     const std::byte* data_;
     py::ssize_t stride_;
-    std::uint32_t width_;
+    std::size_t width_;
+    const bool* masked_;
 };
 
 template <class T>
@@ -190,7 +199,7 @@ class ArrowColumn final : public ReadColumn {
     static TextView by_offsets(const ArrowArray& array, std::int64_t row) {
         const auto* ends = static_cast<const Offset*>(array.buffers[1]);
         return {static_cast<const char*>(array.buffers[2]) + ends[row],
-                static_cast<std::uint32_t>(ends[row + 1] - ends[row]), TextView::Unit::utf8};
+                static_cast<std::size_t>(ends[row + 1] - ends[row]), TextView::Unit::utf8};
     }
 
     // Up to 12 bytes lie in the view itself, longer texts in one of the variadic buffers.
@@ -198,7 +207,7 @@ class ArrowColumn final : public ReadColumn {
         const auto* view = static_cast<const char*>(array.buffers[1]) + 16 * row;
         std::array<std::int32_t, 4> fields;
         std::memcpy(fields.data(), view, sizeof fields);
-        const auto size = static_cast<std::uint32_t>(fields[0]);
+        const auto size = static_cast<std::size_t>(fields[0]);
         if (size <= 12) return {view + 4, size, TextView::Unit::utf8};
         return {static_cast<const char*>(array.buffers[2 + fields[2]]) + fields[3], size,
                 TextView::Unit::utf8};
@@ -217,11 +226,19 @@ std::unique_ptr<ReadColumn> make_read_column(const py::object& reads) {
     if (py::isinstance<py::array>(reads)) {
         auto array = py::reinterpret_borrow<py::array>(reads);
         if (array.ndim() != 1) throw py::type_error("an array of reads must have one dimension");
+        py::array_t<bool, py::array::c_style> mask;
+        const py::object ma = py::module_::import("numpy").attr("ma");
+        if (const bool is_masked = py::isinstance(array, ma.attr("MaskedArray")); is_masked) {
+            mask = ma.attr("getmaskarray")(array);
+            // Where there are objects, None has no text, and is refused as such.
+            array = array.dtype().kind() == 'O' ? py::array(array.attr("filled")(py::none()))
+                                                : py::array(ma.attr("getdata")(array));
+        }
         if (array.dtype().kind() == 'U') {
             const bool aligned = (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
             if (array.dtype().byteorder() == '>' || !aligned)
                 array = array.attr("astype")(array.dtype().attr("newbyteorder")("="));
-            return std::make_unique<NumpyColumn>(std::move(array));
+            return std::make_unique<NumpyColumn>(std::move(array), std::move(mask));
         }
         if (array.dtype().kind() != 'O')
             throw py::type_error("an array of reads must have dtype U or object");

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "platewatch/base/interrupt.hpp"
 #include "platewatch/hotlist/index.hpp"
 #include "text.hpp"
 
@@ -29,7 +30,9 @@ class EntryReader {
     std::vector<IndexEntry> read(const Entries& objects) {
         std::vector<IndexEntry> entries;
         entries.reserve(py::len_hint(objects));
+        Poller pass_by;
         for (const py::handle object : objects) {
+            pass_by();
             IndexEntry& entry = entries.emplace_back();
             const std::size_t row = entries.size() - 1;
             append_utf8(object.attr(id_), entry.id);

@@ -13,6 +13,7 @@
 #include "platewatch/probability/evidence.hpp"
 #include "platewatch/probability/marks.hpp"
 #include "platewatch/probability/score.hpp"
+#include "platewatch/text/alternatives.hpp"
 #include "platewatch/text/normalize.hpp"
 #include "text.hpp"
 
@@ -95,11 +96,16 @@ class EvidenceReader {
 inline bool evidence_of_object(py::handle read, ReadEvidence& out) {
     const bool is_text = text_view(read.ptr()).unit != TextView::Unit::none;
     py::object text = is_text ? py::reinterpret_borrow<py::object>(read) : read.attr("text");
+    Symbols canonical;
+    const std::optional<TextError> error = normalize_object(text, TextKind::read, canonical);
+    if (!error) throw py::type_error("text must be str or bytes");
+    if (*error != TextError::none) raise(make_error("ReadError", reason(*error), py::arg("field") = "text"));
+    if (text_view(text.ptr()).size > 4 * kMaxRawLength) {  // as the batch has it
+        out.assign(canonical.view());
+        return is_text || py::len(read.attr("chars")) == 0;
+    }
     if (PyBytes_Check(text.ptr())) text = text.attr("decode")();
     const std::u32string raw = to_u32(text);
-    Symbols canonical;
-    const TextError error = normalize(std::span<const char32_t>(raw), TextKind::read, canonical);
-    if (error != TextError::none) raise(make_error("ReadError", reason(error), py::arg("field") = "text"));
     if (is_text) {
         evidence_of(std::span<const char32_t>(raw), canonical.view(), out);
         return true;

@@ -17,10 +17,22 @@
 #include <utility>
 #include <vector>
 
+#include "checked.hpp"
 #include "evidence.hpp"
+#include "lease.hpp"
 #include "platewatch/hotlist/live_index.hpp"
 #include "platewatch/probability/posterior.hpp"
 #include "text.hpp"
+
+namespace platewatch {
+struct PyMatch;
+struct PySearchResult;
+class EntryIds;
+}  // namespace platewatch
+
+PLATEWATCH_CHECKED(platewatch::PyMatch)
+PLATEWATCH_CHECKED(platewatch::PySearchResult)
+PLATEWATCH_CHECKED(platewatch::EntryIds)
 
 namespace platewatch {
 
@@ -34,22 +46,25 @@ class ObjectScorer {
 
     // As MatchScorer::score. False if `chars` did not line up.
     bool score(py::handle read, const Floor& floor, std::vector<Match>& matches, std::vector<Score>& scores) {
-        thread_local MatchScorer scorer;
-        thread_local ReadTexts texts;
-        const bool lined_up = texts_of_object(read, texts);
-        scorer.score(*state_, table_of(*model_, read), texts, floor, matches, scores);
+        const Lease<Room> room;
+        const bool lined_up = texts_of_object(read, room->texts);
+        room->scorer.score(*state_, table_of(*model_, read), room->texts, floor, matches, scores);
         return lined_up;
     }
 
     // As MatchScorer::order.
     bool order(py::handle read, std::vector<Match>& matches) {
-        thread_local MatchScorer scorer;
-        thread_local ReadTexts texts;
-        texts_of_object(read, texts);
-        return scorer.order(*state_, table_of(*model_, read), texts, matches);
+        const Lease<Room> room;
+        texts_of_object(read, room->texts);
+        return room->scorer.order(*state_, table_of(*model_, read), room->texts, matches);
     }
 
   private:
+    struct Room {
+        MatchScorer scorer;
+        ReadTexts texts;
+    };
+
     const State* state_;
     const ScoringModel* model_;
 };

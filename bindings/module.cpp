@@ -13,4 +13,5 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     platewatch::register_channel(m);
     platewatch::register_match(m);
     platewatch::register_matcher(m);
+    platewatch::quieten(m);
 }

@@ -13,4 +13,7 @@ void register_channel(py::module_& m);
 void register_match(py::module_& m);
 void register_matcher(py::module_& m);
 
+// Once all is registered.
+void quieten(py::module_& m);
+
 }  // namespace platewatch

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "checked.hpp"
 #include "evidence.hpp"
 #include "platewatch/probability/channel_model.hpp"
 #include "platewatch/probability/marks.hpp"
@@ -20,7 +21,11 @@
 #include "platewatch/probability/posterior.hpp"
 #include "platewatch/probability/score.hpp"
 #include "register.hpp"
+#include "signals.hpp"
 #include "text.hpp"
+
+PLATEWATCH_CHECKED(platewatch::ChannelTable)
+PLATEWATCH_CHECKED(platewatch::ScoringModel)
 
 namespace platewatch {
 namespace {
@@ -203,7 +208,9 @@ void register_channel(py::module_& m) {
                 if (reads.size() != plates.size()) throw py::value_error("one plate a read");
                 ChannelRates counts(table.columns(), table.bins());
                 double total = 0;
+                const AnswersSignals interruptible;
                 for (std::size_t i = 0; i < reads.size(); ++i) {
+                    poll();
                     const ReadEvidence evidence = to_evidence(reads[i]);
                     const double p = count_events(ReadView(table, evidence), to_plate(plates[i]), counts);
                     if (p > 0) total += std::log(p);

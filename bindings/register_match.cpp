@@ -12,6 +12,7 @@
 
 #include "match.hpp"
 #include "register.hpp"
+#include "signals.hpp"
 
 namespace platewatch {
 namespace {
@@ -63,11 +64,21 @@ template <class Text>
 Objects texts_of(const EntryIds& ids, const py::array& entries, const Text& text) {
     if (const char kind = entries.dtype().kind(); kind != 'i' && kind != 'u' && entries.size() > 0)
         throw py::type_error("an array of entries must be of integers");
-    const auto numbers = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>(entries);
+    if (py::hasattr(entries, "mask") &&
+        py::module_::import("numpy").attr("ma").attr("is_masked")(entries).cast<bool>())
+        throw py::index_error("no such entry: it is masked");
+    using Integers = py::array_t<std::int64_t, py::array::c_style | py::array::forcecast>;
+    if (entries.dtype().kind() == 'u' && entries.itemsize() == sizeof(std::uint64_t) && entries.size() > 0 &&
+        entries.attr("max")().cast<std::uint64_t>() > std::numeric_limits<std::int64_t>::max())
+        throw py::index_error("no such entry");
+    const auto numbers = Integers(entries);
+    const AnswersSignals interruptible;
+    Poller pass_by;
     Objects texts(py::dtype("O"),
                   std::vector<py::ssize_t>(entries.shape(), entries.shape() + entries.ndim()));
     auto** const out = static_cast<PyObject**>(texts.mutable_data());
     for (py::ssize_t i = 0; i < numbers.size(); ++i) {
+        pass_by();
         py::str one = text(ids.number(numbers.data()[i]));
         Py_XDECREF(std::exchange(out[i], one.release().ptr()));
     }
@@ -205,7 +216,10 @@ void register_match(py::module_& m) {
         .def("__reduce__", [](const py::object& self) -> py::tuple {
             const auto& ids = self.cast<const EntryIds&>();
             py::list texts, plates;
+            const AnswersSignals interruptible;
+            Poller pass_by;
             for (std::uint32_t entry = 0; entry < ids.size(); ++entry) {
+                pass_by();
                 py::str id = ids.id(entry), plate = ids.plate(entry);
                 // Of a list of plates they are the same: as one object, they are pickled once.
                 plates.append(plate.equal(id) ? id : plate);

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "checked.hpp"
 #include "columns.hpp"
 #include "entries.hpp"
 #include "evidence.hpp"
@@ -26,6 +27,7 @@
 #include "platewatch/search/kernel.hpp"
 #include "reads.hpp"
 #include "register.hpp"
+#include "signals.hpp"
 #include "text.hpp"
 
 namespace platewatch {
@@ -95,11 +97,22 @@ auto translated(const Work& work) {
     }
 }
 
+class Matcher;
+
+}  // namespace
+}  // namespace platewatch
+
+PLATEWATCH_CHECKED(platewatch::Matcher)
+
+namespace platewatch {
+namespace {
+
 class Matcher {
   public:
     Matcher(const Entries& entries, const MaxEdits& max_edits, const Microseconds& microseconds,
             std::shared_ptr<ScoringModel> model)
         : max_edits_(checked_edits(max_edits)), microseconds_(microseconds), model_(std::move(model)) {
+        const AnswersSignals interruptible;
         index_ = std::make_unique<LiveIndex>(make_index(entries));
     }
     Matcher(Index index, unsigned max_edits, const Microseconds& microseconds,
@@ -117,24 +130,34 @@ class Matcher {
 
     static std::unique_ptr<Matcher> open(const py::str& path, const Optional<py::int_>& max_edits,
                                          const Microseconds& microseconds,
-                                         std::shared_ptr<ScoringModel> model) {
+                                         std::shared_ptr<ScoringModel> model, std::optional<bool> mapped) {
+        const AnswersSignals interruptible;
+        const SnapshotAccess access = !mapped   ? SnapshotAccess::read_if_small
+                                      : *mapped ? SnapshotAccess::mapped
+                                                : SnapshotAccess::read;
         unsigned saved = 0;
-        Index index = translated([&] { return Index::open(path.cast<std::string>(), saved); });
+        const auto file = path.cast<std::string>();
+        Index index = [&] {
+            const py::gil_scoped_release nogil;
+            return translated([&] { return Index::open(file, saved, access); });
+        }();
         const unsigned k = max_edits.is_none() ? saved : checked_edits(max_edits);
         return std::make_unique<Matcher>(std::move(index), k, microseconds, std::move(model));
     }
 
     static void verify(const std::filesystem::path& file) {
+        const AnswersSignals interruptible;
         const std::string path = file.string();
         const py::gil_scoped_release nogil;
         translated([&] {
-            Snapshot::open(path).verify();
+            Snapshot::open(path, SnapshotAccess::read_if_small).verify();
             unsigned max_edits = 0;
-            static_cast<void>(Index::open(path, max_edits));
+            static_cast<void>(Index::open(path, max_edits, SnapshotAccess::read_if_small));
         });
     }
 
     void save(const std::filesystem::path& file) const {
+        const AnswersSignals interruptible;
         const std::string path = file.string();
         const std::shared_ptr<const State> state = index_->state();
         const py::gil_scoped_release nogil;
@@ -151,24 +174,28 @@ class Matcher {
     [[nodiscard]] unsigned max_edits() const noexcept { return max_edits_; }
     [[nodiscard]] EntryIds entry_ids() const { return EntryIds(index_->state()); }
 
-    void replace(const Entries& entries) { index_->replace(make_index(entries)); }
+    void replace(const Entries& entries) {
+        const AnswersSignals interruptible;
+        index_->replace(make_index(entries));
+    }
 
     std::size_t apply(const Entries& upserts, const std::vector<std::string>& removals) {
+        const AnswersSignals interruptible;
         std::vector<IndexEntry> entries = EntryReader(microseconds_).read(upserts);
         const py::gil_scoped_release nogil;
         return index_->apply(std::move(entries), removals);
     }
 
     void settle() {
+        const AnswersSignals interruptible;
         const py::gil_scoped_release nogil;
         index_->settle();
     }
 
     [[nodiscard]] py::list match(py::handle read, const MaxEdits& max_edits, py::handle at, bool alternatives,
                                  double min_probability, bool keep_exact) const {
-        thread_local Index::Workspace workspace;
-        thread_local std::vector<Query> queries;
-        thread_local std::vector<Match> found;
+        const Lease<Room> room;
+        auto& [workspace, queries, found, scores] = *room;
         const unsigned k = max_edits.is_none() ? max_edits_ : checked_edits(max_edits);
         const Floor floor = checked_floor(min_probability, keep_exact);
         queries.clear();
@@ -180,7 +207,6 @@ class Matcher {
         const std::shared_ptr<const State> state = index_->state();
         state->search(queries, k, workspace, found);
         if (found.empty()) return py::list();
-        thread_local std::vector<Score> scores;
         scores.clear();
         ObjectScorer scorer(*state, *model_);
         const bool in_order = min_probability == 0 && (found.size() == 1 || scorer.order(read, found));
@@ -193,6 +219,7 @@ class Matcher {
                                                        const MaxEdits& max_edits, const py::object& at,
                                                        bool alternatives, double min_probability,
                                                        bool keep_exact) const {
+        const AnswersSignals interruptible;
         const unsigned k = max_edits.is_none() ? max_edits_ : checked_edits(max_edits);
         const Time call_time = at.is_none() ? now() : to_time(at);
         const std::shared_ptr<const State> state = index_->state();
@@ -203,6 +230,7 @@ class Matcher {
         std::vector<Match> matches;
         std::vector<Score> scores;
         for (std::size_t row = 0; row < reads.size(); ++row) {
+            poll();
             const py::object read = reads[row];
             std::vector<Query> queries;
             if (const Refusal refusal = parser.parse(read, 0, call_time, queries)) {
@@ -225,6 +253,7 @@ class Matcher {
 
     [[nodiscard]] py::typing::List<PySearchResult> search(const py::typing::Union<py::str>& query,
                                                           const py::object& at) const {
+        const AnswersSignals interruptible;
         Pattern pattern;
         const std::u32string text = to_u32(query);
         const PatternError error = parse_pattern(std::span<const char32_t>(text), pattern);
@@ -248,6 +277,7 @@ class Matcher {
                                       const std::optional<py::array_t<Time, py::array::c_style>>& times,
                                       bool report, bool alternatives, bool score, double min_probability,
                                       bool keep_exact, unsigned threads) const {
+        const AnswersSignals interruptible;
         const unsigned k = max_edits.is_none() ? max_edits_ : checked_edits(max_edits);
         const Floor floor = checked_floor(min_probability, keep_exact);
         const std::unique_ptr<ReadColumn> column = make_read_column(reads);
@@ -294,6 +324,13 @@ class Matcher {
     }
 
   private:
+    struct Room {  // of a single call
+        Index::Workspace workspace;
+        std::vector<Query> queries;
+        std::vector<Match> found;
+        std::vector<Score> scores;
+    };
+
     [[nodiscard]] Index make_index(const Entries& entries) const {
         std::vector<IndexEntry> rows = EntryReader(microseconds_).read(entries);
         const py::gil_scoped_release nogil;
@@ -324,7 +361,9 @@ class Matcher {
                               Time at, unsigned k, ReadParser& parser, std::span<const std::uint32_t> rows,
                               std::vector<std::pair<std::uint32_t, Refusal>>& refused) {
         std::vector<Query> queries;
+        std::size_t parsed = 0;
         for (const std::uint32_t row : rows) {
+            if (++parsed % 64 == 0) poll();
             PyObject* object = column.object(row);
             const Refusal refusal = object == nullptr
                                         ? Refusal{"text", "is null"}
@@ -344,6 +383,7 @@ class Matcher {
         std::vector<Score> scores;
         for (std::size_t i = 0; i < found.read.size();) {
             const std::uint32_t row = found.read[i];
+            poll();
             matches.clear();
             for (; i < found.read.size() && found.read[i] == row; ++i)
                 matches.push_back({row, found.entry[i], found.edits[i]});
@@ -442,8 +482,9 @@ PLATEWATCH_KERNEL forces one; ValueError if this machine cannot run it.)");
     add_match_method(matcher);
     matcher
         .def(py::init(&Matcher::open), py::arg("snapshot"), py::arg("max_edits"), py::arg("microseconds"),
-             py::arg("model"),
-             "snapshot: the path of one, to map. max_edits: None for the one that was saved.")
+             py::arg("model"), py::arg("mapped"),
+             "snapshot: the path of one. max_edits: None for the one that was saved. mapped: None to read a "
+             "small one.")
         .def(py::init<const Entries&, const MaxEdits&, const Microseconds&, std::shared_ptr<ScoringModel>>(),
              py::arg("entries"), py::arg("max_edits"), py::arg("microseconds"), py::arg("model"),
              "entries: objects with the fields of platewatch.Entry. microseconds: turns a datetime into "

@@ -24,8 +24,7 @@ void register_pattern(py::module_& m) {
     m.def(
         "is_pattern",
         [](const py::str& text) {
-            const std::u32string points = to_u32(text);
-            return is_pattern(std::span<const char32_t>(points));
+            return with_code_points(text_view(text.ptr()), [](auto units) { return is_pattern(units); });
         },
         py::arg("text"), "True if the text holds one of `?`, `*`, `[` and `]`, in any of their forms.");
     m.def(

@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <optional>
 
+#include "checked.hpp"
 #include "platewatch/text/grammar.hpp"
 #include "platewatch/text/pattern.hpp"
 #include "platewatch/text/region.hpp"
 #include "register.hpp"
+#include "signals.hpp"
 #include "text.hpp"
 
 namespace platewatch {
@@ -23,6 +25,14 @@ struct Plate {
     [[nodiscard]] const std::string& kind() const noexcept { return kinds.front(); }
     friend bool operator==(const Plate&, const Plate&) = default;
 };
+
+}  // namespace
+}  // namespace platewatch
+
+PLATEWATCH_CHECKED(platewatch::Plate)
+
+namespace platewatch {
+namespace {
 
 using Text = py::typing::Union<py::str, py::bytes>;
 
@@ -42,7 +52,10 @@ canonical_plates(const py::typing::List<py::object>& plates) {
     constexpr std::size_t kAhead = 16;
     std::size_t others = 0;
     std::vector<bool> used(0x110000);
+    const AnswersSignals interruptible;
+    Poller pass_by;
     for (std::size_t i = 0; i < canonical.size(); ++i) {
+        pass_by();
         // The texts lie all over the memory: fetch those of the next rows meanwhile.
         if (const auto next = static_cast<py::ssize_t>(i + kAhead); next < PyList_GET_SIZE(plates.ptr())) {
             const auto* text = reinterpret_cast<const char*>(PyList_GET_ITEM(plates.ptr(), next));

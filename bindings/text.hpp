@@ -19,7 +19,7 @@ namespace py = pybind11;
 inline TextView text_view(PyObject* text) noexcept {
     static_assert(sizeof(Py_UCS2) == sizeof(char16_t) && sizeof(Py_UCS4) == sizeof(char32_t));
     if (PyUnicode_Check(text)) {
-        const auto size = static_cast<std::uint32_t>(PyUnicode_GET_LENGTH(text));
+        const auto size = static_cast<std::size_t>(PyUnicode_GET_LENGTH(text));
         switch (PyUnicode_KIND(text)) {
             case PyUnicode_1BYTE_KIND:
                 return {PyUnicode_DATA(text), size, TextView::Unit::latin1};
@@ -30,7 +30,7 @@ inline TextView text_view(PyObject* text) noexcept {
         }
     }
     if (PyBytes_Check(text)) {
-        return {PyBytes_AS_STRING(text), static_cast<std::uint32_t>(PyBytes_GET_SIZE(text)),
+        return {PyBytes_AS_STRING(text), static_cast<std::size_t>(PyBytes_GET_SIZE(text)),
                 TextView::Unit::utf8};
     }
     return {};
@@ -56,9 +56,33 @@ auto with_code_points(const TextView& text, const Work& work) {
     }
 }
 
-// A str as code points.
+// U+FFFD stands for what is no UTF-8, as a damaged snapshot that nobody verified may hold.
+inline py::str to_str(std::string_view utf8) {
+    auto text = py::reinterpret_steal<py::str>(
+        PyUnicode_DecodeUTF8(utf8.data(), static_cast<Py_ssize_t>(utf8.size()), "replace"));
+    if (!text) throw py::error_already_set();
+    return text;
+}
+
+// An instance of a class of platewatch.errors.
+template <class... Keywords>
+py::object make_error(const char* name, std::string_view why, Keywords&&... keywords) {
+    return py::module_::import("platewatch.errors")
+        .attr(name)(to_str(why), std::forward<Keywords>(keywords)...);
+}
+
+[[noreturn]] inline void raise(const py::object& error) {
+    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error.ptr())), error.ptr());
+    throw py::error_already_set();
+}
+
+// Longer text is no plate, however much of it is dropped, and not worth a copy.
+inline constexpr std::size_t kMostCopied = std::size_t{1} << 20;
+
+// A str as code points. Raises PlatewatchError over kMostCopied.
 inline std::u32string to_u32(py::handle text) {
     const TextView view = text_view(text.ptr());
+    if (view.size > kMostCopied) raise(make_error("PlatewatchError", "longer than 1,048,576 characters"));
     const auto copy = [&]<class Unit>(const Unit* units) { return std::u32string(units, units + view.size); };
     switch (view.unit) {
         case TextView::Unit::latin1:
@@ -72,14 +96,6 @@ inline std::u32string to_u32(py::handle text) {
     }
 }
 
-// U+FFFD stands for what is no UTF-8, as a damaged snapshot that nobody verified may hold.
-inline py::str to_str(std::string_view utf8) {
-    auto text = py::reinterpret_steal<py::str>(
-        PyUnicode_DecodeUTF8(utf8.data(), static_cast<Py_ssize_t>(utf8.size()), "replace"));
-    if (!text) throw py::error_already_set();
-    return text;
-}
-
 // Runs work(); false if it found Python objects of other types than it wants, or missed their attributes.
 template <class Work>
 bool finds_types(const Work& work) {
@@ -91,18 +107,6 @@ bool finds_types(const Work& work) {
     } catch (const py::builtin_exception&) {
     }
     return false;
-}
-
-// An instance of a class of platewatch.errors.
-template <class... Keywords>
-py::object make_error(const char* name, std::string_view why, Keywords&&... keywords) {
-    return py::module_::import("platewatch.errors")
-        .attr(name)(to_str(why), std::forward<Keywords>(keywords)...);
-}
-
-[[noreturn]] inline void raise(const py::object& error) {
-    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error.ptr())), error.ptr());
-    throw py::error_already_set();
 }
 
 }  // namespace platewatch

@@ -62,7 +62,7 @@ def test_an_open_snapshot_changes_in_memory_only(hotlist: pw.Hotlist, path: Path
     pw.Matcher(hotlist).save(path)
     before = path.read_bytes()
     path.chmod(0o444)
-    opened = pw.Matcher.open(path)
+    opened = pw.Matcher.open(path, mapped=True)
     mapped = [line for line in Path("/proc/self/maps").read_text().splitlines() if line.endswith(str(path))]
     assert mapped
     assert all(" r--" in line for line in mapped)
@@ -121,7 +121,7 @@ def test_damage_is_told(hotlist: pw.Hotlist, path: Path) -> None:
         with pytest.raises(pw.SnapshotError):
             pw.Matcher.verify(path)
         try:
-            damaged = pw.Matcher.open(path)
+            damaged = pw.Matcher.open(path, mapped=True)
         except pw.SnapshotError:
             continue
         for read in ("12가1212", "서울12가1212", "1234567890123456"):

@@ -16,6 +16,7 @@ from platewatch.errors import (
     ReadError,
     ReadTypeError,
     SnapshotError,
+    StateError,
 )
 from platewatch.lists.hotlist import Hotlist
 from platewatch.matching.batch import MatchBatch, MatchRow, ScoredMatchBatch
@@ -48,6 +49,7 @@ __all__ = [
     "ScoredMatchBatch",
     "SearchResult",
     "SnapshotError",
+    "StateError",
     "cpu_features",
     "normalize",
     "parse",

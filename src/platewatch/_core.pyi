@@ -283,9 +283,9 @@ class Matcher:
     def _verify(path: os.PathLike | str | bytes) -> None:
         ...
     @typing.overload
-    def __init__(self, snapshot: str, max_edits: int | None, microseconds: collections.abc.Callable[[typing.Any], int | None], model: ScoringModel) -> None:
+    def __init__(self, snapshot: str, max_edits: int | None, microseconds: collections.abc.Callable[[typing.Any], int | None], model: ScoringModel, mapped: bool | None) -> None:
         """
-        snapshot: the path of one, to map. max_edits: None for the one that was saved.
+        snapshot: the path of one. max_edits: None for the one that was saved. mapped: None to read a small one.
         """
     @typing.overload
     def __init__(self, entries: collections.abc.Iterable[typing.Any], max_edits: int | None, microseconds: collections.abc.Callable[[typing.Any], int | None], model: ScoringModel) -> None:

@@ -81,6 +81,10 @@ class ZoneError(PlatewatchError, ValueError):
     """What was given is no time zone."""
 
 
+class StateError(PlatewatchError, RuntimeError):
+    """An object that is not usable: its `__init__` has failed or not run."""
+
+
 class SnapshotError(PlatewatchError):
     """A file is no snapshot, a damaged one, or of a newer version."""
 

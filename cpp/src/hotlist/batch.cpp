@@ -3,22 +3,31 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <condition_variable>
 #include <exception>
 #include <iterator>
+#include <limits>
 #include <memory>
+#include <mutex>
+#include <stdexcept>
 #include <thread>
 
+#include "platewatch/base/interrupt.hpp"
 #include "platewatch/text/alternatives.hpp"
 #include "text/utf8.hpp"
 
 namespace platewatch {
 namespace {
 
-constexpr std::size_t kChunk = 8192;  // rows that a thread takes at a time
+constexpr std::size_t kChunk = 8192;      // rows that a thread takes at a time
+constexpr std::size_t kManyMatches = 64;  // of one read: to score them takes a while
+
+// Another thread of the call has failed or was broken off.
+struct Stopped : std::exception {};
 
 // The evidence that a text is by itself.
 void evidence_of(const TextView& text, const Symbols& canonical, std::u32string& raw, ReadEvidence& out) {
-    constexpr std::uint32_t kMostUnits = 4 * kMaxRawLength;
+    constexpr std::size_t kMostUnits = 4 * kMaxRawLength;
     if (text.size > kMostUnits) return out.assign(canonical.view());
     raw.clear();
     const auto copy = [&]<class Unit>(const Unit* units) { raw.assign(units, units + text.size); };
@@ -56,6 +65,7 @@ void match_rows(const State& state, const TextSource& source, std::span<const Ti
     std::vector<Match> found;
     for (std::size_t first = begin; first < end; first += Index::kBlock) {
         const std::size_t rows = std::min(Index::kBlock, end - first);
+        poll();
         source.fill(source.context, first, std::span(texts).first(rows));
         std::size_t good = 0;
         for (std::size_t i = 0; i < rows; ++i) {
@@ -87,6 +97,7 @@ void match_rows(const State& state, const TextSource& source, std::span<const Ti
             scorer.matches.clear();
             for (; i < found.size() && found[i].read == read; ++i) scorer.matches.push_back(found[i]);
             if (scorer.matches.empty()) continue;
+            if (scorer.matches.size() > kManyMatches) poll();
             evidence_of(texts[read - first], queries[query].text, scorer.raw, scorer.read.own);
             scorer.scorer.score(state, scoring.model->table(""), scorer.read, scoring.floor, scorer.matches,
                                 scorer.scores);
@@ -132,6 +143,8 @@ void append_matches(std::span<const Match> matches, std::span<const Score> score
 
 Batch match_batch(const State& state, const TextSource& source, std::span<const Time> times, Time at,
                   unsigned k, unsigned threads, const Scoring& scoring) {
+    if (source.rows > std::numeric_limits<std::uint32_t>::max())
+        throw std::length_error("more than 2^32 - 1 reads in one call: match them in parts");
     const std::size_t chunks = (source.rows + kChunk - 1) / kChunk;
     const std::size_t workers = std::clamp<std::size_t>(threads, 1, std::max<std::size_t>(chunks, 1));
     if (workers == 1) {
@@ -142,29 +155,58 @@ Batch match_batch(const State& state, const TextSource& source, std::span<const 
         return batch;
     }
     std::vector<Batch> parts(chunks);
-    std::vector<std::exception_ptr> failures(workers);
     std::atomic<std::size_t> next = 0;
-    const auto work = [&](std::size_t worker) {
+    std::mutex mutex;
+    std::condition_variable ended;
+    std::size_t at_work = workers - 1;
+    std::exception_ptr failure;  // the first
+    std::atomic<bool> stop = false;
+    const auto fail = [&] {
+        const std::scoped_lock lock(mutex);
+        if (!failure) failure = std::current_exception();
+        stop = true;
+    };
+    const auto work = [&] {
         try {
             Index::Workspace workspace;
             const auto row = std::make_unique<RowScorer>();
-            for (std::size_t chunk = next++; chunk < chunks; chunk = next++) {
+            for (std::size_t chunk = next++; chunk < chunks && !stop; chunk = next++) {
                 const std::size_t end = std::min((chunk + 1) * kChunk, source.rows);
                 match_rows(state, source, times, at, k, scoring, chunk * kChunk, end, workspace, *row,
                            parts[chunk]);
             }
         } catch (...) {
-            failures[worker] = std::current_exception();
+            fail();
         }
     };
     {
         std::vector<std::jthread> helpers;
-        for (std::size_t worker = 1; worker < workers; ++worker) helpers.emplace_back(work, worker);
-        work(0);
+        try {
+            for (std::size_t worker = 1; worker < workers; ++worker) {
+                helpers.emplace_back([&] {
+                    {
+                        const Interruptible until_stopped([&] {
+                            if (stop) throw Stopped();
+                        });
+                        work();
+                    }
+                    const std::scoped_lock lock(mutex);
+                    --at_work;
+                    ended.notify_one();
+                });
+            }
+            work();
+            for (std::unique_lock lock(mutex); at_work > 0;) {
+                ended.wait_for(lock, Interruptible::kInterval);
+                lock.unlock();
+                poll();
+                lock.lock();
+            }
+        } catch (...) {
+            fail();
+        }
     }
-    for (const std::exception_ptr& failure : failures) {
-        if (failure) std::rethrow_exception(failure);
-    }
+    if (failure) std::rethrow_exception(failure);
     Batch batch = std::move(parts.front());
     for (const Batch& part : std::span(parts).subspan(1)) {
         append(batch.read, part.read);
@@ -183,6 +225,7 @@ Batch match_queries(const State& state, std::span<const Query> queries, unsigned
     Index::Workspace workspace;
     std::vector<Match> found;
     while (!queries.empty()) {
+        poll();
         // Whole reads, as the fewest edits of a read's texts count.
         std::size_t size = std::min(Index::kBlock, queries.size());
         while (size < queries.size() && queries[size].read == queries[size - 1].read) ++size;

@@ -10,6 +10,7 @@
 #include <tuple>
 #include <utility>
 
+#include "platewatch/base/interrupt.hpp"
 #include "platewatch/text/normalize.hpp"
 #include "platewatch/text/region.hpp"
 
@@ -32,7 +33,7 @@ std::vector<std::uint32_t> order_of_ids(std::span<const IndexEntry> entries) {
         }
         items[i] = {first, i};
     }
-    std::ranges::sort(items, [&](const Item& a, const Item& b) {
+    sort_interruptibly(items, [&](const Item& a, const Item& b) {
         return a.first_bytes != b.first_bytes ? a.first_bytes < b.first_bytes
                                               : entries[a.entry].id < entries[b.entry].id;
     });
@@ -78,7 +79,9 @@ Index::Index(std::vector<IndexEntry> entries) {
     Column<std::uint32_t> pattern_entries;
     names.reserve(2 * entries.size());
     short_forms.reserve(entries.size());
+    Poller pass_by;
     for (std::uint32_t number = 0; number < entries.size(); ++number) {
+        pass_by();
         const IndexEntry& entry = entries[order[number]];
         const std::u32string_view plate = entry.plate.view();
         names.push_back(entry.id);
@@ -102,7 +105,10 @@ Index::Index(std::vector<IndexEntry> entries) {
     const auto column = [&](const auto& value_of) {
         Column<decltype(value_of(entries[0]))> values;
         values.reserve(entries.size());
-        for (const std::uint32_t i : order) values.push_back(value_of(entries[i]));
+        for (const std::uint32_t i : order) {
+            pass_by();
+            values.push_back(value_of(entries[i]));
+        }
         return values;
     };
     if (!std::ranges::all_of(entries, &Validity::always, &IndexEntry::validity)) {
@@ -116,7 +122,10 @@ Index::Index(std::vector<IndexEntry> entries) {
     if (std::ranges::any_of(entries, &IndexEntry::exact))
         exact_ = column([](const IndexEntry& entry) { return std::uint8_t{entry.exact}; });
     std::map<std::string_view, std::uint32_t> categories;
-    for (const IndexEntry& entry : entries) categories.try_emplace(entry.category, 0);
+    for (const IndexEntry& entry : entries) {
+        pass_by();
+        categories.try_emplace(entry.category, 0);
+    }
     if (categories.size() > 1 || (categories.size() == 1 && !categories.begin()->first.empty())) {
         StringPool::Builder categories_by_name;
         for (std::uint32_t next = 0; auto& [name, place] : categories)
@@ -133,7 +142,7 @@ Index::Index(std::vector<IndexEntry> entries) {
 
 template <class Key>
 auto Index::build(std::vector<std::pair<Key, Owner>> forms, Shared& shared) -> Section<Key> {
-    std::ranges::sort(forms);
+    sort_interruptibly(forms);
     Column<Key> keys;
     Column<Owner> owners;
     keys.reserve(forms.size() + kKernelPadding);
@@ -289,6 +298,7 @@ std::vector<std::uint32_t> Index::search(const Pattern& query, Time at) const {
     for (const Pattern& pattern : bare) look_up_both(pattern, true);
 
     for (const std::uint32_t number : pattern_entries_) {
+        poll();
         Pattern listed;
         if (number >= size() || parse_pattern(plate(number), listed) != PatternError::none) continue;
         const std::vector<Pattern> bare_listed = bare_forms(listed);
@@ -394,9 +404,9 @@ void Index::save(const std::string& path, unsigned max_edits) const {
     writer.write(path);
 }
 
-Index Index::open(const std::string& path, unsigned& max_edits) {
+Index Index::open(const std::string& path, unsigned& max_edits, SnapshotAccess access) {
     Index index;
-    index.snapshot_ = std::make_shared<const Snapshot>(Snapshot::open(path));
+    index.snapshot_ = std::make_shared<const Snapshot>(Snapshot::open(path, access));
     const Snapshot& snapshot = *index.snapshot_;
     const auto facts = snapshot.section<Facts>(kFactsSection);
     const auto symbols = snapshot.section<char32_t>(kAlphabetSection);

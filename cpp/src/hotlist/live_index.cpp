@@ -1,12 +1,18 @@
 #include "platewatch/hotlist/live_index.hpp"
 
+#include <pthread.h>
+
 #include <algorithm>
+#include <memory>
+#include <mutex>
 #include <ranges>
 #include <set>
 #include <stdexcept>
 #include <tuple>
 #include <unordered_set>
 #include <utility>
+
+#include "platewatch/base/interrupt.hpp"
 
 namespace platewatch {
 namespace {
@@ -23,7 +29,11 @@ Numbers live_numbers(const Segment& segment) {
 }
 
 void append_entries(const Segment& segment, std::vector<IndexEntry>& out) {
-    for (const std::uint32_t number : live_numbers(segment)) out.push_back(segment.index->entry(number));
+    Poller pass_by;
+    for (const std::uint32_t number : live_numbers(segment)) {
+        pass_by();
+        out.push_back(segment.index->entry(number));
+    }
 }
 
 // Takes entries, given by number, out of a segment.
@@ -43,6 +53,9 @@ void check_symbols(std::span<const Segment> segments, std::set<char32_t> symbols
         symbols.insert(used.begin(), used.end());
     }
     if (symbols.size() <= kMaxCode) return;
+    constexpr const char* kTooMany = "the entries use more than 254 distinct symbols";
+    const auto is_whole = [](const Segment& segment) { return !segment.removed; };
+    if (std::ranges::all_of(segments, is_whole)) throw std::length_error(kTooMany);
     // Some may have been used by entries only that are taken out.
     symbols = added;
     std::vector<IndexEntry> entries;
@@ -50,8 +63,43 @@ void check_symbols(std::span<const Segment> segments, std::set<char32_t> symbols
     for (const IndexEntry& entry : entries) {
         symbols.insert(entry.plate.view().begin(), entry.plate.view().end());
     }
-    if (symbols.size() > kMaxCode) throw std::length_error("the entries use more than 254 distinct symbols");
+    if (symbols.size() > kMaxCode) throw std::length_error(kTooMany);
 }
+
+// All that there are. A fork copies the one thread that asked for it: a lock that another one holds would
+// stay locked in the child, and the thread that folds is not there. So a fork waits until nobody changes any
+// index.
+class LiveIndexes {
+  public:
+    static LiveIndexes& get() {
+        static LiveIndexes& all = *new LiveIndexes;  // threads may outlive what is destroyed at the end
+        return all;
+    }
+    void add(LiveIndex* index) {
+        const std::scoped_lock lock(mutex_);
+        indexes_.insert(index);
+    }
+    void remove(LiveIndex* index) {
+        const std::scoped_lock lock(mutex_);
+        indexes_.erase(index);
+    }
+
+  private:
+    LiveIndexes() {
+        ::pthread_atfork([] { get().prepare(); }, [] { get().release(false); }, [] { get().release(true); });
+    }
+    void prepare() {
+        mutex_.lock();
+        for (LiveIndex* index : indexes_) index->prepare_fork();
+    }
+    void release(bool in_child) {
+        for (LiveIndex* index : indexes_) index->after_fork(in_child);
+        mutex_.unlock();
+    }
+
+    std::mutex mutex_;
+    std::set<LiveIndex*> indexes_;
+};
 
 Segment make_segment(Index index) { return {std::make_shared<const Index>(std::move(index)), nullptr, 0}; }
 
@@ -181,15 +229,36 @@ std::vector<IndexEntry> State::entries() const {
     return entries;
 }
 
-LiveIndex::LiveIndex(Index index) { publish({make_segment(std::move(index))}); }
+LiveIndex::LiveIndex(Index index) {
+    publish({make_segment(std::move(index))});
+    LiveIndexes::get().add(this);
+}
 
 LiveIndex::~LiveIndex() {
+    LiveIndexes::get().remove(this);
     {
         const std::scoped_lock lock(change_);
         stopping_ = true;
     }
     work_.notify_all();
     if (folder_.joinable()) folder_.join();
+}
+
+void LiveIndex::prepare_fork() {
+    change_.lock();
+    published_.lock();
+}
+
+void LiveIndex::after_fork(bool in_child) {
+    if (in_child) {
+        // Made anew where they are: what they wait for, and who waits for them, is in the parent.
+        std::construct_at(&work_);
+        std::construct_at(&settled_);
+        std::construct_at(&folder_);
+        frozen_ = 0;
+    }
+    published_.unlock();
+    change_.unlock();
 }
 
 void LiveIndex::publish(std::vector<Segment> segments) {
@@ -222,6 +291,7 @@ std::size_t LiveIndex::apply(std::vector<IndexEntry> upserts, std::span<const st
     Segment added;
     if (many) added = make_segment(Index(std::move(upserts)));
 
+    const Uninterruptible whole;
     const std::scoped_lock lock(change_);
     const std::shared_ptr<const State> before = state();
     std::vector<Segment> segments(before->segments().begin(), before->segments().end());
@@ -253,12 +323,17 @@ std::size_t LiveIndex::apply(std::vector<IndexEntry> upserts, std::span<const st
     publish(std::move(segments));
     fold_failed_ = false;
     if (wants_folding()) {
-        if (!folder_.joinable()) folder_ = std::thread([this] { fold(); });
-        work_.notify_one();
+        start_folding();
     } else {
         settled_.notify_all();  // this change may have been what there was to fold
     }
     return removed;
+}
+
+// Precondition: change_ is held.
+void LiveIndex::start_folding() {
+    if (!folder_.joinable()) folder_ = std::thread([this] { fold(); });
+    work_.notify_one();
 }
 
 // Precondition: change_ is held.
@@ -290,6 +365,10 @@ void LiveIndex::fold() {
 
         Segment merged;
         try {
+            const Interruptible until_stopped([this] {
+                const std::scoped_lock stopping(change_);
+                if (stopping_) throw std::runtime_error("the index is gone");
+            });
             std::vector<IndexEntry> entries;
             for (const Segment& segment : segments.subspan(kept)) append_entries(segment, entries);
             merged = make_segment(Index(std::move(entries)));
@@ -329,8 +408,15 @@ void LiveIndex::fold() {
 }
 
 void LiveIndex::settle() {
-    std::unique_lock lock(change_);
-    settled_.wait(lock, [this] { return frozen_ == 0 && !wants_folding(); });
+    for (;;) {
+        {
+            std::unique_lock lock(change_);
+            const auto settled = [this] { return frozen_ == 0 && !wants_folding(); };
+            if (!settled() && frozen_ == 0) start_folding();
+            if (settled_.wait_for(lock, Interruptible::kInterval, settled)) return;
+        }
+        poll();
+    }
 }
 
 }  // namespace platewatch

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <utility>
 
+#include "platewatch/base/interrupt.hpp"
 #include "probability/ranking.hpp"
 
 namespace platewatch {
@@ -41,6 +42,7 @@ void PassScorer::set_reads(std::span<const PassRead> reads, double weight) {
     texts_.clear();
     marks_.clear();
     for (const PassRead& read : reads) {
+        poll();
         const auto add = [&](const ReadEvidence& text, double share) {
             if (scorers_.size() == texts_.size()) scorers_.push_back(std::make_unique<ReadScorer>());
             scorers_[texts_.size()]->set_read(*read.table, text);
@@ -120,6 +122,7 @@ double PassScorer::others(double listed, double enough) {
         const End end = heap_.back();
         heap_.pop_back();
         left_ -= end.bound;
+        poll();
         const std::size_t place = ends_.size();
         ends_.push_back(end);
         rows_.resize((place + 1) * texts_.size());

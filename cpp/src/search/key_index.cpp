@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "platewatch/base/interrupt.hpp"
 #include "platewatch/search/walk.hpp"
 #include "platewatch/text/symbols.hpp"
 
@@ -95,8 +96,10 @@ KeyIndex<Key>::KeyIndex(Column<Key> keys) : size_(keys.size()), kernel_(&active_
     Column<Key> mirrored;
     mirrored.reserve(size_ + kKernelPadding);
     for (const Key key : keys) mirrored.push_back(reversed(key));
-    std::ranges::sort(mirrored);
+    sort_interruptibly(mirrored);
+    poll();
     forward_trie_ = Trie<Key>(keys);
+    poll();
     backward_trie_ = Trie<Key>(mirrored);
     keys.resize(size_ + kKernelPadding);
     mirrored.resize(size_ + kKernelPadding);

@@ -8,6 +8,7 @@
 #include <tuple>
 #include <utility>
 
+#include "platewatch/base/interrupt.hpp"
 #include "platewatch/text/region.hpp"
 
 namespace platewatch {
@@ -32,6 +33,7 @@ class PatternIndex::Builder {
     Builder(PatternIndex& index, std::span<const Pattern> patterns) : index_(index) {
         number_labels(patterns);
         for (std::uint32_t number = 0; number < patterns.size(); ++number) {
+            if (number % 64 == 0) poll();
             const Pattern& pattern = patterns[number];
             add_form(pattern, {number, has_region_mark(pattern) ? 0u : 1u});
             for (const Pattern& form : bare_forms(pattern)) add_form(form, {number, 0});
@@ -107,9 +109,10 @@ class PatternIndex::Builder {
     }
 
     void add_nodes() {
-        std::ranges::sort(paths_, {}, [](const Path& path) {
+        const auto place = [](const Path& path) {
             return std::tie(path.root, path.labels, path.form.pattern, path.form.meets_bare_reads);
-        });
+        };
+        sort_interruptibly(paths_, [&](const Path& a, const Path& b) { return place(a) < place(b); });
         // The paths through a node are neighbours, and those that end there come first.
         struct Range {
             std::size_t first, last, depth;

@@ -12,6 +12,7 @@
 #include <random>
 #include <system_error>
 
+#include "platewatch/base/interrupt.hpp"
 #include "platewatch/store/crc32c.hpp"
 
 namespace platewatch {
@@ -35,6 +36,18 @@ std::uint64_t aligned(std::uint64_t offset) {
 
 std::uint64_t table_end(std::uint64_t sections) {
     return sizeof(SnapshotHeader) + sections * sizeof(SnapshotSection);
+}
+
+// What is read or written between two polls.
+constexpr std::size_t kPiece = std::size_t{1} << 22;
+
+std::uint32_t checksum(std::span<const std::byte> bytes) {
+    std::uint32_t sum = crc32c({});
+    for (; !bytes.empty(); bytes = bytes.subspan(std::min(bytes.size(), kPiece))) {
+        poll();
+        sum = crc32c(bytes.first(std::min(bytes.size(), kPiece)), sum);
+    }
+    return sum;
 }
 
 std::uint32_t checksum(const SnapshotHeader& header, std::span<const SnapshotSection> table) {
@@ -81,9 +94,25 @@ class TemporaryFile {
 
 bool write_all(int descriptor, std::span<const std::byte> bytes) {
     while (!bytes.empty()) {
-        const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+        poll();
+        const ssize_t written = ::write(descriptor, bytes.data(), std::min(bytes.size(), kPiece));
         if (written >= 0) {
             bytes = bytes.subspan(static_cast<std::size_t>(written));
+        } else if (errno != EINTR) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// What a file that is cut short meanwhile no longer has stays zero.
+bool read_all(int descriptor, std::span<std::byte> out) {
+    while (!out.empty()) {
+        poll();
+        const ssize_t got = ::read(descriptor, out.data(), std::min(out.size(), kPiece));
+        if (got == 0) return true;
+        if (got > 0) {
+            out = out.subspan(static_cast<std::size_t>(got));
         } else if (errno != EINTR) {
             return false;
         }
@@ -143,7 +172,7 @@ void SnapshotWriter::write(const std::string& path) const {
                          .element_bytes = elements.element_bytes,
                          .offset = aligned(end),
                          .bytes = elements.bytes.size(),
-                         .checksum = crc32c(elements.bytes)});
+                         .checksum = checksum(elements.bytes)});
         end = table.back().offset + table.back().bytes;
     }
     SnapshotHeader header;
@@ -176,7 +205,7 @@ void SnapshotWriter::write(const std::string& path) const {
     if (!sync(file.get()) || !file.rename_to(path) || !sync(parent.get())) fail(path, kFailed);
 }
 
-Snapshot Snapshot::open(const std::string& path) {
+Snapshot Snapshot::open(const std::string& path, SnapshotAccess access) {
     // O_NONBLOCK: a named pipe without a writer is refused rather than waited for.
     const Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     struct stat status;
@@ -189,11 +218,22 @@ Snapshot Snapshot::open(const std::string& path) {
         refuse(path, "is not a snapshot, or truncated: it has " + std::to_string(size) + " bytes");
     }
 
-    void* const mapped = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor.get(), 0);
-    if (mapped == MAP_FAILED) fail(path, "cannot be mapped");
+    const bool copied =
+        access == SnapshotAccess::read || (access == SnapshotAccess::read_if_small && size <= kSmallSnapshot);
+    void* const mapped =
+        copied ? ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+               : ::mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor.get(), 0);
+    if (mapped == MAP_FAILED) fail(path, copied ? "cannot be read" : "cannot be mapped");
     const std::shared_ptr<const std::byte[]> file(
         static_cast<const std::byte*>(mapped),
         [size](const std::byte* start) { ::munmap(const_cast<std::byte*>(start), size); });
+    if (copied) {
+#if defined(__linux__)
+        ::madvise(mapped, size, MADV_HUGEPAGE);  // as HugePageAllocator
+#endif
+        if (!read_all(descriptor.get(), {static_cast<std::byte*>(mapped), size}))
+            fail(path, "cannot be read");
+    }
 
     // The version and the size before the checksum: they have reasons that are no damage.
     const SnapshotHeader header = *reinterpret_cast<const SnapshotHeader*>(file.get());
@@ -217,7 +257,9 @@ Snapshot Snapshot::open(const std::string& path) {
     if (header.checksum != checksum(header, sections))
         refuse(path, "has a damaged header: its checksum differs");
     check_table(path, sections, size);
-    return {path, file, std::move(sections)};
+    Snapshot snapshot(path, file, std::move(sections));
+    if (copied) snapshot.verify();  // somebody may have been writing into it meanwhile
+    return snapshot;
 }
 
 void Snapshot::verify() const {
@@ -227,7 +269,7 @@ void Snapshot::verify() const {
         if (!std::ranges::all_of(padding, [](std::byte byte) { return byte == std::byte{0}; })) {
             refuse(path_, "is damaged: the padding in front of " + name(section) + " is not zero");
         }
-        if (crc32c({file_.get() + section.offset, section.bytes}) != section.checksum) {
+        if (checksum({file_.get() + section.offset, section.bytes}) != section.checksum) {
             refuse(path_, "is damaged: the checksum of " + name(section) + " differs");
         }
         end = section.offset + section.bytes;

@@ -20,6 +20,10 @@ MAX_DISTINCT_SYMBOLS = 254  # an index codes a symbol in one byte
 _REMEMBERED_CHANGES = 100_000  # ids; a matcher that is further behind indexes the list anew
 _NO_PLATES = frozenset(normalize(word) for word in NO_PLATE)  # NaN, None and their like, or somebody's plate
 _REPLACEMENT_CHARACTER = "\ufffd"
+_TOO_MANY_SYMBOLS = (
+    f"more than {MAX_DISTINCT_SYMBOLS} distinct symbols in one list: is this the column of the plates, and the right "
+    "encoding? plates of several scripts go into several lists"
+)
 
 Row: TypeAlias = "tuple[int, Entry | EntryError]"
 """A row of a source: its number, and the entry or what is wrong with it."""
@@ -85,14 +89,16 @@ class EntrySet:
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self._entries: dict[str, Entry] = {}
+        # What the entries use, and perhaps some that entries used which are gone: once these are too many, `_uses`
+        # counts in how many entries each symbol is.
         self._symbols: set[str] = set()
+        self._uses: Counter[str] | None = None
         self._changes: deque[tuple[int, str]] = deque(maxlen=_REMEMBERED_CHANGES)  # (version, id), oldest first
         self._forgotten = 0  # changes of versions up to this one may have dropped out of _changes
         self.version = 0
         self.report = LoadReport()
         for entry in entries:
-            checked = self._checked(entry)
-            self._entries[checked.id] = checked
+            self._put(check(entry))
 
     # ------------------------------------------------------------------ sources
 
@@ -130,24 +136,21 @@ class EntrySet:
             try:
                 if isinstance(row, EntryError):
                     raise row
-                if is_pattern(row.plate):
-                    patterns += 1
-                else:
-                    hotlist._note_symbols(row.plate)
+                known = entries.get(row.id)
+                hotlist._put(row)
+                patterns += is_pattern(row.plate)
             except EntryError as error:
                 located = EntryError(error.reason, row=number, field=error.field, value=error.value)
                 if stop_at_first:
                     raise located from None
                 report.errors.append(located)
                 continue
-            known = entries.get(row.id)
             if known is not None:
                 report.duplicates += 1
                 patterns -= is_pattern(known.plate)
                 if known.plate != row.plate:
                     repeats.setdefault(row.id, [row_of[row.id]]).append(number)
             row_of[row.id] = number
-            entries[row.id] = row
         report.patterns = patterns
         report.repeats = [Repeat(entry_id, tuple(numbers)) for entry_id, numbers in repeats.items()]
         return hotlist
@@ -156,27 +159,28 @@ class EntrySet:
 
     def add(self, entry: Entry) -> None:
         """Add an entry, or replace the one with its id. Raises EntryError."""
-        checked = self._checked(entry)
-        self._entries[checked.id] = checked
+        checked = check(entry)
+        self._put(checked)
         self._changed([checked.id])
 
     def remove(self, entry_id: str) -> None:
         """Raises KeyError if the id is not listed."""
-        del self._entries[entry_id]
+        self._take(entry_id)
         self._changed([entry_id])
 
     def apply(self, delta: HotlistDelta) -> None:
         """Apply a change as a whole: if one of its entries is bad, EntryError is raised and nothing changes."""
-        before = self._entries, self._symbols
+        before = self._entries, self._symbols, self._uses
         self._entries, self._symbols = dict(self._entries), set(self._symbols)
+        self._uses = None if self._uses is None else Counter(self._uses)
         try:
             for entry_id in delta.removals:
-                self._entries.pop(entry_id, None)
+                if entry_id in self._entries:
+                    self._take(entry_id)
             for entry in delta.upserts:
-                checked = self._checked(entry)
-                self._entries[checked.id] = checked
+                self._put(check(entry))
         except EntryError:
-            self._entries, self._symbols = before
+            self._entries, self._symbols, self._uses = before
             raise
         self._changed([*delta.removals, *(entry.id for entry in delta.upserts)])
 
@@ -193,26 +197,29 @@ class EntrySet:
             return None
         return {entry_id for at, entry_id in self._changes if at > version}
 
-    def _checked(self, entry: Entry) -> Entry:
-        """The entry with its canonical plate; takes note of its symbols."""
-        checked = check(entry)
-        if not is_pattern(checked.plate):
-            self._note_symbols(checked.plate)
-        return checked
+    def _put(self, entry: Entry) -> None:
+        """Add a checked entry. Raises EntryError if the list would have too many symbols, and is as it was then."""
+        if self._uses is None and not (is_pattern(entry.plate) or self._symbols.issuperset(entry.plate)):
+            if len(self._symbols.union(entry.plate)) <= MAX_DISTINCT_SYMBOLS:
+                self._symbols.update(entry.plate)
+            else:
+                self._uses = Counter(symbol for listed in self for symbol in _symbols(listed))
+        if self._uses is not None:
+            known = self._entries.get(entry.id)
+            added = _symbols(entry)
+            gone = _symbols(known) if known is not None else set()
+            new = sum(not self._uses[symbol] for symbol in added - gone)
+            last = sum(self._uses[symbol] == 1 for symbol in gone - added)
+            if len(self._uses) + new - last > MAX_DISTINCT_SYMBOLS:
+                raise EntryError(_TOO_MANY_SYMBOLS, field="plate", value=entry.plate)
+            _count(self._uses, gone, -1)
+            _count(self._uses, added, 1)
+        self._entries[entry.id] = entry
 
-    def _note_symbols(self, plate: str) -> None:
-        if self._symbols.issuperset(plate):
-            return
-        if len(self._symbols.union(plate)) > MAX_DISTINCT_SYMBOLS:
-            # Entries that were replaced or removed may have been the last to use a symbol.
-            self._symbols = {symbol for entry in self if not is_pattern(entry.plate) for symbol in entry.plate}
-        if len(self._symbols.union(plate)) > MAX_DISTINCT_SYMBOLS:
-            raise EntryError(
-                f"its symbols would be more than {MAX_DISTINCT_SYMBOLS} distinct ones in the list",
-                field="plate",
-                value=plate,
-            )
-        self._symbols.update(plate)
+    def _take(self, entry_id: str) -> None:
+        entry = self._entries.pop(entry_id)
+        if self._uses is not None:
+            _count(self._uses, _symbols(entry), -1)
 
     # ------------------------------------------------------------------ contents
 
@@ -236,6 +243,18 @@ class EntrySet:
 
     def __getitem__(self, entry_id: str) -> Entry:
         return self._entries[entry_id]
+
+
+def _symbols(entry: Entry) -> set[str]:
+    """That an index has to code for an entry: none for a pattern."""
+    return set() if is_pattern(entry.plate) else set(entry.plate)
+
+
+def _count(uses: Counter[str], symbols: set[str], by: int) -> None:
+    for symbol in symbols:
+        uses[symbol] += by
+        if not uses[symbol]:
+            del uses[symbol]
 
 
 def check(entry: Entry) -> Entry:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import index
 from os import PathLike, fsdecode
-from threading import Lock
 from typing import TYPE_CHECKING, Literal, Protocol, Self, overload
+from weakref import WeakSet
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +20,12 @@ from platewatch.matching.batch import MatchBatch as MatchBatch
 from platewatch.matching.batch import ScoredMatchBatch
 from platewatch.matching.hotlist import Entry, EntrySet, check
 from platewatch.matching.reads import Read
-from platewatch.matching.values import microseconds
+from platewatch.matching.values import is_blank, microseconds
 from platewatch.plural import plural
 from platewatch.probability.channel_model import ChannelModel
 
 _MOST_THREADS = 1024
+_matchers: WeakSet[Matcher] = WeakSet()
 
 
 class ArrowArray(Protocol):
@@ -54,33 +57,51 @@ class Matcher(_core.Matcher):
         """
         listed = _listed(hotlist)
         self._model = _checked_model(model)
+        version = listed.version
         super().__init__(listed, max_edits, microseconds, self._model.scoring)
-        self._follow(listed)
+        self._hotlist, self._version = listed, version
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({plural(len(self), 'entry', 'entries')}, max_edits={self.max_edits})"
 
+    def __new__(cls, *args: object, **kwargs: object) -> Self:
+        matcher = super().__new__(cls)
+        matcher._changing = threading.RLock()
+        matcher._hotlist = None
+        matcher._version = 0
+        matcher._strayed = set()
+        _matchers.add(matcher)
+        return matcher
+
     @classmethod
     def open(
-        cls, path: str | PathLike[str], *, max_edits: int | None = None, model: ChannelModel | None = None
+        cls,
+        path: str | PathLike[str],
+        *,
+        max_edits: int | None = None,
+        model: ChannelModel | None = None,
+        mapped: bool | None = None,
     ) -> Self:
-        """Map a snapshot that `save` wrote: milliseconds whatever its size, and processes share its memory.
+        """Open a snapshot that `save` wrote.
 
-        `max_edits` is the saved one if left out. Raises SnapshotError or OSError. The file's content is not checked
-        (`Matcher.verify` does that): where it is damaged, matches may be wrong or missing, but nothing worse happens.
+        With mapped=False it is read into memory of its own and every byte is checked, at about a millisecond a
+        megabyte. With mapped=True it is mapped: milliseconds whatever its size, and processes share its memory. Left
+        out, files of up to 64 MiB are read and larger ones mapped.
+
+        A mapped file must never be written into, nor another one copied over it: then matches may be wrong, and
+        where it gets shorter THE PROCESS IS KILLED by SIGBUS. The safe way is to write beside it and rename, as `save`
+        does; who has the older one open keeps it. What is mapped is not checked (`Matcher.verify` does that): where
+        it is damaged, matches may be wrong or missing.
+
+        `max_edits` is the saved one if left out. Raises SnapshotError or OSError.
         """
         matcher = cls.__new__(cls)
         matcher._model = _checked_model(model)
-        _core.Matcher.__init__(matcher, fsdecode(path), max_edits, microseconds, matcher._model.scoring)
-        matcher._follow(None)
+        scoring = matcher._model.scoring
+        _core.Matcher.__init__(
+            matcher, fsdecode(path), max_edits, microseconds, scoring, None if mapped is None else bool(mapped)
+        )
         return matcher
-
-    def _follow(self, hotlist: EntrySet | None) -> None:
-        """Take note of the list that the index now equals."""
-        self._changing = Lock()
-        self._hotlist: EntrySet | None = hotlist
-        self._version = hotlist.version if hotlist is not None else 0
-        self._strayed: set[str] = set()  # ids that were changed here and not in the hotlist
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write a snapshot: the index with the entries' metadata, as one file that `open` maps.
@@ -137,6 +158,12 @@ class Matcher(_core.Matcher):
                 raise KeyError(entry_id)
             self._strayed.add(entry_id)
 
+    _model: ChannelModel
+    _changing: threading.RLock
+    _hotlist: EntrySet | None  # that the index equals, but for ...
+    _version: int
+    _strayed: set[str]  # ... ids that were changed here and not in the hotlist
+
     if TYPE_CHECKING:  # it is the core's, as a Python function around it would take a good part of its time
 
         def match(
@@ -183,7 +210,7 @@ class Matcher(_core.Matcher):
         """
         _refuse_no_reads(reads)
         # As pybind11 quotes all arguments of a call that it refuses, and with them the reads.
-        options = bool(alternatives), float(min_probability), bool(keep_exact)
+        options = bool(alternatives), _number(min_probability, "min_probability"), bool(keep_exact)
         return self._match_pass(list(reads), max_edits, at, *options)
 
     @overload
@@ -245,7 +272,7 @@ class Matcher(_core.Matcher):
         _refuse_no_reads(reads)
         if errors not in ("raise", "report"):
             raise ValueError('errors must be "raise" or "report"')
-        min_probability = float(min_probability)
+        min_probability = _number(min_probability, "min_probability")
         if min_probability > 0 and not score:
             raise ValueError("min_probability needs score=True")
         if threads < 1:
@@ -290,12 +317,13 @@ def _listed(hotlist: EntrySet | Iterable[str]) -> EntrySet:
         instead = "use pw.Hotlist.from_table(table)"
     elif isinstance(hotlist, Iterable):
         plates = _plain(hotlist)
-        if not plates or isinstance(plates[0], str):
+        first = next((plate for plate in plates if not is_blank(plate)), plates[0] if plates else "")
+        if isinstance(first, str):
             return EntrySet.from_plates(plates)
-        what = f"{what} of {_kind(plates[0])}"
-        if isinstance(plates[0], Mapping):
+        what = f"{what} of {_kind(first)}"
+        if isinstance(first, Mapping):
             instead = "use pw.Hotlist.from_records(records)"
-        elif isinstance(plates[0], Entry):
+        elif isinstance(first, Entry):
             instead = "use pw.Hotlist(entries)"
     raise TypeError(f"hotlist must be a pw.Hotlist or plates, not {what}" + (f": {instead}" if instead else ""))
 
@@ -316,6 +344,13 @@ def _plain(plates: Iterable[str]) -> list[str]:
     return list(plates)
 
 
+def _number(value: object, name: str) -> float:
+    """As float() does but for text, which it would quote."""
+    if not hasattr(value, "__float__") and not hasattr(value, "__index__"):
+        raise TypeError(f"{name} must be a number, not {_kind(value)}")
+    return float(value)  # type: ignore[arg-type]
+
+
 def _kind(value: object) -> str:
     return "None" if value is None else type(value).__name__
 
@@ -324,6 +359,8 @@ def _to_microseconds(times: Sequence[datetime] | npt.NDArray[np.datetime64]) -> 
     if isinstance(times, np.ndarray):
         if not np.issubdtype(times.dtype, np.datetime64):
             raise TypeError("an array of times must be datetime64, in UTC")
+        if np.ma.is_masked(times):
+            raise ValueError("times must not be masked")
         if np.isnat(times).any():
             raise ValueError("times must not hold NaT")
         return times.astype("datetime64[us]").astype(np.int64)
@@ -332,3 +369,24 @@ def _to_microseconds(times: Sequence[datetime] | npt.NDArray[np.datetime64]) -> 
     if any(time.tzinfo is None for time in times):
         raise ValueError("a time needs an offset from UTC")
     return np.array([round(time.timestamp() * 1e6) for time in times], dtype=np.int64)
+
+
+class _Fork:
+    """A fork copies only the thread that asked for it: it waits until no other one is changing a matcher."""
+
+    def __init__(self) -> None:
+        self._held: list[threading.RLock] = []
+
+    def prepare(self) -> None:
+        for matcher in list(_matchers):
+            matcher._changing.acquire()
+            self._held.append(matcher._changing)
+
+    def release(self) -> None:
+        while self._held:
+            self._held.pop().release()
+
+
+if hasattr(os, "register_at_fork"):
+    _fork = _Fork()
+    os.register_at_fork(before=_fork.prepare, after_in_parent=_fork.release, after_in_child=_fork.release)

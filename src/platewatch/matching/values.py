@@ -71,7 +71,7 @@ def is_blank(value: object) -> bool:
     if isinstance(value, str):
         word = value.strip()
         return not word or word in NO_PLATE
-    if type(value).__name__ == "NAType":  # pandas need not be installed
+    if type(value).__name__ in {"NAType", "MaskedConstant"}:  # pandas need not be installed
         return True
     try:
         return bool(value != value)  # NaN and NaT, also numpy's, are not equal to themselves

@@ -23,7 +23,7 @@ struct TextView {
     };  // none: there is no text to match here
 
     const void* data = nullptr;
-    std::uint32_t size = 0;  // in units
+    std::size_t size = 0;  // in units
     Unit unit = Unit::none;
 };
 

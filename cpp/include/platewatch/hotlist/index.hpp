@@ -138,9 +138,10 @@ class Index {
 
     // Writes a snapshot: see SnapshotWriter::write.
     void save(const std::string& path, unsigned max_edits) const;
-    // Opens one in milliseconds whatever its size; it stays mapped. Throws as Snapshot::open does. Unless the
-    // file has been verified the index may give wrong answers, but no search leaves the file.
-    [[nodiscard]] static Index open(const std::string& path, unsigned& max_edits);
+    // Opens one; mapped, in milliseconds whatever its size. Throws as Snapshot::open does. Unless the file
+    // has been verified, or read, the index may give wrong answers, but no search leaves the file.
+    [[nodiscard]] static Index open(const std::string& path, unsigned& max_edits,
+                                    SnapshotAccess access = SnapshotAccess::mapped);
 
     // Bytes of keys, tries and the way from a key to its entries; ids, plates and other metadata are not
     // counted.

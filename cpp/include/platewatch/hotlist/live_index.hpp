@@ -101,7 +101,13 @@ class LiveIndex {
     // Waits until nothing is left to fold.
     void settle();
 
+    // Around a fork, which waits for changes under way and leaves the child an index that nobody is changing:
+    // see live_index.cpp.
+    void prepare_fork();
+    void after_fork(bool in_child);
+
   private:
+    void start_folding();
     void fold();
     [[nodiscard]] bool wants_folding() const;
     void publish(std::vector<Segment> segments);

@@ -88,16 +88,21 @@ class SnapshotWriter {
     std::map<std::uint32_t, Elements> sections_;  // by id
 };
 
-// Copies share the mapping, and spans of sections are valid as long as one of them lives.
-//
-// A file that is cut short while it is mapped kills its readers with SIGBUS, as it does those of any mapped
-// file: replace a snapshot by SnapshotWriter::write or a rename, never write into it.
+// How a file is opened. A mapped one takes no time and processes share its memory, but whoever writes into
+// it or copies another file over it changes what is searched, and where it is cut short kills its readers
+// with SIGBUS, as with any mapped file: replace it by SnapshotWriter::write or a rename. One that is read is
+// nobody else's, and every byte of it has been checked.
+enum class SnapshotAccess : std::uint8_t { mapped, read, read_if_small };
+inline constexpr std::size_t kSmallSnapshot = std::size_t{64} << 20;
+
+// Copies share the memory, and spans of sections are valid as long as one of them lives.
 class Snapshot {
   public:
-    // Reads the header and the table only, whatever the size. Throws std::system_error if the file cannot be
-    // opened, SnapshotError if it is no snapshot, of a newer version or another byte order, truncated,
-    // longer than it should be, or if its header or table is damaged.
-    [[nodiscard]] static Snapshot open(const std::string& path);
+    // If mapped, reads the header and the table only, whatever the size. Throws std::system_error if the file
+    // cannot be opened, SnapshotError if it is no snapshot, of a newer version or another byte order,
+    // truncated, longer than it should be, or if its header or table, or what is read, is damaged.
+    [[nodiscard]] static Snapshot open(const std::string& path,
+                                       SnapshotAccess access = SnapshotAccess::mapped);
 
     // Reads the whole file. Throws SnapshotError if any byte is damaged.
     void verify() const;
