@@ -78,6 +78,28 @@ def export(file: File, state: OnlyState = None) -> None:
 
 
 @app.command()
+def new(
+    file: Annotated[Path, typer.Argument(help="Where it is to be, and where the old one was.")],
+    copy: Annotated[
+        Path | None,
+        typer.Option("--from", help="A copy of the old one, to be moved there.", exists=True, dir_okay=False),
+    ] = None,
+) -> None:
+    """Begin an outbox in place of one that is gone. What is left of that is put aside.
+
+    A first outbox needs no command: `platewatch serve` makes it.
+    """
+    with errors_to_exit(file):
+        asyncio.run(_new(file, copy))
+    typer.echo(f"{file} is a new outbox" if copy is None else f"{file} is what was {copy}")
+
+
+async def _new(file: Path, copy: Path | None) -> None:
+    async with await Outbox.open(file, anew=True, copy=copy):
+        pass
+
+
+@app.command()
 def retry(
     file: File,
     event_ids: Annotated[list[str] | None, typer.Argument(help="Dead letters; all of them if left out.")] = None,

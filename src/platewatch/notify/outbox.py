@@ -7,21 +7,27 @@ SQLite before 3.51.3 can corrupt a WAL database when two connections do. docs/du
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
+import glob
+import hashlib
 import json
 import os
 import secrets
+import socket
 import sqlite3
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal, Self, TypeVar
+from typing import Any, Final, Literal, NamedTuple, Self, TypeVar
 
 import msgspec
+import structlog
 from msgspec import Struct
 
 from platewatch.errors import PlatewatchError
@@ -32,6 +38,12 @@ GROUP_SIZE: Final = 256
 SCHEMA_VERSION: Final = 1
 
 APPLICATION_ID: Final = 0x706C7477  # "pltw": tells an outbox from any other SQLite file
+
+_SAVED: Final = ".saved-"  # in the names of copies of an outbox that is lost
+_LOOK_INTERVAL: Final = 0.4  # seconds between looks whether the file is still there
+_TELL_INTERVAL: Final = 60.0  # seconds between two lines in the log that it is not
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 State = Literal["pending", "delivered", "dead"]
 
@@ -116,6 +128,10 @@ class OutboxLockedError(OutboxError):
         super().__init__(f"{path} is in use by {owner}")
 
 
+class OutboxLostError(OutboxError):
+    """The file that was opened is not where it was, or not as it was: what is written to it would be lost with it."""
+
+
 class PendingEvent(Struct, frozen=True):
     """An event to be delivered; `attempts` counts the failed ones."""
 
@@ -141,8 +157,18 @@ class EventRecord(Struct, frozen=True):
 
 
 class _Owner(Struct, frozen=True):
+    """What the lock file says. `pid` stays if the owner dies; `queue`: whether there was one beside the lock, which
+    earlier versions do not say.
+    """
+
     pid: int | None = None
     url: str | None = None
+    queue: bool | None = None
+
+
+class _Loss(NamedTuple):
+    reason: str
+    orphaned: bool  # whether the file that is open is nobody else's, though it has lost its name
 
 
 class Outbox:
@@ -152,34 +178,40 @@ class Outbox:
     when that failed, RuntimeError when the outbox is closed. To cancel a caller does not cancel its change.
     """
 
-    def __init__(
-        self,
-        writer: ThreadPoolExecutor,
-        connection: sqlite3.Connection,
-        lock: int,
-        clock: Callable[[], float],
-        hit_key: bytes,
-    ) -> None:
-        self.hit_key = hit_key
+    def __init__(self, writer: ThreadPoolExecutor, opened: _Opened, clock: Callable[[], float]) -> None:
+        self.hit_key = opened.hit_key
         """The key of this outbox's hit ids: 32 random bytes, made with the file."""
+        self.lost: OutboxLostError | None = None
+        """Why no event can be queued any more, until a new process opens the outbox; None while all is well."""
         self._writer = writer
-        self._connection = connection
-        self._lock = lock
+        self._opened = opened
+        self._connection = opened.connection
         self._clock = clock
-        self._queue: deque[tuple[Callable[[sqlite3.Connection], Any], Future[Any]]] = deque()
+        self._queue: deque[_Operation] = deque()
         self._closed = False
+        self._usable = True
 
     @classmethod
-    async def open(cls, path: str | Path, *, clock: Callable[[], float] = time.time) -> Self:
-        """Open the file, or make it. Raises OutboxLockedError if another process owns it, OutboxError if unusable."""
+    async def open(
+        cls,
+        path: str | Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        anew: bool = False,
+        copy: Path | None = None,
+    ) -> Self:
+        """Open the file, or make it; in place of one that is gone only if it is to be begun `anew`, with the `copy`
+        of an outbox if there is one, which is moved there.
+
+        Raises OutboxLockedError if another process owns it, OutboxError if it is unusable, gone, or not gone.
+        """
         writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="outbox")
         try:
-            opened = await asyncio.wrap_future(writer.submit(_open, Path(path)))
+            opened = await asyncio.wrap_future(writer.submit(_open, Path(path), anew, copy))
         except BaseException:
             writer.shutdown(wait=False)
             raise
-        lock, connection, hit_key = opened
-        return cls(writer, connection, lock, clock, hit_key)
+        return cls(writer, opened, clock)
 
     async def __aenter__(self) -> Self:
         return self
@@ -190,11 +222,11 @@ class Outbox:
     async def append(self, events: Sequence[tuple[str, bytes]]) -> int:
         """Queue (event id, body) pairs, all or none, due at once; returns how many ids were new.
 
-        An id that the outbox holds already, in any state, is not queued again.
+        An id that the outbox holds already, in any state, is not queued again. Raises OutboxLostError, too.
         """
         now = self._clock()
         rows = [(event_id, body, now) for event_id, body in events]
-        return await self._run(lambda connection: connection.executemany(_APPEND, rows).rowcount)
+        return await self._run(lambda connection: connection.executemany(_APPEND, rows).rowcount, promises=True)
 
     async def due(self, now: float, limit: int, exclude: Collection[int] = ()) -> list[PendingEvent]:
         """At most `limit` events to be delivered now, the longest due first, without the `exclude`d seqs."""
@@ -234,9 +266,21 @@ class Outbox:
             pruned += deleted
         return pruned
 
+    async def watch(self) -> None:
+        """Notice within a second that the file is gone or another, and say so in the log; until cancelled."""
+        next_telling = 0.0
+        while True:
+            await asyncio.sleep(_LOOK_INTERVAL)
+            if self.lost is None:
+                await asyncio.wrap_future(self._writer.submit(self._look))
+                next_telling = time.monotonic() + _TELL_INTERVAL
+            elif time.monotonic() >= next_telling:
+                next_telling = time.monotonic() + _TELL_INTERVAL
+                _log.error("the outbox is lost: no read is accepted", reason=self.lost.reason)
+
     def publish(self, url: str) -> None:
         """Tell whoever finds the outbox locked where its owner answers."""
-        _write_owner(self._lock, _Owner(pid=os.getpid(), url=url))
+        _write_owner(self._opened.lock, _Owner(pid=os.getpid(), url=url, queue=True))
 
     async def close(self) -> None:
         """Commit all that was called before, then let go of the file. A second call does nothing."""
@@ -257,12 +301,13 @@ class Outbox:
         if not await self._change(sql, seq, *parameters):
             raise ValueError(f"event {seq} is not pending")
 
-    async def _run(self, action: Callable[[sqlite3.Connection], T]) -> T:
+    async def _run(self, action: Callable[[sqlite3.Connection], T], *, promises: bool = False) -> T:
+        """`promises`: whether the answer says that something new is safe in the file."""
         if self._closed:
             raise RuntimeError("the outbox is closed")
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()  # from here on a cancelled caller cannot take its change back
-        self._queue.append((action, future))
+        self._queue.append(_Operation(action, future, promises))
         self._writer.submit(self._commit_group)
         try:
             return await asyncio.wrap_future(future)
@@ -276,18 +321,67 @@ class Outbox:
         group = [self._queue.popleft() for _ in range(min(len(self._queue), GROUP_SIZE))]
         if not group:
             return  # an earlier group took it along
+        self._look()
+        group = [operation for operation in group if self._may_run(operation)]
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            answers = [self._attempt(action, future) for action, future in group]
+            answers = [self._attempt(operation.action, operation.future) for operation in group]
             self._connection.execute("COMMIT")
         except Exception as error:
-            for _, future in group:
-                future.set_exception(error)
+            for operation in group:
+                operation.future.set_exception(error)
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+            self._look(written=True)
         else:
-            for answer in answers:
-                answer()
+            # What we wrote ourselves is no surprise, but it must be where the next start will look for it.
+            self._look(written=True)
+            for operation, answer in zip(group, answers, strict=True):
+                if self._may_run(operation):
+                    answer()
+
+    def _may_run(self, operation: _Operation) -> bool:
+        """Whether it may still be run, or answered; if not, its caller is told.
+
+        What is pending in a file that has lost its name can still be delivered, but nothing new is safe there.
+        """
+        if self.lost is None or (self._usable and not operation.promises):
+            return True
+        operation.future.set_exception(self.lost)
+        return False
+
+    def _look(self, *, written: bool = False) -> None:
+        """See whether the files are as we left them, but for what was `written` just now."""
+        if self.lost is not None:
+            return
+        loss = self._opened.files.check(written=written)
+        if loss is None:
+            return
+        self._usable = loss.orphaned
+        path = self._opened.files.path
+        hint = f"stop the service, put the file back or say `platewatch outbox new {path}`, and start the service"
+        saved = self._save() if loss.orphaned else None
+        if saved is not None:
+            hint = (
+                f"what it held is saved: stop the service, say `platewatch outbox new {path} --from {saved}`,"
+                " and start the service"
+            )
+        self.lost = OutboxLostError(f"the outbox is lost: {loss.reason}; {hint}")
+        _log.critical("the outbox is lost: no read is accepted", reason=loss.reason, todo=hint)
+
+    def _save(self) -> Path | None:
+        """A whole copy of a file that has lost its name, beside where it was; None if it cannot be made."""
+        path = self._opened.files.path
+        copy = path.with_name(f"{path.name}{_SAVED}{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
+        try:
+            copy.touch(mode=0o600)
+            self._connection.execute("VACUUM INTO ?", (str(copy),))
+            _sync(copy)
+            _sync(copy.parent)
+        except (OSError, sqlite3.Error) as error:
+            _log.critical("the outbox is lost, and cannot be saved", reason=str(error))
+            return None
+        return copy
 
     def _attempt(self, action: Callable[[sqlite3.Connection], T], future: Future[T]) -> Callable[[], None]:
         """Run one operation of a group, undone by itself if it fails; returns its answer, to be given after commit."""
@@ -304,10 +398,59 @@ class Outbox:
         return answer
 
     def _close(self) -> None:
-        try:
-            self._connection.close()
-        finally:
-            os.close(self._lock)
+        if not self._usable and sys.version_info >= (3, 12):
+            # What is in -wal is not of the file that lies there now.
+            self._connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE)
+        self._opened.close()
+
+
+class _Operation(NamedTuple):
+    action: Callable[[sqlite3.Connection], Any]
+    future: Future[Any]
+    promises: bool
+
+
+class _Files:
+    """The files of an open database as this process has last left them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._known = {suffix: Path(f"{path}{suffix}").stat() for suffix in ("", "-wal", "-shm")}
+
+    def check(self, *, written: bool) -> _Loss | None:
+        """What has become of them, but for what was `written` by us just now; None if nothing has."""
+        found = {}
+        for suffix, was in self._known.items():
+            name = f"{self.path}{suffix}"
+            try:
+                now = os.stat(name)  # noqa: PTH116 - several times a commit, and Path takes longer
+            except FileNotFoundError:
+                return _Loss(f"{name} was deleted or moved", orphaned=True)
+            except OSError as error:
+                return _Loss(f"{name} cannot be looked at: {error.strerror}", orphaned=True)
+            if (now.st_dev, now.st_ino) != (was.st_dev, was.st_ino):
+                return _Loss(f"{name} was replaced by another file", orphaned=True)
+            # SQLite shortens neither while it is open.
+            if suffix != "-shm" and now.st_size < was.st_size:
+                return _Loss(f"{name} was truncated", orphaned=False)
+            if not suffix and not written and now.st_mtime_ns != was.st_mtime_ns:
+                return _Loss(f"{name} was written by another process", orphaned=False)
+            found[suffix] = now
+        self._known = found
+        return None
+
+
+class _Opened(NamedTuple):
+    connection: sqlite3.Connection
+    hit_key: bytes
+    files: _Files
+    lock: int
+    locks: ExitStack
+
+    def close(self) -> None:
+        with self.locks:
+            self.connection.close()
+            _write_owner(self.lock, _Owner(queue=True))
 
 
 def list_events(path: str | Path, state: State | None = None, limit: int = 100) -> list[EventRecord]:
@@ -333,35 +476,120 @@ def _reader(path: str | Path) -> Iterator[sqlite3.Connection]:
         raise OutboxError(f"cannot read {path}: {error}") from error
 
 
-def _open(path: Path) -> tuple[int, sqlite3.Connection, bytes]:
+def _open(path: Path, anew: bool, copy: Path | None) -> _Opened:
     path = path.resolve()  # one lock, whatever link leads to the file
     try:
-        lock = _take_lock(path)
-        try:
-            return lock, *_connect(path)
-        except BaseException:
-            os.close(lock)
-            raise
+        with ExitStack() as locks:
+            lock, before = _take_lock(path, locks)
+            try:
+                connection, hit_key, files = _take_database(path, _read_owner(before), locks, anew, copy)
+            except BaseException:
+                os.ftruncate(lock, os.pwrite(lock, before, 0))
+                raise
+            _write_owner(lock, _Owner(pid=os.getpid(), queue=True))
+            return _Opened(connection, hit_key, files, lock, locks.pop_all())
     except (OSError, sqlite3.Error) as error:
         raise OutboxError(f"cannot open {path}: {error}") from error
 
 
-def _take_lock(path: Path) -> int:
+def _take_lock(path: Path, locks: ExitStack) -> tuple[int, bytes]:
+    """The lock file's descriptor and what it said before; all that is taken goes to `locks`."""
     # flock: the kernel lets go of it when the owner dies. The file stays, since to remove it would be a race.
     lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    locks.callback(os.close, lock)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        owner = _read_owner(lock)
-        os.close(lock)
+        owner = _read_owner(os.pread(lock, 4096, 0))
         raise OutboxLockedError(path, owner.pid, owner.url) from None
-    _write_owner(lock, _Owner(pid=os.getpid()))
-    return lock
-
-
-def _read_owner(lock: int) -> _Owner:
+    # The lock file may be deleted while its owner is at work: so the name is taken, too, in the kernel alone, ...
+    folder = path.parent.stat()
+    name = f"{folder.st_dev} {folder.st_ino} {hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32]}"
+    taken = locks.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
     try:
-        return msgspec.json.decode(os.pread(lock, 4096, 0), type=_Owner)
+        taken.bind(f"\0platewatch {name}".encode())
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise OutboxLockedError(path, None, None) from None
+    before = os.pread(lock, 4096, 0)
+    _write_owner(lock, msgspec.structs.replace(_read_owner(before), pid=os.getpid(), url=None))
+    return lock, before
+
+
+def _take_database(
+    path: Path, before: _Owner, locks: ExitStack, anew: bool, copy: Path | None
+) -> tuple[sqlite3.Connection, bytes, _Files]:
+    may_begin = anew or before.queue is False
+    if anew:
+        _put_aside(path, copy)
+    elif not _size(path) and (not may_begin or _is_told_of(path)):
+        raise _gone(path)
+    elif before.pid is not None and before.queue and not Path(f"{path}-wal").exists():
+        _log.error(
+            "the last service to use the outbox did not end by itself, and its -wal is missing:"
+            " unless SQLite's own tools were used on it, hits are lost",
+            path=str(path),
+        )
+    _take_file(path, locks)
+    return _connect(path, may_begin=may_begin)
+
+
+def _is_told_of(path: Path) -> bool:
+    """Whether files beside it hold what an outbox held."""
+    saved = path.parent.glob(f"{glob.escape(path.name)}{_SAVED}*")
+    return bool(_size(f"{path}-wal")) or any(True for _ in saved)
+
+
+def _take_file(path: Path, locks: ExitStack) -> None:
+    # ... and the file itself, as it may have several names. SQLite's locks are of another kind (POSIX), and to close
+    # this descriptor would drop them: it is closed last.
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    locks.callback(os.close, file)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise OutboxLockedError(path, None, None) from None
+    if (names := os.fstat(file).st_nlink) > 1:
+        raise OutboxError(f"{path} has {names} names (hard links), each with a -wal of its own: leave it one")
+
+
+def _size(path: str | Path) -> int:
+    try:
+        return Path(path).stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _gone(path: Path) -> OutboxError:
+    what = "is missing" if not path.exists() else "holds no queue" if _size(path) else "is empty"
+    return OutboxError(
+        f"{path} {what}, but the files beside it tell of one, and what waited there would be lost: put the file back"
+        f" (with its -wal, if that is elsewhere, too), or begin anew by `platewatch outbox new {path}`"
+    )
+
+
+def _put_aside(path: Path, copy: Path | None) -> None:
+    """What is left of a queue that is gone, so that it is neither used nor lost; and put the copy into its place."""
+    if _size(path):
+        raise OutboxError(f"{path} is there, and not empty: to begin anew all the same, first move it elsewhere")
+    if copy is not None:
+        with _reader(copy):
+            pass  # it is an outbox
+    now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    for suffix in ("", "-wal", "-shm"):
+        left = Path(f"{path}{suffix}")
+        if left.exists():
+            left.rename(f"{left}.left-{now}")
+    if copy is not None:
+        copy.rename(path)
+
+
+def _read_owner(text: bytes) -> _Owner:
+    if not text.strip():
+        return _Owner(queue=False)  # it has just been made
+    try:
+        return msgspec.json.decode(text, type=_Owner)
     except msgspec.DecodeError:
         return _Owner()  # caught in the middle of its writing
 
@@ -370,13 +598,14 @@ def _write_owner(lock: int, owner: _Owner) -> None:
     os.ftruncate(lock, os.pwrite(lock, msgspec.json.encode(owner), 0))
 
 
-def _connect(path: Path) -> tuple[sqlite3.Connection, bytes]:
-    path.touch(mode=0o600)
+def _connect(path: Path, *, may_begin: bool) -> tuple[sqlite3.Connection, bytes, _Files]:
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
         if tables:
             _check_version(connection)
+        elif not may_begin:
+            raise _gone(path)
         path.chmod(0o600)  # SQLite gives the -wal and -shm files the mode of the database
         if not tables:
             _create_schema(connection)
@@ -387,10 +616,20 @@ def _connect(path: Path) -> tuple[sqlite3.Connection, bytes]:
         connection.execute("PRAGMA mmap_size = 0")  # an I/O error is an error, not a SIGBUS
         connection.execute("PRAGMA secure_delete = ON")  # a pruned event is overwritten, not only unlinked
         (hit_key,) = connection.execute("SELECT value FROM meta WHERE name = 'hit_key'").fetchone()
+        _sync(path.parent)  # so that what -wal holds has a name after a power cut
+        return connection, hit_key, _Files(path)
     except BaseException:
         connection.close()
         raise
-    return connection, hit_key
+
+
+def _sync(path: Path) -> None:
+    """A file, or the names in a folder."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def _check_version(connection: sqlite3.Connection) -> None:

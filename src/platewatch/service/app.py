@@ -25,7 +25,7 @@ from platewatch.lists.hotlist import Hotlist
 from platewatch.matching.matcher import Matcher
 from platewatch.matching.reads import Read, ReadDecoder
 from platewatch.notify.dispatcher import Dispatcher
-from platewatch.notify.outbox import Outbox, OutboxError
+from platewatch.notify.outbox import Outbox, OutboxError, OutboxLostError
 from platewatch.notify.sender import WassSender
 from platewatch.notify.signing import Signer
 from platewatch.probability.channel_model import ChannelModel
@@ -62,6 +62,7 @@ _SWITCH_INTERVAL: Final = 0.001
 _SECONDS_A_DAY: Final = 86400.0
 _MAX_RETRY_REQUEST_BYTES: Final = 1024 * 1024
 _MAX_LOGGED: Final = 10  # refused reads of one request that are logged each
+_OPEN_PATHS: Final = frozenset({"/healthz", "/readyz"})  # that need no token
 _RETRY_AFTER: Final = (b"retry-after", b"1")
 _GRACE: Final = 10  # seconds for requests that are under way when the service is told to stop
 
@@ -143,6 +144,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                     tasks.create_task(_prune(outbox, settings.outbox.retention_days * _SECONDS_A_DAY)),
                     tasks.create_task(_forget(pipeline)),
                     tasks.create_task(connections.watch()),
+                    tasks.create_task(outbox.watch()),
                 ]
                 await server.serve(sockets=[listener])
                 dispatcher.stop()
@@ -242,6 +244,7 @@ class _App:
         self._reads = self._hits = self._refused = self._not_lined_up = 0
         self._routes: dict[tuple[str, str], Endpoint] = {
             ("GET", "/healthz"): self._health,
+            ("GET", "/readyz"): self._readiness,
             ("GET", "/v1/status"): self._status,
             ("POST", "/v1/outbox/retry"): self._retry,
             ("POST", "/v1/reads"): self._take,
@@ -260,7 +263,7 @@ class _App:
                 await send_json(send, 405, {"reason": "no such method"}, [(b"allow", allowed.encode())])
             else:
                 await send_json(send, 404, {"reason": "no such path"})
-        elif endpoint != self._health and not self._authorized(scope):
+        elif scope["path"] not in _OPEN_PATHS and not self._authorized(scope):
             await send_json(send, 401, {"reason": "needs the header Authorization: Bearer <token>"})
         else:
             await self._answer(endpoint, scope, receive, send)
@@ -271,7 +274,7 @@ class _App:
         except BusyError as error:
             await send_json(send, 503, {"reason": error.reason}, [_RETRY_AFTER])
         except OutboxError as error:
-            await send_json(send, 503, {"reason": str(error)})
+            await send_json(send, 503, {"reason": str(error)}, [_RETRY_AFTER])
         except Exception as error:
             # Only its class: its text may quote the request, and a read that is no hit is nobody's business.
             _log.error("request failed", path=scope["path"], exc_info=error)
@@ -293,6 +296,8 @@ class _App:
         return accepted
 
     async def _take(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._outbox.lost is not None:
+            raise self._outbox.lost
         with self._bodies.holding() as held:
             try:
                 body = await read_body(scope, receive, self._max_body_bytes, held)
@@ -321,7 +326,17 @@ class _App:
     async def _health(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         await send_json(send, 200, {"status": "ok"})
 
+    async def _readiness(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        if self._outbox.lost is None:
+            await send_json(send, 200, {"status": "ready"})
+        else:
+            await send_json(send, 503, {"status": "not ready", "reason": self._outbox.lost.reason})
+
     async def _status(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        try:
+            counts = await self._outbox.counts()
+        except OutboxLostError:
+            counts = None
         status = {
             "entries": self._entries,
             "reads": self._reads,
@@ -336,7 +351,8 @@ class _App:
                 "closed": dict(self._connections.closed),
                 "bodies_bytes": self._bodies.held,
             },
-            "outbox": await self._outbox.counts(),
+            "outbox": counts,
+            "outbox_lost": None if self._outbox.lost is None else self._outbox.lost.reason,
         }
         await send_json(send, 200, status)
 
