@@ -5,6 +5,7 @@
 # make evaluate  our own figures of recall, false alarms and calibration, into build/evaluation-2
 # make bench  every benchmark, beside all peers, and a page about it; up to 20 minutes, goes on where it was interrupted
 # make lint   what CI checks beside the tests
+# make soak   kills the service again and again under load and counts what is lost; about ten minutes
 # make fuzz   looks for inputs that break the core, FUZZ_SECONDS for each target; needs Clang with libFuzzer
 
 PYTHON ?= python3
@@ -20,7 +21,7 @@ FUZZ_TARGETS := index normalize pattern
 
 .PHONY: demo evaluate test test-cpp test-tsan test-aarch64 aarch64-tools test-python bench bench-readme bench-core \
   check-instructions write-instructions peers dev lint format stubs \
-  fuzz fuzz-build fuzz-corpus clean
+  fuzz fuzz-build fuzz-corpus soak clean
 
 demo: $(VENV)/installed
 	$(BIN)/platewatch demo
@@ -136,6 +137,11 @@ format: $(VENV)/installed-lint
 
 stubs: $(VENV)/installed-lint
 	$(BIN)/python -m pybind11_stubgen platewatch._core --exit-code -o src
+
+# The service, killed again and again under load: prints what was lost, and fails if anything was.
+SOAK_KILLS ?= 200
+soak: $(VENV)/installed-test
+	$(BIN)/python -m tests.hostile.soak --kills $(SOAK_KILLS)
 
 clean:
 	rm -rf build dist $(VENV)

@@ -42,13 +42,19 @@ def prepare(place: Path, *, wass: str, secret: str, more: str = "") -> Path:
 
 
 class Service:
-    """A running service; `open_files` limits how many files it may have open."""
+    """A running service; `open_files` limits how many files it may have open, `file_bytes` how large each may be."""
 
     def __init__(
-        self, config: Path, environment: Mapping[str, str] | None = None, open_files: int | None = None
+        self,
+        config: Path,
+        environment: Mapping[str, str] | None = None,
+        open_files: int | None = None,
+        file_bytes: int | None = None,
     ) -> None:
         self.log_path = config.with_name(f"log-{time.monotonic_ns()}.jsonl")
-        limited = [] if open_files is None else ["sh", "-c", f'ulimit -n {open_files} && exec "$@"', "sh"]
+        limits = [] if open_files is None else [f"ulimit -n {open_files}"]
+        limits += [] if file_bytes is None else [f"ulimit -f {file_bytes // 512}"]
+        limited = ["sh", "-c", " && ".join([*limits, 'exec "$@"']), "sh"] if limits else []
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
                 [*limited, sys.executable, "-m", "platewatch", "serve", "--config", str(config)],
