@@ -104,6 +104,8 @@ class Refusals:
 
     def more(self) -> list[RefusedReads]:
         """Those that are not among the first, by kind, the most frequent first."""
+        if self.count == len(self.first):
+            return []
         left = self.kinds - Counter((error.field, error.reason) for error in self.first)
         kinds = left.most_common(MAX_LISTED)
         more = [RefusedReads(field, reason, count) for (field, reason), count in kinds]
@@ -140,10 +142,10 @@ class HttpReads:
         """
         rows, reads, refusals, unread_from = await self._decode(body, content_type)
         accepted = await self._accept(reads)
-        # The pipeline counts within `reads`, the client in what it sent.
-        refusals.merge(
-            ReadError(error.reason, row=rows[error.row or 0], field=error.field) for error in accepted.errors
-        )
+        if accepted.errors:  # the pipeline counts within `reads`, the client in what it sent
+            refusals.merge(
+                ReadError(error.reason, row=rows[error.row or 0], field=error.field) for error in accepted.errors
+            )
         if refusals.count:
             self._on_refused(refusals)
         listed = [RefusedRead(error.row, error.field, error.reason) for error in refusals.first]
@@ -211,13 +213,11 @@ def _rows(body: bytes, content_type: str, decoder: ReadDecoder) -> Iterable[_Row
 
 def _each(lines: Iterable[bytes], decoder: ReadDecoder) -> Iterator[_Row]:
     for row, line in enumerate(lines, 1):
-        start = line.lstrip(_BLANK)
-        if not start:
-            yield row, None
-            continue
-        if not start.startswith(b"{"):
-            yield row, ReadError(NOT_AN_OBJECT, row=row)
-            continue
+        if line[:1] != b"{":
+            start = line.lstrip(_BLANK)
+            if not start.startswith(b"{"):
+                yield row, ReadError(NOT_AN_OBJECT, row=row) if start else None
+                continue
         try:
             yield row, within_limits(decoder.decode(line, row), len(line), row, decoder.dropped)
         except ReadError as error:
