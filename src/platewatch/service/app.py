@@ -39,12 +39,12 @@ from platewatch.service.asgi import (
     Receive,
     Scope,
     Send,
-    closing_unless_read,
     encodings,
     header,
     inflate,
     read_body,
     send_json,
+    unread,
     without_body,
 )
 from platewatch.service.config import Settings, check_token
@@ -251,7 +251,6 @@ class _App:
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        receive, send = closing_unless_read(scope, receive, send)
         method = scope["method"]
         if method == "HEAD":
             method, send = "GET", without_body(send)
@@ -260,11 +259,11 @@ class _App:
             known = [known for known, path in self._routes if path == scope["path"]]
             if known:
                 allowed = ", ".join([*known, *(["HEAD"] if "GET" in known else [])])
-                await send_json(send, 405, {"reason": "no such method"}, [(b"allow", allowed.encode())])
+                await send_json(send, 405, {"reason": "no such method"}, [(b"allow", allowed.encode()), *unread(scope)])
             else:
-                await send_json(send, 404, {"reason": "no such path"})
+                await send_json(send, 404, {"reason": "no such path"}, unread(scope))
         elif scope["path"] not in _OPEN_PATHS and not self._authorized(scope):
-            await send_json(send, 401, {"reason": "needs the header Authorization: Bearer <token>"})
+            await send_json(send, 401, {"reason": "needs the header Authorization: Bearer <token>"}, unread(scope))
         else:
             await self._answer(endpoint, scope, receive, send)
 
@@ -278,7 +277,7 @@ class _App:
         except Exception as error:
             # Only its class: its text may quote the request, and a read that is no hit is nobody's business.
             _log.error("request failed", path=scope["path"], exc_info=error)
-            await send_json(send, 500, {"reason": "internal error"})
+            await send_json(send, 500, {"reason": "internal error"}, unread(scope))
 
     def _authorized(self, scope: Scope) -> bool:
         given = header(scope, b"authorization").encode("latin-1")
@@ -297,7 +296,8 @@ class _App:
 
     async def _take(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._outbox.lost is not None:
-            raise self._outbox.lost
+            await send_json(send, 503, {"reason": self._outbox.lost.reason}, [_RETRY_AFTER, *unread(scope)])
+            return
         with self._bodies.holding() as held:
             try:
                 body = await read_body(scope, receive, self._max_body_bytes, held)
@@ -308,9 +308,11 @@ class _App:
             except DisconnectedError:
                 return
             except BodyTooLargeError:
-                await send_json(send, 413, {"reason": f"the body is over {self._max_body_bytes} bytes"})
+                await send_json(send, 413, {"reason": f"the body is over {self._max_body_bytes} bytes"}, unread(scope))
             except TooManyReadsError as error:
                 await send_json(send, 413, {"reason": error.reason})
+            except BusyError as error:
+                await send_json(send, 503, {"reason": error.reason}, [_RETRY_AFTER, *unread(scope)])
             except EncodingError as error:
                 await send_json(send, error.status, {"reason": str(error)})
             else:
@@ -362,7 +364,7 @@ class _App:
         except DisconnectedError:
             return
         except (BodyTooLargeError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            await send_json(send, 400, {"reason": str(error) or "the body is too large"})
+            await send_json(send, 400, {"reason": str(error) or "the body is too large"}, unread(scope))
             return
         retried = await self._outbox.retry(request.event_ids)
         self._dispatcher.wake()

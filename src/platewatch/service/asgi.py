@@ -87,24 +87,10 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int, held: Held |
             return bytes(body)
 
 
-def closing_unless_read(scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]:
-    """For answers that may come before the whole body has: then the connection is closed, and the rest not read."""
-    unread = header(scope, b"content-length") not in ("", "0") or bool(header(scope, b"transfer-encoding"))
-    if not unread:
-        return receive, send
-
-    async def note() -> Message:
-        nonlocal unread
-        message = await receive()
-        unread = bool(message.get("more_body", False))
-        return message
-
-    async def close(message: Message) -> None:
-        if unread and message["type"] == "http.response.start":
-            message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
-        await send(message)
-
-    return note, close
+def unread(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer before the body was read: then it is not, and the connection is closed."""
+    has_body = header(scope, b"content-length") not in ("", "0") or header(scope, b"transfer-encoding")
+    return [(b"connection", b"close")] if has_body else []
 
 
 class EncodingError(Exception):
@@ -222,4 +208,7 @@ def without_body(send: Send) -> Send:
 
 def header(scope: Scope, name: bytes) -> str:
     """A request header, or "" (names are lower-case in ASGI)."""
-    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
+    for key, value in scope["headers"]:
+        if key == name:
+            return str(value, "latin-1")
+    return ""

@@ -13,7 +13,6 @@ import http
 import resource
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from enum import Enum, auto
 from typing import Any, Final, cast
 
 import httptools
@@ -124,12 +123,10 @@ class Connections:
             connection.abort()
 
 
-class _Phase(Enum):
-    """What a client is to send next."""
-
-    REQUEST = auto()
-    HEADERS = auto()
-    BODY = auto()
+# What a client is to send next.
+_REQUEST: Final = 0
+_HEADERS: Final = 1
+_BODY: Final = 2
 
 
 class Connection(HttpToolsProtocol):
@@ -142,7 +139,9 @@ class Connection(HttpToolsProtocol):
         """When its last request was answered, or it was made."""
         self._connections = connections
         self._settings = connections.settings
-        self._phase = _Phase.REQUEST
+        self._phase = _REQUEST
+        settings = self._settings
+        self._waits = settings.idle_timeout, settings.header_timeout, settings.body_timeout
         self._deadline = self.since + self._settings.header_timeout
         self._write_deadline: float | None = None
         self._socket: asyncio.Transport
@@ -202,19 +201,19 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._phase = _Phase.HEADERS
+        self._phase = _HEADERS
         self._head_bytes = 0
         self._deadline = self.loop.time() + self._settings.header_timeout
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._phase is _Phase.HEADERS:  # and no trailer
+        if self._phase == _HEADERS:  # and no trailer
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
             return  # _without_upgrade
         super().on_headers_complete()
-        self._phase = _Phase.BODY
+        self._phase = _BODY
         self._wire_bytes = self._body_bytes = 0
         self._deadline = self.loop.time() + self._settings.body_timeout
 
@@ -223,22 +222,17 @@ class Connection(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        if self._phase is _Phase.HEADERS:
+        if self._phase == _HEADERS:
             return  # _without_upgrade
         super().on_message_complete()
-        self._phase = _Phase.REQUEST
+        self._phase = _REQUEST
 
     def on_response_complete(self) -> None:
         now = self.since = self.loop.time()
         super().on_response_complete()
         if self._closing:
             return
-        wait = {
-            _Phase.REQUEST: self._settings.idle_timeout,
-            _Phase.HEADERS: self._settings.header_timeout,
-            _Phase.BODY: self._settings.body_timeout,
-        }
-        self._deadline = now + wait[self._phase]
+        self._deadline = now + self._waits[self._phase]
         if self._unread or not self._reading:
             self._look_soon()
 
@@ -259,11 +253,11 @@ class Connection(HttpToolsProtocol):
                 continue
             except httptools.HttpParserError:
                 self._refuse(400, "is not HTTP", "malformed")
-            if self._phase is _Phase.HEADERS:
+            if self._phase == _HEADERS:
                 self._head_bytes += len(piece)
                 if self._head_bytes > self._settings.max_header_bytes:
                     self._refuse(431, f"the headers are over {self._settings.max_header_bytes} bytes", "large headers")
-            elif self._phase is _Phase.BODY:
+            elif self._phase == _BODY:
                 self._wire_bytes += len(piece)
                 if self._wire_bytes > _FRAMING * self._body_bytes + self._settings.max_header_bytes + _PIECE:
                     self._refuse(400, "the body is mostly framing", "malformed")
@@ -325,9 +319,9 @@ class Connection(HttpToolsProtocol):
                 self.abort()
         elif now < self._deadline or self.busy:
             return
-        elif self._phase is _Phase.HEADERS:
+        elif self._phase == _HEADERS:
             self._refuse(408, "the headers took too long", "late headers")
-        elif self._phase is _Phase.BODY:
+        elif self._phase == _BODY:
             self._refuse(408, "the body took too long", "late body")
         else:
             self.close()
@@ -345,7 +339,7 @@ class Connection(HttpToolsProtocol):
         self._closing = True
         self._unread = b""
         self._unset_keepalive_if_required()
-        if self._phase is _Phase.REQUEST:
+        if self._phase == _REQUEST:
             self._deadline = self.loop.time() + self._settings.answer_timeout
             self._socket.close()
         else:

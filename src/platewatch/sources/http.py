@@ -38,6 +38,7 @@ MAX_REFUSED: Final = 100_000
 """Refused reads of one request after which the rest is not looked at."""
 
 _JUDGED_FROM: Final = 1000  # rows that are no reads at all: then one row in a hundred has to be one
+_LARGE: Final = 65536  # bytes of a body that is taken apart beside the event loop
 _SLICE: Final = 0.002  # seconds of reading a body before others have their turn
 _BATCH_TYPES: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 _NO_READS: Final = (NOT_AN_OBJECT, "Expected `object`")
@@ -105,6 +106,8 @@ class Refusals:
 
     def more(self) -> list[RefusedReads]:
         """Those that are not among the first, by kind, the most frequent first."""
+        if self.count == len(self.first):
+            return []
         left = self.kinds - Counter((error.field, error.reason) for error in self.first)
         kinds = left.most_common(MAX_LISTED)
         more = [RefusedReads(field, reason, count) for (field, reason), count in kinds]
@@ -141,10 +144,10 @@ class HttpReads:
         """
         rows, reads, refusals, unread_from = await self._decode(body, content_type)
         accepted = await self._accept(reads)
-        # The pipeline counts within `reads`, the client in what it sent.
-        refusals.merge(
-            ReadError(error.reason, row=rows[error.row or 0], field=error.field) for error in accepted.errors
-        )
+        if accepted.errors:  # the pipeline counts within `reads`, the client in what it sent
+            refusals.merge(
+                ReadError(error.reason, row=rows[error.row or 0], field=error.field) for error in accepted.errors
+            )
         if refusals.count:
             self._on_refused(refusals)
         listed = [RefusedRead(error.row, error.field, error.reason) for error in refusals.first]
@@ -164,8 +167,12 @@ class HttpReads:
         reads: list[Read] = []
         refusals = Refusals()
         garbage = 0
+        if len(body) < _LARGE:
+            found = _rows(body, content_type, self._decoder)
+        else:
+            found = await asyncio.to_thread(_rows, body, content_type, self._decoder)
         slice_ends = time.perf_counter() + _SLICE
-        for number, (row, read) in enumerate(_rows(body, content_type, self._decoder)):
+        for number, (row, read) in enumerate(found):
             if isinstance(read, ReadError):
                 refusals.add(read)
                 garbage += read.reason.startswith(_NO_READS)
