@@ -1,6 +1,7 @@
 #include "platewatch/probability/population_trie.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <iterator>
 #include <limits>
 #include <map>
@@ -71,6 +72,11 @@ std::vector<VehicleClass> joined(const std::vector<VehicleClass>& classes) {
 }
 
 }  // namespace
+
+std::uint64_t PopulationTrie::next_id() noexcept {
+    static std::atomic<std::uint64_t> last = 0;
+    return ++last;
+}
 
 PopulationTrie::PopulationTrie(const Population& population) : population_(population) {
     for (const VehicleClass& vehicles : joined(population.classes)) {

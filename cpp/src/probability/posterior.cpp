@@ -6,6 +6,7 @@
 #include <string>
 #include <tuple>
 
+#include "platewatch/base/interrupt.hpp"
 #include "platewatch/text/normalize.hpp"
 #include "platewatch/text/pattern.hpp"
 #include "platewatch/text/region.hpp"
@@ -43,16 +44,29 @@ double MatchScorer::read_right(const ScoringTable& table) {
     return vehicles > 0 ? vehicles * scorer_.likelihood(text_) : 0;
 }
 
-void MatchScorer::score_pattern(std::string_view utf8, double others, double listed, Score& score) {
+auto MatchScorer::compiled(const ScoringTable& table, std::string_view utf8) -> const Compiled& {
+    if (compiled_for_ != table.population().id() || compiled_.size() >= kMostCompiled) compiled_.clear();
+    compiled_for_ = table.population().id();
+    if (const auto known = compiled_.find(utf8); known != compiled_.end()) return known->second;
+    Compiled& compiled = compiled_[std::string(utf8)];
     Pattern pattern;
-    if (parse_pattern(utf8, pattern) != PatternError::none) return;
-    const ReadScorer::Fitting fitting = scorer_.fitting(pattern);
-    if (fitting.vehicles > 0) score.log_likelihood = std::log(fitting.background / fitting.vehicles);
-    double sum = fitting.background;
+    compiled.is_one = parse_pattern(utf8, pattern) == PatternError::none;
+    if (!compiled.is_one) return compiled;
+    compiled.automaton = PatternAutomaton(pattern);
+    compiled.log_vehicles = std::log(scorer_.vehicles(compiled.automaton));
+    return compiled;
+}
+
+void MatchScorer::score_pattern(const ScoringTable& table, std::string_view utf8, double others,
+                                double listed, Score& score) {
+    const auto& [is_one, automaton, log_vehicles] = compiled(table, utf8);
+    if (!is_one) return;
+    double sum = scorer_.fitting(automaton);
+    if (std::isfinite(log_vehicles)) score.log_likelihood = std::log(sum) - log_vehicles;
     for (const std::size_t i : order_) {
         const Plate& plate = plates_[i];
-        const bool with_mark = plate.may_lack_mark && admits_or_lacks_mark(pattern, mark_ + plate.text);
-        if (admits_or_lacks_mark(pattern, plate.text)) {
+        const bool with_mark = plate.may_lack_mark && automaton.admits_or_lacks_mark(mark_ + plate.text);
+        if (automaton.admits_or_lacks_mark(plate.text)) {
             sum += plate.weight * plate.likelihood - plate.own_as_listed;
         } else if (with_mark) {
             sum += plate.weight * kMarkOmitted * plate.with_mark;
@@ -162,7 +176,8 @@ void MatchScorer::score(const Wanted& wanted, const ScoringTable& table, const R
     const double others = unlisted(table);
     for (Item& item : items_) {
         if (item.plate == kPattern) {
-            score_pattern(wanted.plate(item.match.entry), others, listed, item.score);
+            poll();
+            score_pattern(table, wanted.plate(item.match.entry), others, listed, item.score);
             item.rank = rounded(item.score.probability * (listed + others));
             continue;
         }

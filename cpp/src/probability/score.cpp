@@ -1,7 +1,6 @@
 #include "platewatch/probability/score.hpp"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include "platewatch/text/region.hpp"
@@ -10,21 +9,9 @@
 namespace platewatch {
 namespace {
 
-// How many more characters than symbols, or fewer, the sum over the population follows: what the lengths of
-// plates make necessary, and some more; further ones carry nothing that counts.
-constexpr std::size_t most_inserted(std::size_t read) noexcept {
-    constexpr std::size_t kShortPlate = 6;
-    return std::max<std::size_t>(3, read > kShortPlate ? read - kShortPlate : 0);
-}
-constexpr std::size_t most_lost(std::size_t read) noexcept {
-    constexpr std::size_t kLongPlate = 9;
-    return std::max<std::size_t>(4, read < kLongPlate ? kLongPlate - read : 0);
-}
-constexpr std::size_t kMostInFront = 3;  // of a word
 // Such a read that begins with a digit, and not then with a symbol of a word, shows none: it may be lost, as
 // a whole. Nor does one with a character more that has no letter or syllable from behind a word.
 constexpr std::size_t kLongestWithoutWord = 7;
-constexpr std::size_t kEmissions = 2 * kMaxSymbols + 2 + 256;
 
 }  // namespace
 
@@ -43,6 +30,8 @@ void ReadScorer::set_read(const ScoringTable& table, const ReadEvidence& read) n
     emission_places_.resize(table.columns_);
     table_ = &table;
     read_ = &read;
+    ++read_number_;
+    set_ends_.assign(table.sets_, 0);
     size_ = read.size();
     splits_made_ = 0;
     any_text_ = Levels{1, 1};
@@ -193,7 +182,7 @@ void ReadScorer::emit(std::size_t set, std::size_t end, Emission& out) const noe
         for (std::size_t k = 0; k < character.alternatives; ++k) {
             const std::size_t s = character.alternative[k];
             const double share = table_->shares_[s * sets + set];
-            if (share == 0) continue;
+            if (share == 0 || s == character.column) continue;  // an echo may be of the character itself
             const std::size_t at = table_->at(character.column, s);
             const double more =
                 share * (character.alternative_confused[k] - table_->confused_[character.listing][at]);
@@ -475,80 +464,6 @@ double ReadScorer::in_front(std::uint32_t node, const Row& row, const Row& behin
     return sum(total);
 }
 
-// A way through the trie of a population on which a pattern goes along.
-struct ReadScorer::Walk {
-    const KeyPattern& pattern;
-    std::uint32_t node;  // the last one
-    KeyPattern::States states;
-    double vehicles;  // the share of them that goes this way
-    char32_t mark;    // the last symbol if a region mark may end there, in front of what is admitted; else 0
-    const Row *row, *behind;
-    const Emission* emission;
-};
-
-auto ReadScorer::fitting(const Pattern& pattern) -> Fitting {
-    const KeyPattern automaton(pattern, table_->population_->alphabet(), true);
-    Row end;
-    end_row(end);
-    Fitting sums;
-    walk({automaton, PopulationTrie::kEnd, automaton.start(), 1.0, 0, &end, nullptr, nullptr}, sums);
-    return sums;
-}
-
-void ReadScorer::walk(const Walk& from, Fitting& sums) {
-    const PopulationTrie& population = *table_->population_;
-    const bool is_last = from.node == PopulationTrie::kEnd;
-    const bool may_be_behind_mark = !is_last && population.nodes()[from.node].depth >= kLeastBehindMark &&
-                                    from.pattern.accepts(from.states);
-    // How a symbol goes on: those alike go together.
-    struct Way {
-        KeyPattern::States states;
-        char32_t mark;
-        bool whole_mark;
-        auto operator<=>(const Way&) const = default;
-    };
-    for (const std::uint32_t number : population.children(from.node)) {
-        const auto& node = population.nodes()[number];
-        const auto& set = population.sets()[node.set];
-        const SymbolClass next_class =
-            is_last ? SymbolClass::other : population.sets()[population.nodes()[from.node].set].symbol_class;
-        std::map<Way, VehicleClass::Position> ways;
-        for (const auto& item : set.symbols) {
-            const char32_t symbol = item.first, mark[] = {symbol, from.mark};
-            const Way way = {from.pattern.step(from.states, population.alphabet().code(symbol)),
-                             may_be_behind_mark && ends_region_mark(symbol) ? symbol : 0,
-                             node.first && is_region_mark({mark, kRegionMarkSize})};
-            if (way.states != 0 || way.mark != 0 || way.whole_mark) ways[way].push_back(item);
-        }
-        for (const auto& [way, symbols] : ways) {
-            Emission emission{}, one;
-            for (const auto& [symbol, share] : symbols) {
-                emit(table_->table_.column(symbol), symbol, 0, size_, one);
-                for (std::size_t gap = 0; has_marks_ && gap <= size_; ++gap)
-                    emission.mark[gap] += share * one.mark[gap];
-                for (std::size_t j = 0; j < size_; ++j) {
-                    emission.one[j] += share * one.one[j];
-                    emission.confused[j] += share * one.confused[j];
-                    emission.own[j] += share * one.own[j];
-                    emission.lost[j] += share * one.lost[j];
-                }
-                emission.weight += share;
-            }
-            const Step step =
-                table_->step(set.symbol_class, node.first, is_last, next_class, emission.weight);
-            Row row;
-            go_on(step, emission, set.symbol_class, from.emission, *from.row, from.behind, 0, size_, row);
-            const double vehicles = from.vehicles * emission.weight;
-            if (node.first && (way.whole_mark || from.pattern.accepts(way.states))) {
-                const Levels start = node.may_be_lost ? start_behind(step, row, *from.behind) : row[0];
-                sums.background += node.starts * sum(start);
-                sums.vehicles += node.starts * vehicles;
-            }
-            walk({from.pattern, number, way.states, vehicles, way.mark, &row, from.row, &emission}, sums);
-        }
-    }
-}
-
 void TextsScorer::set_read(const ScoringTable& table, const ReadTexts& read) {
     own_.set_read(table, read.own);
     share_ = read.share;
@@ -558,14 +473,6 @@ void TextsScorer::set_read(const ScoringTable& table, const ReadTexts& read) {
         others_[shares_.size()]->set_read(table, other.evidence);
         shares_.push_back(other.share);
     }
-}
-
-auto TextsScorer::fitting(const Pattern& pattern) -> ReadScorer::Fitting {
-    ReadScorer::Fitting sums = own_.fitting(pattern);  // its vehicles are the same whatever was read
-    sums.background *= share_;
-    for (std::size_t i = 0; i < shares_.size(); ++i)
-        sums.background += shares_[i] * others_[i]->fitting(pattern).background;
-    return sums;
 }
 
 ScoringModel::ScoringModel(ScoringTable general, Tables engines, Tables cameras, double frame_weight)

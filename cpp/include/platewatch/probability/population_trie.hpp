@@ -45,6 +45,9 @@ class PopulationTrie {
     }
     [[nodiscard]] const Alphabet& alphabet() const noexcept { return alphabet_; }
     [[nodiscard]] const Population& population() const noexcept { return population_; }
+    // No other one ever had it, as it may have had the address.
+    [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
+    [[nodiscard]] static std::uint64_t next_id() noexcept;
 
   private:
     std::uint32_t add(Node node, const VehicleClass::Position& position);
@@ -52,6 +55,7 @@ class PopulationTrie {
     void add_generic();
     void weigh_fronts();
 
+    std::uint64_t id_ = next_id();
     Population population_;
     std::vector<Node> nodes_;
     std::vector<Set> sets_;

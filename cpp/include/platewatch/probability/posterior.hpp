@@ -2,9 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <span>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "platewatch/probability/score.hpp"
@@ -77,7 +80,17 @@ class MatchScorer {
     [[nodiscard]] bool is_listed(std::u32string_view plate) const;
     [[nodiscard]] std::size_t plate_of(std::string_view utf8, float weight);
     [[nodiscard]] double read_right(const ScoringTable& table);
-    void score_pattern(std::string_view utf8, double others, double listed, Score& score);
+    void score_pattern(const ScoringTable& table, std::string_view utf8, double others, double listed,
+                       Score& score);
+
+    // A pattern, ready to score: many of a list match read after read.
+    struct Compiled {
+        bool is_one = false;
+        PatternAutomaton automaton = {};
+        double log_vehicles = 0;  // minus infinity: nobody has such a plate
+    };
+    static constexpr std::size_t kMostCompiled = std::size_t{1} << 14;
+    [[nodiscard]] const Compiled& compiled(const ScoringTable& table, std::string_view utf8);
 
     TextsScorer scorer_;
     std::u32string text_;  // the read's own
@@ -87,6 +100,11 @@ class MatchScorer {
     std::vector<std::string_view> texts_;  // of plates_, in UTF-8
     std::vector<std::size_t> order_;       // places in plates_, ascending by text
     std::vector<Item> items_;
+    struct Hash : std::hash<std::string_view> {
+        using is_transparent = void;
+    };
+    std::unordered_map<std::string, Compiled, Hash, std::equal_to<>> compiled_;  // by their texts
+    std::uint64_t compiled_for_ = 0;                                             // the population's id
 };
 
 }  // namespace platewatch

@@ -13,6 +13,7 @@
 // Doubles in a fixed order, without contraction: the same result on every machine.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -27,8 +28,7 @@
 #include "platewatch/probability/evidence.hpp"
 #include "platewatch/probability/population_trie.hpp"
 #include "platewatch/probability/scoring_table.hpp"
-#include "platewatch/search/key_pattern.hpp"
-#include "platewatch/text/pattern.hpp"
+#include "platewatch/text/pattern_automaton.hpp"
 
 namespace platewatch {
 
@@ -45,12 +45,10 @@ class ReadScorer {
 
     // The sum over all vehicles of the population, and clutter.
     [[nodiscard]] double background() noexcept;
-    // The same over the plates that a pattern admits or lacks the mark of, clutter apart, and how many
-    // vehicles have one.
-    struct Fitting {
-        double background = 0, vehicles = 0;
-    };
-    [[nodiscard]] Fitting fitting(const Pattern& pattern);
+    // The same over the plates that a pattern admits or lacks the mark of, clutter apart.
+    [[nodiscard]] double fitting(const PatternAutomaton& pattern);
+    // How many vehicles have one of these plates, whatever the read.
+    [[nodiscard]] double vehicles(const PatternAutomaton& pattern);
 
     // A part of the background that takes no time: at least so much is there.
     [[nodiscard]] double clutter() const noexcept;
@@ -81,6 +79,18 @@ class ReadScorer {
     [[nodiscard]] double in_front(std::uint32_t node, const Row& row, const Row& behind) const noexcept;
 
   private:
+    // How many more characters than symbols, or fewer, the sum over the population follows: what the lengths
+    // of plates make necessary, and some more; further ones carry nothing that counts.
+    [[nodiscard]] static constexpr std::size_t most_inserted(std::size_t read) noexcept {
+        constexpr std::size_t kShortPlate = 6;
+        return std::max<std::size_t>(3, read > kShortPlate ? read - kShortPlate : 0);
+    }
+    [[nodiscard]] static constexpr std::size_t most_lost(std::size_t read) noexcept {
+        constexpr std::size_t kLongPlate = 9;
+        return std::max<std::size_t>(4, read < kLongPlate ? kLongPlate - read : 0);
+    }
+    static constexpr std::size_t kMostInFront = 3;  // of a word
+    static constexpr std::size_t kEmissions = 2 * kMaxSymbols + 2 + 256;
     static constexpr std::size_t kMostAlternatives =
         Evidence::kMostAlternatives * (1 + ChannelRates::kEchoes);
     struct Character {  // or a mark
@@ -102,8 +112,23 @@ class ReadScorer {
         double weight;                                // of the symbols together
     };
 
-    struct Walk;
-    void walk(const Walk& from, Fitting& sums);
+    // For patterns: pattern_score.cpp.
+    using States = PatternAutomaton::States;
+    struct PatternRoom;
+    enum class Sum : std::uint8_t { vehicles, background, all_nodes };
+    [[nodiscard]] double sum_admitted(const PatternAutomaton& pattern, Sum what);
+    void prepare_pattern(const PatternAutomaton& pattern);
+    void make_alike(const PatternAutomaton& pattern);
+    void make_ways(const PatternAutomaton& pattern, const PopulationTrie::Node& node, States states,
+                   char32_t mark, bool may_be_behind_mark);
+    void make_pattern_fronts();
+    [[nodiscard]] bool has_rows(const PopulationTrie::Node& node) const noexcept {
+        return of_all_nodes_ || may_have(node);
+    }
+    template <bool has_marks>
+    void add_in_front(const Step& step, const Emission& emission, double scale, const Row& split,
+                      bool is_first, const Levels* from, Levels* to) const noexcept;
+
     [[nodiscard]] Levels start_behind(const Step& step, const Row& row, const Row& behind) const noexcept;
 
     // Of a symbol that the character is not.
@@ -161,6 +186,9 @@ class ReadScorer {
     // By node, what a row of it, and one of the node behind it, count for in all that may be in front.
     std::vector<Row> fronts_, merged_fronts_;
     std::vector<Levels> lost_fronts_;  // and the start of the latter, as a word in front of it is lost
+    std::shared_ptr<PatternRoom> pattern_room_;
+    std::uint64_t read_number_ = 0;  // counts the reads
+    bool of_all_nodes_ = false;
 };
 
 // The same of all texts of a read: the mixture of what each of them makes, by their shares.
@@ -178,7 +206,10 @@ class TextsScorer {
     [[nodiscard]] double clutter() noexcept {
         return mixed([](const ReadScorer& scorer) { return scorer.clutter(); });
     }
-    [[nodiscard]] ReadScorer::Fitting fitting(const Pattern& pattern);
+    [[nodiscard]] double fitting(const PatternAutomaton& pattern) {
+        return mixed([&](ReadScorer& scorer) { return scorer.fitting(pattern); });
+    }
+    [[nodiscard]] double vehicles(const PatternAutomaton& pattern) { return own_.vehicles(pattern); }
 
   private:
     template <class Value>

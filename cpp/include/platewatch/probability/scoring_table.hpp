@@ -32,6 +32,8 @@ class ScoringTable {
   private:
     friend class ReadScorer;
 
+    std::uint64_t id_ = PopulationTrie::next_id();  // as that of the population
+
     // What becomes of a symbol, by class: [edge].
     struct Outcomes {
         Levels one, deletion, split;
