@@ -31,16 +31,17 @@ def post(body: bytes, path: str = "/v1/reads", **headers: str) -> bytes:
 
 def answer(client: socket.socket) -> tuple[int, Any]:
     """(status, JSON) of the next answer."""
-    status, headers, rest = _head(client)
-    body = rest
-    while (left := int(headers["content-length"]) - len(body)) > 0:
-        body += _some(client, left)
+    status, headers = _head(client)
+    body = b""
+    while missing := int(headers["content-length"]) - len(body):
+        body += _some(client, missing)
     return status, json.loads(body)
 
 
 def last_answer(client: socket.socket) -> tuple[int, Mapping[str, str], Any]:
     """(status, headers, JSON) of an answer after which the service closes the connection."""
-    status, headers, body = _head(client)
+    status, headers = _head(client)
+    body = b""
     while more := client.recv(65536):
         body += more
     assert len(body) == int(headers["content-length"])
@@ -72,13 +73,12 @@ def fill(client: socket.socket, data: bytes, most: int, seconds: float = 2.0) ->
     return sent
 
 
-def _head(client: socket.socket) -> tuple[int, dict[str, str], bytes]:
+def _head(client: socket.socket) -> tuple[int, dict[str, str]]:
     data = b""
-    while b"\r\n\r\n" not in data:
+    while not data.endswith(b"\r\n\r\n"):
         data += _some(client, 1)  # and nothing of the next answer
-    head, _, rest = data.partition(b"\r\n\r\n")
-    first, *lines = head.decode().split("\r\n")
-    return int(first.split()[1]), dict(line.lower().split(": ", 1) for line in lines), rest
+    first, *lines = data.decode().rstrip().split("\r\n")
+    return int(first.split()[1]), dict(line.lower().split(": ", 1) for line in lines)
 
 
 def _some(client: socket.socket, most: int) -> bytes:

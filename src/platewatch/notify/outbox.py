@@ -12,6 +12,7 @@ import fcntl
 import glob
 import hashlib
 import json
+import logging
 import os
 import secrets
 import socket
@@ -27,7 +28,6 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, Self, TypeVar
 
 import msgspec
-import structlog
 from msgspec import Struct
 
 from platewatch.errors import PlatewatchError
@@ -43,7 +43,7 @@ _SAVED: Final = ".saved-"  # in the names of copies of an outbox that is lost
 _LOOK_INTERVAL: Final = 0.4  # seconds between looks whether the file is still there
 _TELL_INTERVAL: Final = 60.0  # seconds between two lines in the log that it is not
 
-_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+_log: Final = logging.getLogger(__name__)  # the command line, which has no structlog, uses this module, too
 
 State = Literal["pending", "delivered", "dead"]
 
@@ -276,7 +276,7 @@ class Outbox:
                 next_telling = time.monotonic() + _TELL_INTERVAL
             elif time.monotonic() >= next_telling:
                 next_telling = time.monotonic() + _TELL_INTERVAL
-                _log.error("the outbox is lost: no read is accepted", reason=self.lost.reason)
+                _log.error("no read is accepted: %s", self.lost.reason)
 
     def publish(self, url: str) -> None:
         """Tell whoever finds the outbox locked where its owner answers."""
@@ -367,7 +367,7 @@ class Outbox:
                 " and start the service"
             )
         self.lost = OutboxLostError(f"the outbox is lost: {loss.reason}; {hint}")
-        _log.critical("the outbox is lost: no read is accepted", reason=loss.reason, todo=hint)
+        _log.critical("no read is accepted: %s", self.lost.reason)
 
     def _save(self) -> Path | None:
         """A whole copy of a file that has lost its name, beside where it was; None if it cannot be made."""
@@ -379,7 +379,7 @@ class Outbox:
             _sync(copy)
             _sync(copy.parent)
         except (OSError, sqlite3.Error) as error:
-            _log.critical("the outbox is lost, and cannot be saved", reason=str(error))
+            _log.critical("the outbox is lost, and cannot be saved: %s", error)
             return None
         return copy
 
@@ -527,9 +527,9 @@ def _take_database(
         raise _gone(path)
     elif before.pid is not None and before.queue and not Path(f"{path}-wal").exists():
         _log.error(
-            "the last service to use the outbox did not end by itself, and its -wal is missing:"
-            " unless SQLite's own tools were used on it, hits are lost",
-            path=str(path),
+            "the last service to use %s did not end by itself, and its -wal is missing: unless SQLite's own tools were"
+            " used on it, hits are lost",
+            path,
         )
     _take_file(path, locks)
     return _connect(path, may_begin=may_begin)

@@ -24,7 +24,8 @@ from platewatch.errors import ConfigError
 from platewatch.service.asgi import Receive, Scope, Send, send_json
 from platewatch.service.config import HttpSettings
 
-_PIECE: Final = 4096  # bytes that are parsed at once: what one piece asks for is held until it is answered
+_PIECE: Final = 4096  # bytes that are parsed at once, and no more of them than one request's headers
+_END_OF_HEADERS: Final = b"\r\n\r\n"
 _LINGER: Final = 2.0  # seconds to read on after a refusal, unheeded: a reset would take it from the client
 _SPARE: Final = 16  # connections beyond the most, for /healthz
 _OTHER_FILES: Final = 64  # that are neither a client's connection nor a delivery's
@@ -145,7 +146,8 @@ class Connection(HttpToolsProtocol):
         self._deadline = self.since + self._settings.header_timeout
         self._write_deadline: float | None = None
         self._socket: asyncio.Transport
-        self._unread = b""  # has come, and is not parsed yet
+        self._unread = b""  # has come, and is not parsed yet, from `_place` on
+        self._place = 0
         self._head_bytes = self._wire_bytes = self._body_bytes = 0
         self._reading = True
         self._look_again = False  # is scheduled
@@ -176,7 +178,9 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._deaf or self._closing:
             return
-        self._unread = self._unread + data if self._unread else data
+        if self._unread:
+            data = self._unread[self._place :] + data
+        self._unread, self._place = data, 0
         self._parse()
 
     def eof_received(self) -> bool:  # type: ignore[override]
@@ -244,12 +248,13 @@ class Connection(HttpToolsProtocol):
 
     def _parse(self) -> None:
         while self._unread and not (self._held or self._deaf or self._closing):
-            piece, self._unread = self._unread[:_PIECE], self._unread[_PIECE:]
+            piece = self._next_piece()
             self._unset_keepalive_if_required()
             try:
                 self.parser.feed_data(piece)
             except httptools.HttpParserUpgrade as upgrade:
-                self._unread = self._without_upgrade() + piece[upgrade.args[0] :] + self._unread
+                rest = piece[upgrade.args[0] :] + self._unread[self._place :]
+                self._unread, self._place = self._without_upgrade() + rest, 0
                 continue
             except httptools.HttpParserError:
                 self._refuse(400, "is not HTTP", "malformed")
@@ -264,6 +269,21 @@ class Connection(HttpToolsProtocol):
         if self._deaf or self._closing:
             self._unread = b""
         self._read_or_not()
+
+    def _next_piece(self) -> bytes:
+        """So little that it begins one request more at most: a client that sends thousands has its turn with others."""
+        data, place = self._unread, self._place
+        if not place and len(data) <= _PIECE and data.count(_END_OF_HEADERS) <= 1:
+            self._unread = b""
+            return data
+        end = min(place + _PIECE, len(data))
+        found = data.find(_END_OF_HEADERS, place, end)
+        if found >= 0:
+            end = found + len(_END_OF_HEADERS)
+        self._place = end
+        if end == len(data):
+            self._unread, self._place = b"", 0
+        return data[place:end]
 
     def _without_upgrade(self) -> bytes:
         """What was asked, but for the wish to change to another protocol, which a server may ignore.
