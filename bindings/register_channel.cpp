@@ -14,12 +14,14 @@
 
 #include "checked.hpp"
 #include "evidence.hpp"
+#include "lease.hpp"
 #include "platewatch/probability/channel_model.hpp"
 #include "platewatch/probability/marks.hpp"
 #include "platewatch/probability/pass.hpp"
 #include "platewatch/probability/population.hpp"
 #include "platewatch/probability/posterior.hpp"
 #include "platewatch/probability/score.hpp"
+#include "platewatch/text/pattern.hpp"
 #include "register.hpp"
 #include "signals.hpp"
 #include "text.hpp"
@@ -279,7 +281,24 @@ void register_channel(py::module_& m) {
                 return registered(model.table("").population().population(), to_plate(plate));
             },
             py::arg("plate"),
-            "How many vehicles have this plate, in expectation, if it lies in a block of numbers in use.");
+            "How many vehicles have this plate, in expectation, if it lies in a block of numbers in use.")
+        .def(
+            "admitted_share",
+            [](const ScoringModel& model, const py::str& text) {
+                const std::u32string points = to_u32(text);
+                Pattern pattern;
+                const PatternError error = parse_pattern(std::span<const char32_t>(points), pattern);
+                if (error != PatternError::none)
+                    raise(make_error("PlatewatchError", reason(error), py::arg("field") = "pattern"));
+                const Lease<ReadScorer> scorer;
+                const ReadEvidence none;
+                scorer->set_read(model.table(""), none);
+                return scorer->share_of_classes(PatternAutomaton(pattern));
+            },
+            py::arg("pattern"),
+            "The share of the vehicles of the population's classes whose plates a pattern admits, 0 to 1. "
+            "Raises "
+            "PlatewatchError.");
     m.def(
         "read_evidence", [](const py::object& read) { return to_characters(to_evidence(read)); },
         py::arg("read"),

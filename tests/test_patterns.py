@@ -218,3 +218,24 @@ def test_a_pattern_without_a_mark_is_as_probable_with_any() -> None:
     assert probability("12바345?", "서울12바3456", "서울12바3456") > with_mark
     assert probability("12바345?", "12바3456") > 0.7
     assert 0 < probability("12바345?", "서울12바3466") < 0.5
+
+
+def test_the_share_of_the_vehicles_that_a_pattern_admits() -> None:
+    scoring = pw.ChannelModel.default().scoring
+    assert scoring.admitted_share("*") == pytest.approx(1)
+    by_last = [scoring.admitted_share(f"*{digit}") for digit in "0123456789"]
+    assert sum(by_last) == pytest.approx(1)
+    assert scoring.admitted_share("*7?") == pytest.approx(0.1, abs=0.01)
+    assert scoring.admitted_share("12가3456") < 1e-7
+    with pytest.raises(pw.PlatewatchError, match="pattern"):
+        scoring.admitted_share("[")
+
+
+def test_ten_thousand_loose_patterns_are_scored_as_they_are_alone() -> None:
+    """It ends, which takes the better part of a minute if plates are gone through one by one."""
+    patterns = [f"*{n // 1000}*{n // 100 % 10}*{n // 10 % 10}*{n % 10}*" for n in range(10_000)]
+    together = {m.plate: m.log_likelihood for m in pw.Matcher(patterns).match("123가4567", max_edits=2)}
+    assert len(together) > 5000
+    for pattern in (*list(together)[:20], "*1*2*3*4*"):
+        (alone,) = pw.Matcher([pattern]).match("123가4567", max_edits=2)
+        assert together[pattern] == pytest.approx(alone.log_likelihood, rel=1e-12)

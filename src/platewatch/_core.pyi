@@ -91,6 +91,10 @@ class ScoringModel:
         """
         ValueError if the population cannot be one.
         """
+    def admitted_share(self, pattern: str) -> float:
+        """
+        The share of the vehicles of the population's classes whose plates a pattern admits, 0 to 1. Raises PlatewatchError.
+        """
     def log_likelihood(self, read: typing.Any, plate: typing.Any, engine: typing.Any = '', camera: typing.Any = '') -> float:
         """
         log P(read | plate), with the evidence's likelihood ratios.

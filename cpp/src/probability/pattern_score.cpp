@@ -75,7 +75,8 @@ struct ReadScorer::PatternRoom {
     // By the population and the table.
     std::uint64_t table = 0;    // its id
     std::vector<Front> fronts;  // [node]; the last one is that of the plates' ends
-    std::vector<Step> steps;    // [node]: of one symbol
+    double vehicles_of_classes = 0;
+    std::vector<Step> steps;  // [node]: of one symbol
     std::vector<std::vector<std::pair<char32_t, double>>> ends_of_marks, starts_of_marks;  // [set]
 
     // By the read: what each of the cells of a pair counts for in all that may be in front of it.
@@ -103,6 +104,7 @@ void ReadScorer::PatternRoom::prepare(const ScoringTable& of) {
     const PopulationTrie& population = *of.population_;
     const auto nodes = population.nodes();
     fronts.assign(nodes.size() + 1, {});
+    vehicles_of_classes = 0;
     steps.clear();
     for (std::size_t number = nodes.size(); number-- > 0;) {
         const auto& node = nodes[number];
@@ -111,7 +113,9 @@ void ReadScorer::PatternRoom::prepare(const ScoringTable& of) {
         Front& behind = fronts[node.parent == PopulationTrie::kEnd ? nodes.size() : node.parent];
         behind.least = std::min(behind.least, own.least + 1);
         behind.most = std::max(behind.most, own.most + 1);
-        behind.vehicles += population.sets()[node.set].weight * own.vehicles;
+        const double vehicles = population.sets()[node.set].weight * own.vehicles;
+        behind.vehicles += vehicles;
+        if (node.parent == PopulationTrie::kEnd && !node.generic) vehicles_of_classes += vehicles;
     }
     for (const auto& node : nodes) {
         const bool is_last = node.parent == PopulationTrie::kEnd;
@@ -361,6 +365,12 @@ double ReadScorer::vehicles(const PatternAutomaton& pattern) {
     return sum_admitted(pattern, Sum::vehicles);
 }
 
+double ReadScorer::share_of_classes(const PatternAutomaton& pattern) {
+    prepare_pattern(pattern);
+    const double all = pattern_room_->vehicles_of_classes;
+    return all > 0 ? std::clamp(sum_admitted(pattern, Sum::vehicles_of_classes) / all, 0.0, 1.0) : 0;
+}
+
 double ReadScorer::fitting(const PatternAutomaton& pattern) {
     prepare_pattern(pattern);
     const double sum = sum_admitted(pattern, Sum::background);
@@ -374,7 +384,8 @@ double ReadScorer::sum_admitted(const PatternAutomaton& pattern, Sum what) {
     const auto sets = table_->population_->sets();
     const std::size_t m = size_;
     const PatternRoom::Layout at(m);
-    const bool counts = what == Sum::vehicles;
+    const bool of_classes = what == Sum::vehicles_of_classes;
+    const bool counts = what == Sum::vehicles || of_classes;
     of_all_nodes_ = what == Sum::all_nodes;
     if (of_all_nodes_) room.fronts_of_read = 0;
     room.pairs.clear();
@@ -385,7 +396,9 @@ double ReadScorer::sum_admitted(const PatternAutomaton& pattern, Sum what) {
     // A pair of which all that may be in front is admitted.
     const auto end_all = [&](const PatternRoom::Pair& pair, std::size_t number) {
         if (counts) {
-            vehicles += pair.vehicles * room.fronts[number].vehicles;
+            const bool at_end = number == nodes.size();
+            vehicles += pair.vehicles *
+                        (of_classes && at_end ? room.vehicles_of_classes : room.fronts[number].vehicles);
             return;
         }
         make_pattern_fronts();
@@ -415,7 +428,7 @@ double ReadScorer::sum_admitted(const PatternAutomaton& pattern, Sum what) {
             room.ranges[node.parent == PopulationTrie::kEnd ? nodes.size() : node.parent];
         PatternRoom::Range& own = room.ranges[number];
         if (behind.begin == behind.end) continue;
-        if (!counts && !has_rows(node)) continue;
+        if (counts ? of_classes && node.generic : !has_rows(node)) continue;
         own = {room.pairs.size(), room.pairs.size()};
         const PatternRoom::Front& front = room.fronts[number];
         const Step& step = room.steps[number];

@@ -125,6 +125,8 @@ TEST(PatternScore, IsTheSumOverThePlatesThatAreAdmitted) {
                               each.emplace_back(plate, vehicles, p);
                               all += vehicles * p;
                           });
+        double all_vehicles = 0;
+        for (const auto& [plate, has, p] : each) all_vehicles += has;
         for (int i = 0; i < 40; ++i) {
             const Pattern pattern = random_pattern(random, U"012가거서울경");
             double sum = 0, vehicles = 0;
@@ -135,6 +137,8 @@ TEST(PatternScore, IsTheSumOverThePlatesThatAreAdmitted) {
             }
             const PatternAutomaton automaton(pattern);
             EXPECT_NEAR(scorer.vehicles(automaton), vehicles, 1e-9 * (1 + vehicles)) << to_utf8(pattern);
+            EXPECT_NEAR(scorer.share_of_classes(automaton), vehicles / all_vehicles, 1e-9)
+                << to_utf8(pattern);
             EXPECT_NEAR(scorer.fitting(automaton), sum, 1e-9 * all) << to_utf8(pattern);
             some += sum > 1e-3 * all ? 1 : 0;
         }

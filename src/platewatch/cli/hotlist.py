@@ -24,6 +24,7 @@ from platewatch.cli.common import (
 from platewatch.lists.hotlist import MAX_BAD_SHARE, refusal
 from platewatch.lists.judgement import findings
 from platewatch.matching.hotlist import kinds
+from platewatch.probability.channel_model import ChannelModel
 
 app = typer.Typer(help="Look at a hotlist.", no_args_is_help=True)
 
@@ -66,7 +67,7 @@ def check(
     table.add_row("errors", f"{len(report.errors):,}")
     console = Console(highlight=False, soft_wrap=True)
     console.print(table)
-    for what, count, examples in findings(wanted):
+    for what, count, examples in findings(wanted, model=ChannelModel.default().with_population(vehicles)):
         shown = ", ".join(map(escape, examples)) + (", ..." if count > len(examples) else "")
         console.print(f"{what}: {count:,} ({shown})")
     warn_of_other_vehicles(vehicles, (entry.plate for entry in wanted))

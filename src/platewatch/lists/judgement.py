@@ -11,12 +11,14 @@ from platewatch._core import is_pattern, parse
 from platewatch.errors import EntryError
 from platewatch.matching.hotlist import EntrySet, LoadReport
 from platewatch.matching.values import microseconds
+from platewatch.probability.channel_model import ChannelModel
 
 MOST_OF_A_KIND: Final = 10
 """Examples that are shown of one kind of error or finding."""
 _ANY_REGION: Final = "서울"
 _LONGEST_BEHIND_MARK: Final = 14  # symbols
 _FEWEST_FIXED: Final = 3  # symbols of a pattern that say what they are
+_MOST_ADMITTED: Final = 0.001  # of all vehicles: more, and one in a thousand innocents fits
 # Of pairs that recognisers take for one another most (docs/probability.md has the whole of it).
 _LOOK_ALIKES: Final = (
     *("다나", "더너", "두무", "저서", "버머", "자사", "도모", "오모", "배바"),
@@ -32,13 +34,18 @@ class Finding(NamedTuple):
     examples: tuple[str, ...]
 
 
-def findings(hotlist: EntrySet, at: datetime | None = None) -> list[Finding]:
-    """What is questionable about a list's entries, at a time (now, if left out)."""
+def findings(hotlist: EntrySet, at: datetime | None = None, model: ChannelModel | None = None) -> list[Finding]:
+    """What is questionable about a list's entries, at a time (now, if left out).
+
+    What patterns admit is counted among the vehicles of the model's population, the default model's if left out.
+    """
+    scoring = (model or ChannelModel.default()).scoring
     now = microseconds(at or datetime.now(UTC))
     found: defaultdict[str, list[str]] = defaultdict(list)
     for entry in hotlist:
         if is_pattern(entry.plate):
-            if sum(symbol.isalnum() for symbol in _outside_sets(entry.plate)) < _FEWEST_FIXED:
+            few = sum(symbol.isalnum() for symbol in _outside_sets(entry.plate)) < _FEWEST_FIXED
+            if few or scoring.admitted_share(entry.plate) > _MOST_ADMITTED:
                 found["patterns that admit too much"].append(entry.id)
         else:
             if parse(entry.plate).kind == "unknown":

@@ -49,6 +49,8 @@ class ReadScorer {
     [[nodiscard]] double fitting(const PatternAutomaton& pattern);
     // How many vehicles have one of these plates, whatever the read.
     [[nodiscard]] double vehicles(const PatternAutomaton& pattern);
+    // Of the vehicles of the population's classes the share that has one, from 0 to 1.
+    [[nodiscard]] double share_of_classes(const PatternAutomaton& pattern);
 
     // A part of the background that takes no time: at least so much is there.
     [[nodiscard]] double clutter() const noexcept;
@@ -115,7 +117,7 @@ class ReadScorer {
     // For patterns: pattern_score.cpp.
     using States = PatternAutomaton::States;
     struct PatternRoom;
-    enum class Sum : std::uint8_t { vehicles, background, all_nodes };
+    enum class Sum : std::uint8_t { vehicles, vehicles_of_classes, background, all_nodes };
     [[nodiscard]] double sum_admitted(const PatternAutomaton& pattern, Sum what);
     void prepare_pattern(const PatternAutomaton& pattern);
     void make_alike(const PatternAutomaton& pattern);
