@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 
@@ -56,14 +57,23 @@ class Poller {
     std::uint32_t calls_ = 0;
 };
 
-// Broken off, the range holds whatever it holds.
+// In runs, which are then merged: to poll at each comparison takes a quarter more. Broken off, the range is
+// in some order.
 template <class Range, class Less = std::less<>>
 void sort_interruptibly(Range& range, Less less = {}) {
-    Poller pass_by;
-    std::sort(range.begin(), range.end(), [&](const auto& a, const auto& b) {
-        pass_by();
-        return less(a, b);
-    });
+    constexpr std::ptrdiff_t kRun = std::ptrdiff_t{1} << 16;
+    const auto begin = range.begin(), end = range.end();
+    const auto at = [&](std::ptrdiff_t place) { return begin + std::min(place, end - begin); };
+    for (std::ptrdiff_t run = 0; run < end - begin; run += kRun) {
+        std::sort(at(run), at(run + kRun), less);
+        poll();
+    }
+    for (std::ptrdiff_t width = kRun; width < end - begin; width *= 2) {
+        for (std::ptrdiff_t run = 0; run + width < end - begin; run += 2 * width) {
+            std::inplace_merge(at(run), at(run + width), at(run + 2 * width), less);
+            poll();
+        }
+    }
 }
 
 }  // namespace platewatch
