@@ -19,7 +19,7 @@ from platewatch.service.passes import MOST_READS
 from platewatch.service.pipeline import Pipeline
 from platewatch.service.policy import CategoryPolicy, Policy
 from platewatch.service.worker import Worker
-from platewatch.sources import Accepted
+from platewatch.sources import Accepted, BusyError
 
 WANTED = [
     {"id": "A1", "plate": "12가3456", "category": "stolen"},
@@ -466,3 +466,18 @@ def test_a_restart_forgets_passes_and_loses_no_stronger_hit(tmp_path: Path) -> N
 
     for body in (before, after, in_company, in_company):
         run(tmp_path, policy, body)
+
+
+def test_when_too_many_reads_wait_the_next_are_refused_and_a_large_call_is_not_starved(tmp_path: Path) -> None:
+    async def body(it: Running) -> None:
+        it.pipeline._most_waiting = 100
+        small, large = [seen("77무7777")], [seen("77무7777", n) for n in range(300)]
+        first = asyncio.create_task(it.pipeline.accept(small))
+        second = asyncio.create_task(it.pipeline.accept(large))
+        await asyncio.sleep(0)
+        with pytest.raises(BusyError):
+            await it.pipeline.accept(small)
+        assert [(await first).reads, (await second).reads] == [1, 300]
+        assert (await it.pipeline.accept(small)).reads == 1
+
+    run(tmp_path, Policy(), body)

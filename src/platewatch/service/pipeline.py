@@ -22,7 +22,7 @@ from platewatch.service.worker import Steps, Worker
 from platewatch.sources import Accepted, BusyError
 
 _STEP: Final = 64  # reads matched at a time
-_MOST_WAITING: Final = 200_000  # reads of all calls; one call alone may have more
+_MOST_WAITING: Final = 200_000  # reads of all calls; the last one that is let in may have more
 
 
 class _Match(NamedTuple):
@@ -89,7 +89,7 @@ class Pipeline:
 
     async def accept(self, reads: Sequence[Read]) -> Accepted:
         """Returns when every hit is on disk. Raises OutboxError or BusyError: then none of the reads is accepted."""
-        if self._waiting and self._waiting + len(reads) > self._most_waiting:
+        if self._waiting >= self._most_waiting:
             raise BusyError(f"{self._waiting} reads are waiting already")
         self._waiting += len(reads)
         try:
