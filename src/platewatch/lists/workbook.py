@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import io
+import os
+import pickle
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from platewatch.errors import PlatewatchError, TableError
 from platewatch.lists.csv_file import Table
 from platewatch.lists.header import Columns, Layout, understand
 from platewatch.matching.values import as_day
+
+if TYPE_CHECKING:
+    from platewatch.lists.sheet_reader import Sheet
 
 _HALLMARKS = frozenset({"[Content_Types].xml", "xl/workbook.xml", "xl/workbook.bin", "mimetype", "content.xml"})
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -31,34 +41,8 @@ def read(data: bytes, columns: Columns, mapping: Mapping[str, str | int] | None,
 
     Raises PlatewatchError for what is no workbook or has no such sheet, TableError where the columns cannot be told.
     """
-    try:
-        import python_calamine
-    except ModuleNotFoundError:
-        raise PlatewatchError("workbooks need python-calamine: pip install 'platewatch[excel]'") from None
-    try:
-        book = python_calamine.load_workbook(io.BytesIO(data))
-        names = book.sheet_names
-        if isinstance(sheet, str) and sheet not in names and sheet.isdecimal():
-            sheet = int(sheet)
-        if isinstance(sheet, str):
-            if sheet not in names:
-                raise PlatewatchError(f"there is no such sheet; there are {', '.join(map(repr, names))}", field="sheet")
-            chosen = book.get_sheet_by_name(sheet)
-        else:
-            number = 1 if sheet is None else sheet
-            if not 1 <= number <= len(names):
-                raise PlatewatchError(f"there is no such sheet; there are {len(names)}", field="sheet")
-            chosen = book.get_sheet_by_index(number - 1)
-        cells = chosen.to_python(skip_empty_area=False)
-    except python_calamine.PasswordError:
-        raise PlatewatchError("the workbook is encrypted: save it without a password") from None
-    except python_calamine.CalamineError as error:
-        raise PlatewatchError(f"not a workbook that can be read: {error}") from None
-    rows = [
-        (number, [_cell(cell) for cell in row])
-        for number, row in enumerate(cells, 1)
-        if any(cell is not None and cell != "" for cell in row)
-    ]
+    names, cells = _sheet(data, sheet)
+    rows = [(number, [_cell(cell) for cell in row]) for number, row in cells]
     try:
         layout = understand(rows, columns, mapping)
     except TableError as error:
@@ -72,6 +56,25 @@ def read(data: bytes, columns: Columns, mapping: Mapping[str, str | int] | None,
     if sheet is None and len(names) > 1:
         layout.notes.append(f"of {len(names)} sheets, the first is read: {names[0]!r}")
     return Table(layout, _data(rows, layout))
+
+
+def _sheet(data: bytes, sheet: str | int | None) -> Sheet:
+    if find_spec("python_calamine") is None:
+        raise PlatewatchError("workbooks need python-calamine: pip install 'platewatch[excel]'")
+    reader = Path(__file__).with_name("sheet_reader.py")
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-P", str(reader)],
+        input=pickle.dumps((data, sheet)),
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        check=False,
+    )
+    if done.returncode != 0:
+        raise PlatewatchError("not a workbook that can be read: it is damaged, or takes too much memory")
+    first, second = pickle.loads(done.stdout)  # noqa: S301 - of our own process
+    if isinstance(first, str):
+        raise PlatewatchError(first, field=second)
+    return first, second
 
 
 def _data(rows: list[tuple[int, list[object]]], layout: Layout) -> Iterator[tuple[int, list[object]]]:

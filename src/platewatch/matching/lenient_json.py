@@ -13,6 +13,8 @@ import msgspec
 
 _LONGEST_NUMBER: Final = 400  # digits; no floating-point number has more
 _MOST_LINES: Final = 1000  # of one object
+_MARKS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"?|[{}\[\]]')  # strings end with their line
+_OPENS: Final = {b"{": 1, b"[": 1, b"}": -1, b"]": -1}
 _LAST_COMMA: Final = re.compile(r",\s*\]\s*\Z")
 
 
@@ -52,6 +54,7 @@ class Objects:
     def __init__(self, as_utf8: Callable[[bytes], bytes] = bytes) -> None:
         self._as_utf8 = as_utf8
         self._held: list[tuple[int, bytes]] = []
+        self._depth = 0  # of the brackets that are open
 
     def add(self, row: int, line: bytes) -> list[tuple[int, bytes]]:
         """What is whole now: lines, and objects with the row of their first line. A line has no blanks around it."""
@@ -61,15 +64,19 @@ class Objects:
         if not held and (not line.startswith(b"{") or line.endswith(b"}")):
             return [(row, line)]
         held.append((row, line))
-        if line.endswith((b"}", b"},")) and self._is_object(whole := self._joined().removesuffix(b",")):
-            self._held = []
+        # Parsed once, where its brackets close: to try at every line takes the square of the lines.
+        self._depth += sum(_OPENS.get(mark, 0) for mark in _MARKS.findall(line))
+        if self._depth > 0:
+            return self.rest() if len(held) == _MOST_LINES else []
+        if self._is_object(whole := self._joined().removesuffix(b",")):
+            self._held, self._depth = [], 0
             return [(held[0][0], whole)]
-        return self.rest() if len(held) == _MOST_LINES else []
+        return self.rest()
 
     def rest(self) -> list[tuple[int, bytes]]:
         """What is no object: as one, unless there are lines in it that may be."""
         held, joined = self._held, self._joined()
-        self._held = []
+        self._held, self._depth = [], 0
         may_be = any(line.startswith(b"{") and line.endswith(b"}") for _, line in held)
         return held if may_be or not held else [(held[0][0], joined)]
 
