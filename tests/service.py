@@ -14,7 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from platewatch.notify import generate_secret
 from tests.patience import PATIENCE
+
+SECRET = generate_secret()
 
 CONFIG = """
 hotlist = "wanted.csv"

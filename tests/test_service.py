@@ -25,16 +25,13 @@ import pytest
 import zstandard
 
 import platewatch as pw
-from platewatch.notify import generate_secret
 from platewatch.notify.simulator import Faults, WassSimulator
 from platewatch.service.app import _model
 from platewatch.service.config import load
 from platewatch.service.policy import Policy
 from tests.patience import PATIENCE
-from tests.service import Service, prepare, running
-from tests.simulator import simulating
+from tests.service import SECRET, Service, running
 
-SECRET = generate_secret()
 START = datetime(2026, 11, 23, 9, tzinfo=UTC)
 EXACT, FUZZY = "12가3456", "12거3456"
 
@@ -46,17 +43,6 @@ def moment(number: float) -> datetime:
 
 def read(number: float, text: str = EXACT) -> dict[str, Any]:
     return {"text": text, "camera_id": "GJ-0001", "time": moment(number).isoformat()}
-
-
-@pytest.fixture
-def wass() -> Iterator[WassSimulator]:
-    with simulating(SECRET) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def config(tmp_path: Path, wass: WassSimulator) -> Path:
-    return prepare(tmp_path, wass=wass.url, secret=SECRET)
 
 
 @pytest.fixture
