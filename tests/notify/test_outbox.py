@@ -22,8 +22,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from platewatch.notify.outbox import (
     _DUE,
     _NEXT_DUE,
-    APPLICATION_ID,
-    SCHEMA_VERSION,
     Outbox,
     OutboxError,
     OutboxLockedError,
@@ -31,6 +29,7 @@ from platewatch.notify.outbox import (
     export_events,
     list_events,
 )
+from platewatch.notify.outbox_file import APPLICATION_ID, SCHEMA_VERSION
 from tests.patience import PATIENCE
 
 from .support import message, messages, open_files

@@ -7,39 +7,37 @@ SQLite before 3.51.3 can corrupt a WAL database when two connections do. docs/du
 from __future__ import annotations
 
 import asyncio
-import errno
-import fcntl
-import glob
-import hashlib
 import json
 import logging
 import os
-import secrets
-import socket
 import sqlite3
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, Self, TypeVar
 
-import msgspec
 from msgspec import Struct
 
-from platewatch.errors import PlatewatchError
+from platewatch.notify.outbox_file import (
+    SAVED,
+    Opened,
+    Owner,
+    open_file,
+    open_to_read,
+    sync,
+    write_owner,
+)
+from platewatch.notify.outbox_file import OutboxError as OutboxError
+from platewatch.notify.outbox_file import OutboxLockedError as OutboxLockedError
+from platewatch.notify.outbox_file import OutboxLostError as OutboxLostError
 
 GROUP_SIZE: Final = 256
 """Operations that share one commit, and so one sync of the disk."""
 
-SCHEMA_VERSION: Final = 1
-
-APPLICATION_ID: Final = 0x706C7477  # "pltw": tells an outbox from any other SQLite file
-
-_SAVED: Final = ".saved-"  # in the names of copies of an outbox that is lost
 _LOOK_INTERVAL: Final = 0.4  # seconds between looks whether the file is still there
 _TELL_INTERVAL: Final = 60.0  # seconds between two lines in the log that it is not
 
@@ -48,27 +46,6 @@ _log: Final = logging.getLogger(__name__)  # the command line, which has no stru
 State = Literal["pending", "delivered", "dead"]
 
 T = TypeVar("T")
-
-# queued_at is when the event last became pending: created_at, until an operator revives it. Times: see Outbox.
-_SCHEMA: Final = (
-    """
-    CREATE TABLE events (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT,
-        event_id TEXT NOT NULL UNIQUE,
-        body BLOB NOT NULL,
-        state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'dead')),
-        attempts INTEGER NOT NULL DEFAULT 0,
-        created_at REAL NOT NULL,
-        queued_at REAL NOT NULL,
-        next_attempt_at REAL NOT NULL,
-        delivered_at REAL,
-        last_error TEXT
-    )
-    """,
-    "CREATE INDEX events_by_schedule ON events (state, next_attempt_at)",
-    "CREATE INDEX events_by_delivery ON events (delivered_at) WHERE state = 'delivered'",
-    "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL)",
-)
 
 # Not INSERT OR IGNORE, which would drop an event without a word for any broken constraint, not only for a known id.
 _APPEND: Final = """
@@ -114,24 +91,6 @@ _LIST: Final = """
 _EXPORT: Final = "SELECT body FROM events WHERE ?1 IS NULL OR state = ?1 ORDER BY seq"
 
 
-class OutboxError(PlatewatchError):
-    """The outbox cannot be opened, written or read. What was being appended is not acknowledged."""
-
-
-class OutboxLockedError(OutboxError):
-    """Another process owns the outbox: `pid`, and the `url` it answers at, where it has made them known."""
-
-    def __init__(self, path: Path, pid: int | None, url: str | None) -> None:
-        self.pid = pid
-        self.url = url
-        owner = f"process {pid or 'unknown'}" + (f" at {url}" if url else "")
-        super().__init__(f"{path} is in use by {owner}")
-
-
-class OutboxLostError(OutboxError):
-    """The file that was opened is not where it was, or not as it was: what is written to it would be lost with it."""
-
-
 class PendingEvent(Struct, frozen=True):
     """An event to be delivered; `attempts` counts the failed ones."""
 
@@ -156,21 +115,6 @@ class EventRecord(Struct, frozen=True):
     last_error: str | None
 
 
-class _Owner(Struct, frozen=True):
-    """What the lock file says. `pid` stays if the owner dies; `queue`: whether there was one beside the lock, which
-    earlier versions do not say.
-    """
-
-    pid: int | None = None
-    url: str | None = None
-    queue: bool | None = None
-
-
-class _Loss(NamedTuple):
-    reason: str
-    orphaned: bool  # whether the file that is open is nobody else's, though it has lost its name
-
-
 class Outbox:
     """The queue of notifications, owned by this process; open it with `Outbox.open`, call it from one event loop.
 
@@ -178,7 +122,7 @@ class Outbox:
     when that failed, RuntimeError when the outbox is closed. To cancel a caller does not cancel its change.
     """
 
-    def __init__(self, writer: ThreadPoolExecutor, opened: _Opened, clock: Callable[[], float]) -> None:
+    def __init__(self, writer: ThreadPoolExecutor, opened: Opened, clock: Callable[[], float]) -> None:
         self.hit_key = opened.hit_key
         """The key of this outbox's hit ids: 32 random bytes, made with the file."""
         self.lost: OutboxLostError | None = None
@@ -207,7 +151,7 @@ class Outbox:
         """
         writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="outbox")
         try:
-            opened = await asyncio.wrap_future(writer.submit(_open, Path(path), anew, copy))
+            opened = await asyncio.wrap_future(writer.submit(open_file, Path(path), anew, copy))
         except BaseException:
             writer.shutdown(wait=False)
             raise
@@ -280,7 +224,7 @@ class Outbox:
 
     def publish(self, url: str) -> None:
         """Tell whoever finds the outbox locked where its owner answers."""
-        _write_owner(self._opened.lock, _Owner(pid=os.getpid(), url=url, queue=True))
+        write_owner(self._opened.lock, Owner(pid=os.getpid(), url=url, queue=True))
 
     async def close(self) -> None:
         """Commit all that was called before, then let go of the file. A second call does nothing."""
@@ -372,12 +316,12 @@ class Outbox:
     def _save(self) -> Path | None:
         """A whole copy of a file that has lost its name, beside where it was; None if it cannot be made."""
         path = self._opened.files.path
-        copy = path.with_name(f"{path.name}{_SAVED}{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
+        copy = path.with_name(f"{path.name}{SAVED}{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
         try:
             copy.touch(mode=0o600)
             self._connection.execute("VACUUM INTO ?", (str(copy),))
-            _sync(copy)
-            _sync(copy.parent)
+            sync(copy)
+            sync(copy.parent)
         except (OSError, sqlite3.Error) as error:
             _log.critical("the outbox is lost, and cannot be saved: %s", error)
             return None
@@ -410,242 +354,14 @@ class _Operation(NamedTuple):
     promises: bool
 
 
-class _Files:
-    """The files of an open database as this process has last left them."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._known = {suffix: Path(f"{path}{suffix}").stat() for suffix in ("", "-wal", "-shm")}
-
-    def check(self, *, written: bool) -> _Loss | None:
-        """What has become of them, but for what was `written` by us just now; None if nothing has."""
-        found = {}
-        for suffix, was in self._known.items():
-            name = f"{self.path}{suffix}"
-            try:
-                now = os.stat(name)  # noqa: PTH116 - several times a commit, and Path takes longer
-            except FileNotFoundError:
-                return _Loss(f"{name} was deleted or moved", orphaned=True)
-            except OSError as error:
-                return _Loss(f"{name} cannot be looked at: {error.strerror}", orphaned=True)
-            if (now.st_dev, now.st_ino) != (was.st_dev, was.st_ino):
-                return _Loss(f"{name} was replaced by another file", orphaned=True)
-            # SQLite shortens neither while it is open.
-            if suffix != "-shm" and now.st_size < was.st_size:
-                return _Loss(f"{name} was truncated", orphaned=False)
-            if not suffix and not written and now.st_mtime_ns != was.st_mtime_ns:
-                return _Loss(f"{name} was written by another process", orphaned=False)
-            found[suffix] = now
-        self._known = found
-        return None
-
-
-class _Opened(NamedTuple):
-    connection: sqlite3.Connection
-    hit_key: bytes
-    files: _Files
-    lock: int
-    locks: ExitStack
-
-    def close(self) -> None:
-        with self.locks:
-            self.connection.close()
-            _write_owner(self.lock, _Owner(queue=True))
-
-
 def list_events(path: str | Path, state: State | None = None, limit: int = 100) -> list[EventRecord]:
     """The newest events, with or without an owner at work. Raises OutboxError."""
-    with _reader(path) as connection:
+    with open_to_read(path) as connection:
         return [EventRecord(*row) for row in connection.execute(_LIST, (state, limit))]
 
 
 def export_events(path: str | Path, state: State | None = None) -> Iterator[bytes]:
     """The bodies, oldest first, each one JSON event: personal data. Raises OutboxError."""
-    with _reader(path) as connection:
+    with open_to_read(path) as connection:
         for (body,) in connection.execute(_EXPORT, (state,)):
             yield body
-
-
-@contextmanager
-def _reader(path: str | Path) -> Iterator[sqlite3.Connection]:
-    try:
-        with closing(sqlite3.connect(f"{Path(path).resolve().as_uri()}?mode=ro", uri=True)) as connection:
-            _check_version(connection)
-            yield connection
-    except sqlite3.Error as error:
-        raise OutboxError(f"cannot read {path}: {error}") from error
-
-
-def _open(path: Path, anew: bool, copy: Path | None) -> _Opened:
-    path = path.resolve()  # one lock, whatever link leads to the file
-    try:
-        with ExitStack() as locks:
-            lock, before = _take_lock(path, locks)
-            try:
-                connection, hit_key, files = _take_database(path, _read_owner(before), locks, anew, copy)
-            except BaseException:
-                os.ftruncate(lock, os.pwrite(lock, before, 0))
-                raise
-            _write_owner(lock, _Owner(pid=os.getpid(), queue=True))
-            return _Opened(connection, hit_key, files, lock, locks.pop_all())
-    except (OSError, sqlite3.Error) as error:
-        raise OutboxError(f"cannot open {path}: {error}") from error
-
-
-def _take_lock(path: Path, locks: ExitStack) -> tuple[int, bytes]:
-    """The lock file's descriptor and what it said before; all that is taken goes to `locks`."""
-    # flock: the kernel lets go of it when the owner dies. The file stays, since to remove it would be a race.
-    lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    locks.callback(os.close, lock)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        owner = _read_owner(os.pread(lock, 4096, 0))
-        raise OutboxLockedError(path, owner.pid, owner.url) from None
-    # The lock file may be deleted while its owner is at work: so the name is taken, too, in the kernel alone, ...
-    folder = path.parent.stat()
-    name = f"{folder.st_dev} {folder.st_ino} {hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32]}"
-    taken = locks.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
-    try:
-        taken.bind(f"\0platewatch {name}".encode())
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        raise OutboxLockedError(path, None, None) from None
-    before = os.pread(lock, 4096, 0)
-    _write_owner(lock, msgspec.structs.replace(_read_owner(before), pid=os.getpid(), url=None))
-    return lock, before
-
-
-def _take_database(
-    path: Path, before: _Owner, locks: ExitStack, anew: bool, copy: Path | None
-) -> tuple[sqlite3.Connection, bytes, _Files]:
-    may_begin = anew or before.queue is False
-    if anew:
-        _put_aside(path, copy)
-    elif not _size(path) and (not may_begin or _is_told_of(path)):
-        raise _gone(path)
-    elif before.pid is not None and before.queue and not Path(f"{path}-wal").exists():
-        _log.error(
-            "the last service to use %s did not end by itself, and its -wal is missing: unless SQLite's own tools were"
-            " used on it, hits are lost",
-            path,
-        )
-    _take_file(path, locks)
-    return _connect(path, may_begin=may_begin)
-
-
-def _is_told_of(path: Path) -> bool:
-    """Whether files beside it hold what an outbox held."""
-    saved = path.parent.glob(f"{glob.escape(path.name)}{_SAVED}*")
-    return bool(_size(f"{path}-wal")) or any(True for _ in saved)
-
-
-def _take_file(path: Path, locks: ExitStack) -> None:
-    # ... and the file itself, as it may have several names. SQLite's locks are of another kind (POSIX), and to close
-    # this descriptor would drop them: it is closed last.
-    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    locks.callback(os.close, file)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise OutboxLockedError(path, None, None) from None
-    if (names := os.fstat(file).st_nlink) > 1:
-        raise OutboxError(f"{path} has {names} names (hard links), each with a -wal of its own: leave it one")
-
-
-def _size(path: str | Path) -> int:
-    try:
-        return Path(path).stat().st_size
-    except FileNotFoundError:
-        return 0
-
-
-def _gone(path: Path) -> OutboxError:
-    what = "is missing" if not path.exists() else "holds no queue" if _size(path) else "is empty"
-    return OutboxError(
-        f"{path} {what}, but the files beside it tell of one, and what waited there would be lost: put the file back"
-        f" (with its -wal, if that is elsewhere, too), or begin anew by `platewatch outbox new {path}`"
-    )
-
-
-def _put_aside(path: Path, copy: Path | None) -> None:
-    """What is left of a queue that is gone, so that it is neither used nor lost; and put the copy into its place."""
-    if _size(path):
-        raise OutboxError(f"{path} is there, and not empty: to begin anew all the same, first move it elsewhere")
-    if copy is not None:
-        with _reader(copy):
-            pass  # it is an outbox
-    now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    for suffix in ("", "-wal", "-shm"):
-        left = Path(f"{path}{suffix}")
-        if left.exists():
-            left.rename(f"{left}.left-{now}")
-    if copy is not None:
-        copy.rename(path)
-
-
-def _read_owner(text: bytes) -> _Owner:
-    if not text.strip():
-        return _Owner(queue=False)  # it has just been made
-    try:
-        return msgspec.json.decode(text, type=_Owner)
-    except msgspec.DecodeError:
-        return _Owner()  # caught in the middle of its writing
-
-
-def _write_owner(lock: int, owner: _Owner) -> None:
-    os.ftruncate(lock, os.pwrite(lock, msgspec.json.encode(owner), 0))
-
-
-def _connect(path: Path, *, may_begin: bool) -> tuple[sqlite3.Connection, bytes, _Files]:
-    connection = sqlite3.connect(path, isolation_level=None)
-    try:
-        (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
-        if tables:
-            _check_version(connection)
-        elif not may_begin:
-            raise _gone(path)
-        path.chmod(0o600)  # SQLite gives the -wal and -shm files the mode of the database
-        if not tables:
-            _create_schema(connection)
-        (journal_mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-        if journal_mode != "wal":
-            raise OutboxError(f"cannot open {path}: its file system does not support SQLite's WAL")
-        connection.execute("PRAGMA synchronous = FULL")  # sync the log at every commit
-        connection.execute("PRAGMA mmap_size = 0")  # an I/O error is an error, not a SIGBUS
-        connection.execute("PRAGMA secure_delete = ON")  # a pruned event is overwritten, not only unlinked
-        (hit_key,) = connection.execute("SELECT value FROM meta WHERE name = 'hit_key'").fetchone()
-        _sync(path.parent)  # so that what -wal holds has a name after a power cut
-        return connection, hit_key, _Files(path)
-    except BaseException:
-        connection.close()
-        raise
-
-
-def _sync(path: Path) -> None:
-    """A file, or the names in a folder."""
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
-
-
-def _check_version(connection: sqlite3.Connection) -> None:
-    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-    if application_id != APPLICATION_ID:
-        raise OutboxError("the file is not an outbox")
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > SCHEMA_VERSION:
-        raise OutboxError(f"the outbox has schema version {version}, this platewatch knows up to {SCHEMA_VERSION}")
-
-
-def _create_schema(connection: sqlite3.Connection) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    for statement in _SCHEMA:
-        connection.execute(statement)
-    connection.execute("INSERT INTO meta (name, value) VALUES ('hit_key', ?)", (secrets.token_bytes(32),))
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    connection.execute("COMMIT")
