@@ -149,6 +149,10 @@ def test_other_frames_take_no_more_from_an_exact_read_than_the_prior_of_two_vehi
     assert pass_of(*others, LISTED, listed=(LISTED,))[LISTED] > 0.009 * pass_of(LISTED, listed=(LISTED,))[LISTED]
 
 
+def test_a_frame_that_shows_no_plate_takes_little_from_an_exact_read() -> None:
+    assert pass_of(LISTED, "?", listed=(LISTED,))[LISTED] > 0.5
+
+
 def test_an_innocent_vehicle_read_once_as_a_listed_plate_is_hardly_that_one() -> None:
     assert pass_of(INNOCENT, INNOCENT, INNOCENT, LISTED, listed=(LISTED,))[LISTED] < 0.2
 

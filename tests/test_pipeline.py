@@ -481,3 +481,15 @@ def test_when_too_many_reads_wait_the_next_are_refused_and_a_large_call_is_not_s
         assert (await it.pipeline.accept(small)).reads == 1
 
     run(tmp_path, Policy(), body)
+
+
+def test_refused_reads_of_a_large_call_have_their_place_in_it(tmp_path: Path) -> None:
+    async def body(it: Running) -> None:
+        texts = ["12나7777"] * 300
+        for row in (0, 63, 64, 150, 299):
+            texts[row] = "7" * 17
+        accepted = await it.pipeline.accept([pw.Read(text=text) for text in texts])
+        assert [error.row for error in accepted.errors] == [0, 63, 64, 150, 299]
+        assert accepted.reads == 295
+
+    run(tmp_path, Policy(), body)

@@ -52,6 +52,14 @@ TEST(ChannelModel, AMarkStandsForALostSymbolOrForNothingByHand) {
     EXPECT_NEAR(likelihood_of(t, U"==0", U"0"), none, 1e-15);  // a pad
 }
 
+TEST(ChannelModel, TheUnknownSymbolHasNoColumnOfItsOwn) {
+    // Models of earlier versions have learnt one.
+    const std::vector<char32_t> symbols = {U'0', U'1', kUnknownSymbol, U'가', U'거'};
+    const ChannelTable t(symbols, {0.5}, plain_rates(symbols.size() + kSymbolClasses));
+    EXPECT_EQ(t.column(U'1'), 1U);
+    EXPECT_EQ(t.column(kUnknownSymbol), t.columns() - 1);
+}
+
 TEST(ChannelModel, ReadsOfAPlateSumToAlmostOne) {
     const ChannelTable t = small_table();
     const std::u32string symbols = U"012가거";
