@@ -468,17 +468,22 @@ def test_a_restart_forgets_passes_and_loses_no_stronger_hit(tmp_path: Path) -> N
         run(tmp_path, policy, body)
 
 
-def test_when_too_many_reads_wait_the_next_are_refused_and_a_large_call_is_not_starved(tmp_path: Path) -> None:
+def test_when_too_many_reads_wait_the_next_are_refused(tmp_path: Path) -> None:
+    """But no small call for a large one, and no large one while only a few reads wait."""
+
     async def body(it: Running) -> None:
         it.pipeline._most_waiting = 100
-        small, large = [seen("77무7777")], [seen("77무7777", n) for n in range(300)]
-        first = asyncio.create_task(it.pipeline.accept(small))
-        second = asyncio.create_task(it.pipeline.accept(large))
+        small, large = [seen("77무7777")], [seen("77무7777", n) for n in range(3000)]
+        calls = [asyncio.create_task(it.pipeline.accept(reads)) for reads in (small, large, small)]
+        await asyncio.sleep(0)
+        with pytest.raises(BusyError):
+            await it.pipeline.accept(large)
+        calls += [asyncio.create_task(it.pipeline.accept(small)) for _ in range(98)]
         await asyncio.sleep(0)
         with pytest.raises(BusyError):
             await it.pipeline.accept(small)
-        assert [(await first).reads, (await second).reads] == [1, 300]
-        assert (await it.pipeline.accept(small)).reads == 1
+        assert sum([(await call).reads for call in calls]) == 3100
+        assert (await it.pipeline.accept(large)).reads == 3000
 
     run(tmp_path, Policy(), body)
 

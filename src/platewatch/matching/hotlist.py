@@ -199,7 +199,7 @@ class EntrySet:
 
     def _put(self, entry: Entry) -> None:
         """Add a checked entry. Raises EntryError if the list would have too many symbols, and is as it was then."""
-        if self._uses is None and not (is_pattern(entry.plate) or self._symbols.issuperset(entry.plate)):
+        if self._uses is None and not (self._symbols.issuperset(entry.plate) or is_pattern(entry.plate)):
             if len(self._symbols.union(entry.plate)) <= MAX_DISTINCT_SYMBOLS:
                 self._symbols.update(entry.plate)
             else:

@@ -96,10 +96,10 @@ def text(value: object) -> str | None:
 
 def code(value: object) -> str | None:
     """Text, of which 1.0 is 1, as the number is."""
-    word = text(value)
-    if word is not None and ".0" in word and (whole := _WHOLE_TEXT.fullmatch(word)):
-        return whole[1]
-    return word
+    word = _text(value) if isinstance(value, str) else text(value)
+    if word is None or word in _NOTHING:
+        return None
+    return whole[1] if ".0" in word and (whole := _WHOLE_TEXT.fullmatch(word)) else word
 
 
 def identifier(value: object) -> str | None:

@@ -22,7 +22,8 @@ from platewatch.service.worker import Steps, Worker
 from platewatch.sources import Accepted, BusyError
 
 _STEP: Final = 64  # reads matched at a time
-_MOST_WAITING: Final = 200_000  # reads of all calls; the last one that is let in may have more
+_SMALL: Final = 1000  # reads of a call that has room apart: large ones, which wait long, must not keep it out
+_MOST_WAITING: Final = 200_000  # reads of all small calls, and of all large ones; the last let in may have more
 
 
 class _Match(NamedTuple):
@@ -83,15 +84,16 @@ class Pipeline:
         self._on_queued = on_queued
         self._worker = worker
         self._most_waiting = most_waiting
-        self._waiting = 0
+        self._waiting = {True: 0, False: 0}  # of small calls, and of others
         self.quieted = 0
         """Hits that were not told again."""
 
     async def accept(self, reads: Sequence[Read]) -> Accepted:
         """Returns when every hit is on disk. Raises OutboxError or BusyError: then none of the reads is accepted."""
-        if self._waiting >= self._most_waiting:
-            raise BusyError(f"{self._waiting} reads are waiting already")
-        self._waiting += len(reads)
+        is_small = len(reads) <= _SMALL
+        if self._waiting[is_small] >= self._most_waiting:
+            raise BusyError(f"{self._waiting[is_small]} reads are waiting already")
+        self._waiting[is_small] += len(reads)
         try:
             call = _Call(reads)
             await self._worker.run(self._take(call))
@@ -103,7 +105,7 @@ class Pipeline:
                 if queued:
                     self._on_queued()
         finally:
-            self._waiting -= len(reads)
+            self._waiting[is_small] -= len(reads)
         return Accepted(len(reads) - len(call.errors), queued, call.errors, call.not_lined_up)
 
     async def forget(self) -> None:
