@@ -36,7 +36,7 @@ class _Checked(msgspec.StructMeta):
             return made
 
 
-class Character(msgspec.Struct, frozen=True, metaclass=_Checked):
+class Character(msgspec.Struct, frozen=True, gc=False, metaclass=_Checked):
     """One non-whitespace code point of a read's raw text: the symbol, its probability, and its alternatives.
 
     An alternative is a pair of a symbol and its probability. Raises TypeError that names the field.
@@ -61,7 +61,7 @@ class Character(msgspec.Struct, frozen=True, metaclass=_Checked):
         return _without_text(self, "p")
 
 
-class Candidate(msgspec.Struct, frozen=True, metaclass=_Checked):
+class Candidate(msgspec.Struct, frozen=True, gc=False, metaclass=_Checked):
     """Another reading of the whole plate, with its probability if the recogniser gives one.
 
     Raises TypeError that names the field.
@@ -83,7 +83,7 @@ class Candidate(msgspec.Struct, frozen=True, metaclass=_Checked):
         return _without_text(self, "p")
 
 
-class Read(msgspec.Struct, frozen=True, kw_only=True, metaclass=_Checked):
+class Read(msgspec.Struct, frozen=True, kw_only=True, gc=False, metaclass=_Checked):
     """What a camera's recogniser reported of one vehicle in one frame.
 
     `chars` and `candidates` are Characters and Candidates, or mappings with their fields, as in JSON. `time` has an

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hmac
 import math
 import signal
@@ -58,7 +59,7 @@ from platewatch.sources.http import HttpReads, Refusals, TooManyReadsError
 
 _PRUNE_INTERVAL: Final = 3600.0  # seconds
 _FORGET_INTERVAL: Final = 5.0
-_SWITCH_INTERVAL: Final = 0.001
+_SWITCH_INTERVAL: Final = 0.0002
 _SECONDS_A_DAY: Final = 86400.0
 _MAX_RETRY_REQUEST_BYTES: Final = 1024 * 1024
 _MAX_LOGGED: Final = 10  # refused reads of one request that are logged each
@@ -103,6 +104,8 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
     except ConfigError as error:
         raise ConfigError(error.reason, field="wass.secrets") from None
 
+    # What is loaded stays: to go through a large list again and again for garbage takes a good while each time.
+    gc.freeze()
     # So that the event loop soon has the interpreter back while the worker's thread is busy.
     sys.setswitchinterval(_SWITCH_INTERVAL)
     with _listen(settings.http.host, settings.http.port) as listener, Worker() as worker:

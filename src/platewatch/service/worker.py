@@ -16,7 +16,7 @@ from typing import Final, Self, TypeAlias
 Steps: TypeAlias = Iterator[None]
 """Work that hands over between its steps; a step should take no more than some milliseconds."""
 
-_TURN: Final = 0.004  # seconds: what the others wait for one that has much to do
+_TURN: Final = 0.002  # seconds: what the others wait for one that has much to do
 
 
 class Worker:
