@@ -206,20 +206,23 @@ void register_channel(py::module_& m) {
         .def(
             "count",
             [](const ChannelTable& table, const py::typing::List<py::object>& reads,
-               const py::typing::List<py::str>& plates) {
-                if (reads.size() != plates.size()) throw py::value_error("one plate a read");
+               const py::typing::List<py::str>& plates, const std::vector<double>& times) {
+                if (reads.size() != plates.size() || (!times.empty() && times.size() != reads.size()))
+                    throw py::value_error("one plate and one weight a read");
                 ChannelRates counts(table.columns(), table.bins());
                 double total = 0;
                 const AnswersSignals interruptible;
                 for (std::size_t i = 0; i < reads.size(); ++i) {
                     poll();
                     const ReadEvidence evidence = to_evidence(reads[i]);
-                    const double p = count_events(ReadView(table, evidence), to_plate(plates[i]), counts);
-                    if (p > 0) total += std::log(p);
+                    const double once = times.empty() ? 1 : times[i];
+                    const double p =
+                        count_events(ReadView(table, evidence), to_plate(plates[i]), counts, once);
+                    if (p > 0) total += once * std::log(p);
                 }
                 return py::make_tuple(to_arrays(counts), total);
             },
-            py::arg("reads"), py::arg("plates"),
+            py::arg("reads"), py::arg("plates"), py::arg("times") = std::vector<double>(),
             "Expected counts of what happened, shaped as the rates, and the sum of log likelihoods.");
     py::class_<ScoringModel, std::shared_ptr<ScoringModel>>(
         m, "ScoringModel", "A channel model's tables and the population, ready to score with.")
@@ -275,6 +278,25 @@ void register_channel(py::module_& m) {
             },
             py::arg("reads"), py::arg("plate"), py::arg("frame_weight"),
             "log P(plate | the reads of one pass), if no plate is listed.")
+        .def(
+            "likely_plates",
+            [](const ScoringModel& model, const py::typing::List<py::object>& reads, double frame_weight,
+               double least) {
+                std::vector<PassRead> pass;
+                for (const py::handle read : reads) {
+                    texts_of_object(read, pass.emplace_back().texts);
+                    pass.back().table = &table_of(model, read);
+                }
+                if (pass.empty()) throw py::value_error("a pass has a read");
+                const AnswersSignals interruptible;
+                Texts plates;
+                for (const auto& [plate, probability] : PassScorer().likely_plates(pass, frame_weight, least))
+                    plates.append(py::make_tuple(platewatch::to_str(to_utf8(plate)), probability));
+                return plates;
+            },
+            py::arg("reads"), py::arg("frame_weight"), py::arg("least"),
+            "(plate, probability) of the plates that the vehicle of one pass may have, if none is listed, "
+            "likeliest first, of at least such a probability.")
         .def(
             "registered",
             [](const ScoringModel& model, const py::str& plate) {

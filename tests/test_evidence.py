@@ -241,7 +241,7 @@ def read_of(text: str, *candidates: tuple[str, float | None], confidence: float 
         (read_of("12거3456", ("12-가-3456", 0.9)), 0.9, 0.99),
         (read_of("77다7777", ("12가3456", 0.9)), 0.9, 0.99),
         (read_of("12거3456", ("12가3456", 0.01), confidence=0.99), 0.05, 0.2),
-        (read_of("12거3456", ("99나9999", 0.9)), 0.0, 0.005),
+        (read_of("12거3456", ("99나9999", 0.9)), 0.0, 0.02),
         # Of scores that are no shares, the own text's is the best.
         (read_of("12거3456", ("12가3456", 0.9), ("12고3456", 0.8)), 0.7, 0.95),
         # One without a probability has a twentieth.
@@ -299,7 +299,7 @@ def test_the_reads_of_a_pass_count_by_their_texts() -> None:
     once, twice = (matcher.match_pass([doubtful] * n, at=NOW)[0].probability for n in (1, 2))
     assert 0.5 < once < twice
     sure = [read_of("12거3456", ("12가3456", 0.01), confidence=0.99), read_of("12거3456")]
-    assert matcher.match_pass(sure, at=NOW)[0].probability < 0.01
+    assert matcher.match_pass(sure, at=NOW)[0].probability < 0.1
 
 
 @pytest.mark.parametrize(

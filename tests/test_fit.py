@@ -43,7 +43,8 @@ def test_a_model_is_written_that_has_learnt_of_the_reads(reads: Path, tmp_path: 
     assert "fitted on 290 reads of 200 plates, 2 engines (a, b), 1 camera (c1) with rates of its own\n" in done.stderr
     assert f"{output}: give it to `match`" in done.stderr
     model = pw.ChannelModel.load(output)
-    assert (model.engines, model.cameras) == (["a", "b"], ["c1"])
+    assert {"a", "b"} < set(model.engines)
+    assert model.cameras == ["c1"]
     expected = pw.ChannelModel.fit(
         [
             (pw.Read(text=r["text"], engine=r["engine"], camera_id=r["camera_id"]), r["truth"])
@@ -61,10 +62,12 @@ def test_a_model_is_written_that_has_learnt_of_the_reads(reads: Path, tmp_path: 
 
 def test_the_file_may_be_an_argument_and_rounds_change_the_model(reads: Path, tmp_path: Path) -> None:
     for iterations in (1, 6):
-        assert fit(reads, "--output", tmp_path / f"{iterations}.json", "--iterations", iterations).exit_code == 0
+        output = tmp_path / f"{iterations}.json"
+        assert fit(reads, "--output", output, "--iterations", iterations, "--from-scratch").exit_code == 0
     one, six = ((tmp_path / f"{iterations}.json").read_bytes() for iterations in (1, 6))
     assert one != six
-    assert fit("--output", tmp_path / "x.json").stderr == "one file of reads is needed: READS, or --reads READS\n"
+    expected = "one file of reads is needed: READS, or --reads READS, or else --unlabelled READS\n"
+    assert fit("--output", tmp_path / "x.json").stderr == expected
 
 
 def test_what_is_left_out_is_told_by_reason(tmp_path: Path) -> None:
@@ -124,7 +127,7 @@ def test_a_file_that_is_there_is_kept_until_there_is_a_model(reads: Path, tmp_pa
     assert fit(write(tmp_path / "none.jsonl", []), "--output", output).exit_code == 2
     assert output.read_text("utf-8") == "before"
     assert fit(reads, "--output", output, "--iterations", 1).exit_code == 0
-    assert pw.ChannelModel.load(output).engines == ["a", "b"]
+    assert {"a", "b"} < set(pw.ChannelModel.load(output).engines)
 
 
 def test_it_wonders_where_nothing_is_right_and_says_where_no_camera_has_enough(tmp_path: Path) -> None:
@@ -150,8 +153,11 @@ def test_the_population_has_its_symbols_in_the_model(reads: Path, tmp_path: Path
 def test_progress_is_told_of_every_round() -> None:
     told: list[int] = []
     pairs = [(pw.Read(text=r["text"], engine=r["engine"]), r["truth"]) for r in rows(30, engine="a")]
-    pw.ChannelModel.fit(pairs, iterations=9, progress=told.append)
+    pw.ChannelModel.fit(pairs, iterations=9, progress=told.append, from_scratch=True)
     assert told == list(range(1, 9 + 3 + 1))  # the general table's, and a third as many of the engine's
+    told.clear()
+    pw.ChannelModel.fit(pairs, iterations=9, progress=told.append)
+    assert told == list(range(1, 3 + 3 + 1)), "what is refined starts near its end"
 
 
 def test_help_teaches() -> None:

@@ -26,7 +26,7 @@ WANTED = [
     {"id": "A2", "plate": "12가3456", "category": "suicide risk"},
     {"id": "P1", "plate": "7?다*9", "category": "stolen"},
 ]
-NEIGHBOUR = "12거3456"
+NEIGHBOUR = "12나3456"
 
 
 def matcher() -> pw.Matcher:
@@ -122,7 +122,7 @@ def test_what_the_recogniser_says_a_read_may_be_counts(tmp_path: Path) -> None:
 
 def test_only_a_read_that_is_the_plate_is_a_hit_however_improbable(tmp_path: Path) -> None:
     """Not one that lists it among what it may be."""
-    chars = tuple(pw.Character(c=c, p=0.9, alts=(("가", 0.002),) if c == "거" else ()) for c in NEIGHBOUR)
+    chars = tuple(pw.Character(c=c, p=0.9, alts=(("가", 0.002),) if c == "나" else ()) for c in NEIGHBOUR)
     doubtful = [msgspec.structs.replace(seen(NEIGHBOUR, at), chars=chars) for at in (0, 1)]
     assert matcher().match(doubtful[0], alternatives=True)[0].edits == 0
 

@@ -25,9 +25,9 @@ inline ReadEvidence plain(std::u32string_view text) {
 // Rates that differ by class and level, so that a mistaken index shows.
 inline ChannelRates plain_rates(std::size_t columns) {
     ChannelRates rates(columns, ChannelTable::bins(1));
-    rates.level = {0.75, 0.25};
+    rates.level = {0.4, 0.3, 0.2, 0.1};
     for (std::size_t l = 0; l < ChannelRates::kLevels; ++l) {
-        const double noise = l == 0 ? 0.01 : 0.1;
+        const double noise = std::array{0.01, 0.03, 0.06, 0.1}[l];
         for (std::size_t c = 0; c < kSymbolClasses; ++c) {
             for (std::size_t edge = 0; edge < 2; ++edge) {
                 rates.deletion[l][c][edge] = noise * (1 + 0.1 * static_cast<double>(c + edge));
@@ -53,7 +53,7 @@ inline ChannelRates plain_rates(std::size_t columns) {
     for (auto* values : {&rates.inserted, &rates.split_first, &rates.split_second})
         std::ranges::fill(*values, each);
     // [level][below the edge, above]
-    const auto fill = [](std::vector<double>& ratios, const std::array<std::array<double, 2>, 2>& values) {
+    const auto fill = [](std::vector<double>& ratios, const std::array<std::array<double, 2>, ChannelRates::kLevels>& values) {
         const std::size_t bins = ratios.size() / ChannelRates::kLevels;
         for (std::size_t l = 0; l < ChannelRates::kLevels; ++l) {
             for (std::size_t bin = 0; bin + 1 < bins; ++bin)
@@ -61,10 +61,10 @@ inline ChannelRates plain_rates(std::size_t columns) {
             ratios[l * bins + bins - 1] = 1;
         }
     };
-    fill(rates.ratio_right, {{{0.5, 1.5}, {0.7, 1.2}}});
-    fill(rates.ratio_wrong, {{{4, 0.25}, {3, 0.5}}});
-    fill(rates.ratio_inserted, {{{2, 0.5}, {2.5, 0.25}}});
-    fill(rates.ratio_merged, {{{3, 0.5}, {2, 0.75}}});
+    fill(rates.ratio_right, {{{0.5, 1.5}, {0.6, 1.3}, {0.7, 1.2}, {0.8, 1.1}}});
+    fill(rates.ratio_wrong, {{{4, 0.25}, {3.5, 0.4}, {3, 0.5}, {2, 0.6}}});
+    fill(rates.ratio_inserted, {{{2, 0.5}, {2.2, 0.4}, {2.5, 0.25}, {2.1, 0.3}}});
+    fill(rates.ratio_merged, {{{3, 0.5}, {2.5, 0.6}, {2, 0.75}, {1.8, 0.8}}});
     for (std::size_t c = 0; c < kSymbolClasses; ++c) {
         const double less = 0.01 * static_cast<double>(c);
         rates.ratio_rank[c] = {0.3 - less, 0.2, 0.1, 0.05, 0.02, 0.06, 0.04, 0.1, 0.13};

@@ -75,7 +75,7 @@ class ChannelTable:
         """
         symbols: known ones, ascending. ValueError if shapes do not agree or a rate is out of range.
         """
-    def count(self, reads: list[typing.Any], plates: list[str]) -> tuple[dict[str, numpy.typing.NDArray[numpy.float64]], float]:
+    def count(self, reads: list[typing.Any], plates: list[str], times: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] = []) -> tuple[dict[str, numpy.typing.NDArray[numpy.float64]], float]:
         """
         Expected counts of what happened, shaped as the rates, and the sum of log likelihoods.
         """
@@ -94,6 +94,10 @@ class ScoringModel:
     def admitted_share(self, pattern: str) -> float:
         """
         The share of the vehicles of the population's classes whose plates a pattern admits, 0 to 1. Raises PlatewatchError.
+        """
+    def likely_plates(self, reads: list[typing.Any], frame_weight: typing.SupportsFloat | typing.SupportsIndex, least: typing.SupportsFloat | typing.SupportsIndex) -> list[tuple[str, float]]:
+        """
+        (plate, probability) of the plates that the vehicle of one pass may have, if none is listed, likeliest first, of at least such a probability.
         """
     def log_likelihood(self, read: typing.Any, plate: typing.Any, engine: typing.Any = '', camera: typing.Any = '') -> float:
         """

@@ -455,13 +455,13 @@ double likelihood(const ReadView& read, std::u32string_view plate) {
     return sum;
 }
 
-double count_events(const ReadView& read, std::u32string_view plate, ChannelRates& counts) {
+double count_events(const ReadView& read, std::u32string_view plate, ChannelRates& counts, double times) {
     const double total = likelihood(read, plate);
     if (!(total > 0)) return total;
     Cells before, after{};
     for (std::size_t level = 0; level < ChannelRates::kLevels; ++level) {
         const KnownPlate known(read, plate, level);
-        const double prior = read.table().rates().level[level] / total;
+        const double prior = times * read.table().rates().level[level] / total;
         const double mine = prior * forward_from_start(known, read, level, before);
         counts.level[level] += mine;
         counts.gap[level][1] += mine;  // the last

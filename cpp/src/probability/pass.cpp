@@ -14,9 +14,10 @@ namespace {
 
 // What is left may be so much of all, and this many ends are followed at the most.
 constexpr double kLeftAtMost = 0.01;
-constexpr std::size_t kMostEnds = 800;
-// Frames beyond this number add no weight, only votes: they tell ever less that is new, and the bound on what
-// is left grows with the weight of all.
+constexpr std::size_t kMostEnds = 400;
+// So many texts are followed, those that most frames read: further ones tell ever less that is new. They all
+// weigh no more than so many frames.
+constexpr std::size_t kMostTexts = 5;
 constexpr double kMostInFull = 5;
 
 // Reads that look alike may yet be of two vehicles: of a convoy, or of a fleet, whose numbers follow each
@@ -24,21 +25,96 @@ constexpr double kMostInFull = 5;
 // fleets are listed together. The other then has one of so many plates. Stated, not fitted: no labelled reads
 // show two such vehicles.
 constexpr double kTwoVehicles = 0.01;
-constexpr double kTwoListed = 0.1;
+constexpr double kTwoListed = 0.3;
 constexpr double kAlikePlates = 10;
 // So often the frames that are not exact show no plate at all: one that is half in the picture.
 constexpr double kNoPlate = 0.03;
 
-// What each of so many frames counts.
-[[nodiscard]] double weight_of_each(double frame_weight, std::size_t frames) noexcept {
-    return frame_weight * std::min(1.0, kMostInFull / static_cast<double>(frames));
+// The frames of a pass that are weighed, and what each counts.
+struct Weighed {
+    std::vector<PassRead> reads;
+    std::vector<double> weights;
+};
+
+[[nodiscard]] double confidence_of(const ReadEvidence& read) noexcept {
+    double sum = 0;
+    for (const Evidence& evidence : read.view()) sum += static_cast<double>(std::max(evidence.p, 0.0F));
+    return sum;
+}
+
+// Those that read the same count as much as one and `frame_weight` for each one more, and texts that differ
+// as much as one together: so frames that fail together are hardly more than one, and a majority is one. Of
+// more than a few frames the surest one stands for all that read the same, and of many texts those are
+// weighed that `is_needed` or that most frames read.
+template <class IsNeeded>
+[[nodiscard]] Weighed weigh_frames(std::span<const PassRead> reads, double frame_weight,
+                                   const IsNeeded& is_needed) {
+    struct Group {
+        std::u32string text;
+        std::vector<const PassRead*> reads;
+        bool is_needed;
+    };
+    std::vector<Group> groups;
+    for (const PassRead& read : reads) {
+        std::u32string text = canonical_text(read.texts.own);
+        auto group = std::ranges::find(groups, text, &Group::text);
+        if (group == groups.end()) {
+            const bool needed = is_needed(text);
+            group = groups.insert(group, {std::move(text), {}, needed});
+        }
+        group->reads.push_back(&read);
+    }
+    std::ranges::sort(groups, [](const Group& a, const Group& b) {
+        if (a.is_needed != b.is_needed) return a.is_needed;
+        return a.reads.size() != b.reads.size() ? a.reads.size() > b.reads.size() : a.text < b.text;
+    });
+    const auto needed = static_cast<std::size_t>(std::ranges::count(groups, true, &Group::is_needed));
+    groups.resize(std::min(groups.size(), std::max(kMostTexts, needed)));
+    Weighed out;
+    double sum = 0;
+    for (Group& group : groups) {
+        const auto alike = static_cast<double>(group.reads.size());
+        const double weight = (1 + (alike - 1) * frame_weight) / static_cast<double>(groups.size());
+        sum += weight;
+        if (reads.size() > kMostTexts)
+            group.reads = {*std::ranges::max_element(
+                group.reads, {}, [](const PassRead* read) { return confidence_of(read->texts.own); })};
+        for (const PassRead* read : group.reads) {
+            out.reads.push_back(*read);
+            out.weights.push_back(weight / static_cast<double>(group.reads.size()));
+        }
+    }
+    for (double& weight : out.weights) weight *= std::min(1.0, kMostInFull / sum);
+    return out;
+}
+
+[[nodiscard]] Weighed weigh_frames(std::span<const PassRead> reads, double frame_weight) {
+    return weigh_frames(reads, frame_weight, [](const std::u32string&) { return false; });
+}
+
+// The same of some of them.
+[[nodiscard]] std::vector<double> picked(const std::vector<double>& weights, const std::vector<bool>& which,
+                                         bool wanted) {
+    std::vector<double> out;
+    for (std::size_t j = 0; j < weights.size(); ++j) {
+        if (which[j] == wanted) out.push_back(weights[j]);
+    }
+    return out;
+}
+
+// A frame with hardly a symbol, beside others that show a plate, tells nothing of it.
+[[nodiscard]] bool tells(const PassRead& read) noexcept {
+    constexpr std::ptrdiff_t kFewSymbols = 2;
+    const auto known = [](const Evidence& evidence) { return evidence.c != kUnknownSymbol; };
+    return std::ranges::count_if(read.texts.own.view(), known) > kFewSymbols || !read.texts.others.empty();
 }
 
 }  // namespace
 
-void PassScorer::set_reads(std::span<const PassRead> reads, double weight) {
+void PassScorer::set_reads(std::span<const PassRead> reads, std::vector<double> weights) {
     reads_ = reads;
-    frame_weight_ = weight;
+    weights_ = std::move(weights);
+    weight_ = std::accumulate(weights_.begin(), weights_.end(), 0.0);
     texts_.clear();
     marks_.clear();
     for (const PassRead& read : reads) {
@@ -64,25 +140,24 @@ void PassScorer::set_reads(std::span<const PassRead> reads, double weight) {
 template <class Value>
 double PassScorer::log_of_mixtures(const Value& value) const {
     double log = 0, sum = 0;
-    for (std::size_t t = 0; t < texts_.size(); ++t) {
+    for (std::size_t t = 0, read = 0; t < texts_.size(); ++t) {
         sum += texts_[t].share * value(t);
         if (!texts_[t].is_last) continue;
-        log += std::log(sum);
+        log += weights_[read++] * std::log(sum);
         sum = 0;
     }
     return log;
 }
 
 double PassScorer::joint(std::u32string_view plate) {
-    return std::exp(frame_weight_ *
-                    log_of_mixtures([&](std::size_t t) { return scorers_[t]->likelihood(plate); }));
+    return std::exp(log_of_mixtures([&](std::size_t t) { return scorers_[t]->likelihood(plate); }));
 }
 
 // Of what a listed plate stands for, which is no longer anybody else's.
 double PassScorer::joint_of_listed(const std::u32string& plate) {
     std::vector<Meant> meant;
     for (const std::u32string& mark : marks_) {
-        if (may_lack(plate, mark))
+        if (may_lack(plate, mark, *reads_.front().table))
             meant.push_back({mark + plate, kMarkOmitted / static_cast<double>(marks_.size())});
     }
     meant.push_back({plate, meant.empty() ? 1 : 1 - kMarkOmitted});
@@ -98,7 +173,7 @@ double PassScorer::joint_of_listed(const std::u32string& plate) {
 double PassScorer::clutter() const { return reads_.front().table->clutter() * joint_of_any_text(); }
 
 double PassScorer::joint_of_any_text() const {
-    return std::exp(frame_weight_ * log_of_mixtures([&](std::size_t t) { return scorers_[t]->any_text(); }));
+    return std::exp(log_of_mixtures([&](std::size_t t) { return scorers_[t]->any_text(); }));
 }
 
 std::span<ReadScorer::Row> PassScorer::rows(std::size_t place) {
@@ -156,7 +231,6 @@ double PassScorer::estimate_left() const {
 void PassScorer::grow(std::size_t place, double least) {
     const PopulationTrie& population = reads_.front().table->population();
     const auto first = [](const End& a, const End& b) { return a.bound < b.bound; };
-    const double n = static_cast<double>(reads_.size());
     const End from = ends_[place];
     ReadScorer::Row row;
     double below = 0;
@@ -176,17 +250,16 @@ void PassScorer::grow(std::size_t place, double least) {
             });
             if (node.first) {
                 const double vehicles = node.starts * end.vehicles;
-                const double whole = vehicles * std::exp(frame_weight_ * log);
+                const double whole = vehicles * std::exp(log);
                 below += whole;
                 if (whole > least) meet(end, vehicles);
                 continue;
             }
             // With x_t = v_t P_j(t), of which no plate's share is less than v (but for very rare ones): by
-            // Hölder, sum_t v_t prod_j P_j(t)^a <= v^(1 - na) prod_j (sum_t x_t)^a, if na >= 1.
+            // Hölder, sum_t v_t prod_j P_j(t)^a_j <= v^(1 - a) prod_j (sum_t x_t)^a_j, if a = sum_j a_j >= 1.
             const double one = end.vehicles * node.front;
             if (!(one > 0)) continue;  // nobody has such a plate
-            end.bound = std::exp(frame_weight_ * (log + n * std::log(end.vehicles)) +
-                                 (1 - n * frame_weight_) * std::log(one));
+            end.bound = std::exp(log + weight_ * std::log(end.vehicles) + (1 - weight_) * std::log(one));
             below += end.bound;
             if (end.bound <= least) continue;
             left_ += end.bound;
@@ -206,7 +279,7 @@ double PassScorer::joint_admitted(const Pattern& pattern, const Listed& listed) 
     double sum = 0;
     for (const std::u32string& mark : marks_) {
         const std::u32string with_mark = mark + listed.plate;
-        if (may_lack(listed.plate, mark) && admits_or_lacks_mark(pattern, with_mark))
+        if (may_lack(listed.plate, mark, *reads_.front().table) && admits_or_lacks_mark(pattern, with_mark))
             sum += kMarkOmitted / static_cast<double>(marks_.size()) * joint(with_mark);
     }
     return listed.weight * sum;
@@ -224,6 +297,7 @@ void PassScorer::meet(const End& begin, double vehicles) {
     // As for what is listed: without the alignments that stray far, which ends have.
     const double others = std::max(share, 0.0) * vehicles * joint(plate);
     found_ += others;
+    if (met_ != nullptr) met_->push_back({plate, others});
     for (WantedPattern& pattern : patterns_) {
         if (admits_or_lacks_mark(pattern.pattern, plate)) pattern.joint += others;
     }
@@ -231,10 +305,27 @@ void PassScorer::meet(const End& begin, double vehicles) {
 
 double PassScorer::posterior(std::span<const PassRead> reads, double frame_weight,
                              std::u32string_view plate) {
-    set_reads(reads, weight_of_each(frame_weight, reads.size()));
+    const Weighed weighed = weigh_frames(reads, frame_weight);
+    set_reads(weighed.reads, weighed.weights);
     const double own = reads.front().table->registered(plate) * joint(plate);
     meant_.push_back({std::u32string(plate), 1});
     return own / (own + others(own));
+}
+
+auto PassScorer::likely_plates(std::span<const PassRead> reads, double frame_weight, double least)
+    -> std::vector<Likely> {
+    const Weighed weighed = weigh_frames(reads, frame_weight);
+    set_reads(weighed.reads, weighed.weights);
+    std::vector<Likely> likely;
+    met_ = &likely;
+    const double all = others(0);
+    met_ = nullptr;
+    for (Likely& one : likely) one.probability = all > 0 ? one.probability / all : 0;
+    std::erase_if(likely, [&](const Likely& one) { return one.probability < least; });
+    std::ranges::sort(likely, [](const Likely& a, const Likely& b) {
+        return a.probability != b.probability ? a.probability > b.probability : a.plate < b.plate;
+    });
+    return likely;
 }
 
 // The listed plates among the matches, and what they come to.
@@ -259,6 +350,7 @@ double PassScorer::list(const Wanted& wanted, std::span<const Match> matches) {
 }
 
 PassScorer::Apart PassScorer::weigh_apart(const Wanted& wanted, std::span<const PassRead> reads,
+                                          const std::vector<double>& weights,
                                           std::span<const std::u32string> texts, double frame_weight,
                                           std::span<const Match> matches, std::size_t match,
                                           const std::vector<bool>& is_own) {
@@ -268,21 +360,25 @@ PassScorer::Apart PassScorer::weigh_apart(const Wanted& wanted, std::span<const 
         (is_own[j] ? own : rest).push_back(reads[j]);
         if (!is_own[j]) others_texts.push_back(texts[j]);
     }
-    // As much as among all, but no less than one frame together: the bound on what is left needs it.
-    const auto weight = [&](const std::vector<PassRead>& of) {
-        return std::max(weight_of_each(frame_weight, reads.size()), 1 / static_cast<double>(of.size()));
-    };
     std::u32string plate;
     decode_plate(wanted.plate(matches[match].entry), plate);
 
-    set_reads(own, weight(own));
+    const Weighed alone = weigh_frames(own, frame_weight);
+    set_reads(alone.reads, alone.weights);
     const double sum = list(wanted, matches);
     const double all = sum + others(sum);
-    const double joint_of_own = std::ranges::lower_bound(listed_, plate, {}, &Listed::plate)->joint;
+    const std::vector<Listed> listed = listed_;
+    const double joint_of_own = std::ranges::lower_bound(listed, plate, {}, &Listed::plate)->joint;
+
+    // As much as among all, so that both hypotheses are weighed alike.
+    const double probability = all > 0 ? joint_of_own / all : 0;
+    set_reads(own, picked(weights, is_own, true));
+    const double weight = std::ranges::lower_bound(listed, plate, {}, &Listed::plate)->weight;
+    const double all_of_own = probability > 0 ? weight * joint_of_listed(plate) / probability : 0;
 
     // The rest is of one of the plates alike: of one that it shows, or of another, which explains it no
     // better than this one.
-    set_reads(rest, weight(rest));
+    set_reads(rest, picked(weights, is_own, false));
     std::ranges::sort(others_texts);
     others_texts.erase(std::ranges::unique(others_texts).begin(), others_texts.end());
     double left = 1, joint_of_rest = 0, prior = kTwoVehicles;
@@ -296,14 +392,24 @@ PassScorer::Apart PassScorer::weigh_apart(const Wanted& wanted, std::span<const 
         left -= share;
     }
     joint_of_rest += left * joint(plate);
-    return {is_own, all * (prior * joint_of_rest + kNoPlate * joint_of_any_text()),
-            all > 0 ? joint_of_own / all : 0};
+    return {is_own, all_of_own * (prior * joint_of_rest + kNoPlate * joint_of_any_text()), probability};
 }
 
-void PassScorer::score(const Wanted& wanted, std::span<const PassRead> reads, double frame_weight,
+void PassScorer::score(const Wanted& wanted, std::span<const PassRead> all_reads, double frame_weight,
                        const Floor& floor, std::vector<Match>& matches, std::vector<Score>& scores) {
     scores.clear();
     if (matches.empty()) return;
+    const auto is_listed = [&](const std::u32string& text) {
+        return std::ranges::any_of(matches, [&](const Match& match) {
+            return !wanted.is_pattern(match.entry) && is_exact(wanted, match, text);
+        });
+    };
+    std::vector<PassRead> telling;
+    for (const PassRead& read : all_reads) {
+        if (tells(read) || is_listed(canonical_text(read.texts.own))) telling.push_back(read);
+    }
+    const auto [reads, weights] =
+        weigh_frames(telling.empty() ? all_reads : telling, frame_weight, is_listed);
     std::vector<std::u32string> own;
     for (const PassRead& read : reads) own.push_back(canonical_text(read.texts.own));
     std::vector<std::vector<bool>> exact(matches.size());  // by match: which of the reads
@@ -316,9 +422,9 @@ void PassScorer::score(const Wanted& wanted, std::span<const PassRead> reads, do
             std::ranges::find(apart_, exact[m], &Apart::is_own) != apart_.end()) {
             continue;
         }
-        apart_.push_back(weigh_apart(wanted, reads, own, frame_weight, matches, m, exact[m]));
+        apart_.push_back(weigh_apart(wanted, reads, weights, own, frame_weight, matches, m, exact[m]));
     }
-    set_reads(reads, weight_of_each(frame_weight, reads.size()));
+    set_reads(reads, weights);
     for (std::size_t m = 0; m < matches.size(); ++m) {
         const Match& match = matches[m];
         const auto apart = std::ranges::find(apart_, exact[m], &Apart::is_own);

@@ -177,7 +177,7 @@ void ReadScorer::make_pattern_fronts() {
     const auto nodes = population.nodes();
     const std::size_t m = size_;
     const PatternRoom::Layout at(m);
-    room.front_cells.assign((nodes.size() + 1) * at.size, Levels{0, 0});
+    room.front_cells.assign((nodes.size() + 1) * at.size, Levels{});
     for (std::size_t number = nodes.size(); number-- > 0;) {
         const auto& node = nodes[number];
         const Step& step = room.steps[number];
@@ -191,15 +191,15 @@ void ReadScorer::make_pattern_fronts() {
         if (!has_rows(node)) continue;
         const Row& inserted = inserted_[step.gap];
         if (node.first) {
-            const Levels loss = node.may_be_lost ? table_->region_loss_ : Levels{0, 0};
+            const Levels loss = node.may_be_lost ? table_->region_loss_ : Levels{};
             front[0] += node.starts * (1 - loss);
             if (m > 0) front[1] += node.starts * loss * inserted[0];
         }
         const Emission& emission = set_emission(node.set, m);
         const Row& split = splits(population.sets()[node.set].symbol_class);
-        Levels f = {0, 0};  // of a cell without what is inserted in front of it
+        Levels f;  // of a cell without what is inserted in front of it
         for (std::size_t j = 0; j <= m; ++j) {
-            f = front[j] + (j > 0 ? inserted[j - 1] * f : Levels{0, 0});
+            f = front[j] + (j > 0 ? inserted[j - 1] * f : Levels{});
             Levels gone = step.deletion * emission.weight;
             if (has_marks_) gone += step.one * emission.mark[j];
             behind[j] += f * gone;
@@ -392,7 +392,7 @@ double ReadScorer::sum_admitted(const PatternAutomaton& pattern, Sum what) {
     room.cells.clear();
     room.ranges.assign(nodes.size() + 1, {});
     double vehicles = 0;
-    Levels total = {0, 0};
+    Levels total;
     // A pair of which all that may be in front is admitted.
     const auto end_all = [&](const PatternRoom::Pair& pair, std::size_t number) {
         if (counts) {
@@ -407,7 +407,7 @@ double ReadScorer::sum_admitted(const PatternAutomaton& pattern, Sum what) {
     };
     const auto add_pair = [&](States states, char32_t mark) -> PatternRoom::Pair& {
         room.pairs.push_back({states, mark, 0, room.cells.size()});
-        if (!counts) room.cells.resize(room.cells.size() + at.size, Levels{0, 0});
+        if (!counts) room.cells.resize(room.cells.size() + at.size, Levels{});
         return room.pairs.back();
     };
     {
@@ -485,7 +485,7 @@ double ReadScorer::sum_admitted(const PatternAutomaton& pattern, Sum what) {
                              (part.scale * part.emission->weight * there[at.weight]);
                 }
                 if (to != nullptr && less != nullptr) {
-                    room.part_cells.assign(at.size, Levels{0, 0});
+                    room.part_cells.assign(at.size, Levels{});
                     add_part(part, part.scale, room.part_cells.data());
                     for (std::size_t c = 0; c < at.size; ++c) to[c] += room.part_cells[c];
                     for (std::size_t c = 0; c < at.size; ++c) less[c] -= room.part_cells[c];
@@ -509,8 +509,8 @@ double ReadScorer::sum_admitted(const PatternAutomaton& pattern, Sum what) {
         own.end = own.begin;
         if (!counts) {
             const Levels* row = &room.cells[room.pairs[own.begin].at];
-            const Levels more = m > 0 ? inserted[0] * row[1] : Levels{0, 0};
-            const Levels loss = node.may_be_lost ? table_->region_loss_ : Levels{0, 0};
+            const Levels more = m > 0 ? inserted[0] * row[1] : Levels{};
+            const Levels loss = node.may_be_lost ? table_->region_loss_ : Levels{};
             total += node.starts * (more + (1 - loss) * (row[0] - more));
         }
     }

@@ -15,7 +15,7 @@
 
 namespace platewatch {
 
-std::size_t MatchScorer::plate_of(std::string_view utf8, float weight) {
+std::size_t MatchScorer::plate_of(const ScoringTable& table, std::string_view utf8, float weight) {
     const auto known = std::ranges::find(texts_, utf8);
     if (known != texts_.end()) {
         Plate& plate = plates_[static_cast<std::size_t>(known - texts_.begin())];
@@ -28,7 +28,7 @@ std::size_t MatchScorer::plate_of(std::string_view utf8, float weight) {
     decode_plate(utf8, plate.text);
     plate.weight = static_cast<double>(weight);
     plate.as_listed = plate.text.empty() ? 0 : scorer_.likelihood(plate.text);
-    plate.may_lack_mark = may_lack(plate.text, mark_);
+    plate.may_lack_mark = may_lack(plate.text, mark_, table);
     plate.with_mark = plate.may_lack_mark ? scorer_.likelihood(mark_ + plate.text) : 0;
     plate.likelihood = plate.may_lack_mark
                            ? (1 - kMarkOmitted) * plate.as_listed + kMarkOmitted * plate.with_mark
@@ -114,7 +114,7 @@ double MatchScorer::unlisted(const ScoringTable& table) {
 MatchScorer::Weighed MatchScorer::weigh(const ScoringTable& table, const ReadTexts& read,
                                         std::string_view plate) {
     set_read(table, read);
-    const Plate& own = plates_[plate_of(plate, 1)];
+    const Plate& own = plates_[plate_of(table, plate, 1)];
     order_.assign(1, 0);
     const double left = unlisted(table), all = own.likelihood + left;
     return {own.likelihood, scorer_.background(), left, all > 0 ? own.likelihood / all : 0,
@@ -128,7 +128,7 @@ bool MatchScorer::order(const Wanted& wanted, const ScoringTable& table, const R
     set_read(table, read);
     for (const Match& match : matches)
         items_.push_back(
-            {match, {}, plate_of(wanted.plate(match.entry), wanted.weight(match.entry)), 0, false});
+            {match, {}, plate_of(table, wanted.plate(match.entry), wanted.weight(match.entry)), 0, false});
     for (Item& item : items_)
         item.rank = rounded(plates_[item.plate].weight * plates_[item.plate].likelihood);
     std::ranges::sort(items_, [&](const Item& a, const Item& b) { return comes_before(wanted, a, b); });
@@ -148,7 +148,7 @@ void MatchScorer::score(const Wanted& wanted, const ScoringTable& table, const R
         has_pattern = has_pattern || pattern;
         items_.push_back({match,
                           {},
-                          pattern ? kPattern : plate_of(text, wanted.weight(match.entry)),
+                          pattern ? kPattern : plate_of(table, text, wanted.weight(match.entry)),
                           0,
                           floor.but_exact && is_exact(wanted, match, text_)});
     }

@@ -69,12 +69,13 @@ inline void decode_plate(std::string_view utf8, std::u32string& out) {
 }
 
 // The contract of matching forgives a mark that the list lacks: so where one was read, a listed plate without
-// is as listed, or has that mark with this probability.
+// is as listed, or has that mark with this probability, if the population has plates like that.
 inline constexpr double kMarkOmitted = 0.5;
 
-[[nodiscard]] inline bool may_lack(const std::u32string& plate, const std::u32string& mark) noexcept {
+[[nodiscard]] inline bool may_lack(const std::u32string& plate, const std::u32string& mark,
+                                   const ScoringTable& table) {
     return !mark.empty() && !has_region_mark(plate) && plate.size() >= kLeastBehindMark &&
-           plate.size() + mark.size() <= kMaxSymbols;
+           plate.size() + mark.size() <= kMaxSymbols && table.registered(mark + plate) > 0;
 }
 
 }  // namespace platewatch

@@ -5,6 +5,7 @@
 
 #include "platewatch/text/region.hpp"
 #include "probability/channel_recursion.hpp"
+#include "probability/widest.hpp"
 
 namespace platewatch {
 namespace {
@@ -15,7 +16,8 @@ constexpr std::size_t kLongestWithoutWord = 7;
 
 }  // namespace
 
-auto ReadScorer::as_other(const Character& character, std::size_t symbol) const noexcept -> AsOther {
+PLATEWATCH_INLINE auto ReadScorer::as_other(const Character& character, std::size_t symbol) const noexcept
+    -> AsOther {
     for (std::size_t k = 0; k < character.alternatives; ++k) {
         if (character.alternative[k] == symbol)
             return {character.alternative_confused[k], character.alternative_lost[k]};
@@ -34,7 +36,7 @@ void ReadScorer::set_read(const ScoringTable& table, const ReadEvidence& read) n
     set_ends_.assign(table.sets_, 0);
     size_ = read.size();
     splits_made_ = 0;
-    any_text_ = Levels{1, 1};
+    any_text_ = Levels(1);
     has_letter_ = begins_with_word_ = false;
     bool from_behind_word = false;
     const ChannelTable& channel = table.table_;
@@ -85,7 +87,7 @@ void ReadScorer::make_marks() noexcept {
     for (std::size_t gap = 0; gap <= size_; ++gap) {
         Character& mark = marks_[gap];
         if (!read_->has_mark(gap)) {
-            mark.wrong = Levels{0, 0};
+            mark.wrong = Levels{};
             mark.column = 0;
             mark.listing = ScoringTable::unlisted;
             mark.alternatives = 0;
@@ -131,22 +133,22 @@ double ReadScorer::likeness(std::size_t j, char32_t symbol) const noexcept {
     return table_->table_.rates().likeness[likeness_of(symbol, (*read_)[j].c)];
 }
 
-void ReadScorer::emit(std::size_t column, char32_t symbol, std::size_t begin, std::size_t end,
-                      Emission& out) const noexcept {
+PLATEWATCH_INLINE void ReadScorer::emit(std::size_t column, char32_t symbol, std::size_t begin,
+                                        std::size_t end, Emission& out) const noexcept {
     const Levels right = table_->right_[column], wrong = table_->wrong_[column];
     for (std::size_t j = begin; j < end; ++j) {
         const Character& character = characters_[j];
         if ((*read_)[j].c == symbol) {
             out.one[j] = right * character.right;
             out.own[j] = character.merged;
-            out.confused[j] = Levels{0, 0};
+            out.confused[j] = Levels{};
             out.lost[j] = 1;
         } else {
             AsOther as = as_other(character, column);
             if (character.is_rare_syllable) as.confused *= likeness(j, symbol);
             out.confused[j] = as.confused * character.wrong;
             out.lost[j] = as.lost;
-            out.own[j] = Levels{0, 0};
+            out.own[j] = Levels{};
             out.one[j] = wrong * out.confused[j];
         }
     }
@@ -168,11 +170,11 @@ auto ReadScorer::emission_of(char32_t symbol) noexcept -> const Emission& {
         place = static_cast<std::uint16_t>(made_.size() + kMaxSymbols);
     }
     Emission& emission = emissions_[keep ? place : spare_++ % (kMaxSymbols + 1)];
-    emit(column, symbol, 0, size_, emission);
+    with_widest([&]() PLATEWATCH_INLINED { return emit(column, symbol, 0, size_, emission), 0.0; });
     return emission;
 }
 
-void ReadScorer::emit(std::size_t set, std::size_t end, Emission& out) const noexcept {
+PLATEWATCH_INLINE void ReadScorer::emit(std::size_t set, std::size_t end, Emission& out) const noexcept {
     const std::size_t sets = table_->sets_;
     for (std::size_t j = 0; j < end; ++j) {
         const Character& character = characters_[j];
@@ -192,7 +194,7 @@ void ReadScorer::emit(std::size_t set, std::size_t end, Emission& out) const noe
         }
         if (character.is_rare_syllable) {  // no sums are kept
             confused = 0;
-            wrong = Levels{0, 0};
+            wrong = Levels{};
             for (const auto& [symbol, share] : table_->population_->sets()[set].symbols) {
                 if (symbol == (*read_)[j].c) continue;
                 const std::size_t s = table_->table_.column(symbol);
@@ -233,31 +235,34 @@ auto ReadScorer::splits(SymbolClass c) noexcept -> const Row& {
         const Character &a = characters_[j], &b = characters_[j + 1];
         row[j] = (first[a.column] * a.wrong) * (second[b.column] * b.wrong);
     }
-    for (std::size_t j = size_ == 0 ? 0 : size_ - 1; j <= size_; ++j) row[j] = Levels{0, 0};
+    for (std::size_t j = size_ == 0 ? 0 : size_ - 1; j <= size_; ++j) row[j] = Levels{};
     return row;
 }
 
-void ReadScorer::end_row(Row& out) const noexcept {
+void ReadScorer::end_row(Row& out) const noexcept { end_row_here(out); }
+
+PLATEWATCH_INLINE void ReadScorer::end_row_here(Row& out) const noexcept {
     out[size_] = 1 - table_->insertion_[1];
-    out[size_ + 1] = out[size_ + 2] = Levels{0, 0};
+    out[size_ + 1] = out[size_ + 2] = Levels{};
     for (std::size_t j = size_; j-- > 0;) out[j] = inserted_[1][j] * out[j + 1];
 }
 
 template <bool has_marks>
-inline Levels ReadScorer::lost(const Step& step, const Emission& emission, std::size_t gap) noexcept {
+PLATEWATCH_INLINE Levels ReadScorer::lost(const Step& step, const Emission& emission,
+                                          std::size_t gap) noexcept {
     if constexpr (has_marks) return step.deletion + step.one * emission.mark[gap];
     return step.deletion;
 }
 
 template <bool has_marks>
-inline void ReadScorer::go_on_by(const Step& step, const Emission& emission, SymbolClass c,
-                                 const Emission* next, const Row& behind, const Row* behind_next,
-                                 std::size_t begin, std::size_t end, Row& out) noexcept {
+PLATEWATCH_INLINE void ReadScorer::go_on_by(const Step& step, const Emission& emission, SymbolClass c,
+                                            const Emission* next, const Row& behind, const Row* behind_next,
+                                            std::size_t begin, std::size_t end, Row& out) noexcept {
     const Row &split = splits(c), &inserted = inserted_[step.gap];
-    out[end + 1] = out[end + 2] = Levels{0, 0};
-    if (begin > 0) out[begin - 1] = Levels{0, 0};
+    out[end + 1] = out[end + 2] = Levels{};
+    if (begin > 0) out[begin - 1] = Levels{};
     std::size_t j = end + 1;
-    Levels here = {0, 0};
+    Levels here;
     if (end == size_) {
         here = out[end] = lost<has_marks>(step, emission, end) * behind[end];
         --j;
@@ -283,9 +288,9 @@ inline void ReadScorer::go_on_by(const Step& step, const Emission& emission, Sym
     }
 }
 
-inline void ReadScorer::go_on(const Step& step, const Emission& emission, SymbolClass c, const Emission* next,
-                              const Row& behind, const Row* behind_next, std::size_t begin, std::size_t end,
-                              Row& out) noexcept {
+PLATEWATCH_INLINE void ReadScorer::go_on(const Step& step, const Emission& emission, SymbolClass c,
+                                         const Emission* next, const Row& behind, const Row* behind_next,
+                                         std::size_t begin, std::size_t end, Row& out) noexcept {
     if (has_marks_) {
         go_on_by<true>(step, emission, c, next, behind, behind_next, begin, end, out);
     } else {
@@ -293,17 +298,16 @@ inline void ReadScorer::go_on(const Step& step, const Emission& emission, Symbol
     }
 }
 
-double ReadScorer::sum(Levels levels) const noexcept {
-    const Levels weighted = table_->level_ * levels;
-    return weighted[0] + weighted[1];
+double ReadScorer::likelihood(std::u32string_view plate) noexcept {
+    return with_widest([&]() PLATEWATCH_INLINED { return likelihood_here(plate); });
 }
 
-double ReadScorer::likelihood(std::u32string_view plate) noexcept {
+PLATEWATCH_INLINE double ReadScorer::likelihood_here(std::u32string_view plate) noexcept {
     const std::size_t n = plate.size(), m = size_;
     const std::size_t before = kDetour + (n > m ? n - m : 0), ahead = kDetour + (m > n ? m - n : 0);
-    end_row(rows_[n]);
+    end_row_here(rows_[n]);
     // Out of the band: as no way comes here.
-    for (std::size_t j = 0; j + before < n; ++j) rows_[n][j] = Levels{0, 0};
+    for (std::size_t j = 0; j + before < n; ++j) rows_[n][j] = Levels{};
     if (emissions_.empty()) emissions_.resize(kEmissions);
     const Emission* next = nullptr;
     SymbolClass next_class = SymbolClass::other;
@@ -322,8 +326,9 @@ double ReadScorer::likelihood(std::u32string_view plate) noexcept {
 }
 
 // From the start of a plate of which a word in front may be lost; `behind` is the row behind that word.
-Levels ReadScorer::start_behind(const Step& step, const Row& row, const Row& behind) const noexcept {
-    const Levels inserted = size_ > 0 ? inserted_[step.gap][0] * row[1] : Levels{0, 0};
+PLATEWATCH_INLINE Levels ReadScorer::start_behind(const Step& step, const Row& row,
+                                                  const Row& behind) const noexcept {
+    const Levels inserted = size_ > 0 ? inserted_[step.gap][0] * row[1] : Levels{};
     const Levels loss = table_->region_loss_;
     return inserted + (1 - loss) * (row[0] - inserted) + step.on * loss * behind[0];
 }
@@ -336,7 +341,7 @@ double ReadScorer::clutter() const noexcept { return sum(table_->clutter_ * any_
 auto ReadScorer::set_emission(std::size_t set, std::size_t end) noexcept -> const Emission& {
     if (set_ends_[set] < end) {
         const std::size_t most = end > kMostInFront + 3 ? size_ : end;
-        emit(set, most, set_emissions_[set]);
+        with_widest([&]() PLATEWATCH_INLINED { return emit(set, most, set_emissions_[set]), 0.0; });
         set_ends_[set] = most;
     }
     return set_emissions_[set];
@@ -349,6 +354,10 @@ bool ReadScorer::may_have(const PopulationTrie::Node& node) const noexcept {
 }
 
 double ReadScorer::background() noexcept {
+    return with_widest([&]() PLATEWATCH_INLINED { return background_here(); });
+}
+
+PLATEWATCH_INLINE double ReadScorer::background_here() noexcept {
     const PopulationTrie& population = *table_->population_;
     const auto nodes = population.nodes();
     const auto sets = population.sets();
@@ -356,8 +365,8 @@ double ReadScorer::background() noexcept {
     if (set_emissions_.size() < sets.size()) set_emissions_.resize(sets.size());
     set_ends_.assign(sets.size(), 0);
     Row& end = node_rows_[nodes.size()];
-    end_row(end);
-    Levels total = {0, 0};
+    end_row_here(end);
+    Levels total;
     const Levels word_lost = (1 - table_->insertion_[1]) * table_->region_loss_;
     const std::size_t m = size_, inserted = most_inserted(m), lost = most_lost(m);
     for (std::size_t number = 0; number < nodes.size(); ++number) {
@@ -370,7 +379,7 @@ double ReadScorer::background() noexcept {
             last = std::min<std::size_t>(last, node.from_start + kMostInFront);
         Row& row = node_rows_[number];
         if (first > last) {
-            std::fill_n(row.begin(), m + 3, Levels{0, 0});
+            std::fill_n(row.begin(), m + 3, Levels{});
             continue;
         }
         const SymbolClass c = sets[node.set].symbol_class;
@@ -393,6 +402,11 @@ double ReadScorer::background() noexcept {
 }
 
 double ReadScorer::follow(std::uint32_t number, char32_t symbol, const Behind& behind, Row& out) noexcept {
+    return with_widest([&]() PLATEWATCH_INLINED { return follow_here(number, symbol, behind, out); });
+}
+
+PLATEWATCH_INLINE double ReadScorer::follow_here(std::uint32_t number, char32_t symbol, const Behind& behind,
+                                                 Row& out) noexcept {
     const auto& node = table_->population_->nodes()[number];
     if (emissions_.empty()) emissions_.resize(kEmissions);
     const bool last = behind.symbol == 0;
@@ -413,17 +427,17 @@ void ReadScorer::make_fronts() {
     if (set_emissions_.size() < sets.size()) set_emissions_.resize(sets.size());
     set_ends_.assign(sets.size(), 0);
     Row none;
-    none.fill(Levels{0, 0});
+    none.fill(Levels{});
     fronts_.assign(nodes.size(), none);
     merged_fronts_.assign(nodes.size(), none);
-    lost_fronts_.assign(nodes.size(), Levels{0, 0});
+    lost_fronts_.assign(nodes.size(), Levels{});
     const std::size_t m = size_;
     for (std::size_t number = nodes.size(); number-- > 0;) {
         const auto& node = nodes[number];
         const Step& step = table_->node_steps_[number];
         Row& front = fronts_[number];
         if (node.first) {
-            const Levels loss = node.may_be_lost ? table_->region_loss_ : Levels{0, 0};
+            const Levels loss = node.may_be_lost ? table_->region_loss_ : Levels{};
             front[0] += node.starts * (1 - loss);
             if (node.may_be_lost) {
                 if (m > 0) front[1] += node.starts * loss * inserted_[step.gap][0];
@@ -458,10 +472,12 @@ void ReadScorer::make_fronts() {
 }
 
 double ReadScorer::in_front(std::uint32_t node, const Row& row, const Row& behind) const noexcept {
-    const Row &front = fronts_[node], &merged = merged_fronts_[node];
-    Levels total = lost_fronts_[node] * behind[0];
-    for (std::size_t j = 0; j <= size_; ++j) total += front[j] * row[j] + merged[j] * behind[j];
-    return sum(total);
+    return with_widest([&]() PLATEWATCH_INLINED {
+        const Row &front = fronts_[node], &merged = merged_fronts_[node];
+        Levels total = lost_fronts_[node] * behind[0];
+        for (std::size_t j = 0; j <= size_; ++j) total += front[j] * row[j] + merged[j] * behind[j];
+        return sum(total);
+    });
 }
 
 void TextsScorer::set_read(const ScoringTable& table, const ReadTexts& read) {

@@ -11,32 +11,32 @@ ScoringTable::ScoringTable(const ChannelTable& table, std::shared_ptr<const Popu
       columns_(table_.columns()),
       sets_(population_->sets().size()) {
     const ChannelRates& rates = table_.rates();
-    const auto both = [](double a, double b) { return Levels{a, b}; };
-    level_ = both(rates.level[0], rates.level[1]);
-    region_loss_ = both(rates.region_loss[0], rates.region_loss[1]);
+    level_ = Levels::of([&](std::size_t l) { return rates.level[l]; });
+    region_loss_ = Levels::of([&](std::size_t l) { return rates.region_loss[l]; });
     for (std::size_t edge = 0; edge < 2; ++edge) {
-        insertion_[edge] = both(table_.insertion(0, edge), table_.insertion(1, edge));
+        insertion_[edge] = Levels::of([&](std::size_t l) { return table_.insertion(l, edge); });
         for (std::size_t c = 0; c < kSymbolClasses; ++c) {
-            outcomes_[c][edge] = {both(rates.one[0][c][edge], rates.one[1][c][edge]),
-                                  both(rates.deletion[0][c][edge], rates.deletion[1][c][edge]),
-                                  both(rates.split[0][c][edge], rates.split[1][c][edge])};
+            outcomes_[c][edge] = {Levels::of([&](std::size_t l) { return rates.one[l][c][edge]; }),
+                                  Levels::of([&](std::size_t l) { return rates.deletion[l][c][edge]; }),
+                                  Levels::of([&](std::size_t l) { return rates.split[l][c][edge]; })};
         }
     }
     for (std::size_t a = 0; a < kSymbolClasses; ++a) {
         for (std::size_t b = 0; b < kSymbolClasses; ++b)
-            merge_[a][b] = both(rates.merge[0][a][b], rates.merge[1][a][b]);
+            merge_[a][b] = Levels::of([&](std::size_t l) { return rates.merge[l][a][b]; });
     }
-    for (std::size_t s = 0; s < columns_; ++s) {
-        right_.push_back(both(rates.right[s], rates.right[columns_ + s]));
-        wrong_.push_back(both(rates.wrong[s], rates.wrong[columns_ + s]));
-    }
-    const std::size_t bins = table_.bins();
-    for (std::size_t b = 0; b < bins; ++b) {
-        ratio_right_.push_back(both(rates.ratio_right[b], rates.ratio_right[bins + b]));
-        ratio_wrong_.push_back(both(rates.ratio_wrong[b], rates.ratio_wrong[bins + b]));
-        ratio_inserted_.push_back(both(rates.ratio_inserted[b], rates.ratio_inserted[bins + b]));
-        ratio_merged_.push_back(both(rates.ratio_merged[b], rates.ratio_merged[bins + b]));
-    }
+    const auto by_row = [&](const std::vector<double>& values, std::vector<Levels>& out) {
+        out.clear();
+        const std::size_t size = values.size() / ChannelRates::kLevels;
+        for (std::size_t i = 0; i < size; ++i)
+            out.push_back(Levels::of([&](std::size_t l) { return values[l * size + i]; }));
+    };
+    by_row(rates.right, right_);
+    by_row(rates.wrong, wrong_);
+    by_row(rates.ratio_right, ratio_right_);
+    by_row(rates.ratio_wrong, ratio_wrong_);
+    by_row(rates.ratio_inserted, ratio_inserted_);
+    by_row(rates.ratio_merged, ratio_merged_);
     for (std::size_t c = 0; c < columns_; ++c)
         inserted_.push_back(table_.inserted(c) / table_.column_size(c));
     for (auto& values : confused_) values.resize(columns_ * columns_);

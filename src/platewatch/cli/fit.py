@@ -19,9 +19,10 @@ from platewatch.cli.common import (
     stderr,
     warn_of_other_vehicles,
 )
-from platewatch.cli.labelled import ReadsFile, ReadsOption, file_of_reads, load_labelled
+from platewatch.cli.labelled import ReadsFile, ReadsOption, load_labelled
 from platewatch.evaluation.run import SAMPLES, example
-from platewatch.evaluation.sample import LabelledRead, why_missed
+from platewatch.evaluation.sample import LabelledRead, unlabelled_passes, why_missed
+from platewatch.matching.reads import Read
 from platewatch.probability.channel_model import ChannelModel
 from platewatch.probability.fit import ITERATIONS
 
@@ -32,6 +33,21 @@ def fit(
     reads: ReadsFile = None,
     *,
     reads_option: ReadsOption = None,
+    labelled: Annotated[Path | None, typer.Option(help="The same file.", exists=True, dir_okay=False)] = None,
+    unlabelled: Annotated[
+        Path | None,
+        typer.Option(
+            help="Reads whose plates nobody knows: a day of your own traffic. JSON Lines, .gz too.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    base: Annotated[
+        Path | None, typer.Option(help="The model that is refined; the shipped one if left out.", exists=True)
+    ] = None,
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="Refine no model: for thousands of labelled reads.")
+    ] = False,
     output: Annotated[Path, typer.Option(help="Where to write the model: JSON.", dir_okay=False)],
     population: PopulationFile = None,
     camera_reads: Annotated[
@@ -41,41 +57,70 @@ def fit(
     iterations: Annotated[int, typer.Option(min=1, help="Rounds of EM for the general rates.")] = ITERATIONS,
     country: Annotated[str | None, typer.Option(help="Learn only of reads of this `country`.")] = None,
 ) -> None:
-    """Fit a channel model on reads whose true plate is known: what your recognisers do to plates.
+    """Fit a channel model on your own reads: what your recognisers do to plates. It refines the shipped model.
 
-    The file is that of `platewatch evaluate`: a row is a read and its `truth`, as
-    {"text": "12가3457", "truth": "12가3456", "engine": "lpr-3", "camera_id": "GJ-0117"}. Some thousand reads are
-    good; each `engine` learns rates of its own as far as its reads support them. Take all reads of a stretch of time,
-    not only the bad ones.
+    Reads whose true plate is known: the file is that of `platewatch evaluate`, a row is a read and its `truth`, as
+    {"text": "12가3457", "truth": "12가3456", "engine": "lpr-3", "camera_id": "GJ-0117"}. Ten plates help already, some
+    hundred are good; each `engine` learns rates of its own as far as its reads support them. Take all reads of a
+    stretch of time, not only the bad ones.
+
+    Reads that nobody has labelled, with `pass_id` (or `image`) where several are of one vehicle: the plates that the
+    population makes plausible count by their probability. A thousand help, ten thousand are nearly as good as labels.
 
     How good such a model is, `platewatch evaluate --fit` says on the same file: it tests on plates that the model has
     not seen. The written model is for `--model` of match, explain and evaluate, and the setting `model` of serve. The
     population is no part of it: give both.
     """
-    file = file_of_reads(reads, reads_option)
+    if from_scratch and (base is not None or unlabelled is not None):
+        fail("--from-scratch refines no model: it takes neither --base nor --unlabelled")
+    given = [path for path in (reads, reads_option, labelled) if path is not None]
+    if len(given) > 1 or (not given and unlabelled is None):
+        fail("one file of reads is needed: READS, or --reads READS, or else --unlabelled READS")
+    file = given[0] if given else None
     vehicles = load_population(population)
     with errors_to_exit(output):
         _prepare(output)
+    sample, left_out = _labelled(file, country) if file is not None else ([], Counter())
+    warn_of_other_vehicles(vehicles, {labelled.plate for labelled in sample}, SAMPLES)
+    passes = _passes(unlabelled, left_out) if unlabelled is not None else []
+    with errors_to_exit(file or unlabelled), progress("rounds of fitting") as shown:
+        model = ChannelModel.fit(
+            map(example, sample),
+            passes=passes,
+            iterations=iterations,
+            camera_reads=camera_reads,
+            population=vehicles,
+            base=ChannelModel.load(base) if base is not None else None,
+            from_scratch=from_scratch,
+            progress=shown,
+        )
+    with errors_to_exit(output):
+        model.save(output)
+    _report(model, sample, passes, left_out, output)
+    if camera_reads is not None and not model.cameras:
+        _say(f"no camera has {plural(camera_reads, 'read')}: none has rates of its own", style="yellow")
+
+
+def _labelled(file: Path, country: str | None) -> tuple[list[LabelledRead], Counter[str]]:
+    """Those to learn of, and how many rows are left out for what reason."""
     everything, left_out = load_labelled(file)
     sample = _usable(everything, country, left_out)
     if not sample:
         told = ", ".join(f"{reason} {count:,}" for reason, count in left_out.items())
         fail(f"{file}: no read to learn from" + (f" (left out: {told})" if told else ""))
-    plates = {labelled.plate for labelled in sample}
-    warn_of_other_vehicles(vehicles, plates, SAMPLES)
-    with errors_to_exit(file), progress("rounds of fitting") as shown:
-        model = ChannelModel.fit(
-            map(example, sample),
-            iterations=iterations,
-            camera_reads=camera_reads,
-            population=vehicles,
-            progress=shown,
-        )
-    with errors_to_exit(output):
-        model.save(output)
-    _report(model, sample, left_out, output)
-    if camera_reads is not None and not model.cameras:
-        _say(f"no camera has {plural(camera_reads, 'read')}: none has rates of its own", style="yellow")
+    return sample, left_out
+
+
+def _passes(file: Path, left_out: Counter[str]) -> list[list[Read]]:
+    """The reads of a file that nobody has labelled, those of one vehicle together."""
+    with errors_to_exit(file):
+        passes, errors = unlabelled_passes(file)
+    if errors:
+        stderr.print(f"{file}: {errors[0]}", markup=False, highlight=False, soft_wrap=True)
+        left_out["no read"] += len(errors)
+    if not passes:
+        fail(f"{file}: no read to learn from")
+    return passes
 
 
 def _prepare(output: Path) -> None:
@@ -100,17 +145,25 @@ def _usable(everything: list[LabelledRead], country: str | None, left_out: Count
     return sample
 
 
-def _report(model: ChannelModel, sample: list[LabelledRead], left_out: Counter[str], output: Path) -> None:
+def _report(
+    model: ChannelModel, sample: list[LabelledRead], passes: list[list[Read]], left_out: Counter[str], output: Path
+) -> None:
     plates = {labelled.plate for labelled in sample}
+    learnt_of = [f"{plural(len(sample), 'read')} of {plural(len(plates), 'plate')}"] if sample else []
+    if passes:
+        learnt_of.append(
+            f"{plural(sum(map(len, passes)), 'unlabelled read')} of {plural(len(passes), 'pass', 'passes')}"
+        )
+    reads = [labelled.read for labelled in sample] + [read for one in passes for read in one]
+    engines = sorted({read.engine for read in reads if read.engine in model.engines and read.engine is not None})
     _say(
-        f"fitted on {plural(len(sample), 'read')} of {plural(len(plates), 'plate')}, "
-        f"{_named(model.engines, 'engine')}, {_named(model.cameras, 'camera')} with rates of "
-        f"{'its' if len(model.cameras) == 1 else 'their'} own"
+        f"fitted on {' and '.join(learnt_of)}, {_named(engines, 'engine')}, "
+        f"{_named(model.cameras, 'camera')} with rates of {'its' if len(model.cameras) == 1 else 'their'} own"
     )
     if left_out:
         counts = ", ".join(f"{reason} {count:,}" for reason, count in left_out.items())
         _say(f"left out: {counts}")
-    if not any(normalize(labelled.read.text, read=True) == labelled.plate for labelled in sample):
+    if sample and not any(normalize(labelled.read.text, read=True) == labelled.plate for labelled in sample):
         _say("warning: not one read is its truth: are these the truths of these reads?", style="yellow")
     _say(
         f"by its general rates, {100 * model.error_rate:.1f} % of the plates of the population "

@@ -8,7 +8,8 @@ import re
 import unicodedata
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import chain, pairwise
@@ -82,13 +83,48 @@ def load(path: Path) -> tuple[list[LabelledRead], list[ReadError]]:
 
     Raises OSError, or PlatewatchError if it cannot be unpacked.
     """
+    with _unpacked(path) as stream:
+        return decode(stream)
+
+
+@contextmanager
+def _unpacked(path: Path) -> Iterator[Stream]:
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
-            return decode(cast(Stream, stream))
+            yield cast(Stream, stream)
     except EOFError:
         raise PlatewatchError("the gzip file is cut off") from None
     except (gzip.BadGzipFile, zlib.error):  # their text may quote the file
         raise PlatewatchError("no gzip file, or a damaged one") from None
+
+
+def unlabelled_passes(path: Path) -> tuple[list[list[Read]], list[ReadError]]:
+    """The reads of a file, those of one vehicle together, and what is wrong with its other rows.
+
+    Reads are together that share a `pass_id` at a camera, or an `image`; a read without is a pass by itself. Raises
+    OSError, or PlatewatchError if the file cannot be unpacked.
+    """
+    sample: list[LabelledRead] = []
+    errors: list[ReadError] = []
+    decoder = ReadDecoder(KOREAN_TIME)
+    with _unpacked(path) as stream:
+        for row, item in chain.from_iterable(rows(stream)):
+            try:
+                read = to_read(item, decoder, row)
+                sample.append(LabelledRead(read, "", _passing(read, _image(item))))
+            except ReadError as error:
+                errors.append(error)
+    _part_passes(sample)
+    return [[sample[place].read for place in places] for places in group_passes(sample)], errors
+
+
+def _image(item: Item) -> str | int | None:
+    if not isinstance(item, bytes):
+        return item.get("image") if isinstance(item, Mapping) else None
+    try:
+        return _label_decoder.decode(_without_nan(item)).image
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None  # whatever else it is, it is a read
 
 
 def decode(stream: Stream) -> tuple[list[LabelledRead], list[ReadError]]:
@@ -171,12 +207,14 @@ def _decode(line: bytes, row: int, decoder: ReadDecoder) -> LabelledRead:
 
 def _labelled(read: Read, label: _Label, row: int) -> LabelledRead:
     """Raises ReadError for a truth that is none."""
-    if read.pass_id is not None:  # a camera's own number, which another camera may use too
-        passing: str | None = f"{read.camera_id or ''}/{read.pass_id}"
-    else:
-        passing = None if label.image is None else str(label.image)
     country = label.country if isinstance(label.country, str) else None
-    return LabelledRead(read, _true_plate(label.truth, row), passing, country)
+    return LabelledRead(read, _true_plate(label.truth, row), _passing(read, label.image), country)
+
+
+def _passing(read: Read, image: str | int | None) -> str | None:
+    if read.pass_id is not None:  # a camera's own number, which another camera may use too
+        return f"{read.camera_id or ''}/{read.pass_id}"
+    return None if image is None else str(image)
 
 
 def _without_nan(line: bytes) -> bytes:

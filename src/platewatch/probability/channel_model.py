@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, TypeAlias
+
+import numpy as np
 
 from platewatch import _core
 from platewatch.errors import ModelError, PlatewatchError
@@ -20,9 +22,11 @@ from platewatch.probability import fit as fitting
 from platewatch.probability import rate
 from platewatch.probability.evidence import ReadEvidence
 from platewatch.probability.population import Population
-from platewatch.probability.tables import Tables, is_mark
+from platewatch.probability.tables import Floats, Table, Tables, is_mark
 
-_QUALITIES: tuple[Literal["good"], Literal["noisy"]] = ("good", "noisy")
+Quality: TypeAlias = Literal["clear", "fair", "poor", "bad"]
+_QUALITIES: tuple[Quality, ...] = ("clear", "fair", "poor", "bad")
+_NOISY = 2  # of these, from here on
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,19 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """What is assumed of the camera: how often its frames are of a quality, and how often a plate is misread in one.
+
+    `probability`: that this frame was so, if it shows the plate.
+    """
+
+    quality: Quality
+    share: float
+    error_rate: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """Why a match has its probability. Logarithms are natural.
 
@@ -43,13 +60,15 @@ class Explanation:
     mark that the plate lacks, the first one says that the list has omitted it, and the way is from the plate with it.
     `text` is the text that they lead to: the read's own, or the candidate that speaks most for the plate; `log_text`
     is its share of what the recogniser believes. `log_frame` is how often frames are so; with both, the events sum to
-    this way's part of `log_likelihood`, which is of all ways in any frame to any text.
-    `noisy` is the probability that the frame was a noisy one, if the read is of this plate. `log_others` is what the
-    plate is weighed against: the background, all vehicles and signs that are no plate, without the plate's own part.
+    this way's part of `log_likelihood`, which is of all ways in any frame to any text. `frames` are the qualities, best
+    first, with what is assumed of the camera; `noisy` is the probability that the frame was a poor or a bad one, if the
+    read is of this plate. `log_others` is what the plate is weighed against: the background, all vehicles and signs
+    that are no plate, without the plate's own part.
     """
 
     events: tuple[Event, ...]
-    frame: Literal["good", "noisy"]
+    frame: Quality
+    frames: tuple[Frame, ...]
     log_frame: float
     noisy: float
     log_likelihood: float
@@ -163,12 +182,13 @@ class ChannelModel:
         parts = [_log(share) + table.count([one], [canonical])[1] for one, (_, share) in zip(shown, texts, strict=True)]
         best = parts.index(max(parts))
         level, events = table.likeliest_way(shown[best], canonical)
-        counts, _ = table.count([shown[best]], [canonical])
+        frames, order = self._frames(numbers, table.count([shown[best]], [canonical])[0]["level"])
         return Explanation(
             events=omission + tuple(_told(events, canonical, shown[best])),
-            frame=_QUALITIES[level],
+            frame=_QUALITIES[order.index(level)],
+            frames=frames,
             log_frame=_log(numbers.rates["level"][level]),
-            noisy=float(counts["level"][1]),
+            noisy=math.fsum(frame.probability for frame in frames[_NOISY:]),
             log_likelihood=log_likelihood,
             log_background=log_background,
             log_others=log_others,
@@ -177,29 +197,63 @@ class ChannelModel:
             log_text=_log(texts[best][1]),
         )
 
+    def _frames(self, table: Table, found: Floats) -> tuple[tuple[Frame, ...], list[int]]:
+        """The qualities by a table, best first, where a read was found to be of them so; and which level is which."""
+        wrong = rate.error_rates(self._tables.symbols, table.rates, self._population.document)
+        order: list[int] = np.argsort(wrong, kind="stable").tolist()
+        total = max(float(found.sum()), math.ulp(0.0))
+        frames = (
+            Frame(quality, float(table.rates["level"][i]), float(wrong[i]), float(found[i]) / total)
+            for quality, i in zip(_QUALITIES, order, strict=True)
+        )
+        return tuple(frames), order
+
     @classmethod
     def fit(
         cls,
-        reads: Iterable[tuple[ReadEvidence | str, str]],
+        reads: Iterable[tuple[ReadEvidence | str, str]] = (),
         *,
+        passes: Iterable[Sequence[ReadEvidence | str]] = (),
         iterations: int = fitting.ITERATIONS,
         camera_reads: int | None = None,
         population: Population | None = None,
+        base: ChannelModel | None = None,
+        from_scratch: bool = False,
         progress: Callable[[int], None] = lambda _: None,
     ) -> Self:
-        """Learn from pairs of a read and its true plate, by EM over all alignments, among vehicles of `population`.
+        """Learn from pairs of a read and its true plate, or from passes whose plate nobody knows, or from both.
+
+        By EM over all alignments, among the vehicles of `population`, Korea's if none is given. Of a pass, which is
+        the reads of one vehicle at one camera, the plate is latent: the plates that the population makes plausible
+        count by their probability, with what was learnt before, three times in turn. So a mistake that all frames share
+        is not taken for the truth.
+
+        What is learnt refines `base`, or else the shipped model: that counts as some hundred reads, and the more there
+        are the less it does. `from_scratch` refines nothing, which takes thousands of labelled reads.
 
         Reads and plates that cannot be matched are left out. An engine gets rates of its own as far as its reads
         support them; so does a camera with `camera_reads` of them or more, backed off to its engine's. None: no
-        camera does. The population is Korea's if none is given; `progress` is told how many rounds of EM are done,
-        of all tables together. Raises PlatewatchError if nothing is left, ValueError for `iterations` or
-        `camera_reads` below 1.
+        camera does. `progress` is told how many rounds of EM are done, of all tables together. Raises PlatewatchError
+        if nothing is left, ModelError for a base that does not say what was counted for it, ValueError for
+        `iterations` or `camera_reads` below 1, and for passes that are to be learnt from scratch.
         """
         population = population or Population.default()
-        examples = fitting.usable(reads)
-        tables = fitting.fit_tables(examples, iterations, camera_reads, population, progress)
+        examples, unlabelled = fitting.usable(reads), fitting.usable_passes(passes)
+        if not examples and not unlabelled:
+            raise PlatewatchError("no read to learn from")
+        if from_scratch:
+            if unlabelled:
+                raise ValueError("passes whose plates nobody knows need a model to start from")
+            tables = fitting.fit_tables(examples, iterations, camera_reads, population, progress)
+        else:
+            model = (base or ChannelModel.default()).with_population(population)
+            start = tables = model._tables
+            for _ in range(fitting.ROUNDS if unlabelled else 1):
+                guessed = fitting.guessed(model.scoring, model.frame_weight, unlabelled)
+                tables = fitting.fit_tables(examples + guessed, iterations, camera_reads, population, progress, start)
+                model = cls(tables, population)
         weight = fitting.frame_weight(cls(tables, population).scoring, examples)
-        return cls(replace(tables, frame_weight=weight), population)
+        return cls(replace(tables, frame_weight=weight or tables.frame_weight), population)
 
 
 def _told(

@@ -8,22 +8,23 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from itertools import count
-from typing import TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from platewatch import _core
-from platewatch.errors import PlatewatchError
+from platewatch.errors import ModelError, PlatewatchError
 from platewatch.probability.confusion import LIKENESSES, backed_off, confusion
 from platewatch.probability.evidence import ReadEvidence
 from platewatch.probability.model_files import is_unicode
 from platewatch.probability.population import Population
 from platewatch.probability.tables import (
+    AXES_OF_COLUMNS,
     CLASSES,
+    COUNTS,
     MOST_SYMBOLS,
     OUTCOMES,
     RATIOS,
@@ -39,24 +40,49 @@ from platewatch.probability.tables import (
 
 ITERATIONS = 25
 
-Example: TypeAlias = tuple[ReadEvidence | str, str]
-"""A read and its true plate, canonical."""
+ROUNDS = 3  # of guessing the plates of unlabelled passes, and learning from that
 
-_SHARED = ("confusion", "likeness", "inserted", "split_first", "split_second")  # by all engines
-_OF_ALTERNATIVES = ("ratio_rank", "ratio_lost", "alternative", "syllable_listed")
-_LEVELS = 2  # of noise: a good frame and a bad one
-_BINS = 20  # of an engine's confidences
+
+class Example(NamedTuple):
+    """A read and its true plate, canonical, and how much the pair counts: for 1, or the plate's probability."""
+
+    read: ReadEvidence | str
+    plate: str
+    times: float = 1.0
+
+
+SHARED = ("confusion", "likeness", "inserted", "split_first", "split_second")  # by all engines
+_OF_THE_ENGINE = (*SHARED, *RATIOS, "ratio_rank", "ratio_lost", "alternative", "syllable_listed")  # by its cameras
+# Of noise: of reads that hardly ever have an error, of two kinds with some, those that substitute and those that
+# lose and insert, and of bad ones. Where the fit starts; it finds its own.
+_LEVEL = np.array([0.4, 0.25, 0.2, 0.15])
+_WRONG = np.array([0.003, 0.03, 0.1, 0.35])
+_LOST = np.array([0.001, 0.005, 0.03, 0.1])
+_SPLIT = np.array([0.0003, 0.0015, 0.009, 0.03])
+_MERGED = np.array([0.002, 0.01, 0.04, 0.1])
+_INSERTED = np.array([[0.0003, 0.001], [0.002, 0.005], [0.01, 0.03], [0.03, 0.08]])
+_MARK_LOST = np.array([0.01, 0.05, 0.2, 0.4])
+_LEVELS = len(_LEVEL)
+# Confidences, by their log odds: 0.99 is to 0.9999 what 0.5 is to 0.99. The same for all engines, so that what one of
+# them means by such a confidence is a first guess for another.
+_BIN_EDGES = [float(np.float32(1 / (1 + math.exp(-0.5 * step)))) for step in range(-5, 20)]
 _LISTED_RANKS = 5  # of an alternative, by its probability
 _RANKS = 9  # as in the core: those, listed by the next or the second next character, beside another syllable, absent
 _LIKELY_RANK = 3  # below it
+
+
+# How many reads the counts of the coarser table are worth where a finer one is made.
+_ENGINE_READS = 100.0
+_CAMERA_READS = 30.0
+_BASE_READS = 1000.0
+_LEVEL_READS = 200.0  # at the most
+_LEAST_GUESSED = 0.01  # the probability of a plate that a pass is learnt of with
 
 # How many observations the coarser estimate is worth when a finer one is made.
 _CLASS_WEIGHT = 400.0
 _RATE_WEIGHT = 50.0
 _BIN_WEIGHT = 50.0
 _LEVEL_WEIGHT = 100.0
-_ENGINE_WEIGHT = 500.0
-_CAMERA_WEIGHT = 60.0
 _ALTERNATIVE_WEIGHT = 20.0
 _RANK_WEIGHT = 50.0
 _BIN_REACH = 2.0  # how far bins smooth one another: a standard deviation
@@ -65,22 +91,48 @@ _FLOOR = 0.02  # the least ratio of what was never seen
 # still for how noisy the frame is, which they all tell of. Both by cross-validation.
 _CONFIDENCE_POWER = 0.8
 _LEVEL_POWER = 0.5
-_FRAME_WEIGHTS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+_FRAME_WEIGHTS = (0.6, 0.7, 0.8, 0.9, 1.0)  # less, and two frames that agree would outvote none
 _MOST_PASSES = 1000  # more than enough to tell these apart
 
 
 def usable(reads: Iterable[tuple[ReadEvidence | str, str]]) -> list[Example]:
-    """Those that can be matched, those of an engine together. Raises PlatewatchError if there are none."""
+    """Those that can be matched."""
     examples: list[Example] = []
     for read, plate in reads:
         try:
             _core.read_evidence(read)
-            examples.append((read, _core.normalize(plate)))
+            examples.append(Example(read, _core.normalize(plate)))
         except PlatewatchError:
             continue
-    if not examples:
-        raise PlatewatchError("no read to learn from")
-    return sorted(examples, key=lambda example: str(_engine(example[0])))
+    return examples
+
+
+def usable_passes(passes: Iterable[Sequence[ReadEvidence | str]]) -> list[list[ReadEvidence | str]]:
+    """Of each pass the reads that can be matched; without those of which nothing is left."""
+    found = []
+    for reads in passes:
+        usable = []
+        for read in reads:
+            try:
+                _core.read_evidence(read)
+                usable.append(read)
+            except PlatewatchError:
+                continue
+        if usable:
+            found.append(usable)
+    return found
+
+
+def guessed(
+    scoring: _core.ScoringModel, frame_weight: float, passes: Iterable[Sequence[ReadEvidence | str]]
+) -> list[Example]:
+    """The reads of passes with each plate that the vehicle may have, by its probability."""
+    return [
+        Example(read, plate, probability)
+        for reads in passes
+        for plate, probability in scoring.likely_plates(list(reads), frame_weight, _LEAST_GUESSED)
+        for read in reads
+    ]
 
 
 def _engine(read: ReadEvidence | str) -> str | None:
@@ -102,44 +154,51 @@ def fit_tables(
     camera_reads: int | None,
     population: Population,
     progress: Callable[[int], None],
+    base: Tables | None = None,
 ) -> Tables:
     """The tables that usable examples support, each engine's and each camera's as far as its reads do.
 
     `camera_reads`: a camera needs so many to get a table; None: none gets one. The tables leave room for the symbols
-    of the population. `progress` is told how many rounds are done. Raises ValueError for numbers below 1.
+    of the population. Of `base`, they are what it becomes with these reads. `progress` is told how many rounds are
+    done. Raises ValueError for numbers below 1, ModelError for a base without counts.
     """
     if iterations < 1:
         raise ValueError("iterations must be 1 or more")
     if camera_reads is not None and camera_reads < 1:
         raise ValueError("camera_reads must be 1 or more")
-    symbols = _known_symbols(examples, population)
+    if not examples:
+        raise PlatewatchError("no read to learn from")
+    examples = sorted(examples, key=lambda example: str(_engine(example.read)))
+    if base is not None:
+        base = widened(base, _known_symbols(examples, population, base.symbols))
+    symbols = _known_symbols(examples, population) if base is None else base.symbols
     rounds = count(1)
 
     def done() -> None:
         progress(next(rounds))
 
-    edges = _bin_edges(examples)
-    usual = _usual_alternatives(examples, symbols)
-    start = _first_guess(symbols, _bins(edges))
-    general = _fit_table(
-        examples, symbols, Table(edges, start), iterations, partial(_maximise, symbols, usual, None), done
-    )
+    shared = None if base is None else base.general
+    start = shared or Table(_BIN_EDGES, _first_guess(symbols, CLASSES * (len(_BIN_EDGES) + 1) + 1))
+    rounds_of_general = iterations if base is None else max(2, iterations // 3)
+    general = _fit_table(examples, symbols, start, rounds_of_general, shared, _BASE_READS, done)
     tables = Tables(symbols, general, {})
+    if base is not None:
+        tables = replace(base, general=general, engines=dict(base.engines), cameras=dict(base.cameras))
     iterations = max(2, iterations // 3)  # what is refined starts near its end
     for engine, own in _by_name(examples, _engine).items():
-        edges = _bin_edges(own)
-        start = dict(general.rates) | {name: np.ones((_LEVELS, _bins(edges))) for name in RATIOS}
-        refine = partial(_maximise, symbols, usual, general.rates)
-        tables.engines[engine] = _fit_table(own, symbols, Table(edges, start), iterations, refine, done)
+        parent = tables.of_engine(engine)
+        tables.engines[engine] = _fit_table(own, symbols, parent, iterations, parent, _ENGINE_READS, done, SHARED)
     if camera_reads is None:
         return tables
     for camera, own in _by_name(examples, _camera).items():
         if len(own) < camera_reads:
             continue
-        ((main, _),) = Counter(_engine(read) for read, _ in own).most_common(1)
+        ((main, _),) = Counter(_engine(example.read) for example in own).most_common(1)
         parent = replace(tables.of_engine(main), engine=main)
-        refine = partial(_maximise_camera, symbols, usual, parent.rates)
-        tables.cameras[camera] = _fit_table(own, symbols, parent, iterations, refine, done)
+        # What its confidences and alternatives mean is the recogniser's.
+        tables.cameras[camera] = _fit_table(
+            own, symbols, parent, iterations, parent, _CAMERA_READS, done, _OF_THE_ENGINE
+        )
     return tables
 
 
@@ -148,23 +207,23 @@ def _by_name(
 ) -> dict[str, list[Example]]:
     named: dict[str, list[Example]] = {}
     for example in examples:
-        if name := name_of(example[0]):
+        if name := name_of(example.read):
             named.setdefault(name, []).append(example)
     return dict(sorted(named.items()))
 
 
-def frame_weight(scoring: _core.ScoringModel, examples: Sequence[Example]) -> float:
+def frame_weight(scoring: _core.ScoringModel, examples: Sequence[Example]) -> float | None:
     """How much one of several frames of a pass counts: what makes the true plates of the passes likeliest.
 
-    1 if no two reads share a `pass_id`.
+    None if no two reads share a `pass_id`.
     """
     passes: dict[tuple[str | None, str, str], list[ReadEvidence]] = {}
-    for read, plate in examples:
+    for read, plate, _ in examples:
         if not isinstance(read, str) and read.pass_id is not None:
             passes.setdefault((_camera(read), read.pass_id, plate), []).append(read)
     several = [(reads, plate) for (_, _, plate), reads in passes.items() if len(reads) > 1]
     if not several:
-        return 1.0
+        return None
 
     def fit(weight: float) -> float:
         # A pass that no way leads to counts as one in a million million.
@@ -174,28 +233,45 @@ def frame_weight(scoring: _core.ScoringModel, examples: Sequence[Example]) -> fl
     return max(_FRAME_WEIGHTS, key=fit)
 
 
-def _known_symbols(examples: Sequence[Example], population: Population) -> str:
-    seen = Counter(c for _, plate in examples for c in plate)
-    read = Counter(c for text, _ in examples for c, _, _ in _core.read_evidence(text))
+def _known_symbols(examples: Sequence[Example], population: Population, before: str = "") -> str:
+    """Those of the table that is refined, and what these reads have often enough, as far as there is room."""
+    seen = Counter(c for _, plate, _ in examples for c in plate)
+    read = Counter(c for text, _, _ in examples for c, _, _ in _core.read_evidence(text))
     often = seen + Counter({c: n for c, n in read.items() if n >= 5 and has_own_column(c)})
-    always = set("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    always = set("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") | set(before)
     # The plates of the population get columns in any case, so there must be room for them.
     of_population = population.symbols
     others = sorted(often.keys() - always - of_population, key=lambda c: (-often[c], c))
     room = MOST_SYMBOLS - len(always | of_population)
-    return "".join(sorted(always | (often.keys() & of_population) | set(others[:room])))
+    return "".join(sorted(always | (often.keys() & of_population) | set(others[: max(room, 0)])))
 
 
-def _bin_edges(examples: Sequence[Example]) -> list[float]:
-    confidences = [p for read, _ in examples for _, p, _ in _core.read_evidence(read) if p is not None]
-    if not confidences:
-        return []
-    edges = np.quantile(confidences, np.arange(1, _BINS) / _BINS)
-    return [float(edge) for edge in np.unique(np.float32(edges))]
+def widened(base: Tables, symbols: str) -> Tables:
+    """The same tables with columns for more symbols, of which nothing was counted. Raises ModelError."""
+    for table in (base.general, *base.engines.values(), *base.cameras.values()):
+        if not table.counts:
+            raise ModelError("does not say what was counted for it, as the base of a fit needs it", field="counts")
+    if symbols == base.symbols:
+        return base
+    places = np.array([*map(symbols.index, base.symbols), *range(len(symbols), len(symbols) + CLASSES)])
 
+    def wider(table: Table, inherited: Rates) -> Table:
+        counts = dict(table.counts)
+        for name, axes in AXES_OF_COLUMNS.items():
+            narrow = counts[name]
+            shape = [len(symbols) + CLASSES if axis in axes else size for axis, size in enumerate(narrow.shape)]
+            counts[name] = np.zeros(shape)
+            counts[name][np.ix_(*(places if axis in axes else range(size) for axis, size in enumerate(shape)))] = narrow
+        return replace(table, counts=counts, rates=maximise(symbols, counts) | inherited)
 
-def _bins(edges: Sequence[float]) -> int:
-    return CLASSES * (len(edges) + 1) + 1
+    general = wider(base.general, {})
+    shared = {name: general.rates[name] for name in SHARED}
+    engines = {engine: wider(table, shared) for engine, table in base.engines.items()}
+    cameras = {}
+    for camera, table in base.cameras.items():
+        parent = engines.get(table.engine or "", general)
+        cameras[camera] = wider(table, {name: parent.rates[name] for name in _OF_THE_ENGINE})
+    return replace(base, symbols=symbols, general=general, engines=engines, cameras=cameras)
 
 
 def _classes(symbols: str) -> npt.NDArray[np.int64]:
@@ -205,19 +281,21 @@ def _classes(symbols: str) -> npt.NDArray[np.int64]:
 
 def _first_guess(symbols: str, bins: int) -> Rates:
     columns = len(symbols) + CLASSES
-    wrong = np.repeat(np.array([[0.02], [0.25]]), columns, axis=1)
-    shape = (_LEVELS, CLASSES, 2)
-    quiet_and_loud = np.array([1.0, 10.0])[:, None, None]
-    deletion, split = (np.broadcast_to(rate * quiet_and_loud, shape).copy() for rate in (0.01, 0.003))
+    wrong = np.repeat(_WRONG[:, None], columns, axis=1)
+
+    def by_place(rates: Floats) -> Floats:
+        return np.broadcast_to(rates[:, None, None], (_LEVELS, CLASSES, 2)).copy()
+
+    deletion, split = by_place(_LOST), by_place(_SPLIT)
     return {
-        "level": np.array([0.7, 0.3]),
+        "level": _LEVEL,
         "one": 1 - deletion - split,
         "deletion": deletion,
         "split": split,
-        "merge": np.broadcast_to(np.array([0.02, 0.1])[:, None, None], (_LEVELS, CLASSES, CLASSES)).copy(),
+        "merge": np.broadcast_to(_MERGED[:, None, None], (_LEVELS, CLASSES, CLASSES)).copy(),
         "merged_as": np.full((CLASSES, CLASSES, 3), 1 / 3),
-        "insertion": np.array([[0.003, 0.01], [0.02, 0.06]]),
-        "region_loss": np.array([0.1, 0.3]),
+        "insertion": _INSERTED,
+        "region_loss": _MARK_LOST,
         "right": 1 - wrong,
         "wrong": wrong,
         "confusion": _any_other(columns),
@@ -245,17 +323,36 @@ def _fit_table(
     symbols: str,
     start: Table,
     iterations: int,
-    maximise: Callable[[Rates], Rates],
+    parent: Table | None,
+    worth: float,
     done: Callable[[], None],
+    inherited: Sequence[str] = (),
 ) -> Table:
-    reads = [read for read, _ in examples]
-    plates = [plate for _, plate in examples]
-    rates = start.rates
+    """A table by expectation and maximisation, from the rates of `start` on.
+
+    What was counted for the parent counts as so many reads more; the rates that are `inherited` stay the parent's.
+    """
+    reads, plates, times = map(list, zip(*examples, strict=True))
+    listings = _listings(examples, symbols)
+    prior = {} if parent is None else _worth(parent.counts, worth)
+    rates, total = start.rates, {}
     for _ in range(iterations):
-        counts, _ = _core.ChannelTable(symbols, start.bin_edges, rates).count(reads, plates)
-        rates = maximise(counts)
+        events, _ = _core.ChannelTable(symbols, start.bin_edges, rates).count(reads, plates, times)
+        counts = events | listings
+        total = {name: counts[name] + prior.get(name, 0.0) for name in COUNTS}
+        rates = maximise(symbols, total)
+        if parent is not None:
+            rates |= {name: parent.rates[name] for name in inherited}
         done()
-    return replace(start, rates=rates)
+    return replace(start, rates=rates, counts=total)
+
+
+def _worth(counts: Rates, reads: float) -> Rates:
+    """What was counted, as of so many reads; how good frames are, as of fewer, as that is the camera's."""
+    share = 1 / counts["level"].sum()
+    return {
+        name: array * share * min(reads, _LEVEL_READS if name == "level" else reads) for name, array in counts.items()
+    }
 
 
 def _rank(p: float | None, q: float) -> int:
@@ -263,36 +360,37 @@ def _rank(p: float | None, q: float) -> int:
     return 0 if r > 0.3 else 1 if r > 0.1 else 2 if r > 0.03 else 3 if r > 0.01 else 4
 
 
-@dataclass(frozen=True, slots=True)
-class _Usual:
-    """What recognisers list for a character, whatever it really is."""
+def _listings(examples: Iterable[Example], symbols: str) -> Rates:
+    """What recognisers list for a character, whatever it really is.
 
-    alternative: Floats  # [character][symbol]: how often it is listed
-    ranks: Floats  # of those that are, by rank; of a rank that is compared with how often it is so, 1
-    syllable_listed: Floats  # [character]: how often a likely one is listed
-
-
-def _usual_alternatives(examples: Sequence[Example], symbols: str) -> _Usual:
+    `listed_often`: [character][symbol]; `listed_syllable`: a likely one, [character]; of so many characters,
+    `listing`; `listed_rank`: of the symbols listed, by rank.
+    """
     place = {c: i for i, c in enumerate(symbols)}
     columns = len(symbols) + CLASSES
     often = np.zeros((columns, columns))
-    syllable = np.zeros((columns, 1))
-    reads = np.zeros((columns, 1))
-    ranks = np.full(_LISTED_RANKS, 0.5)
-    for read, _ in examples:
+    syllable, listing = np.zeros((2, columns))
+    ranks = np.zeros(_LISTED_RANKS)
+    for read, _, times in examples:
         for c, p, others in _core.read_evidence(read):
             if others is None:
                 continue
             row = column_of(symbols, c)
-            reads[row] += 1
-            syllable[row] += any(class_of(other) == SYLLABLE and _rank(p, q) < _LIKELY_RANK for other, q in others)
+            listing[row] += times
+            if any(class_of(other) == SYLLABLE and _rank(p, q) < _LIKELY_RANK for other, q in others):
+                syllable[row] += times
             for other, q in others:
                 if other in place:
-                    often[row, place[other]] += 1
-                    ranks[_rank(p, q)] += 1
-    classes = _classes(symbols)
-    prior = np.zeros((columns, columns))
-    prior_syllable = np.zeros((columns, 1))
+                    often[row, place[other]] += times
+                    ranks[_rank(p, q)] += times
+    return {"listed_often": often, "listed_syllable": syllable, "listing": listing, "listed_rank": ranks}
+
+
+def _usual_alternatives(counts: Rates, classes: npt.NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
+    """(how often a symbol is listed for a character, a likely syllable for it, the ranks of those that are listed)."""
+    often, syllable, reads = counts["listed_often"], counts["listed_syllable"][:, None], counts["listing"][:, None]
+    prior = np.zeros_like(often)
+    prior_syllable = np.zeros_like(syllable)
     for a in range(CLASSES):
         seen = reads[classes == a].sum()
         prior_syllable[classes == a] = (syllable[classes == a].sum() + 0.2) / (seen + 10)
@@ -304,89 +402,51 @@ def _usual_alternatives(examples: Sequence[Example], symbols: str) -> _Usual:
         rates = (counts + _ALTERNATIVE_WEIGHT * prior) / (reads + _ALTERNATIVE_WEIGHT)
         return np.asarray(np.clip(rates, 1e-4, 0.95))
 
-    listed = np.append(ranks / ranks.sum(), np.ones(_RANKS - _LISTED_RANKS))
-    return _Usual(share(often, prior), listed, share(syllable, prior_syllable)[:, 0])
+    # Of a rank that is compared with how often it is so, 1.
+    ranks = np.append(_distribution(counts["listed_rank"] + 0.5), np.ones(_RANKS - _LISTED_RANKS))
+    return share(often, prior), share(syllable, prior_syllable)[:, 0], ranks
 
 
-def _maximise_camera(symbols: str, usual: _Usual, engine: Rates, counts: Rates) -> Rates:
-    """What its confidences and alternatives mean is the recogniser's: that stays its engine's."""
-    rates = _maximise(symbols, usual, engine, counts, _CAMERA_WEIGHT)
-    return rates | {name: engine[name] for name in (*RATIOS, *_OF_ALTERNATIVES)}
-
-
-def _maximise(
-    symbols: str, usual: _Usual, general: Rates | None, counts: Rates, refining: float = _ENGINE_WEIGHT
-) -> Rates:
-    """The rates by what was counted; `general`, those that are refined, counts for `refining` observations."""
+def maximise(symbols: str, counts: Rates) -> Rates:
+    """The rates by what was counted, smoothed from fine to coarse."""
     classes = _classes(symbols)
-    weight = refining if general is not None else 1.0
     rates: Rates = {}
-    level_prior = general["level"] if general is not None else np.array([0.5, 0.5])
-    rates["level"] = backed_off(counts["level"], level_prior, weight)
+    rates["level"] = backed_off(counts["level"], np.full(_LEVELS, 1 / _LEVELS), 1.0)
 
     outcomes = np.stack([counts[name] for name in OUTCOMES], axis=-1)
-    if general is not None:
-        prior = np.stack([general[name] for name in OUTCOMES], axis=-1)
-        shares = backed_off(outcomes, prior, weight)
-    else:
-        pooled = outcomes.sum(axis=(1, 2), keepdims=True) + 0.01
-        by_class = backed_off(outcomes.sum(axis=2, keepdims=True), pooled / pooled.sum(-1, keepdims=True), 10.0)
-        shares = backed_off(outcomes, by_class, _CLASS_WEIGHT)
+    pooled = outcomes.sum(axis=(1, 2), keepdims=True) + 0.01
+    by_class = backed_off(outcomes.sum(axis=2, keepdims=True), _distribution(pooled), 10.0)
+    shares = backed_off(outcomes, by_class, _CLASS_WEIGHT)
     for i, name in enumerate(OUTCOMES):
         rates[name] = np.ascontiguousarray(shares[..., i])
 
     def share(part: Floats, rest: Floats, prior: Floats | float, strength: float) -> Floats:
         return np.asarray((part + strength * prior) / (part + rest + strength))
 
-    rates["insertion"] = share(
-        counts["insertion"],
-        counts["gap"],
-        general["insertion"] if general is not None else 0.005,
-        weight,
-    )
-    rates["merge"] = share(
-        counts["merge"],
-        counts["unmerged"],
-        general["merge"] if general is not None else 0.005,
-        weight if general is not None else 20.0,
-    )
-    rates["merged_as"] = backed_off(
-        counts["merged_as"],
-        general["merged_as"] if general is not None else np.full(3, 1 / 3),
-        weight if general is not None else 3.0,
-    )
-    rates["region_loss"] = share(
-        counts["region_loss"],
-        counts["region_kept"],
-        general["region_loss"] if general is not None else 0.1,
-        weight,
-    )
+    rates["insertion"] = share(counts["insertion"], counts["gap"], 0.005, 1.0)
+    rates["merge"] = share(counts["merge"], counts["unmerged"], 0.005, 20.0)
+    rates["merged_as"] = backed_off(counts["merged_as"], np.full(3, 1 / 3), 3.0)
+    rates["region_loss"] = share(counts["region_loss"], counts["region_kept"], 0.1, 1.0)
 
     right, wrong = counts["right"], counts["wrong"]
     of_class = np.array([[wrong[:, classes == c].sum(1), right[:, classes == c].sum(1)] for c in range(CLASSES)])
     by_class = share(of_class[:, 0], of_class[:, 1], 0.05, 2.0).T[:, classes]
-    prior_wrong = general["wrong"] if general is not None else by_class
-    rates["wrong"] = share(wrong, right, prior_wrong, _RATE_WEIGHT if general is None else weight / 2)
+    rates["wrong"] = share(wrong, right, by_class, _RATE_WEIGHT)
     rates["right"] = 1 - rates["wrong"]
 
-    if general is not None:
-        for name in _SHARED:
-            rates[name] = general[name]
-    else:
-        rates["confusion"], rates["likeness"] = confusion(counts["confusion"], counts["likeness"], symbols)
-        columns = len(classes)
-        uniform = np.full(columns, 1 / columns)
-        rates["inserted"] = backed_off(counts["inserted"], uniform, 0.2 * columns)
-        digits_first = backed_off(rates["inserted"], uniform, 0.1)
-        for name in ("split_first", "split_second"):
-            rates[name] = backed_off(counts[name], digits_first, _CLASS_WEIGHT)
+    rates["confusion"], rates["likeness"] = confusion(counts["confusion"], counts["likeness"], symbols)
+    columns = len(classes)
+    uniform = np.full(columns, 1 / columns)
+    rates["inserted"] = backed_off(counts["inserted"], uniform, 0.2 * columns)
+    digits_first = backed_off(rates["inserted"], uniform, 0.1)
+    for name in ("split_first", "split_second"):
+        rates[name] = backed_off(counts[name], digits_first, _CLASS_WEIGHT)
 
     rates |= _ratios(counts)
-    rates["alternative"], rates["syllable_listed"] = usual.alternative, usual.syllable_listed
+    rates["alternative"], rates["syllable_listed"], usual = _usual_alternatives(counts, classes)
     for name in ("ratio_rank", "ratio_lost"):
-        ranks = counts[name].sum(axis=0) + 1
-        of_any_class = ranks / ranks.sum() if general is None else general[name] * usual.ranks
-        rates[name] = backed_off(counts[name], of_any_class, _RANK_WEIGHT) / usual.ranks
+        of_any_class = _distribution(counts[name].sum(axis=0) + 1)
+        rates[name] = backed_off(counts[name], of_any_class, _RANK_WEIGHT) / usual
     return rates
 
 

@@ -25,13 +25,18 @@ def error_rate(symbols: str, rates: Rates, population: Mapping[str, Any]) -> flo
 
     A lost region mark is no error, as matching forgives it, nor is a mark more that normalisation drops.
     """
+    return float(rates["level"] @ error_rates(symbols, rates, population))
+
+
+def error_rates(symbols: str, rates: Rates, population: Mapping[str, Any]) -> Floats:
+    """The same share of each noise level."""
     # Of a gap's insertions: any number of dropped marks, and then no more.
     dropped = _share_dropped(symbols, rates["inserted"])
     gap = (1 - rates["insertion"]) / (1 - rates["insertion"] * dropped)
     kinds = population["classes"]
     right = [_read_right(symbols, rates, gap, kind) for kind in kinds]
     vehicles = [kind["vehicles"] for kind in kinds]
-    return 1 - float(np.average(right, weights=vehicles if any(vehicles) else None))
+    return 1 - np.average(np.array(right), axis=0, weights=vehicles if any(vehicles) else None)
 
 
 def _share_dropped(symbols: str, inserted: Floats) -> float:
@@ -84,8 +89,8 @@ def _with_odds(rates: Rates, factor: float) -> Rates:
     return rates | changed
 
 
-def _read_right(symbols: str, rates: Rates, gap: Floats, kind: Mapping[str, Any]) -> float:
-    """Of one class of vehicles. Positions admit their symbols whatever stands beside them, so the means multiply."""
+def _read_right(symbols: str, rates: Rates, gap: Floats, kind: Mapping[str, Any]) -> Floats:
+    """Of one class of vehicles, by level. Positions admit their symbols whatever stands beside: the means multiply."""
     # Not as `right` and `one` have it: near 1, a file's digits do not tell how near.
     right = {c: 1 - rates["wrong"][:, column_of(symbols, c)] for c in "".join(kind["words"]) + _all_symbols(kind)}
     means = [
@@ -95,11 +100,11 @@ def _read_right(symbols: str, rates: Rates, gap: Floats, kind: Mapping[str, Any]
     classes = [class_of(next(iter(position))[0]) for position in kind["positions"]]
     bare = _untouched(rates, gap, classes) * np.prod(means, axis=0)
     if not kind["words"]:
-        return float(rates["level"] @ bare)
+        return np.asarray(bare)
     word = np.mean([right[first] * right[second] for first, second in kind["words"]], axis=0)
     whole = _untouched(rates, gap, [class_of(c) for c in kind["words"][0]] + classes) * word * np.prod(means, axis=0)
     loss = rates["region_loss"] if kind["words_may_be_lost"] else np.zeros_like(word)
-    return float(rates["level"] @ (loss * bare + (1 - loss) * whole))
+    return np.asarray(loss * bare + (1 - loss) * whole)
 
 
 def _all_symbols(kind: Mapping[str, Any]) -> str:

@@ -21,7 +21,7 @@ from platewatch import _core
 from platewatch.errors import ModelError
 from platewatch.probability import model_files
 
-FORMAT = "platewatch channel model 2"
+FORMAT = "platewatch channel model 3"
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Rates: TypeAlias = dict[str, Floats]
@@ -38,11 +38,33 @@ _LISTED = ("alternative", "syllable_listed")
 """How often recognisers list a symbol for a character: never surely, and never surely not."""
 _FACTORS = ("likeness", *RATIOS, "ratio_rank", "ratio_lost")
 _ARRAYS = (*_PROBABILITIES, *_DISTRIBUTIONS, *_LISTED, *_FACTORS)
+_EVENTS = (*(name for name in _PROBABILITIES if name != "level"), *_DISTRIBUTIONS, "likeness", *RATIOS)
+COUNTS = (
+    "level",
+    *_EVENTS,
+    *("gap", "unmerged", "region_kept", "ratio_rank", "ratio_lost"),
+    *("listed_often", "listed_syllable", "listing", "listed_rank"),
+)
+"""What is counted for a table: how often each of its rates had its way, and what else these are shares of."""
+AXES_OF_COLUMNS = {
+    "right": (1,),
+    "wrong": (1,),
+    "confusion": (0, 1),
+    "inserted": (0,),
+    "split_first": (1,),
+    "split_second": (1,),
+    "listed_often": (0, 1),
+    "listed_syllable": (0,),
+    "listing": (0,),
+}
+"""Of counts, the axes that are as long as there are columns: symbols and classes of others."""
+
 _SUMS_MAY_MISS = 0.01
 _LEAST_LISTED = 1e-6
 _LARGEST_FACTOR = 1e6
 _NUMBERS = frozenset((int, float))
 
+_MOST_COUNTS = 1 << 20  # of one array: far more than any has
 MOST_SYMBOLS = 250  # of a table, as in the core: those that it knows, and those of the population
 
 
@@ -84,11 +106,15 @@ def column_of(symbols: str, c: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What is known of one recogniser. `bin_edges` part its confidences; of a camera's, `engine` is what it refines."""
+    """What is known of one recogniser. `bin_edges` part its confidences; of a camera's, `engine` is what it refines.
+
+    `counts` are what the rates were made of, as far as it is known: what a finer table starts from.
+    """
 
     bin_edges: list[float]
     rates: Rates
     engine: str | None = None
+    counts: Rates = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +202,16 @@ def _document(table: Table, parent: Table | None) -> dict[str, Any]:
     for name, array in table.rates.items():
         if parent is None or array is not parent.rates[name]:
             own[name] = _rounded(array)
+    if table.counts:
+        own["counts"] = {name: _sparse(table.counts[name]) for name in COUNTS}
     return own
+
+
+def _sparse(counts: Floats) -> Any:
+    """Its shape, the places of what is not nothing, in order, and how much that is: most things never happen."""
+    flat = np.round(counts.ravel(), 2)
+    places = np.flatnonzero(flat)
+    return [list(counts.shape), places.tolist(), _rounded(flat[places])]
 
 
 def _rounded(values: Floats) -> Any:
@@ -186,7 +221,7 @@ def _rounded(values: Floats) -> Any:
 def _table(document: object, where: str, parent: Table | None) -> Table:
     own = _object(document, where)
     for name in own:
-        if name not in (*_ARRAYS, "bin_edges", "engine"):
+        if name not in (*_ARRAYS, "bin_edges", "engine", "counts"):
             raise ModelError(f"{name} of {where}: is unknown")
     edges = parent.bin_edges if parent is not None else []
     if parent is None or "bin_edges" in own:
@@ -201,7 +236,30 @@ def _table(document: object, where: str, parent: Table | None) -> Table:
             continue
         rates[name] = _array(own.get(name), f"{name} of {where}")
         _refuse_rows(_outside(name, rates[name]), f"{name} of {where}", "is out of range")
-    return Table(edges, rates)
+    return Table(edges, rates, counts=_counts(own["counts"], f"counts of {where}") if "counts" in own else {})
+
+
+def _counts(document: object, where: str) -> Rates:
+    counts: Rates = {}
+    for name, item in _object(document, where).items():
+        if name not in COUNTS:
+            raise ModelError(f"{name} of {where}: is unknown")
+        if not isinstance(item, list) or len(item) != 3:
+            raise ModelError(f"{name} of {where}: is not a shape, places and numbers")
+        shape, places = (_array(part, f"{name} of {where}").astype(np.int64) for part in item[:2])
+        values = _array(item[2], f"{name} of {where}")
+        size = int(np.prod(shape))
+        if not 0 < size <= _MOST_COUNTS or places.shape != values.shape or (values < 0).any():
+            raise ModelError(f"{name} of {where}: is not a shape, places and numbers")
+        if ((places < 0) | (places >= size)).any():
+            raise ModelError(f"{name} of {where}: has a place outside of its shape")
+        flat = np.zeros(size)
+        flat[places] = values
+        counts[name] = flat.reshape(shape)
+    for name in COUNTS:
+        if name not in counts:
+            raise ModelError(f"{name} of {where}: is missing")
+    return counts
 
 
 def _outside(name: str, values: Floats) -> npt.NDArray[np.bool_]:

@@ -38,7 +38,7 @@ inline constexpr std::size_t kSymbolClasses = 4;
 // the table knows, or one of kSymbolClasses classes for the others: `columns` in all. [edge]: 1 for a plate's
 // first and last symbol, and for insertions in front of and behind all.
 struct ChannelRates {
-    static constexpr std::size_t kLevels = 2;
+    static constexpr std::size_t kLevels = 4;
     // Of a symbol and a character that it is read as, but is not: its rank among the character's
     // alternatives, by its probability; or, unless it is a digit, one of the next kEchoes characters lists it
     // (a recogniser that has misread a symbol may still see it behind); or another syllable is likely here;
@@ -204,9 +204,9 @@ class ReadView {
 // P(read | plate), each character times its evidence's ratios.
 [[nodiscard]] double likelihood(const ReadView& read, std::u32string_view plate);
 
-// Adds what has happened to the plate, in expectation, and returns the likelihood. `counts` has the shape of
-// the table's rates.
-double count_events(const ReadView& read, std::u32string_view plate, ChannelRates& counts);
+// Adds what has happened to the plate, in expectation, `times` over, and returns the likelihood. `counts` has
+// the shape of the table's rates.
+double count_events(const ReadView& read, std::u32string_view plate, ChannelRates& counts, double times = 1);
 
 // One step from plate to read. The last one's probability includes that nothing more is read.
 struct ChannelEvent {

@@ -1,9 +1,10 @@
 // Several reads of one vehicle that passes one camera, as one body of evidence:
-//   P(e | r_1 .. r_n) = w_e prod_j P(r_j | e)^a / (sum of the same over the listed plates + B),
-//   B = sum over unlisted plates t of registered(t) prod_j P(r_j | t)^a + clutter.
+//   P(e | r_1 .. r_n) = w_e prod_j P(r_j | e)^a_j / (sum of the same over the listed plates + B),
+//   B = sum over unlisted plates t of registered(t) prod_j P(r_j | t)^a_j + clutter.
 // Each P(r_j | t) is the mixture over the read's texts (score.hpp).
-// It is the same t for all reads: three reads with one mistake are one mistake. `a` below 1 discounts frames,
-// which fail together. More than five reads weigh as much as five, each less.
+// It is the same t for all reads: three reads with one mistake are one mistake. Frames fail together, so one
+// more that reads the same counts little, by a weight that is fitted, and texts that differ count as one
+// together. Of more than five texts those are weighed that most frames read.
 //
 // Whether the reads are of one vehicle is uncertain, too: an entry that some of them read exactly, and others
 // do not, may be of one vehicle and those of another whose plate is alike. Then
@@ -46,6 +47,15 @@ class PassScorer {
     // one population. Precondition: there is a read.
     void score(const Wanted& wanted, std::span<const PassRead> reads, double frame_weight, const Floor& floor,
                std::vector<Match>& matches, std::vector<Score>& scores);
+
+    // What vehicles like any other may have passed, if no plate is listed: the plates of at least such a
+    // probability, likeliest first. For learning from reads whose plate nobody knows.
+    struct Likely {
+        std::u32string plate;
+        double probability;
+    };
+    [[nodiscard]] std::vector<Likely> likely_plates(std::span<const PassRead> reads, double frame_weight,
+                                                    double least);
 
     // P(plate | reads) of a vehicle like any other, if no plate is listed: for fitting `a`.
     [[nodiscard]] double posterior(std::span<const PassRead> reads, double frame_weight,
@@ -95,13 +105,13 @@ class PassScorer {
         double bound = 0, below = 0;
     };
 
-    void set_reads(std::span<const PassRead> reads, double weight);  // of each
+    void set_reads(std::span<const PassRead> reads, std::vector<double> weights);  // of each
     [[nodiscard]] double joint(std::u32string_view plate);
     [[nodiscard]] double joint_of_listed(const std::u32string& plate);
     double list(const Wanted& wanted, std::span<const Match> matches);
     [[nodiscard]] Apart weigh_apart(const Wanted& wanted, std::span<const PassRead> reads,
-                                    std::span<const std::u32string> texts, double frame_weight,
-                                    std::span<const Match> matches, std::size_t match,
+                                    const std::vector<double>& weights, std::span<const std::u32string> texts,
+                                    double frame_weight, std::span<const Match> matches, std::size_t match,
                                     const std::vector<bool>& is_own);
     [[nodiscard]] double joint_admitted(const Pattern& pattern, const Listed& listed);
     [[nodiscard]] double clutter() const;
@@ -126,7 +136,8 @@ class PassScorer {
     std::vector<std::u32string> marks_;                 // that the reads have, each once
     std::vector<Meant> meant_;                          // ascending by plate
     std::span<const PassRead> reads_;
-    double frame_weight_ = 1;
+    std::vector<double> weights_;  // of each read, and of all
+    double weight_ = 1;
     std::vector<Item> items_;
     std::vector<Listed> listed_;  // ascending by plate
     std::vector<WantedPattern> patterns_;
@@ -135,6 +146,7 @@ class PassScorer {
     std::vector<ReadScorer::Row> rows_;  // of ends_, by text
     std::array<Followed, kMaxSymbols + 1> followed_;
     double found_ = 0, left_ = 0;
+    std::vector<Likely>* met_ = nullptr;  // where the plates that are met go, with what they come to
 };
 
 }  // namespace platewatch

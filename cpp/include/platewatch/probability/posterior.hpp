@@ -78,7 +78,7 @@ class MatchScorer {
     // The background without what is listed. Precondition: order_ is there.
     [[nodiscard]] double unlisted(const ScoringTable& table);
     [[nodiscard]] bool is_listed(std::u32string_view plate) const;
-    [[nodiscard]] std::size_t plate_of(std::string_view utf8, float weight);
+    [[nodiscard]] std::size_t plate_of(const ScoringTable& table, std::string_view utf8, float weight);
     [[nodiscard]] double read_right(const ScoringTable& table);
     void score_pattern(const ScoringTable& table, std::string_view utf8, double others, double listed,
                        Score& score);

@@ -131,7 +131,8 @@ class ReadScorer {
     void add_in_front(const Step& step, const Emission& emission, double scale, const Row& split,
                       bool is_first, const Levels* from, Levels* to) const noexcept;
 
-    [[nodiscard]] Levels start_behind(const Step& step, const Row& row, const Row& behind) const noexcept;
+    [[nodiscard]] [[gnu::always_inline]] Levels start_behind(const Step& step, const Row& row,
+                                                             const Row& behind) const noexcept;
 
     // Of a symbol that the character is not.
     struct AsOther {
@@ -164,7 +165,14 @@ class ReadScorer {
     [[gnu::always_inline]] void go_on_by(const Step& step, const Emission& emission, SymbolClass c,
                                          const Emission* next, const Row& behind, const Row* behind_next,
                                          std::size_t begin, std::size_t end, Row& out) noexcept;
-    [[nodiscard]] double sum(Levels levels) const noexcept;
+    [[gnu::always_inline]] [[nodiscard]] double sum(const Levels& levels) const noexcept {
+        return (table_->level_ * levels).sum();
+    }
+    // What is done with the widest vectors (widest.hpp).
+    [[nodiscard]] double likelihood_here(std::u32string_view plate) noexcept;
+    [[nodiscard]] double background_here() noexcept;
+    double follow_here(std::uint32_t node, char32_t symbol, const Behind& behind, Row& out) noexcept;
+    void end_row_here(Row& out) const noexcept;
 
     const ScoringTable* table_ = nullptr;
     const ReadEvidence* read_ = nullptr;
@@ -180,7 +188,7 @@ class ReadScorer {
     std::vector<std::uint16_t> made_;             // the columns that have one
     std::vector<Emission> emissions_;
     std::size_t spare_ = 0;  // emissions that are not kept take turns in the first places
-    Levels any_text_ = {1, 1};
+    Levels any_text_ = 1;
     bool has_letter_ = false, begins_with_word_ = false, word_is_lost_ = false;
     std::vector<Row> node_rows_;
     std::vector<Emission> set_emissions_;

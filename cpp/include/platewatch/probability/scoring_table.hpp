@@ -9,13 +9,10 @@
 #include <vector>
 
 #include "platewatch/probability/channel_model.hpp"
+#include "platewatch/probability/levels.hpp"
 #include "platewatch/probability/population_trie.hpp"
 
 namespace platewatch {
-
-// One number for each noise level.
-using Levels = double __attribute__((vector_size(2 * sizeof(double))));
-static_assert(ChannelRates::kLevels == 2);
 
 class ScoringTable {
   public:
@@ -94,7 +91,7 @@ inline auto ScoringTable::step(SymbolClass c, bool first, bool last, SymbolClass
     Step step;
     step.gap = first ? 1 : 0;
     step.on = 1 - insertion_[step.gap];
-    const Levels merge = last ? Levels{0, 0} : step.on * merge_[number][static_cast<std::size_t>(next)];
+    const Levels merge = last ? Levels{} : step.on * merge_[number][static_cast<std::size_t>(next)];
     const Levels alone = step.on - merge;
     step.one = alone * outcomes.one;
     step.deletion = alone * outcomes.deletion * weight;

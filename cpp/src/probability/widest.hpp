@@ -1,0 +1,37 @@
+// Runs what adds and multiplies whole Levels with the widest vectors that the machine has: one operation
+// where the baseline of x86 takes two. The same operations in the same order, without contraction: the
+// results are equal to the last bit.
+#pragma once
+
+#include <string_view>
+
+#include "platewatch/search/kernel.hpp"
+
+// For all that such work calls, as code takes the instructions of what it is inlined into.
+#define PLATEWATCH_INLINE [[gnu::always_inline]] inline
+#define PLATEWATCH_INLINED __attribute__((always_inline))
+
+namespace platewatch {
+
+#if defined(__x86_64__)
+[[nodiscard]] inline bool has_wide_vectors() {
+    static const bool has = std::string_view(active_kernel().name) != "serial";
+    return has;
+}
+
+template <class Work>
+[[gnu::target("avx2"), gnu::noinline]] double with_wide_vectors(const Work& work) {
+    return work();
+}
+#endif
+
+// `work()` is a double; it must be a lambda that is always inlined.
+template <class Work>
+double with_widest(const Work& work) {
+#if defined(__x86_64__)
+    if (has_wide_vectors()) return with_wide_vectors(work);
+#endif
+    return work();
+}
+
+}  // namespace platewatch
