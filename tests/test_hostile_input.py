@@ -228,6 +228,14 @@ def test_any_long_body_lets_others_have_their_turn(monkeypatch: pytest.MonkeyPat
     assert turns >= 50
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32-be"])
+def test_a_wide_body_is_decoded_over_the_ends_of_its_parts(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    monkeypatch.setattr(http, "_LARGE", 7)
+    body = '{"text": "12가3456", "camera_id": "😀"}'.encode(encoding)
+    expected = pw.Read(text="12가3456", camera_id="😀")
+    assert list(http._rows(body, "", ReadDecoder())) == [(1, expected)]
+
+
 @settings(max_examples=200, deadline=None)
 @given(body=st.binary(max_size=200), encoding=st.sampled_from(["", "gzip", "deflate", "zstd", "br", "gzip, zstd"]))
 def test_any_bytes_for_a_compressed_body(body: bytes, encoding: str) -> None:
