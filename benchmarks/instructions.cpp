@@ -10,6 +10,7 @@
 #include "platewatch/hotlist/index.hpp"
 #include "platewatch/search/kernel.hpp"
 #include "platewatch/text/normalize.hpp"
+#include "platewatch/text/pattern.hpp"
 #include "workload.hpp"
 
 using namespace platewatch;
@@ -81,6 +82,23 @@ MEASURED double measured_background(ReadScorer& scorer, const ScoringTable& tabl
     return sum;
 }
 
+MEASURED double measured_patterns(ReadScorer& scorer, const ScoringTable& table,
+                                  const std::vector<std::u32string>& reads) {
+    double sum = 0;
+    ReadEvidence read;
+    for (const char* text : {"*345*", "12가34??", "*1????6*", "*1?????6*", "*a*b*c*d*", "[가거]*", "?*"}) {
+        Pattern pattern;
+        if (parse_pattern(text, pattern) != PatternError::none) continue;
+        const PatternAutomaton automaton(pattern);
+        for (std::size_t i = 0; i < kScores / 8; ++i) {
+            read.assign(reads[i]);
+            scorer.set_read(table, read);
+            sum += scorer.fitting(automaton);
+        }
+    }
+    return sum;
+}
+
 int main() {
     workload::Plates plates(7);
     std::vector<std::u32string> wanted;
@@ -109,8 +127,9 @@ int main() {
     ReadScorer scorer;
     ReadEvidence read;
     read.assign(read_plates.front());
-    const double sum =
-        measured_likelihood(scorer, table, read, wanted) + measured_background(scorer, table, read_plates);
+    const double sum = measured_likelihood(scorer, table, read, wanted) +
+                       measured_background(scorer, table, read_plates) +
+                       measured_patterns(scorer, table, read_plates);
     std::printf("%s\n%s: %zu reads, matches %zu %zu %zu %zu, score %.6g\n", PLATEWATCH_COMPILER,
                 active_kernel().name, reads.size(), matches[0], matches[1], matches[2], matches[3], sum);
 }

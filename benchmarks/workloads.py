@@ -33,9 +33,9 @@ CITY = 30_000
 HIT_SHARE = 0.01
 """Of the reads, how many are derived from a listed plate; a real city has fewer."""
 
-_SYLLABLES = "가나다라마거너더러머버서어저고노도로모보소오조구누두루무부수우주"
+SYLLABLES = "가나다라마거너더러머버서어저고노도로모보소오조구누두루무부수우주"
 _COMMERCIAL = "바사아자"
-_LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
+LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
 _DIGITS = "0123456789"
 _EDITS = (0, 0, 0, 1, 1, 2)  # of a read that is derived from a listed plate
 _FLEET = 5_000  # plates behind one beginning, of 10,000 serials
@@ -99,13 +99,13 @@ def found(matcher: pw.Matcher, texts: Sequence[str], k: int) -> list[set[str]]:
 
 
 Form = tuple[Sequence[str], ...]
-_KOREAN_8: Form = ("123456", _DIGITS, _DIGITS, _SYLLABLES, *(_DIGITS,) * 4)
-_KOREAN_7: Form = ("0123456", _DIGITS, _SYLLABLES, *(_DIGITS,) * 4)
+_KOREAN_8: Form = ("123456", _DIGITS, _DIGITS, SYLLABLES, *(_DIGITS,) * 4)
+_KOREAN_7: Form = ("0123456", _DIGITS, SYLLABLES, *(_DIGITS,) * 4)
 _FORMS: dict[str, list[tuple[Form, float]]] = {
     "korean": [(_KOREAN_8, 0.7), (_KOREAN_7, 0.3)],
     "latin": [
-        ((*(_LETTERS,) * 2, *(_DIGITS,) * 2, *(_LETTERS,) * 3), 0.5),
-        ((*(_LETTERS,) * 3, *(_DIGITS,) * 4), 0.5),
+        ((*(LETTERS,) * 2, *(_DIGITS,) * 2, *(LETTERS,) * 3), 0.5),
+        ((*(LETTERS,) * 3, *(_DIGITS,) * 4), 0.5),
     ],
     "long": [
         ((REGIONS, "789", _DIGITS, _COMMERCIAL, *(_DIGITS,) * 4), 1.0),
@@ -164,7 +164,7 @@ def _misread(text: str, rng: np.random.Generator) -> str:
         place = int(rng.integers(len(symbols)))
         kind = rng.random()
         if kind < 0.75:
-            same = _DIGITS if symbols[place] in _DIGITS else _LETTERS if symbols[place] in _LETTERS else _SYLLABLES
+            same = _DIGITS if symbols[place] in _DIGITS else LETTERS if symbols[place] in LETTERS else SYLLABLES
             symbols[place] = same[int(rng.integers(len(same)))]
         elif kind < 0.88:
             del symbols[place]

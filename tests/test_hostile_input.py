@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 import platewatch as pw
 from platewatch.matching.reads import ReadDecoder, decode
 from platewatch.service.asgi import BodyTooLargeError, EncodingError, encodings, inflate
-from platewatch.sources import Accepted
+from platewatch.sources import Accepted, http
 from platewatch.sources.files import rows, to_read
-from platewatch.sources.http import HttpReads
+from platewatch.sources.http import Answered, HttpReads
 
 CELLS = st.one_of(
     st.sampled_from(
@@ -199,6 +199,41 @@ def test_any_bytes_by_http(body: bytes, content_type: str) -> None:
     answered = asyncio.run(source.take(body, content_type))
     assert answered.status == (422 if answered.answer.errors and not answered.answer.accepted else 200)
     assert msgspec.json.encode(answered.answer)
+
+
+@pytest.mark.parametrize("body", [b"\n" * 3200, b"[" + b"{}, " * 900 + b"{}]", b"1\n" * 900])
+def test_any_long_body_lets_others_have_their_turn(monkeypatch: pytest.MonkeyPatch, body: bytes) -> None:
+    monkeypatch.setattr(http, "_SLICE", 0)  # over at once
+    turns = 0
+
+    async def accept(reads: Sequence[pw.Read]) -> Accepted:
+        return Accepted(len(reads), 0, [], 0)
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def take() -> Answered:
+        beside = asyncio.create_task(others())
+        try:
+            source = HttpReads(accept, decoder=ReadDecoder("Asia/Seoul"), on_refused=lambda errors: None)
+            return await source.take(b'{"text": "x1"}\n' * (not body.startswith(b"[")) + body, "application/json")
+        finally:
+            beside.cancel()
+
+    answered = asyncio.run(take())
+    assert answered.answer.accepted == (not body.startswith(b"["))
+    assert turns >= 50
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32-be"])
+def test_a_wide_body_is_decoded_over_the_ends_of_its_parts(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    monkeypatch.setattr(http, "_LARGE", 7)
+    body = '{"text": "12가3456", "camera_id": "😀"}'.encode(encoding)
+    expected = pw.Read(text="12가3456", camera_id="😀")
+    assert list(http._rows(body, "", ReadDecoder())) == [(1, expected)]
 
 
 @settings(max_examples=200, deadline=None)

@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rich.pretty import pretty_repr
 
 import platewatch as pw
@@ -54,8 +58,9 @@ def test_a_bad_read_names_the_field_and_never_the_text(line: bytes, field: str |
 def test_one_bad_line_does_not_lose_the_others() -> None:
     deep = b'{"text": "x", "vendor": ' + b"[" * 3000 + b"]" * 3000 + b"}"
     rows = list(decode_lines([b'{"text": "a"}\n', b"\n", b"{\n", b'{"text": "b"}', deep]))
-    assert [(row, read.text if isinstance(read, pw.Read) else read.reason) for row, read in rows] == [
+    assert [(row, getattr(read, "text", getattr(read, "reason", None))) for row, read in rows] == [
         (1, "a"),
+        (2, None),
         (3, "not a JSON object"),
         (4, "b"),
         (5, "nested too deeply"),
@@ -219,3 +224,94 @@ def test_lines_that_never_become_an_object_are_parsed_once() -> None:
         given = [(row, line) for line_row, line in enumerate(lines, 1) for row, line in objects.add(line_row, line)]
         assert given + objects.rest()
         assert parsed <= 2 * sum(map(len, lines)) + len(lines)
+
+
+BLANKS = st.sampled_from(["", "", " ", "\n", "\t \r\n"])
+VALUES = st.recursive(
+    st.one_of(
+        st.none(),
+        st.integers(),
+        st.floats(),  # NaN, too
+        st.text(st.sampled_from(',[]{}"\\: a가\ud800'), max_size=20),
+        st.sampled_from([b"1" * 5000, b'"\xff"', b"0.5e9", b" 7 "]),
+    ),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["a", "b", "가"]), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def spelt(value: Any) -> bytes:
+    """As `json.dumps`, but bytes as they are."""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, list):
+        return b"[" + b", ".join(map(spelt, value)) + b"]"
+    if isinstance(value, dict):
+        return b"{" + b", ".join(json.dumps(key).encode() + b":" + spelt(item) for key, item in value.items()) + b"}"
+    return json.dumps(value, ensure_ascii="\ud800" in str(value)).encode()
+
+
+@settings(max_examples=300, deadline=None)
+@given(values=st.lists(VALUES, max_size=12), blanks=st.lists(BLANKS, min_size=30, max_size=30), comma=st.booleans())
+def test_an_array_is_taken_apart_whatever_the_pieces(values: list[Any], blanks: list[str], comma: bool) -> None:
+    items = [spelt(value) for value in values]
+    around = iter(blank.encode() for blank in blanks)
+    array = next(around) + b"[" + b",".join(next(around) + item + next(around) for item in items)
+    array += (b"," if comma and items else b"") + next(around) + b"]" + next(around)
+    expected = [item.strip() for item in items]
+    for size in (1, 7, 30):
+        with patch.object(lenient_json, "_PIECE", size):
+            assert [item.strip() for item in lenient_json.items(array)] == expected
+            end = array.rindex(b"]")
+            for torn in (array[:end], array + b"1", array[: end // 2], b"{}" + array, array[:end] + b",,]"):
+                with pytest.raises(ValueError, match=r"line \d+ column \d+|not an array"):
+                    lenient_json.items(torn)
+
+
+@settings(max_examples=500, deadline=None)
+@given(text=st.text(st.sampled_from('[]{}",:1a \n'), max_size=30))
+def test_nothing_is_an_array_that_is_none(text: str) -> None:
+    array = f'[{{"a": 1}}, {text}]'
+    try:
+        expected = json.loads(re.sub(r",\s*\]\s*\Z", "]", array))
+    except ValueError:
+        expected = None
+    for size in (1, 7, 30):
+        with patch.object(lenient_json, "_PIECE", size):
+            try:
+                given = [lenient_json.parse(item) for item in lenient_json.items(array.encode())]
+            except ValueError:
+                given = None
+            assert given == expected
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        b"1",
+        b"{}",
+        b'"12\xea\xb0\x803456"',
+        b'{"text": "x", "confidence": NaN}',
+        b'{"text": "x", "candidates": [{"text": "y"}, {"text": "z"}, {"text": "y, z"}]}',
+        b'{"text": "\\ud800"}',
+        b"[[1, 1], [2, 2]]",
+    ],
+)
+@pytest.mark.parametrize("comma", [b"", b","])
+def test_a_long_array_is_taken_apart_a_little_at_a_time(item: bytes, comma: bytes) -> None:
+    count = 2_000_000 // len(item)
+    array = b"[" + b", ".join([item] * count) + comma + b"]"
+    left = count
+    for piece in lenient_json.pieces(array):
+        assert len(piece) * (len(item) + 2) <= 3 * 16384 + len(item) + 2
+        assert piece == [item] * len(piece)
+        left -= len(piece)
+    assert left == 0
+
+
+@pytest.mark.parametrize("long", [b'"%b"' % (b"x" * 100_000), b"[%b0]" % (b"[], " * 100_000)])
+def test_a_long_item_is_found_whole(long: bytes) -> None:
+    items = [b"{}", long, b'{"a": 1}', *[b"{}"] * 20_000, long]
+    array = b"[" + b", ".join(items) + b"]"
+    with patch.object(lenient_json, "_lenient_piece", side_effect=AssertionError("one by one")):
+        assert list(lenient_json.items(array)) == items

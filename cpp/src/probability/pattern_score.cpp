@@ -92,7 +92,8 @@ struct ReadScorer::PatternRoom {
     std::vector<Levels> cells;
     std::vector<Way> ways;
     std::vector<Part> parts;
-    std::vector<States> ahead;  // [node]: tokens that some symbol in front is admitted by
+    std::vector<States> ahead;       // [node]: tokens that some symbol in front is admitted by
+    std::vector<States> may_accept;  // [node]: states that what is in front may be admitted from
     std::vector<Levels> part_cells;
 
     void prepare(const ScoringTable& of);
@@ -221,9 +222,10 @@ void ReadScorer::make_pattern_fronts() {
 }
 
 // How the symbols of a set go on from a pair, as ways and their parts.
-void ReadScorer::make_ways(const PatternAutomaton& pattern, const PopulationTrie::Node& node, States states,
+void ReadScorer::make_ways(const PatternAutomaton& pattern, std::uint32_t number, States states,
                            char32_t mark, bool may_be_behind_mark) {
     PatternRoom& room = *pattern_room_;
+    const auto& node = table_->population_->nodes()[number];
     const auto& set = table_->population_->sets()[node.set];
     room.ways.clear();
     room.parts.clear();
@@ -244,8 +246,9 @@ void ReadScorer::make_ways(const PatternAutomaton& pattern, const PopulationTrie
         if (from != PatternRoom::kNone) room.ways[from].symbols -= symbols, room.ways[from].weight -= weight;
         room.parts.push_back({to, from, emission, scale});
     };
-    // The way of what is read by the automaton alone.
-    const auto usual = [&](States tokens) { return pattern.step(states, tokens); };
+    // The way of what is read by the automaton alone. States that come to nothing would part what goes on
+    // alike.
+    const auto usual = [&](States tokens) { return pattern.step(states, tokens) & room.may_accept[number]; };
     const auto usual_way = [&](States next) {
         const bool is_way = next != 0 && (!node.first || pattern.accepts(next));
         return is_way ? way_of(next, 0, false) : PatternRoom::kNone;
@@ -351,12 +354,14 @@ void ReadScorer::prepare_pattern(const PatternAutomaton& pattern) {
     for (std::size_t set = 0; set < sets.size(); ++set) set_emission(set, size_);
     make_alike(pattern);
     room.ahead.assign(nodes.size() + 1, 0);
+    room.may_accept.resize(nodes.size());
     for (std::size_t number = nodes.size(); number-- > 0;) {
         const auto& node = nodes[number];
         States tokens = room.others[node.set] > 0 ? pattern.any() : 0;
         for (const PatternRoom::Alike& symbols : room.alike[node.set]) tokens |= symbols.tokens;
         room.ahead[node.parent == PopulationTrie::kEnd ? nodes.size() : node.parent] |=
             room.ahead[number] | tokens;
+        room.may_accept[number] = pattern.may_accept(room.fronts[number].most, room.ahead[number]);
     }
 }
 
@@ -438,16 +443,14 @@ double ReadScorer::sum_admitted(const PatternAutomaton& pattern, Sum what) {
         if (node.first) add_pair(0, 0);
         const auto may_be_admitted = [&](const PatternRoom::Way& way) {
             if (node.first || way.states == PatternRoom::kAll || way.mark != 0) return true;
-            if (way.states == 0 || pattern.least(way.states) > front.most ||
-                (pattern.needed(way.states) & ~room.ahead[number]) != 0)
-                return false;
+            if (way.states == 0) return false;
             const std::size_t most = pattern.most(way.states);
             return most >= front.least || most + kRegionMarkSize >= front.least;
         };
         for (std::size_t i = behind.begin; i < behind.end; ++i) {
             const PatternRoom::Pair from = room.pairs[i];
             if (from.states == PatternRoom::kAll) continue;
-            make_ways(pattern, node, from.states, from.mark,
+            make_ways(pattern, static_cast<std::uint32_t>(number), from.states, from.mark,
                       may_lead_to_mark && pattern.accepts(from.states));
             for (PatternRoom::Way& way : room.ways) {
                 way.pair = PatternRoom::kNone;

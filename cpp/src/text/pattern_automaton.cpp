@@ -26,9 +26,11 @@ PatternAutomaton::PatternAutomaton(const Pattern& pattern) : size_(pattern.token
     }
     for (Known& known : known_) known.tokens |= any_;
     final_ = States{1} << size_;
-    for (std::size_t i = size_; i-- > 0;) {
-        const bool is_run = (runs_ >> i & 1) != 0;
-        singles_in_front_[i] = static_cast<std::uint8_t>(singles_in_front_[i + 1] + (is_run ? 0 : 1));
+    within_.fill(final_);
+    for (std::size_t i = size_, needed = 0; i-- > 0;) {
+        if ((runs_ >> i & 1) == 0) ++needed;
+        for (std::size_t symbols = needed; symbols < within_.size(); ++symbols)
+            within_[symbols] |= States{1} << i;
     }
 }
 
@@ -37,6 +39,12 @@ auto PatternAutomaton::tokens_of(char32_t symbol) const noexcept -> States {
         if (known.symbol >= symbol) return known.symbol == symbol ? known.tokens : any_;
     }
     return any_;
+}
+
+auto PatternAutomaton::may_accept(std::size_t symbols, States tokens) const noexcept -> States {
+    const States within = within_[std::min(symbols, kMaxSymbols)];
+    const States missing = ~(runs_ | tokens) & (final_ - 1);
+    return missing == 0 ? within : within & ~(2 * std::bit_floor(missing) - 1);
 }
 
 std::size_t PatternAutomaton::most(States states) const noexcept {

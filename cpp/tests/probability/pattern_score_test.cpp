@@ -92,13 +92,24 @@ TEST(PatternAutomaton, AdmitsAsThePatternDoes) {
                 << to_utf8(pattern) << to_utf8(plate);
             // Nothing is given up that is still admitted.
             auto states = automaton.start();
-            for (std::size_t k = plate.size(); admits(pattern, plate) && k > 0; --k) {
-                ASSERT_NE(states, 0u);
-                EXPECT_LE(automaton.least(states), k);
-                EXPECT_GE(automaton.most(states), k);
-                states = automaton.step(states, automaton.tokens_of(plate[k - 1]));
-                EXPECT_TRUE(!automaton.accepts_all(states) || admits(pattern, plate.substr(k - 1)));
+            for (std::size_t k = plate.size(); k-- > 0;) {
+                PatternAutomaton::States in_front = 0;
+                for (const char32_t symbol : plate.substr(0, k)) in_front |= automaton.tokens_of(symbol);
+                states = automaton.step(states, automaton.tokens_of(plate[k]));
+                EXPECT_TRUE(!automaton.accepts_all(states) || admits(pattern, plate.substr(k)));
+                states &= automaton.may_accept(k, in_front);
+                if (admits(pattern, plate)) {
+                    ASSERT_NE(states, 0u);
+                    EXPECT_GE(automaton.most(states), k);
+                }
             }
+            EXPECT_EQ(automaton.accepts(states), admits(pattern, plate))
+                << to_utf8(pattern) << to_utf8(plate);
+        }
+        EXPECT_TRUE(automaton.accepts(automaton.may_accept(0, 0)));
+        EXPECT_EQ(automaton.may_accept(pattern.least_symbols(), ~0u) & 1, 1u);
+        if (pattern.least_symbols() > 0) {
+            EXPECT_EQ(automaton.may_accept(pattern.least_symbols() - 1, ~0u) & 1, 0u);
         }
     }
 }

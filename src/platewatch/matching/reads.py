@@ -456,10 +456,18 @@ def decode(line: bytes, row: int | None = None) -> Read:
     return _WITHOUT_ZONE.decode(line, row)
 
 
-def decode_lines(lines: Iterable[bytes], decoder: ReadDecoder | None = None) -> Iterator[tuple[int, Read | ReadError]]:
-    """(row from 1, read or what is wrong with it) of each line that is not blank, and of objects on several lines."""
+def decode_lines(
+    lines: Iterable[bytes], decoder: ReadDecoder | None = None
+) -> Iterator[tuple[int, Read | ReadError | None]]:
+    """(row from 1, read or what is wrong with it) of each line, and of objects on several lines.
+
+    A blank line has None: it costs time as others do, which may be others' turn.
+    """
     decoder = decoder or ReadDecoder()
     for row, line in _whole(lines):
+        if not line:
+            yield row, None
+            continue
         try:
             yield row, decoder.decode(line, row)
         except ReadError as error:
@@ -471,4 +479,6 @@ def _whole(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
     for row, line in enumerate(lines, 1):
         if bare := line.strip():
             yield from objects.add(row, bare)
+        else:
+            yield row, b""
     yield from objects.rest()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 import heapq
+import io
 import json
 import re
 import time
@@ -178,7 +179,7 @@ class HttpReads:
                 garbage += read.reason.startswith(_NO_READS)
                 if refusals.count >= MAX_REFUSED or garbage >= max(_JUDGED_FROM, 99 * (row - garbage)):
                     return _Decoded(rows, reads, refusals, row + 1)
-            else:
+            elif read is not None:
                 if len(reads) == MAX_READS:
                     raise TooManyReadsError(f"over {MAX_READS} reads in one request: send them in several")
                 try:
@@ -192,27 +193,28 @@ class HttpReads:
         return _Decoded(rows, reads, refusals, None)
 
 
-def _rows(body: bytes, content_type: str, decoder: ReadDecoder) -> Iterable[tuple[int, Read | ReadError]]:
+def _rows(body: bytes, content_type: str, decoder: ReadDecoder) -> Iterable[tuple[int, Read | ReadError | None]]:
+    """Nothing in here is one call for millions of things: that would keep the event loop from running, too."""
     body = body.removeprefix(codecs.BOM_UTF8)
     if (encoding := json.detect_encoding(body)) != "utf-8":  # UTF-16 and 32 show by their zeros
-        body = body.decode(encoding, "replace").encode()
-    lines = body.split(b"\n")
+        parts = (body[i : i + _LARGE] for i in range(0, len(body), _LARGE))
+        body = "".join(codecs.iterdecode(parts, encoding, "replace")).encode()
     start = body.lstrip()
     if start.startswith(b"["):
         try:
             return decode_lines(lenient_json.items(body), decoder)
         except (ValueError, RecursionError):
-            return decode_lines(lines, decoder)
+            return decode_lines(io.BytesIO(body), decoder)
     media_type = content_type.partition(";")[0].strip().lower()
     if not start and media_type in _BATCH_TYPES:
         return []  # of no reads
     if not start.startswith(b"{"):
         hint = _surely(body, start, media_type)
-        if hint is None and not any(_is_object(line.strip()) for line in lines):
+        if hint is None and not any(_is_object(line.strip()) for line in io.BytesIO(body)):
             hint = _likely(start)
         if hint is not None:
             return [(1, ReadError(NOT_AN_OBJECT + hint, row=1))]
-    return decode_lines(lines, decoder)
+    return decode_lines(io.BytesIO(body), decoder)
 
 
 def _is_object(line: bytes) -> bool:
@@ -235,7 +237,7 @@ def _likely(start: bytes) -> str:
     """What a body looks like in which no line is JSON, without a word of it."""
     if not start:
         return ": the body is empty"
-    first = start.split(b"\n")[0]
+    first = start.partition(b"\n")[0]
     if _FORM.match(first):
         return ": it looks like a form (application/x-www-form-urlencoded)"
     if any(mark in first for mark in (b",", b";", b"\t")):

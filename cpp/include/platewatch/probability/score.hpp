@@ -121,8 +121,8 @@ class ReadScorer {
     [[nodiscard]] double sum_admitted(const PatternAutomaton& pattern, Sum what);
     void prepare_pattern(const PatternAutomaton& pattern);
     void make_alike(const PatternAutomaton& pattern);
-    void make_ways(const PatternAutomaton& pattern, const PopulationTrie::Node& node, States states,
-                   char32_t mark, bool may_be_behind_mark);
+    void make_ways(const PatternAutomaton& pattern, std::uint32_t number, States states, char32_t mark,
+                   bool may_be_behind_mark);
     void make_pattern_fronts();
     [[nodiscard]] bool has_rows(const PopulationTrie::Node& node) const noexcept {
         return of_all_nodes_ || may_have(node);

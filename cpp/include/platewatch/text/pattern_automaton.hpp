@@ -5,7 +5,6 @@
 #pragma once
 
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -26,7 +25,7 @@ class PatternAutomaton {
         States tokens;
     };
 
-    PatternAutomaton() = default;
+    PatternAutomaton() : PatternAutomaton(Pattern()) {}
     explicit PatternAutomaton(const Pattern& pattern);
 
     [[nodiscard]] std::span<const Known> known() const noexcept { return known_; }  // ascending
@@ -44,15 +43,11 @@ class PatternAutomaton {
     [[nodiscard]] bool accepts_all(States states) const noexcept {
         return accepts(states) && (states & runs_ & final_ >> 1) != 0;
     }
-    // So many symbols, at least and at most, must be in front until it accepts, and these tokens of one
-    // symbol must admit them. Precondition: states != 0.
-    [[nodiscard]] std::size_t least(States states) const noexcept {
-        return singles_in_front_[static_cast<std::size_t>(std::bit_width(states) - 1)];
-    }
+    // Those from which it may come to accept, by at most so many symbols in front, which these tokens of one
+    // symbol admit.
+    [[nodiscard]] States may_accept(std::size_t symbols, States tokens) const noexcept;
+    // At most so many symbols are in front when it accepts. Precondition: states != 0.
     [[nodiscard]] std::size_t most(States states) const noexcept;
-    [[nodiscard]] States needed(States states) const noexcept {
-        return ~(std::bit_ceil(states + 1) / 2 - 1) & ~runs_ & (final_ - 1);
-    }
 
     // As the functions of the same names.
     [[nodiscard]] bool admits(std::u32string_view plate) const noexcept;
@@ -65,7 +60,8 @@ class PatternAutomaton {
     std::vector<Known> known_;
     States any_ = 0, runs_ = 0, final_ = 1;
     std::size_t size_ = 0;
-    std::array<std::uint8_t, 32> singles_in_front_{};
+    // [symbols]: the states from which at most so many are needed.
+    std::array<States, kMaxSymbols + 1> within_{};
 };
 
 }  // namespace platewatch
