@@ -1,7 +1,7 @@
 """The vehicles that drive where the cameras are: the "everybody else" that a match is weighed against.
 
-`models/population.json` has Korea's. A city, or another country, brings its own: `Population.load(path)` and
-`ChannelModel.default().with_population(population)`.
+Korea's and some other countries' are shipped, in `models/populations/`. A city, or another country, brings its own:
+`Population.load(path)` and `ChannelModel.default().with_population(population)`.
 """
 
 from __future__ import annotations
@@ -9,29 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final, Self
 
 import numpy as np
 
 from platewatch import _core
-from platewatch.errors import ModelError, PlatewatchError
+from platewatch.errors import ModelError
 from platewatch.plural import plural
-from platewatch.probability import model_files
-from platewatch.probability.tables import MOST_SYMBOLS
+from platewatch.probability import model_files, population_file
 
-FORMAT = "platewatch population 1"
-
-_FIELDS = ("format", "clutter", "generic", "sets", "classes")
-_OF_GENERIC = ("density", "symbols", "least", "most")
-_OF_CLASSES = ("name", "vehicles", "blocks_in_use", "words", "words_may_be_lost", "positions")
-_SHARES_MAY_MISS = 0.001
-_MOST_VEHICLES = 1e12
-_LEAST_BLOCKS = 1e-6
-_MOST_POSITIONS = 14
-_LONGEST = 16  # of plates
 _MOST_LOOKED_AT: Final = 100_000  # of a list's plates: the share is then known to a third of a per cent
+_SHIPPED: Final = "populations"  # the folder
+_WHOSE: Final = {"uk": "the UK's", "us": "the US's", "netherlands": "the Netherlands'"}
 _FEW: Final = 10  # plates, of which a share would promise too much
 
 
@@ -77,14 +68,44 @@ class Population:
         return f"{type(self).__name__}({plural(len(classes), 'class', 'classes')}, {plural(vehicles, 'vehicle')})"
 
     @classmethod
+    @cache
     def default(cls) -> Self:
         """Korea's."""
-        return cls._of(model_files.shipped("population.json", FORMAT), "Korea's")
+        return cls.named("korea")
+
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """One that is shipped: germany, korea ... Raises ModelError that lists the names."""
+        if name not in cls.names():
+            raise ModelError(f"{name!r} is none of the populations that are shipped: {', '.join(cls.names())}")
+        document = model_files.shipped(f"{_SHIPPED}/{name}.json", population_file.FORMAT)
+        return cls(population_file.read(document), _WHOSE.get(name, f"{name.title()}'s"))
+
+    @staticmethod
+    def names() -> list[str]:
+        """Those that are shipped, by the alphabet."""
+        return model_files.names(_SHIPPED)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Raises ModelError that names the class and the field, or OSError."""
-        return cls._of(model_files.load(path, FORMAT), str(path))
+        return cls(population_file.read(model_files.load(path, population_file.FORMAT)), str(path))
+
+    @classmethod
+    def find(cls, name_or_path: str | Path) -> Self:
+        """One that is shipped, by its name, or else that of a file. Raises ModelError or OSError."""
+        if str(name_or_path) in cls.names():
+            return cls.named(str(name_or_path))
+        path = Path(name_or_path)
+        if path.name == str(name_or_path) and not path.suffix and not path.exists():
+            return cls.named(str(name_or_path))  # tells the names
+        return cls.load(path)
+
+    @classmethod
+    def about(cls, name: str) -> str:
+        """What one that is shipped says of where its numbers are from. Raises ModelError as `named` does."""
+        cls.named(name)
+        return str(model_files.shipped(f"{_SHIPPED}/{name}.json", population_file.FORMAT).get("about", ""))
 
     @property
     def vehicles(self) -> float:
@@ -122,150 +143,4 @@ class Population:
     @property
     def symbols(self) -> set[str]:
         """All that its plates may have."""
-        texts = [self.document["generic"]["symbols"]]
-        for kind in self.document["classes"]:
-            texts += kind["words"]
-            texts += [text for position in kind["positions"] for text in position]
-        return set("".join(texts))
-
-    @classmethod
-    def _of(cls, document: dict[str, Any], name: str) -> Self:
-        _refuse_unknown(document, _FIELDS)
-        classes = document.get("classes")
-        if not isinstance(classes, list) or not classes:
-            raise ModelError("is not a list of classes", field="classes")
-        sets = _sets(document.get("sets", {}))
-        clutter = _number(document.get("clutter", 0), 1, "clutter")
-        if clutter == 1:
-            raise ModelError("is not a share below 1", field="clutter")
-        population = cls(
-            {
-                "clutter": clutter,
-                "generic": _generic(document.get("generic", {})),
-                "classes": [_vehicle_class(item, row, sets) for row, item in enumerate(classes, 1)],
-            },
-            name,
-        )
-        if len(population.symbols) > MOST_SYMBOLS:
-            raise ModelError(f"the plates of a population have more than {MOST_SYMBOLS} distinct symbols")
-        return population
-
-
-def _sets(value: object) -> dict[str, Any]:
-    """Of symbols and of words, by name."""
-    sets = _object(value, "sets")
-    for name, members in sets.items():
-        if all(map(_is_canonical, name)):  # then nobody could tell a misspelt one from symbols
-            raise ModelError(f"the name {name!r} could be taken for symbols", field="sets")
-        check = _symbols if isinstance(members, str) else _words
-        check(members, f"sets.{name}")
-    return sets
-
-
-def _generic(value: object) -> dict[str, Any]:
-    fields = _object(value, "generic")
-    _refuse_unknown(fields, _OF_GENERIC, "generic.")
-    density = _number(fields.get("density", 0), 1, "generic.density")
-    symbols = _symbols(fields["symbols"], "generic.symbols") if "symbols" in fields else ""
-    least, most = _length(fields.get("least", 1), "generic.least"), _length(fields.get("most", 0), "generic.most")
-    if density > 0 and not symbols:
-        raise ModelError("is missing", field="generic.symbols")
-    if density > 0 and most < max(least, 1):
-        raise ModelError("is less than `least`, or than 1", field="generic.most")
-    return {"density": density, "symbols": symbols, "least": least, "most": most}
-
-
-def _vehicle_class(item: object, row: int, sets: Mapping[str, Any]) -> dict[str, Any]:
-    fields = _object(item, "classes", row)
-    _refuse_unknown(fields, _OF_CLASSES, row=row)
-    name = fields.get("name", str(row))
-    if not isinstance(name, str):
-        raise ModelError("is not a text", row=row, field="name")
-    blocks_in_use = _number(fields.get("blocks_in_use", 1), 1, "blocks_in_use", row)
-    if blocks_in_use < _LEAST_BLOCKS:
-        raise ModelError(f"is less than {_LEAST_BLOCKS:g}", row=row, field="blocks_in_use")
-    words = fields.get("words", [])
-    words_may_be_lost = fields.get("words_may_be_lost", False)
-    if not isinstance(words_may_be_lost, bool):
-        raise ModelError("is neither true nor false", row=row, field="words_may_be_lost")
-    positions = fields.get("positions")
-    if not isinstance(positions, list) or not 1 <= len(positions) <= _MOST_POSITIONS:
-        raise ModelError(f"is not a list of 1 to {_MOST_POSITIONS} positions", row=row, field="positions")
-    return {
-        "name": name,
-        "vehicles": _number(fields.get("vehicles"), _MOST_VEHICLES, "vehicles", row),
-        "blocks_in_use": blocks_in_use,
-        "words": _words(sets.get(words) if isinstance(words, str) else words, "words", row),
-        "words_may_be_lost": words_may_be_lost,
-        "positions": [_position(position, row, sets) for position in positions],
-    }
-
-
-def _position(position: object, row: int, sets: Mapping[str, Any]) -> dict[str, float]:
-    """The symbols that stand there, each run of them with its share; a text is the name of a set, or symbols."""
-    shares = {position: 1.0} if isinstance(position, str) else _object(position, "positions", row)
-    runs: list[str] = []
-    for text in shares:
-        members = sets.get(text)
-        runs.append(members if isinstance(members, str) else _symbols(text, "positions", row))
-    _refuse_twice("".join(runs), "positions", row)
-    found = {run: _number(share, 1, "positions", row) for run, share in zip(runs, shares.values(), strict=True)}
-    if abs(sum(found.values()) - 1) > _SHARES_MAY_MISS:
-        raise ModelError("the shares of a position do not sum to 1", row=row, field="positions")
-    return found
-
-
-def _symbols(text: object, field: str, row: int | None = None) -> str:
-    if not isinstance(text, str) or not text or not all(map(_is_canonical, text)):
-        raise ModelError(f"{text!r} is not a set of canonical symbols", row=row, field=field)
-    _refuse_twice(text, field, row)
-    return text
-
-
-def _words(words: object, field: str, row: int | None = None) -> list[str]:
-    if not isinstance(words, list) or not all(map(_is_word, words)):
-        raise ModelError("is not a list of canonical words of two symbols", row=row, field=field)
-    _refuse_twice(words, field, row)
-    return words
-
-
-def _is_word(word: object) -> bool:
-    return isinstance(word, str) and len(word) == 2 and _is_canonical(word)
-
-
-def _is_canonical(text: str) -> bool:
-    try:
-        return _core.normalize(text) == text
-    except PlatewatchError:
-        return False
-
-
-def _refuse_twice(items: Iterable[str], field: str, row: int | None) -> None:
-    if (item := model_files.repeated(items)) is not None:
-        raise ModelError(f"{item!r} is there more than once", row=row, field=field)
-
-
-def _refuse_unknown(
-    fields: Mapping[str, Any], known: tuple[str, ...], within: str = "", row: int | None = None
-) -> None:
-    for name in fields:
-        if name not in (*known, "about"):
-            raise ModelError("is unknown", row=row, field=within + name)
-
-
-def _object(value: object, field: str, row: int | None = None) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ModelError("is not an object", row=row, field=field)
-    return value
-
-
-def _number(value: object, most: float, field: str, row: int | None = None) -> float:
-    if not model_files.is_number(value) or not 0 <= value <= most:
-        raise ModelError(f"is not a number from 0 to {most:g}", row=row, field=field)
-    return float(value)
-
-
-def _length(value: object, field: str) -> int:
-    if not model_files.is_number(value) or not isinstance(value, int) or not 0 <= value <= _LONGEST:
-        raise ModelError(f"is not a whole number from 0 to {_LONGEST}", field=field)
-    return value
+        return population_file.symbols(self.document)
