@@ -17,6 +17,8 @@ from platewatch.notify.signing import generate_secret
 from platewatch.probability import population_file
 from platewatch.probability.population import Population
 from platewatch.probability.population_file import FORMAT
+from platewatch.service.app import _model
+from platewatch.service.config import load
 from tests import service
 
 Change = Callable[[dict[str, Any]], object]
@@ -512,3 +514,38 @@ def test_the_service_warns_with_shares_and_no_plates(tmp_path: Path) -> None:
     assert warning["event"].startswith("most of the list's plates are of no class of the population")
     assert (warning["share"], warning["population"], warning["setting"]) == (0.75, "Korea's", "population")
     assert "AB1" not in it.log_path.read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", ["match", "hotlist check", "evaluate", "fit", "explain"])
+def test_every_command_takes_a_name(lists: dict[str, str], tmp_path: Path, name: str) -> None:
+    arguments = {
+        "match": ["match", lists["theirs read"], "--hotlist", lists["theirs"]],
+        "hotlist check": ["hotlist", "check", lists["theirs"]],
+        "evaluate": ["evaluate", lists["theirs read"], "--hotlist-size", "15", "--draws", "1"],
+        "fit": ["fit", lists["theirs read"], "--output", str(tmp_path / "model.json"), "--iterations", "1"],
+        "explain": ["explain", THEIRS, THEIRS],
+    }[name]
+    assert "warning" not in command(*arguments, "--population", "france")
+    assert "no class of the population (the UK's)" in command(*arguments, "--population", "uk")
+    refused = CliRunner().invoke(app, [*arguments, "--population", "frnce"])
+    assert refused.exit_code == 2
+    assert refused.stderr == (
+        "frnce: 'frnce' is none of the populations that are shipped: "
+        "france, germany, japan, korea, netherlands, uk, us\n"
+    )
+
+
+def test_the_service_takes_a_name_or_a_path_beside_its_settings(tmp_path: Path, lists: dict[str, str]) -> None:
+    config = service.prepare(tmp_path, wass="http://127.0.0.1:9", secret=generate_secret())
+    text = config.read_text("utf-8")
+    for population, known in (("uk", "uk"), ("population.json", str(tmp_path / "population.json")), ("frnce", "frnce")):
+        config.write_text(f'population = "{population}"\n{text}', "utf-8")
+        assert load(config).population == known
+    with pytest.raises(pw.ConfigError, match=r"frnce: 'frnce' is none of the populations .*france, germany") as caught:
+        _model(load(config))
+    assert caught.value.field == "population"
+    config.write_text(f'population = "uk"\n{text}', "utf-8")
+    assert _model(load(config)).population == Population.named("uk")
+    config.write_text(f'population = "nowhere.json"\n{text}', "utf-8")
+    with pytest.raises(pw.ConfigError, match=r"nowhere\.json"):
+        _model(load(config))

@@ -15,6 +15,7 @@ from platewatch.cli.common import (
     fail,
     load_population,
     plural,
+    prepare,
     progress,
     stderr,
     warn_of_other_vehicles,
@@ -55,7 +56,7 @@ def fit(
     file = file_of_reads(reads, reads_option)
     vehicles = load_population(population)
     with errors_to_exit(output):
-        _prepare(output)
+        prepare(output)
     everything, left_out = load_labelled(file)
     sample = _usable(everything, country, left_out)
     if not sample:
@@ -76,15 +77,6 @@ def fit(
     _report(model, sample, left_out, output)
     if camera_reads is not None and not model.cameras:
         _say(f"no camera has {plural(camera_reads, 'read')}: none has rates of its own", style="yellow")
-
-
-def _prepare(output: Path) -> None:
-    """Raises OSError where the model cannot be written: before the work, not after."""
-    is_new = not output.exists()
-    with output.open("ab"):
-        pass
-    if is_new:
-        output.unlink()
 
 
 def _usable(everything: list[LabelledRead], country: str | None, left_out: Counter[str]) -> list[LabelledRead]:

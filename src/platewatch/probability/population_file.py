@@ -6,6 +6,8 @@ their shares; the names of sets are no longer there.
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any, Final
@@ -22,10 +24,12 @@ _FIELDS = ("format", "clutter", "generic", "sets", "classes")
 _OF_GENERIC = ("density", "symbols", "least", "most", "letters", "digits", "forms")
 _OF_CLASSES = ("name", "vehicles", "blocks_in_use", "words", "words_may_be_lost", "positions")
 _SHARES_MAY_MISS = 0.001
-_MOST_VEHICLES = 1e12
+MOST_VEHICLES: Final = 1e12
 _LEAST_BLOCKS = 1e-6
 _MOST_POSITIONS = 14
 _LONGEST = 16  # of plates
+NOTHING: Final[Mapping[str, Any]] = {"density": 0.0, "symbols": "", "least": 1, "most": 0, "forms": []}
+"""A generic class without plates."""
 _LETTERS, _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
 
 
@@ -57,6 +61,75 @@ def symbols(document: Mapping[str, Any]) -> set[str]:
         texts += kind.get("words", ())
         texts += [text for position in kind["positions"] for text in position]
     return set("".join(texts))
+
+
+def generic(has_letters: bool) -> dict[str, Any]:
+    """What to assume of plates of no class: the world's fleets, or less if the classes have letters themselves."""
+    return (
+        _generic({"density": 0.0002, "symbols": _DIGITS + _LETTERS, "least": 4, "most": 8}) if has_letters else _world()
+    )
+
+
+def written(document: Mapping[str, Any], about: str) -> str:
+    """The JSON of one, as the core takes it: a class a line, what stands in several places by a name."""
+    often = Counter(run for kind in document["classes"] for place in kind["positions"] for run in place)
+    names = {_DIGITS: "digit", _LETTERS: "letter"}
+    for run, times in often.items():
+        if times > 1 and len(run) > 1 and run not in names:
+            names[run] = f"set {len(names) - 1}"
+    sets: dict[str, Any] = {names[run]: run for run in often if run in names}
+    words: dict[str, list[str]] = {}
+    for kind in document["classes"]:
+        if kind["words"] and kind["words"] not in words.values():
+            words[f"words {len(words) + 1}"] = kind["words"]
+    name_of_words = {"".join(members): name for name, members in words.items()}
+
+    def place(shares: Mapping[str, float]) -> Any:
+        named = {names.get(run, run): share for run, share in shares.items()}
+        return next(iter(named)) if list(named.values()) == [1.0] else named
+
+    classes = []
+    for kind in document["classes"]:
+        row = {"name": kind["name"], "vehicles": kind["vehicles"]}
+        if kind["blocks_in_use"] != 1:
+            row["blocks_in_use"] = kind["blocks_in_use"]
+        if kind["words"]:
+            row |= {"words": name_of_words["".join(kind["words"])], "words_may_be_lost": kind["words_may_be_lost"]}
+        classes.append(row | {"positions": [place(shares) for shares in kind["positions"]]})
+    fields = {
+        "format": FORMAT,
+        "about": about,
+        "clutter": document["clutter"],
+        "generic": _generic_written(document["generic"]),
+    }
+    lines = [f"  {_json(name)}: {_json(value)}" for name, value in fields.items() if value]
+    for name, rows in (("sets", [f"{_json(key)}: {_json(value)}" for key, value in (sets | words).items()]),):
+        lines.append(f'  "{name}": {{\n    ' + ",\n    ".join(rows) + "\n  }")
+    lines.append('  "classes": [\n    ' + ",\n    ".join(map(_json, classes)) + "\n  ]")
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _generic_written(generic: Mapping[str, Any]) -> Any:
+    if generic == _world():
+        return "world"
+    fields = {name: generic[name] for name in ("density", "symbols", "least", "most")} if generic["density"] else {}
+    forms = generic.get("forms", ())
+    if not forms:
+        return fields
+    stands: dict[str, str] = {}
+    for form in forms:
+        for symbol, place in zip(form["name"], form["positions"], strict=True):
+            stands[symbol] = next(iter(place))
+    letters, digits = stands.get("A", _LETTERS), stands.get("0", _DIGITS)
+    return fields | {
+        "letters": letters,
+        "digits": digits,
+        "forms": {form["name"]: form["vehicles"] for form in forms},
+    }
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _sets(value: object) -> dict[str, Any]:
@@ -104,7 +177,7 @@ def _forms(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
         if not 1 <= len(form) <= _LONGEST or not set(form) <= set("A0?"):
             raise ModelError(f"{form!r} is not a form: 1 to {_LONGEST} of A, 0 and ?", field="generic.forms")
         stands = {"A": {letters: 1.0}, "0": {digits: 1.0}, "?": {letters + digits: 1.0}}
-        vehicles = _number(vehicles, _MOST_VEHICLES, f"generic.forms.{form}")
+        vehicles = _number(vehicles, MOST_VEHICLES, f"generic.forms.{form}")
         found.append({"name": form, "vehicles": vehicles, "positions": [stands[place] for place in form]})
     return found
 
@@ -127,7 +200,7 @@ def _vehicle_class(item: object, row: int, sets: Mapping[str, Any]) -> dict[str,
         raise ModelError(f"is not a list of 1 to {_MOST_POSITIONS} positions", row=row, field="positions")
     return {
         "name": name,
-        "vehicles": _number(fields.get("vehicles"), _MOST_VEHICLES, "vehicles", row),
+        "vehicles": _number(fields.get("vehicles"), MOST_VEHICLES, "vehicles", row),
         "blocks_in_use": blocks_in_use,
         "words": _words(sets.get(words) if isinstance(words, str) else words, "words", row),
         "words_may_be_lost": words_may_be_lost,
