@@ -141,7 +141,20 @@ std::u32string to_plate(py::handle text) {
     return plate;
 }
 
-// As platewatch/models/population.json has it.
+std::vector<VehicleClass::Position> to_positions(const py::handle& places) {
+    std::vector<VehicleClass::Position> positions;
+    for (const py::handle symbols : places) {
+        VehicleClass::Position& position = positions.emplace_back();
+        for (const auto& [text, share] : symbols.cast<py::dict>()) {
+            const std::u32string alike = to_u32(text);
+            for (const char32_t symbol : alike)
+                position.emplace_back(symbol, share.cast<double>() / static_cast<double>(alike.size()));
+        }
+    }
+    return positions;
+}
+
+// As Population.document has it (platewatch/probability/population.py).
 Population to_population(const py::dict& document) {
     Population population;
     population.clutter = document["clutter"].cast<double>();
@@ -155,14 +168,12 @@ Population to_population(const py::dict& document) {
         vehicles.blocks_in_use = item["blocks_in_use"].cast<double>();
         for (const py::handle word : item["words"]) vehicles.words.push_back(to_u32(word));
         vehicles.words_may_be_lost = item["words_may_be_lost"].cast<bool>();
-        for (const py::handle symbols : item["positions"]) {
-            VehicleClass::Position& position = vehicles.positions.emplace_back();
-            for (const auto& [text, share] : symbols.cast<py::dict>()) {
-                const std::u32string alike = to_u32(text);
-                for (const char32_t symbol : alike)
-                    position.emplace_back(symbol, share.cast<double>() / static_cast<double>(alike.size()));
-            }
-        }
+        vehicles.positions = to_positions(item["positions"]);
+    }
+    for (const py::handle item : generic.contains("forms") ? generic["forms"].cast<py::list>() : py::list()) {
+        population.forms.push_back({.name = item["name"].cast<std::string>(),
+                                    .vehicles = item["vehicles"].cast<double>(),
+                                    .positions = to_positions(item["positions"])});
     }
     return population;
 }

@@ -604,6 +604,14 @@ def test_foreign_plates_are_noted() -> None:
     assert evaluate([labelled(p, p) for p in sample_plates(3)], SHIPPED, SMALL).notes == []
 
 
+def test_a_sample_of_another_mix_is_noted() -> None:
+    taxis = [f"서울3{n % 10}바{1000 + n}" for n in range(40)]
+    (note,) = evaluate([labelled(p, p) for p in taxis], SHIPPED, SMALL).notes
+    assert note.startswith("As 100 % of the sample's plates are of the class \"taxis, and old regional plates of their")
+    assert note.endswith("List, reads and population should be of one mix.")
+    assert evaluate([labelled(p, p) for p in sample_plates(40)], SHIPPED, SMALL).notes == []
+
+
 def test_alarms_per_day_by_hand() -> None:
     point = rates([0.9, 0.9, 0.9, 0.1], [0.9] + [0.0] * 999).at_threshold(0.5)
     wanted, innocent = report.alarms_per_day(point, 1_000_000, 0.01)

@@ -101,7 +101,7 @@ SEPARATORS = "-_.,:;|/~'\"*·•‧∙・…–—−‑＿－．｜／：●"
         ("SP4567", ("SP", "4567")),
         ("BMW1234", ("BMW", "1234")),
         ("31D55E", ("31", "D", "55", "E")),
-        ("A1", ("A", "1")),
+        ("AB1", ("AB", "1")),
     ],
 )
 def test_a_mark_where_groups_meet_says_nothing(plate: str, groups: tuple[str, ...], mark: str) -> None:

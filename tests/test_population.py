@@ -14,17 +14,28 @@ from typer.testing import CliRunner
 import platewatch as pw
 from platewatch.cli import app
 from platewatch.notify.signing import generate_secret
-from platewatch.probability.population import FORMAT, Population
+from platewatch.probability import population_file
+from platewatch.probability.population import Population
+from platewatch.probability.population_file import FORMAT
+from platewatch.service.app import _model
+from platewatch.service.config import load
 from tests import service
 
 Change = Callable[[dict[str, Any]], object]
 
 
-def shipped() -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(
-        resources.files("platewatch.probability").joinpath("models/population.json").read_text("utf-8")
-    )
+MODELS = resources.files("platewatch.probability").joinpath("models")
+
+
+def shipped(name: str = "korea") -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(MODELS.joinpath(f"populations/{name}.json").read_text("utf-8"))
     return document
+
+
+def with_generic() -> dict[str, Any]:
+    """Korea's, with a generic class of its own."""
+    world: dict[str, Any] = json.loads(MODELS.joinpath("world.json").read_text("utf-8"))
+    return shipped() | {"generic": {name: value for name, value in world.items() if name != "format"}}
 
 
 def refusal(path: Path, text: str | bytes) -> pw.ModelError:
@@ -53,7 +64,7 @@ def test_what_is_left_out_has_a_default(tmp_path: Path) -> None:
 def population(*classes: dict[str, Any]) -> Population:
     """One of such classes, each a thousand vehicles if it does not say, as from a file."""
     items = [{"vehicles": 1000} | item for item in classes]
-    return Population._of({"format": FORMAT, "classes": items}, "a town's")
+    return Population(population_file.read({"format": FORMAT, "classes": items}), "a town's")
 
 
 @pytest.mark.parametrize(
@@ -184,6 +195,22 @@ def test_a_missing_file_is_an_error_of_the_system(tmp_path: Path) -> None:
         (lambda d: d.update(classes=[]), "classes", "is not a list of classes"),
         (lambda d: d.update(classes={"a": 1}), "classes", "is not a list of classes"),
         (lambda d: d.update(generic=5), "generic", "is not an object"),
+        (lambda d: d.update(generic="the world"), "generic", 'is neither an object nor "world"'),
+        (lambda d: d["generic"].update(forms=["AA00"]), "generic.forms", "is not an object"),
+        (lambda d: d["generic"].update(forms={"": 1}), "generic.forms", "'' is not a form: 1 to 16 of A, 0 and ?"),
+        (
+            lambda d: d["generic"].update(forms={"AB1": 1}),
+            "generic.forms",
+            "'AB1' is not a form: 1 to 16 of A, 0 and ?",
+        ),
+        (
+            lambda d: d["generic"].update(forms={"A" * 17: 1}),
+            "generic.forms",
+            "'AAAAAAAAAAAAAAAAA' is not a form: 1 to 16 of A, 0 and ?",
+        ),
+        (lambda d: d["generic"].update(forms={"A0": -1}), "generic.forms.A0", "is not a number from 0 to 1e+12"),
+        (lambda d: d["generic"].update(letters="Aa"), "generic.letters", "'Aa' is not a set of canonical symbols"),
+        (lambda d: d["generic"].update(digits="0A"), "generic.digits", "'A' is there more than once"),
         (lambda d: d.update(cluter=0.1), "cluter", "is unknown"),
         (lambda d: d["generic"].update(densty=1), "generic.densty", "is unknown"),
         (lambda d: d["generic"].update(density="x"), "generic.density", "is not a number from 0 to 1"),
@@ -217,7 +244,7 @@ def test_a_missing_file_is_an_error_of_the_system(tmp_path: Path) -> None:
     ],
 )
 def test_a_bad_field_is_named(tmp_path: Path, change: Change, field: str, reason: str) -> None:
-    document = shipped()
+    document = with_generic()
     change(document)
     error = refusal(tmp_path / "bad.json", json.dumps(document))
     assert (error.row, error.field, error.reason) == (None, field, reason)
@@ -305,7 +332,7 @@ def test_nesting_without_end_is_refused(tmp_path: Path) -> None:
 
 
 def test_everything_may_say_what_it_is_about(tmp_path: Path) -> None:
-    document = shipped()
+    document = with_generic()
     for part in (document, document["generic"], *document["classes"]):
         part["about"] = ["anything"]
     path = tmp_path / "population.json"
@@ -320,7 +347,8 @@ def test_the_example_of_the_documentation_is_one(tmp_path: Path) -> None:
     model = pw.ChannelModel.default().with_population(Population.load(path))
     assert model.scoring.registered("12가3456") == pytest.approx(1_000_000 * 0.1 * 0.1 * 0.9 / 4 / 10_000)
     assert model.scoring.registered("서울12바3456") == pytest.approx(20_000 / 0.2 / 2 / 100 / 10_000)
-    assert model.scoring.registered("AB12") == 0.002
+    assert model.scoring.registered("AB12") == 0.0002
+    assert model.scoring.registered("AB123") == pytest.approx(0.0002 + 2000 / 26**2 / 10**3)
 
 
 def test_what_only_the_core_can_refuse_is_a_model_error_too() -> None:
@@ -336,6 +364,81 @@ def test_classes_without_vehicles_are_weighed_alike() -> None:
     model = pw.ChannelModel.default().with_population(Population(document))
     assert 0.2 < model.error_rate < 0.5
     assert model.explain("12가3456", "12가3456").probability > 0.9
+
+
+# ------------------------------------------------- plates of no class: forms, as the world's fleets have them
+
+
+def probability(read: str, listed: str) -> float:
+    """By the models that are shipped, of the text alone."""
+    return pw.ChannelModel.default().explain(read, listed).probability
+
+
+EXACT = (
+    "AB12 12AB ABC1 AB1C A1BC 1ABC AB123 ABC12 123AB 12ABC A12BC AB12C ABC123 123ABC AB1234 AB12CD 1234AB 12AB34 "
+    "ABC12D A123BC ABCDEF A1B2C3 ABC1234 AB123CD AB12CDE 1234ABC 12ABC34 ABC1D23 1ABC234 AB12345 ABCD123 AB123456 "
+    "ABCD1234 A123BC77 AB12CD34 12ABC345 A123BC777 AB12C3456 AB12CD3456"
+)
+
+
+@pytest.mark.parametrize("plate", EXACT.split())
+def test_a_listed_plate_of_no_class_that_is_read_exactly_is_the_wanted_one(plate: str) -> None:
+    assert probability(plate, plate) >= 0.9
+
+
+@pytest.mark.parametrize(
+    ("read", "listed", "most"),
+    [
+        # Where a symbol is another, a plate of the same form is as good an explanation ...
+        ("AB123", "AB12", 0.02),
+        ("AB13", "AB12", 0.02),
+        ("AB124", "AB123", 0.03),
+        ("ABC124", "ABC123", 0.05),
+        ("ABC1235", "ABC1234", 0.2),
+        ("AB12CDF", "AB12CDE", 0.05),
+        ("AB12CD", "AB12CDE", 0.4),
+        ("A12", "AB12", 0.01),
+        # ... and where there is hardly another plate like it, it is not sure yet.
+        ("A1B2C3E", "A1B2C3D", 0.95),
+        ("A1B2C3D4", "A1B2C3D5", 0.98),
+        ("AB12CD3457", "AB12CD3456", 0.9),
+        # Digits only are what is left of Korea's plates.
+        ("1234", "1235", 0.001),
+        ("12346", "12345", 0.01),
+        ("1234568", "1234567", 0.01),
+        ("12345678", "12345679", 0.05),
+        ("12/345", "12가345", 0.05),
+    ],
+)
+def test_a_listed_plate_of_no_class_that_is_not_read_exactly_is_not_sure(read: str, listed: str, most: float) -> None:
+    assert probability(read, listed) <= most
+
+
+def test_plates_of_no_class_change_nothing_for_those_of_a_class() -> None:
+    model = pw.ChannelModel.default()
+    alone = model.with_population(Population(dict(Population.default().document) | {"generic": NOTHING}))
+    for read in ("12가3456", "123거4567", "서울52바3108", "12/가3456", "1234567", "123456", "12345", "12345678"):
+        both = [one.explain(read, read).log_background for one in (model, alone)]
+        assert both[0] == pytest.approx(both[1], abs=0.01), read
+
+
+NOTHING: dict[str, Any] = {"density": 0.0, "symbols": "", "least": 1, "most": 0, "forms": []}
+
+
+def test_a_form_has_its_vehicles() -> None:
+    def town(**generic: Any) -> pw.ChannelModel:
+        document = {"format": FORMAT, "generic": generic, "classes": [{"vehicles": 5, "positions": ["가"]}]}
+        return pw.ChannelModel.default().with_population(Population(population_file.read(document)))
+
+    forms = {"A0": 520, "000": 50, "?0": 360}
+    assert town(forms=forms).scoring.registered("A1") == pytest.approx(520 / 260 + 1)
+    assert town(forms=forms).scoring.registered("123") == pytest.approx(50 / 1000)
+    assert town(forms=forms).scoring.registered("A12") == 0
+    few = town(letters="ABC", digits="012", forms={"A0": 90}).scoring
+    assert [few.registered(plate) for plate in ("A0", "C2", "D0", "A3")] == pytest.approx([10, 10, 0, 0])
+    both = town(forms={"A0": 520}, density=0.25, symbols="A1", least=1, most=2).scoring
+    assert both.registered("A1") == pytest.approx(2.25)
+    assert Population.default().vehicles == pytest.approx(25_940_000)  # of classes only
 
 
 OURS, THEIRS = "12가3456", "AB123CD"
@@ -412,3 +515,38 @@ def test_the_service_warns_with_shares_and_no_plates(tmp_path: Path) -> None:
     assert warning["event"].startswith("most of the list's plates are of no class of the population")
     assert (warning["share"], warning["population"], warning["setting"]) == (0.75, "Korea's", "population")
     assert "AB1" not in it.log_path.read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", ["match", "hotlist check", "evaluate", "fit", "explain"])
+def test_every_command_takes_a_name(lists: dict[str, str], tmp_path: Path, name: str) -> None:
+    arguments = {
+        "match": ["match", lists["theirs read"], "--hotlist", lists["theirs"]],
+        "hotlist check": ["hotlist", "check", lists["theirs"]],
+        "evaluate": ["evaluate", lists["theirs read"], "--hotlist-size", "15", "--draws", "1"],
+        "fit": ["fit", lists["theirs read"], "--output", str(tmp_path / "model.json"), "--iterations", "1"],
+        "explain": ["explain", THEIRS, THEIRS],
+    }[name]
+    assert "warning" not in command(*arguments, "--population", "france")
+    assert "no class of the population (the UK's)" in command(*arguments, "--population", "uk")
+    refused = CliRunner().invoke(app, [*arguments, "--population", "frnce"])
+    assert refused.exit_code == 2
+    assert refused.stderr == (
+        "frnce: 'frnce' is none of the populations that are shipped: "
+        "france, germany, japan, korea, netherlands, uk, us\n"
+    )
+
+
+def test_the_service_takes_a_name_or_a_path_beside_its_settings(tmp_path: Path, lists: dict[str, str]) -> None:
+    config = service.prepare(tmp_path, wass="http://127.0.0.1:9", secret=generate_secret())
+    text = config.read_text("utf-8")
+    for population, known in (("uk", "uk"), ("population.json", str(tmp_path / "population.json")), ("frnce", "frnce")):
+        config.write_text(f'population = "{population}"\n{text}', "utf-8")
+        assert load(config).population == known
+    with pytest.raises(pw.ConfigError, match=r"frnce: 'frnce' is none of the populations .*france, germany") as caught:
+        _model(load(config))
+    assert caught.value.field == "population"
+    config.write_text(f'population = "uk"\n{text}', "utf-8")
+    assert _model(load(config)).population == Population.named("uk")
+    config.write_text(f'population = "nowhere.json"\n{text}', "utf-8")
+    with pytest.raises(pw.ConfigError, match=r"nowhere\.json"):
+        _model(load(config))

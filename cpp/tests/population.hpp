@@ -65,6 +65,7 @@ inline std::vector<std::u32string> all_plates(const Population& population) {
         if (vehicles.words.empty()) add_plates(vehicles, 0, U"", plates);
         for (const std::u32string& word : vehicles.words) add_plates(vehicles, 0, word, plates);
     }
+    for (const VehicleClass& form : population.forms) add_plates(form, 0, U"", plates);
     VehicleClass generic;
     for (std::size_t n = 1; n <= population.generic.most; ++n) {
         generic.positions.push_back(alike(population.generic.symbols));

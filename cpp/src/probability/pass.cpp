@@ -182,7 +182,9 @@ std::span<ReadScorer::Row> PassScorer::rows(std::size_t place) {
 
 double PassScorer::others(double listed, double enough) {
     const auto first = [](const End& a, const End& b) { return a.bound < b.bound; };
-    for (std::size_t t = 0; t < texts_.size(); ++t) scorers_[t]->make_fronts();
+    std::size_t longest = 0;
+    for (std::size_t t = 0; t < texts_.size(); ++t) longest = std::max(longest, scorers_[t]->size());
+    for (std::size_t t = 0; t < texts_.size(); ++t) scorers_[t]->make_fronts(longest);
     found_ = clutter();
     left_ = 0;
     followed_.fill({});

@@ -92,7 +92,13 @@ PopulationTrie::PopulationTrie(const Population& population) : population_(popul
             nodes_[at].starts += vehicles.weight();
         }
     }
-    add_generic();
+    generic_begin_ = nodes_.size();
+    add_forms(false);
+    const bool generic_has_letters = has_letter(population_.generic.symbols);
+    if (!generic_has_letters) add_generic();
+    letters_begin_ = nodes_.size();
+    add_forms(true);
+    if (generic_has_letters) add_generic();
     std::vector<char32_t> symbols;
     for (const Set& set : sets_) {
         for (const auto& [symbol, share] : set.symbols) symbols.push_back(symbol);
@@ -151,6 +157,18 @@ void PopulationTrie::add_words(std::uint32_t rest, const VehicleClass& vehicles)
     }
 }
 
+void PopulationTrie::add_forms(bool with_letters) {
+    for (const VehicleClass& form : population_.forms) {
+        if (std::ranges::any_of(form.positions, may_have_letter) != with_letters) continue;
+        if (form.positions.empty() || form.positions.size() > kMaxSymbols || !form.words.empty())
+            throw std::invalid_argument("a form has 1 to 16 positions, and no word");
+        std::uint32_t at = kEnd;
+        for (std::size_t i = form.positions.size(); i-- > 0;)
+            at = add({.parent = at, .first = i == 0, .generic = true}, form.positions[i]);
+        nodes_[at].starts += form.weight();
+    }
+}
+
 void PopulationTrie::add_generic() {
     const Population::Generic& generic = population_.generic;
     if (generic.density <= 0 || generic.least > generic.most || generic.symbols.empty()) return;
@@ -180,6 +198,8 @@ std::uint32_t PopulationTrie::add(Node node, const VehicleClass::Position& posit
     }
     node.set = static_cast<std::uint32_t>(set - sets_.begin());
     node.depth = node.parent == kEnd ? 1 : nodes_[node.parent].depth + 1;
+    node.may_have_letter = node.generic && ((node.parent != kEnd && nodes_[node.parent].may_have_letter) ||
+                                            may_have_letter(position));
     const auto same = [&](const Node& other) {
         return other.parent == node.parent && other.set == node.set && other.first == node.first &&
                other.from_start == node.from_start && other.may_be_lost == node.may_be_lost &&

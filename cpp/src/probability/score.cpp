@@ -14,6 +14,11 @@ namespace {
 // a whole. Nor does one with a character more that has no letter or syllable from behind a word.
 constexpr std::size_t kLongestWithoutWord = 7;
 
+// Plates of no class are assumed, not counted, and there are the more of them the longer they are: that a
+// read is what is left of one that lost more symbols than this would rest on the assumption alone. Nor are
+// more inserted.
+constexpr std::size_t kGenericDetour = 2;
+
 }  // namespace
 
 PLATEWATCH_INLINE auto ReadScorer::as_other(const Character& character, std::size_t symbol) const noexcept
@@ -38,6 +43,7 @@ void ReadScorer::set_read(const ScoringTable& table, const ReadEvidence& read) n
     splits_made_ = 0;
     any_text_ = Levels(1);
     has_letter_ = begins_with_word_ = false;
+    only_digits_ = true;
     bool from_behind_word = false;
     const ChannelTable& channel = table.table_;
     for (std::size_t j = 0; j < size_; ++j) {
@@ -52,6 +58,7 @@ void ReadScorer::set_read(const ScoringTable& table, const ReadEvidence& read) n
         begins_with_word_ =
             begins_with_word_ || (j < kMostInFront + 2 && class_of(evidence.c) != SymbolClass::digit);
         has_letter_ = has_letter_ || class_of(evidence.c) == SymbolClass::letter;
+        only_digits_ = only_digits_ && class_of(evidence.c) == SymbolClass::digit;
     }
     const bool shows_word = size_ > 1 && table.in_word_[characters_[1].column];
     word_is_lost_ = size_ > 0 && class_of(read[0].c) == SymbolClass::digit && !shows_word &&
@@ -347,10 +354,13 @@ auto ReadScorer::set_emission(std::size_t set, std::size_t end) noexcept -> cons
     return set_emissions_[set];
 }
 
-// Without a letter in the read, the plates of a class explain it far better than those of none; and a word of
-// two syllables in front hardly ever is read as digits.
+// Without a letter in the read, the plates of a class explain it far better than those of none, but for
+// plates and reads of digits only; and a word of two syllables in front hardly ever is read as digits.
 bool ReadScorer::may_have(const PopulationTrie::Node& node) const noexcept {
-    return (!node.generic || has_letter_) && (!node.kept_word || begins_with_word_);
+    if (node.generic)
+        return node.depth <= size_ + kGenericDetour &&
+               (has_letter_ || (only_digits_ && !node.may_have_letter));
+    return !node.kept_word || begins_with_word_;
 }
 
 double ReadScorer::background() noexcept {
@@ -369,12 +379,17 @@ PLATEWATCH_INLINE double ReadScorer::background_here() noexcept {
     Levels total;
     const Levels word_lost = (1 - table_->insertion_[1]) * table_->region_loss_;
     const std::size_t m = size_, inserted = most_inserted(m), lost = most_lost(m);
-    for (std::size_t number = 0; number < nodes.size(); ++number) {
+    const std::size_t nodes_end = has_letter_    ? nodes.size()
+                                  : only_digits_ ? population.letters_begin()
+                                                 : population.generic_begin();
+    for (std::size_t number = 0; number < nodes_end; ++number) {
         const auto& node = nodes[number];
         if (!may_have(node) || (word_is_lost_ && node.from_start != PopulationTrie::kAnywhere)) continue;
         const std::size_t d = node.depth;
-        const std::size_t first = m > d + inserted ? m - d - inserted : 0;
-        std::size_t last = m + lost > d ? std::min(m, m + lost - d) : 0;
+        const std::size_t before = node.generic ? kGenericDetour : inserted,
+                          ahead = node.generic ? kGenericDetour : lost;
+        const std::size_t first = m > d + before ? m - d - before : 0;
+        std::size_t last = m + ahead > d ? std::min(m, m + ahead - d) : 0;
         if (node.from_start != PopulationTrie::kAnywhere)
             last = std::min<std::size_t>(last, node.from_start + kMostInFront);
         Row& row = node_rows_[number];
@@ -420,7 +435,7 @@ PLATEWATCH_INLINE double ReadScorer::follow_here(std::uint32_t number, char32_t 
 }
 
 // The recursion of `background` the other way round, from the plates' starts.
-void ReadScorer::make_fronts() {
+void ReadScorer::make_fronts(std::size_t longest) {
     const PopulationTrie& population = *table_->population_;
     const auto nodes = population.nodes();
     const auto sets = population.sets();
@@ -434,6 +449,7 @@ void ReadScorer::make_fronts() {
     const std::size_t m = size_;
     for (std::size_t number = nodes.size(); number-- > 0;) {
         const auto& node = nodes[number];
+        if (node.generic && node.depth > longest + kGenericDetour) continue;
         const Step& step = table_->node_steps_[number];
         Row& front = fronts_[number];
         if (node.first) {

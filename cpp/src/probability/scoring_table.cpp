@@ -133,7 +133,8 @@ double ScoringTable::registered(std::u32string_view plate) const noexcept {
         columns[i] = table_.column(plate[i]);
         if (columns[i] >= known) return platewatch::registered(population_->population(), plate);
     }
-    double sum = 0, generic = 0;
+    double sum = 0;
+    const bool letter = has_letter(plate);
     const auto walk = [&](const auto& self, std::uint32_t from, double vehicles, std::size_t left) -> void {
         for (const std::uint32_t number : population_->children(from)) {
             const auto& node = population_->nodes()[number];
@@ -141,14 +142,14 @@ double ScoringTable::registered(std::u32string_view plate) const noexcept {
             const double share = vehicles * shares_[columns[left - 1] * sets_ + node.set];
             if (share == 0) continue;
             if (node.first) {
-                (node.generic ? generic : sum) += share * node.starts;
+                if (letter || !node.may_have_letter) sum += share * node.starts;
             } else {
                 self(self, number, share, left - 1);
             }
         }
     };
     if (!plate.empty()) walk(walk, PopulationTrie::kEnd, 1.0, plate.size());
-    return sum > 0 || !may_be_generic(plate) ? sum : generic;
+    return sum;
 }
 
 }  // namespace platewatch

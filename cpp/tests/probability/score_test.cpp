@@ -49,13 +49,79 @@ TEST(ReadScorer, BackgroundIsTheSumOverEveryPlate) {
             const ReadEvidence read = read_near(random, plates[below(random, plates.size())]);
             scorer.set_read(table, read);
             double sum = scorer.clutter();
-            for (const std::u32string& plate : plates)
+            for (const std::u32string& plate : plates) {
+                // Longer ones are of a class, or are taken for none of what is left so short.
+                if (has_letter(plate) && plate.size() > read.size() + 2) continue;
                 sum += registered(population, plate) * likelihood(ReadView(table.table(), read), plate);
+            }
             // Alignments that stray far are left out on both sides, but not quite the same ones.
             EXPECT_NEAR(scorer.background(), sum, 0.25 * sum + 1e-5)
                 << round << ": " << to_utf8(canonical_text(read));
         }
     }
+}
+
+// Of forms with letters where a letter was read, of digits only where nothing else was; and not of plates
+// that lost more than two symbols.
+TEST(ReadScorer, BackgroundHasTheFormsThatTheReadMayBeOf) {
+    Population population;
+    population.classes = {{"nobody", 0, {}, false, {alike(U"가")}}};
+    const auto letter = alike(U"ABC"), digit = alike(U"012");
+    population.forms = {
+        {"A0", 20, {}, false, {letter, digit}},
+        {"A00A", 300, {}, false, {letter, digit, digit, letter}},
+        {"00", 5, {}, false, {digit, digit}},
+        {"000", 7, {}, false, {digit, digit, digit}},
+        {"?0", 11, {}, false, {alike(U"AB01"), digit}},
+    };
+    const ScoringTable table = scoring(population);
+    const auto plates = all_plates(population);
+    ReadScorer scorer;
+    const auto background = [&](const std::u32string& text) {
+        const ReadEvidence read = plain(text);
+        scorer.set_read(table, read);
+        return scorer.background();
+    };
+    for (const char32_t* text :
+         {U"A0", U"B2", U"A", U"A01B", U"A12", U"AB012", U"0", U"01", U"012", U"0122"}) {
+        const ReadEvidence read = plain(text);
+        double sum = 0;
+        for (const std::u32string& plate : plates) {
+            if (plate.size() > read.size() + 2 || (has_letter(plate) && !has_letter(text))) continue;
+            double vehicles = registered(population, plate);
+            // Without a letter those of `?0` are of a form that is left out, and with one they are not.
+            if (has_letter(text) && !has_letter(plate) && plate.size() == 2 && plate[0] < U'2')
+                vehicles += 11.0 / 12;
+            sum += vehicles * likelihood(ReadView(table.table(), read), plate);
+        }
+        EXPECT_GT(sum, 0);
+        EXPECT_NEAR(background(text), sum, 0.02 * sum) << to_utf8(text);
+    }
+    EXPECT_EQ(background(U"가"), 0);
+    EXPECT_EQ(background(U"0가"), 0);
+    for (const std::u32string& plate : plates)
+        EXPECT_NEAR(table.registered(plate), registered(population, plate), 1e-12) << to_utf8(plate);
+    EXPECT_DOUBLE_EQ(registered(population, U"A0"), 20.0 / 9 + 11.0 / 12);
+    EXPECT_DOUBLE_EQ(registered(population, U"00"), 5.0 / 9);
+    EXPECT_EQ(registered(population, U"가0"), 0);
+}
+
+TEST(PopulationTrie, KeepsTheFormsBehindTheClassesAndThoseWithLettersLast) {
+    Population population = small_population();
+    population.forms = {{"A0", 20, {}, false, {alike(U"AB"), alike(U"01")}},
+                        {"00", 5, {}, false, {alike(U"01"), alike(U"01")}}};
+    const PopulationTrie trie(population);
+    const auto nodes = trie.nodes();
+    ASSERT_LT(trie.generic_begin(), trie.letters_begin());
+    ASSERT_LT(trie.letters_begin(), nodes.size());
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+        EXPECT_EQ(nodes[i].generic, i >= trie.generic_begin()) << i;
+        // The digit behind a letter is that behind a digit.
+        EXPECT_EQ(nodes[i].may_have_letter, i >= trie.letters_begin()) << i;
+        EXPECT_TRUE(nodes[i].parent == PopulationTrie::kEnd || nodes[i].parent < i) << i;
+    }
+    population.forms.push_back({"with a word", 1, {U"AB"}, false, {alike(U"01")}});
+    EXPECT_THROW(PopulationTrie{population}, std::invalid_argument);
 }
 
 // What is left of a region mark looks like a digit in front, or a part of the mark was read behind one, and
@@ -97,7 +163,7 @@ TEST(ReadScorer, InFrontIsTheSumOverEveryPlateWithThatEnd) {
     for (const char32_t* text : {U"서울10거0012", U"10거0012", U"서10거0012", U"서%1-0%0012"}) {
         const ReadEvidence read = plain(text);
         scorer.set_read(table, read);
-        scorer.make_fronts();
+        scorer.make_fronts(read.size());
         // What stands behind a place: its row, the one behind that, its symbol and how many have such an end.
         ReadScorer::Row behind, behind_next{};
         scorer.end_row(behind);

@@ -63,6 +63,15 @@ def progress(what: str) -> Iterator[Callable[[int], None]]:
         yield lambda done: bar.update(task, completed=done)
 
 
+def prepare(output: Path) -> None:
+    """Raises OSError where a file cannot be written: before the work, not after."""
+    is_new = not output.exists()
+    with output.open("ab"):
+        pass
+    if is_new:
+        output.unlink()
+
+
 ColumnsOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--columns", help="Which column of the list is what, as plate=차량번호 or plate=2; several times."),
@@ -135,29 +144,36 @@ def _column_names(given: list[str] | None) -> dict[str, str | int] | None:
 
 
 PopulationFile: TypeAlias = Annotated[
-    Path | None, typer.Option(help="The vehicles that matches are weighed against (docs/formats.md); else Korea's.")
+    str | None,
+    typer.Option(
+        metavar="NAME|FILE",
+        help="Whose vehicles matches are weighed against: a name of `platewatch population list`, or a file; else "
+        "Korea's.",
+    ),
 ]
 ErrorRate: TypeAlias = Annotated[
     float | None, typer.Option(help="Share of plates that your cameras do not read exactly; the model is scaled to it.")
 ]
 
 
-def load_model(path: Path | None, population: Path | None, error_rate: float | None) -> ChannelModel:
+def load_model(path: Path | None, population: str | None, error_rate: float | None) -> ChannelModel:
     """The channel model of a file, or that which is shipped; among these vehicles, scaled if there is an error rate."""
     with errors_to_exit(path):
         model = ChannelModel.default() if path is None else ChannelModel.load(path)
     if population is not None:
         vehicles = load_population(population)
-        with errors_to_exit(population):
+        with errors_to_exit(Path(population)):
             model = model.with_population(vehicles)
     with errors_to_exit():
         return model if error_rate is None else model.scaled(error_rate)
 
 
-def load_population(path: Path | None) -> Population:
-    """That of a file, or Korea's."""
-    with errors_to_exit(path):
-        return Population.default() if path is None else Population.load(path)
+def load_population(name_or_path: str | None) -> Population:
+    """That of a name or of a file, or Korea's."""
+    if name_or_path is None:
+        return Population.default()
+    with errors_to_exit(Path(name_or_path)):
+        return Population.find(name_or_path)
 
 
 def warn_of_other_vehicles(population: Population, plates: Iterable[str], whose: str = "the list's") -> None:

@@ -15,6 +15,7 @@ from platewatch.cli.common import (
     fail,
     load_population,
     plural,
+    prepare,
     progress,
     stderr,
     warn_of_other_vehicles,
@@ -79,7 +80,7 @@ def fit(
     file = given[0] if given else None
     vehicles = load_population(population)
     with errors_to_exit(output):
-        _prepare(output)
+        prepare(output)
     sample, left_out = _labelled(file, country) if file is not None else ([], Counter())
     warn_of_other_vehicles(vehicles, {labelled.plate for labelled in sample}, SAMPLES)
     passes = _passes(unlabelled, left_out) if unlabelled is not None else []
@@ -121,15 +122,6 @@ def _passes(file: Path, left_out: Counter[str]) -> list[list[Read]]:
     if not passes:
         fail(f"{file}: no read to learn from")
     return passes
-
-
-def _prepare(output: Path) -> None:
-    """Raises OSError where the model cannot be written: before the work, not after."""
-    is_new = not output.exists()
-    with output.open("ab"):
-        pass
-    if is_new:
-        output.unlink()
 
 
 def _usable(everything: list[LabelledRead], country: str | None, left_out: Counter[str]) -> list[LabelledRead]:

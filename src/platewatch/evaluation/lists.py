@@ -42,7 +42,7 @@ def random_plates(
     while len(found) < count:
         missing = count - len(found)
         times = rng.multinomial(max(missing, _LEAST_DRAWN), shares).tolist()
-        plates = [plate for kind, n in zip(kinds, times, strict=True) for plate in _of_class(rng, kind, n)]
+        plates = [plate for kind, n in zip(kinds, times, strict=True) for plate in plates_of_class(rng, kind, n)]
         if len(plates) > missing:  # those of the last class are as good as the first
             plates = [plates[place] for place in rng.permutation(len(plates)).tolist()]
         new = dict.fromkeys(plate for plate in plates if plate not in found and plate not in never)
@@ -55,7 +55,7 @@ def random_plates(
     return list(found)
 
 
-def _of_class(rng: np.random.Generator, kind: Mapping[str, Any], count: int) -> list[str]:
+def plates_of_class(rng: np.random.Generator, kind: Mapping[str, Any], count: int) -> list[str]:
     """Plates of one class of a population, some of them perhaps the same."""
     columns = []
     if kind["words"]:

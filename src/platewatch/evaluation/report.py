@@ -241,7 +241,7 @@ def _method(evaluation: Evaluation) -> str:
             f"Each list holds {evaluation.listed_plates:,} of the sample's {evaluation.plates:,} plates, drawn at "
             f"random, and random plates up to {s.hotlist_size:,}: of the classes of the population "
             f"({escape(evaluation.population)}), as many of each as it has vehicles. Reads of the drawn plates are "
-            "wanted, all others innocent."
+            "wanted, all others innocent. So lists, reads and population should be of one mix."
         ),
         (
             "A wanted read is found if the match with its own plate raises the alarm; an innocent one is alarmed if "

@@ -240,6 +240,11 @@ def evaluate(
             "like a listed plate than on a list of these plates' own country, and the probabilities are wrong. Say "
             "with --population which vehicles there are."
         )
+    elif models.population.vehicles and (mix := models.population.mix(plates)).is_another:
+        notes.append(
+            f"As {mix.told(SAMPLES)}, the random plates on the lists are of another mix than the sample's, and more or "
+            "fewer innocents look like a listed plate than in traffic. List, reads and population should be of one mix."
+        )
     if ignored := _not_lined_up(trial.reads):
         notes.append(
             f"Of {ignored:,} of these reads, `chars` do not line up with the text, and were ignored: docs/formats.md."

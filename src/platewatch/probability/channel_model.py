@@ -18,8 +18,8 @@ import numpy as np
 from platewatch import _core
 from platewatch.errors import ModelError, PlatewatchError
 from platewatch.plural import plural
+from platewatch.probability import accents, rate
 from platewatch.probability import fit as fitting
-from platewatch.probability import rate
 from platewatch.probability.evidence import ReadEvidence
 from platewatch.probability.population import Population
 from platewatch.probability.tables import Floats, Table, Tables, is_mark
@@ -86,8 +86,9 @@ class ChannelModel:
     """
 
     def __init__(self, tables: Tables, population: Population | None = None) -> None:
-        self._tables = tables
         self._population = population or Population.default()
+        self._tables = tables
+        self._scored = tables = accents.known(tables, self._population.symbols)
         try:
             self.scoring = _core.ScoringModel(
                 tables.core(tables.general),
@@ -174,8 +175,8 @@ class ChannelModel:
             text = _core.normalize(read if isinstance(read, str) else read.text, read=True)
             canonical = _core.region_mark(text) + canonical
         engine, camera = (None, None) if isinstance(read, str) else (read.engine, read.camera_id)
-        numbers = self._tables.cameras.get(camera or "") or self._tables.of_engine(engine)
-        table = self._tables.core(numbers)
+        numbers = self._scored.cameras.get(camera or "") or self._scored.of_engine(engine)
+        table = self._scored.core(numbers)
         texts = _core.read_texts(read)
         # What the recogniser says of the characters is of its own text.
         shown: list[ReadEvidence | str] = [read, *(text for text, _ in texts[1:])]

@@ -14,7 +14,13 @@ from platewatch.errors import ModelError
 
 def shipped(name: str, form: str) -> dict[str, Any]:
     """That of the package."""
-    return _parse(resources.files("platewatch.probability").joinpath("models", name).read_bytes(), form)
+    return _parse(resources.files("platewatch.probability").joinpath("models", *name.split("/")).read_bytes(), form)
+
+
+def names(folder: str) -> list[str]:
+    """Of the package's in a folder, without `.json`, by the alphabet."""
+    files = resources.files("platewatch.probability").joinpath("models", folder).iterdir()
+    return sorted(file.name.removesuffix(".json") for file in files if file.name.endswith(".json"))
 
 
 def load(path: str | Path, form: str) -> dict[str, Any]:

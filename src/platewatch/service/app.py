@@ -210,7 +210,7 @@ def _model(settings: Settings) -> ChannelModel:
     except (PlatewatchError, OSError) as error:
         raise ConfigError(f"{path}: {error}", field="model") from None
     try:
-        model = model if population is None else model.with_population(Population.load(population))
+        model = model if population is None else model.with_population(Population.find(population))
     except (PlatewatchError, OSError) as error:
         raise ConfigError(f"{population}: {error}", field="population") from None
     try:

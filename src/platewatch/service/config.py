@@ -22,6 +22,7 @@ from platewatch.errors import ConfigError
 from platewatch.lists.hotlist import MAX_BAD_SHARE
 from platewatch.matching.values import zone_of
 from platewatch.notify.dispatcher import RetryPolicy
+from platewatch.probability.population import Population
 from platewatch.service.passes import LIFE, WINDOW
 from platewatch.service.policy import Policy
 from platewatch.service.quiet import GONE
@@ -100,8 +101,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     `list` says how the hotlist is read. `time_zone` is that of times without an offset, such as Asia/Seoul: without
     it, those of the list are Korean, and reads that have such are refused.
     `source` is the URI that this service signs its events with. `model` is the channel model; without it, the one
-    that is shipped; `population`, the vehicles that matches are weighed against, or Korea's. The model is scaled to
-    `model_error_rate`, the share of plates that the cameras do not read exactly.
+    that is shipped; `population`, whose vehicles matches are weighed against: a name of those that are shipped, or a
+    file; without it, Korea's. The model is scaled to `model_error_rate`, the share of plates that the cameras do not
+    read exactly.
     `max_edits` bounds what is looked for, and of what is found `policy` says what is a hit.
     """
 
@@ -112,7 +114,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     time_zone: str | None = None
     source: str = "urn:platewatch"
     model: Path | None = None
-    population: Path | None = None
+    population: str | None = None
     model_error_rate: Annotated[float, Meta(gt=0, lt=1)] | None = None
     max_edits: Annotated[int, Meta(ge=0, le=3)] = 2
     policy: Policy = Policy()
@@ -144,9 +146,17 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
         hotlist=here / settings.hotlist,
         cameras=None if settings.cameras is None else here / settings.cameras,
         model=None if settings.model is None else here / settings.model,
-        population=None if settings.population is None else here / settings.population,
+        population=_population(settings.population, here),
         outbox=msgspec.structs.replace(settings.outbox, path=here / settings.outbox.path),
     )
+
+
+def _population(name_or_path: str | None, here: Path) -> str | None:
+    """A name stays one, as the command line takes it."""
+    if name_or_path is None or name_or_path in Population.names():
+        return name_or_path
+    path = here / name_or_path
+    return str(path) if path.exists() or Path(name_or_path).suffix else name_or_path
 
 
 def check_token(http: HttpSettings, address: str) -> None:

@@ -1,7 +1,7 @@
 // The vehicles that drive where the cameras are: which plates there are, and on how many of them.
 //
 // It is what "everybody else" means when a read is compared with the wanted vehicles. A class of vehicles is
-// a row of data: platewatch/models/population.json has Korea's, a user may bring another.
+// a row of data: platewatch/probability/models/populations/ has some countries, a user may bring another.
 #pragma once
 
 #include <string>
@@ -32,7 +32,9 @@ struct VehicleClass {
 struct Population {
     std::vector<VehicleClass> classes;
     double clutter = 0;  // the share of reads that show no plate
-    // Plates outside all classes: the chance that any one text of these symbols is on a vehicle that passes.
+    // Plates outside all classes by form: which symbols stand where, and how many vehicles have such plates.
+    std::vector<VehicleClass> forms = {};
+    // And without: the chance that any one text of these symbols is on a vehicle that passes.
     struct Generic {
         double density = 0;
         std::u32string symbols = {};
@@ -46,8 +48,10 @@ struct Population {
     }
 };
 
-// Plates outside all classes have a letter: of a read without one, the background takes none (ReadScorer).
-[[nodiscard]] bool may_be_generic(std::u32string_view plate) noexcept;
+// Of plates outside all classes, those that may have a letter count only if they do: of a read without one,
+// the background takes none of them (ReadScorer).
+[[nodiscard]] bool has_letter(std::u32string_view plate) noexcept;
+[[nodiscard]] bool may_have_letter(const VehicleClass::Position& position) noexcept;
 
 // How many vehicles have this plate, in expectation, if it lies in a block that is in use.
 [[nodiscard]] double registered(const Population& population, std::u32string_view plate) noexcept;

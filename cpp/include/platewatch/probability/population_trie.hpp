@@ -26,6 +26,7 @@ class PopulationTrie {
         bool first = false;                    // plates begin here, and then no other position is in front
         bool may_be_lost = false;              // together with the next symbol, as a word
         bool generic = false;                  // of no class
+        bool may_have_letter = false;          // generic, and it or a position behind it may
         bool kept_word = false;                // of a word that cannot be lost
         double starts = 0;                     // vehicles whose plates begin here
         double starts_behind_word = 0;         // vehicles with a word in front of this that may be lost
@@ -37,7 +38,10 @@ class PopulationTrie {
         double weight;  // the sum of the shares
     };
 
-    [[nodiscard]] std::span<const Node> nodes() const noexcept { return nodes_; }  // parents first
+    // Parents first; then, behind those of the classes, the generic ones: those without letters come first.
+    [[nodiscard]] std::span<const Node> nodes() const noexcept { return nodes_; }
+    [[nodiscard]] std::size_t generic_begin() const noexcept { return generic_begin_; }
+    [[nodiscard]] std::size_t letters_begin() const noexcept { return letters_begin_; }
     [[nodiscard]] std::span<const Set> sets() const noexcept { return sets_; }
     // The nodes in front of one, or of the plates' ends.
     [[nodiscard]] std::span<const std::uint32_t> children(std::uint32_t node) const noexcept {
@@ -52,12 +56,14 @@ class PopulationTrie {
   private:
     std::uint32_t add(Node node, const VehicleClass::Position& position);
     void add_words(std::uint32_t rest, const VehicleClass& vehicles);
+    void add_forms(bool with_letters);
     void add_generic();
     void weigh_fronts();
 
     std::uint64_t id_ = next_id();
     Population population_;
     std::vector<Node> nodes_;
+    std::size_t generic_begin_ = 0, letters_begin_ = 0;
     std::vector<Set> sets_;
     std::vector<std::vector<std::uint32_t>> children_;
     std::vector<std::uint32_t> roots_;

@@ -40,6 +40,8 @@ class ReadScorer {
     // What follows is about this read. It and the table must outlive it.
     void set_read(const ScoringTable& table, const ReadEvidence& read) noexcept;
 
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }  // characters of the read
+
     // P(read | plate). Precondition: at most kMaxSymbols symbols.
     [[nodiscard]] double likelihood(std::u32string_view plate) noexcept;
 
@@ -58,8 +60,8 @@ class ReadScorer {
     // The probability of these characters one by one, on a sign that is no plate.
     [[nodiscard]] double any_text() const noexcept;
 
-    // Whether a position may be in what is read: not those of plates that need a letter, if the read has
-    // none.
+    // Whether a position may be in what is read: not those of plates of no class that may have a letter, if
+    // the read has none.
     [[nodiscard]] bool may_have(const PopulationTrie::Node& node) const noexcept;
 
     // Following single plates of the population from their ends (pass.hpp). The row of a position: what its
@@ -73,8 +75,8 @@ class ReadScorer {
     void end_row(Row& out) const noexcept;
     // The row of a symbol at a node, and the probability of the whole read if plates begin there.
     double follow(std::uint32_t node, char32_t symbol, const Behind& behind, Row& out) noexcept;
-    // Before the first `in_front` of a read.
-    void make_fronts();
+    // Before the first `in_front` of a read; `longest` is the size of the longest one of the vehicle.
+    void make_fronts(std::size_t longest);
     // The sum over all vehicles whose plates have that in front of a node, were each symbol from there on
     // sure: of the whole read's probability. Exact but for merges with the node's symbol, which are its
     // set's.
@@ -189,7 +191,7 @@ class ReadScorer {
     std::vector<Emission> emissions_;
     std::size_t spare_ = 0;  // emissions that are not kept take turns in the first places
     Levels any_text_ = 1;
-    bool has_letter_ = false, begins_with_word_ = false, word_is_lost_ = false;
+    bool has_letter_ = false, only_digits_ = false, begins_with_word_ = false, word_is_lost_ = false;
     std::vector<Row> node_rows_;
     std::vector<Emission> set_emissions_;
     std::vector<std::size_t> set_ends_;  // so many characters of the set's emission are made
