@@ -21,9 +21,18 @@ import pytest
 import platewatch as pw
 from platewatch._core import region_mark
 from platewatch.evaluation import Evaluation, LabelledRead, Models, Settings, cross_validated, evaluate, plots, report
-from platewatch.evaluation.figures import Bootstrap, Calibration, Calibrator, Interval, Rates, Scores, by_pass
+from platewatch.evaluation.figures import (
+    Bootstrap,
+    Calibration,
+    Calibrator,
+    Interval,
+    Rates,
+    Scores,
+    Traffic,
+    by_pass,
+)
 from platewatch.evaluation.lists import LookAlikes, look_alike_key, random_plates
-from platewatch.evaluation.sample import decode, fold_of_plates, group_passes, load, why_missed
+from platewatch.evaluation.sample import decode, folds_of, group_passes, load, why_missed
 from platewatch.evaluation.sample import reasons as count_reasons
 from platewatch.probability.population import Population
 
@@ -112,7 +121,7 @@ def test_passes_are_found_by_any_of_their_reads() -> None:
 def test_passes_are_fused_where_the_matcher_can(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def match_pass(self: pw.Matcher, reads: list[pw.Read]) -> list[pw.Match]:
+    def match_pass(self: pw.Matcher, reads: list[pw.Read], min_probability: float) -> list[pw.Match]:
         asked.append(len(reads))
         return self.match(reads[-1])
 
@@ -130,12 +139,12 @@ def test_passes_are_fused_where_the_matcher_can(monkeypatch: pytest.MonkeyPatch)
 
 def test_folds_never_share_a_plate() -> None:
     plates = sample_plates(23)
-    fold = fold_of_plates(plates * 3, 5, seed=1)
+    fold = folds_of(plates * 3, 5, seed=1)
     assert sorted(fold) == sorted(plates)
     sizes = [list(fold.values()).count(f) for f in range(5)]
     assert sorted(sizes) == [4, 4, 5, 5, 5]
-    with pytest.raises(pw.PlatewatchError, match="2 plates do not make 3 folds"):
-        fold_of_plates(["12가3456", "12가3457"], 3, seed=1)
+    with pytest.raises(pw.PlatewatchError, match="3 folds need as many plates, and there are 2"):
+        folds_of(["12가3456", "12가3457"], 3, seed=1)
 
 
 def test_a_model_has_not_seen_the_plates_it_is_tested_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,14 +152,14 @@ def test_a_model_has_not_seen_the_plates_it_is_tested_on(monkeypatch: pytest.Mon
     learnt: list[set[str]] = []
 
     def fit(pairs: Any, population: Population | None, from_scratch: bool) -> pw.ChannelModel:
-        assert from_scratch, "the shipped model has seen plates"
+        assert from_scratch, "the shipped model has seen the project's own reads"
         learnt.append({plate for _, plate in pairs})
         return pw.ChannelModel.default()
 
     monkeypatch.setattr(pw.ChannelModel, "fit", fit)
     models = cross_validated(reads, Settings(folds=4))
     for one in reads:
-        assert one.plate not in learnt[models.fold_of(one.plate)]
+        assert one.plate not in learnt[models.fold_of(one)]
     assert [len(seen) for seen in learnt] == [15] * 4
 
 
@@ -194,12 +203,15 @@ def test_a_model_that_always_says_0_fails_the_log_loss() -> None:
     assert good.log_loss_ratio.value < 0.05
 
 
+DAY = Traffic(10_000, 990_000)
+
+
 def rates(found: list[float], top: list[float]) -> Rates:
-    """Of wanted units and innocent ones, each of its own plate, in one draw."""
+    """Of wanted units and innocent ones, each of its own plate, in one draw; in traffic of 1 % wanted ones."""
     units = len(found) + len(top)
     scores = Scores(np.array([found + [0.0] * len(top)]), np.array([[0.0] * len(found) + top]))
     listed = np.array([[True] * len(found) + [False] * len(top)])
-    return Rates(scores, listed, np.arange(units), Bootstrap(units, 50, seed=0))
+    return Rates(scores, listed, np.arange(units), Bootstrap(units, 50, seed=0), DAY)
 
 
 def test_recall_at_an_alarm_rate_by_hand() -> None:
@@ -386,12 +398,52 @@ def test_the_share_of_alarms_that_was_chosen_has_no_interval_to_tell() -> None:
     assert chosen.alarmed.high is not None
 
 
-def test_the_share_of_right_alarms_has_an_interval() -> None:
-    point = rates([0.9] * 50, [0.0] * 100).at_threshold(0.5)
+def test_alarms_of_a_day_by_hand() -> None:
+    alarms = rates([0.9] * 300 + [0.1] * 100, [0.9] + [0.0] * 999).at_threshold(0.5).alarms
+    assert alarms.right.value == pytest.approx(7500)
+    assert alarms.wrong.value == pytest.approx(990)
+    assert alarms.total.value == pytest.approx(8490)
+    assert alarms.precision.value == pytest.approx(7500 / 8490)
+    # Replicates draw the one plate that alarms not at all, or several times.
+    assert alarms.precision.high == 1
+    assert alarms.precision.low is not None
+    assert 0.6 < alarms.precision.low < 7500 / 8490
+    assert alarms.total.low is not None
+    assert alarms.total.low < 8490 < (alarms.total.high or 0)
+
+
+def test_no_wrong_alarm_is_not_a_share_of_all_for_sure() -> None:
+    alarms = rates([0.9] * 50, [0.0] * 100).at_threshold(0.5).alarms
     found, alarmed = 0.05**0.02, 1 - 0.05**0.01
+    assert ends(alarms.wrong) == pytest.approx([0, 0, 990_000 * alarmed])
+    assert ends(alarms.total) == pytest.approx([10_000, 10_000 * found, 10_000 + 990_000 * alarmed])
     low = 0.01 * found / (0.01 * found + 0.99 * alarmed)
-    assert ends(report.share_right(point, 0.01)) == pytest.approx([1, low, 1])
-    assert report.share_right(rates([0.0], [0.0]).at_threshold(0.5), 0.01).value is None
+    assert ends(alarms.precision) == pytest.approx([1, low, 1])
+    # And none right among them not none.
+    alarms = rates([0.0] * 50, [0.9] + [0.0] * 99).at_threshold(0.5).alarms
+    high = 10_000 * (1 - found)
+    assert alarms.wrong.low == 0
+    assert ends(alarms.precision) == pytest.approx([0, 0, 1]), "the wrong one may be a chance, too"
+    assert alarms.total.high == pytest.approx(high + (alarms.wrong.high or 0))
+    nothing = rates([0.0] * 50, [0.0] * 100).at_threshold(0.5).alarms
+    assert ends(nothing.precision) == [None, None, None]
+    assert ends(nothing.total) == pytest.approx([0, 0, high + 990_000 * alarmed])
+    assert rates([], [0.9]).at_threshold(0.5).alarms.precision.value is None
+
+
+def test_alarms_at_a_share_of_innocents_alarmed_follow_the_replicates() -> None:
+    point = rates([0.9] * 10, [0.9, *[0.1] * 99]).at_alarm_rate(0.01)
+    assert point.alarms.wrong.value == pytest.approx(9900)
+    assert point.alarms.precision.value == pytest.approx(10_000 / 19_900)
+    assert point.alarms.precision.high == 1
+
+
+def test_a_band_of_scores_has_what_is_above_left_out() -> None:
+    some = rates([2.0, 1.0, 1.0, 0.0], [2.0, 1.0, 0.0, 0.0, 0.0])
+    point = some.at_threshold(1, below=2)
+    assert (point.recall.value, point.alarmed.value) == (0.5, 0.2)
+    assert point.alarms.precision.value == pytest.approx(5000 / (5000 + 198_000))
+    assert some.at_threshold(1).recall.value == 0.75
 
 
 def test_points_say_what_they_stand_for() -> None:
@@ -581,6 +633,113 @@ def test_chars_that_are_ignored_are_told() -> None:
     assert evaluate(good, SHIPPED, SMALL).notes == []
 
 
+def grades(evaluation: Evaluation, view: int = 0) -> dict[str, tuple[float | None, float | None]]:
+    by_grade = evaluation.views[view].models[-1].by_grade
+    return {name: (point.recall.value, point.alarmed.value) for name, point in by_grade.items()}
+
+
+def test_grades_are_those_of_the_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Of forty plates a half is read exactly, and nothing is as probable as the policy asks: what is exact is a check.
+    plates = sample_plates(40)
+    reads = [labelled(p if i % 2 else "9999", p, f"{i}") for i, p in enumerate(plates)]
+    many = msgspec.structs.replace(SMALL, draws=100)
+    strict = msgspec.structs.replace(many, notify=1.0, check=1.0)
+    found = grades(evaluate(reads, SHIPPED, strict, passes=True))
+    assert found["notify"] == (0, 0)
+    assert found["check"] == found["notify or check"]
+    assert found["check"][0] == pytest.approx(0.5, abs=0.05)
+    assert found["check"][1] == 0
+    # As shipped, an exact read is near certain.
+    evaluation = evaluate(reads, SHIPPED, many, passes=True)
+    assert grades(evaluation)["notify"] == grades(evaluation)["notify or check"] == found["check"]
+    assert grades(evaluation)["check"] == (0, 0)
+    assert grades(evaluation, 1) == grades(evaluation)
+    by_grade = evaluation.views[0].models[0].by_grade
+    assert {name: point.threshold for name, point in by_grade.items()} == {
+        "notify": many.notify,
+        "check": many.check,
+        "notify or check": many.check,
+    }
+
+
+def test_traffic_is_as_said_or_as_vehicles_are() -> None:
+    reads = [labelled(p, p, f"{i // 2}") for i, p in enumerate(p for p in sample_plates(20) for _ in range(2))]
+    settings = Settings(hotlist_size=300, draws=2, replicates=20, vehicles=30_000, reads_per_day=50_000)
+    evaluation = evaluate(reads, SHIPPED, settings, passes=True)
+    assert [(v.traffic.wanted, v.traffic.innocent) for v in evaluation.views] == [(500, 49_500), (250, 24_750)]
+    by_read, by_pass = (view.models[-1].by_grade["notify"].alarms for view in evaluation.views)
+    assert (by_read.right.value, by_pass.right.value) == (500, 250)
+    exact = evaluation.views[0].rules[0].alarms
+    assert (exact.right.value, exact.wrong.value, exact.precision.value) == (500, 0, 1)
+    rare = evaluate(reads, SHIPPED, msgspec.structs.replace(settings, wanted_per_day=5))
+    assert rare.views[0].traffic == Traffic(5, 49_995)
+    assert rare.views[0].rules[0].alarms.right.value == 5
+    # Calibration is of the same traffic: of two plates that are alike, one is innocent.
+    alike = [labelled("12가3456", "12가3456"), labelled("12가3457", "12가3457")]
+    two = msgspec.structs.replace(settings, hotlist_size=1, vehicles=100)
+    assert evaluate(alike, SHIPPED, two).calibration.base_rate == pytest.approx(1 / 100)
+    two = msgspec.structs.replace(two, wanted_per_day=5)
+    assert evaluate(alike, SHIPPED, two).calibration.base_rate == pytest.approx(5 / 50_000)
+    for bad in (0, 50_000):
+        with pytest.raises(pw.PlatewatchError, match="are not some of 50,000 a day"):
+            evaluate(reads, SHIPPED, msgspec.structs.replace(settings, wanted_per_day=bad))
+    with pytest.raises(pw.ConfigError, match="check"):
+        evaluate(reads, SHIPPED, msgspec.structs.replace(settings, check=0.9))
+
+
+def of_engine(engine: str | None, plate: str, text: str, image: int | None = None) -> LabelledRead:
+    passing = None if image is None else str(image)
+    return LabelledRead(pw.Read(text=text, engine=engine, camera_id=f"c{plate[-1]}"), plate, passing)
+
+
+def test_an_engine_that_is_left_out_is_judged_as_unknown_by_what_others_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    plates = sample_plates(12)
+    engines = ["a", "b", None]
+    reads = [of_engine(engine, plate, plate, i) for i, plate in enumerate(plates) for engine in engines]
+    learnt: list[list[str | None]] = []
+
+    def fit(pairs: Any, population: Population | None, from_scratch: bool) -> pw.ChannelModel:
+        learnt.append([read.engine for read, _ in pairs])
+        return pw.ChannelModel.default()
+
+    monkeypatch.setattr(pw.ChannelModel, "fit", fit)
+    models = cross_validated(reads, Settings(), leave_out="engine")
+    assert models.name.startswith("fitted on these reads, cross-validated in 3 folds of engines: each read is judged")
+    for one in reads:
+        seen = learnt[models.fold_of(one)]
+        assert one.read.engine not in seen
+        assert set(seen) | {one.read.engine} == set(engines)
+    asked: list[str | None] = []
+    match_batch = pw.Matcher.match_batch
+
+    def watched(self: pw.Matcher, reads: Any, **options: Any) -> Any:
+        asked.extend(read.engine for read in reads)
+        return match_batch(self, reads, **options)
+
+    monkeypatch.setattr(pw.Matcher, "match_batch", watched)
+    evaluation = evaluate(reads, models, SMALL, passes=True)
+    assert set(asked) == {None}
+    assert evaluation.passes == 36, "of an image, what other engines read is another pass"
+    with pytest.raises(pw.PlatewatchError, match="2 folds need as many engines, and there are 1"):
+        cross_validated(reads[::3], Settings(), leave_out="engine")
+
+
+def test_cameras_that_are_left_out_share_folds_and_keep_their_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = [of_engine("a", f"12가345{i % 8}", "12가3456") for i in range(24)]
+    learnt: list[set[str | None]] = []
+
+    def fit(pairs: Any, population: Population | None, from_scratch: bool) -> pw.ChannelModel:
+        learnt.append({read.camera_id for read, _ in pairs})
+        return pw.ChannelModel.default()
+
+    monkeypatch.setattr(pw.ChannelModel, "fit", fit)
+    models = cross_validated(reads, Settings(folds=4), leave_out="camera")
+    assert [len(cameras) for cameras in learnt] == [6] * 4
+    assert all(one.read.camera_id not in learnt[models.fold_of(one)] for one in reads)
+    assert models.asked(reads[0]).engine == "a"
+    assert models.name == "fitted on these reads, cross-validated in 4 folds of cameras"
+
+
 def test_too_few_reads_are_an_error() -> None:
     with pytest.raises(pw.PlatewatchError, match="at least two plates"):
         evaluate([labelled("12가3456", "12가3456")], SHIPPED, SMALL)
@@ -612,13 +771,6 @@ def test_a_sample_of_another_mix_is_noted() -> None:
     assert evaluate([labelled(p, p) for p in sample_plates(40)], SHIPPED, SMALL).notes == []
 
 
-def test_alarms_per_day_by_hand() -> None:
-    point = rates([0.9, 0.9, 0.9, 0.1], [0.9] + [0.0] * 999).at_threshold(0.5)
-    wanted, innocent = report.alarms_per_day(point, 1_000_000, 0.01)
-    assert wanted == pytest.approx(7500)
-    assert innocent == pytest.approx(990)
-
-
 def test_without_matplotlib_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plots, "find_spec", lambda name: None)
     with pytest.raises(pw.PlatewatchError, match=re.escape('pip install "platewatch[evaluate]"')):
@@ -648,7 +800,14 @@ def test_command_from_end_to_end(some_reads: str, tmp_path: Path) -> None:
     assert "cross-validated in 2 folds of plates" in out
     assert "within 2 edits" in out
     assert "by pass" in out
-    assert "expected calibration error" in out
+    # What comes first is what a day's alarms are, then whether to believe it, then the shares.
+    order = ["a day of 1,000,000 reads, 77 of them of wanted vehicles:", "\nnotify ", "\ncheck ", "\np ≥ 0.5 "]
+    order += ["\np ≥ 0.9 ", "\nbest read:", "\n  notify ", "\nfused:", "expected calibration error", "log-loss, of"]
+    order += ["model, ≤ 0.03 % alarmed", "model, ≤ 0.1 % alarmed", "fused, ≤ 0.1 % alarmed"]
+    places = [out.find(words) for words in order]
+    assert -1 not in places
+    assert places == sorted(places)
+    assert all(len(line) <= 80 for line in out.splitlines() if line.startswith(("  ", "notify", "p ≥", "exact")))
     assert "report.html and 7 more files" in err
     names = ["recall_by_pass", "recall_by_read", "reliability"]
     files = ["report.html", "result.json", *(f"{name}.{kind}" for name in names for kind in ("png", "svg"))]
@@ -657,7 +816,12 @@ def test_command_from_end_to_end(some_reads: str, tmp_path: Path) -> None:
     assert page.count("<svg") == 3
     assert not re.search(r'(src|href)="(?!#)', page)  # nothing is fetched
     assert (output / "reliability.png").read_bytes().startswith(b"\x89PNG")
+    assert page.index("The model notifies of") < page.index("Share that is right") < page.index("innocent reads")
     result = msgspec.json.decode((output / "result.json").read_bytes(), type=Evaluation)
+    assert result.views[0].traffic.wanted == pytest.approx(1_000_000 * 2000 / 26_000_000)
+    notify = result.views[0].models[0].by_grade["notify"].alarms
+    assert 0.5 < (notify.precision.value or 0) <= 1
+    assert f"{100 * (notify.precision.value or 0):.1f} %" in out
     found = {rule.name: rule.recall.value for rule in result.views[0].rules}
     assert 0.3 < (found["exact"] or 0) < (found["within 1 edit"] or 0) < (found["within 2 edits"] or 0) < 1
     assert result.calibration.log_loss_ratio.value is not None
@@ -674,10 +838,26 @@ def test_command_as_json_with_a_model_of_ones_own(some_reads: str, tmp_path: Pat
     assert result["reads"] == len(load(Path(some_reads))[0])
 
 
+def test_command_leaves_engines_out(some_reads: str, tmp_path: Path) -> None:
+    few = ("--hotlist-size", "500", "--draws", "2", "--wanted-per-day", "40", "--notify", "0.6")
+    output = tmp_path / "out"
+    out, _ = run("--reads", some_reads, "--fit", "--leave-out", "engine", *few, "--output", str(output))
+    engines = {one.read.engine for one in load(Path(some_reads))[0]}
+    said = f"cross-validated in {len(engines)} folds of engines: each read is judged as of an unknown engine"
+    assert said in out
+    assert said in (output / "report.html").read_text("utf-8")
+    assert "a day of 1,000,000 reads, 40 of them of wanted vehicles:" in out
+    result = msgspec.json.decode((output / "result.json").read_bytes(), type=Evaluation)
+    assert (result.settings.wanted_per_day, result.settings.notify) == (40, 0.6)
+
+
 def test_command_says_what_is_wrong(some_reads: str, tmp_path: Path) -> None:
     assert "no read of the country 'XX'" in run("--reads", some_reads, "--country", "XX", status=2)[1]
     for option in (("--model", "m.json"), ("--error-rate", "0.1")):
         assert "--fit excludes" in run("--reads", some_reads, "--fit", *option, status=2)[1]
+    assert "--leave-out needs --fit" in run("--reads", some_reads, "--leave-out", "engine", status=2)[1]
+    assert "reads of wanted vehicles are not" in run("--reads", some_reads, "--wanted-per-day", "1e9", status=2)[1]
+    assert "policy.check" in run("--reads", some_reads, "--check", "0.7", status=2)[1]
     assert "No such file" in run("--reads", str(tmp_path / "none.jsonl"), status=2)[1]
     bad = tmp_path / "bad.jsonl"
     bad.write_text('{"text": "12가3456"}\n' * 12, "utf-8")

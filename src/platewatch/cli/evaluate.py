@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -26,10 +28,17 @@ from platewatch.cli.common import (
 from platewatch.cli.labelled import ReadsFile, ReadsOption, file_of_reads, load_labelled
 from platewatch.evaluation import Evaluation, Models, Settings, cross_validated
 from platewatch.evaluation import evaluate as run
-from platewatch.evaluation.figures import Interval
-from platewatch.evaluation.run import SAMPLES, View, among, not_matched
+from platewatch.evaluation.figures import Alarms, Interval
+from platewatch.evaluation.run import SAMPLES, View, alarmed_by, among, not_matched
 
 _DEFAULTS = Settings()
+
+
+class LeaveOut(StrEnum):
+    """What the models of --fit have not seen, beside plates."""
+
+    engine = "engine"
+    camera = "camera"
 
 
 def evaluate(
@@ -40,10 +49,17 @@ def evaluate(
     population: PopulationFile = None,
     error_rate: ErrorRate = None,
     fit: Annotated[bool, typer.Option("--fit", help="Fit the model on these reads, cross-validated by plate.")] = False,
+    leave_out: Annotated[
+        LeaveOut | None,
+        typer.Option(
+            help="With --fit: judge each engine by a model of the others, as of an unknown engine; or cameras so, "
+            "in --folds."
+        ),
+    ] = None,
     hotlist_size: Annotated[int, typer.Option(min=1, help="Plates on each list.")] = _DEFAULTS.hotlist_size,
     max_edits: Annotated[int, typer.Option(min=0, max=3, help="Edits that a match may have.")] = _DEFAULTS.max_edits,
     draws: Annotated[int, typer.Option(min=1, help="Lists to draw.")] = _DEFAULTS.draws,
-    folds: Annotated[int, typer.Option(min=2, help="Folds of plates for --fit.")] = _DEFAULTS.folds,
+    folds: Annotated[int, typer.Option(min=2, help="Folds for --fit.")] = _DEFAULTS.folds,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same figures.")] = _DEFAULTS.seed,
     country: Annotated[
         str | None, typer.Option(help="Count only reads of this `country`; --fit learns of all.")
@@ -56,8 +72,16 @@ def evaluate(
         ),
     ] = None,
     reads_per_day: Annotated[
-        int, typer.Option(min=1, help="Reads a day that false alarms are told for.")
+        int, typer.Option(min=1, help="Reads a day that alarms are told for.")
     ] = _DEFAULTS.reads_per_day,
+    wanted_per_day: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="How many of those are of wanted vehicles; if left out, as if these drove as much as others."
+        ),
+    ] = None,
+    notify: Annotated[float, typer.Option(help="Least probability of the grade notify.")] = _DEFAULTS.notify,
+    check: Annotated[float, typer.Option(help="Least probability of the grade check.")] = _DEFAULTS.check,
     output: Annotated[Path | None, typer.Option(help="Directory for report.html, plots and result.json.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -74,6 +98,8 @@ def evaluate(
     file = file_of_reads(reads, reads_option)
     if fit and any(option is not None for option in (model, error_rate)):
         fail("--fit excludes --model and --error-rate: the model is fitted on these reads")
+    if leave_out is not None and not fit:
+        fail("--leave-out needs --fit: a model that is there already has seen what it has seen")
     learnt_among = None if population is None else load_population(population)
     if vehicles is None:
         of_population = round(learnt_among.vehicles) if learnt_among is not None else 0
@@ -86,7 +112,12 @@ def evaluate(
         folds=folds,
         vehicles=vehicles,
         reads_per_day=reads_per_day,
+        wanted_per_day=wanted_per_day,
+        notify=notify,
+        check=check,
     )
+    with errors_to_exit():  # before minutes of work, not after
+        _ = settings.traffic, settings.policy
     everything, left_out = load_labelled(file)
     sample = [labelled for labelled in everything if country is None or labelled.country == country]
     if not sample:
@@ -96,12 +127,14 @@ def evaluate(
     if output is not None:
         from platewatch.evaluation import report
 
-        with errors_to_exit():  # before minutes of work, not after
+        with errors_to_exit():
             report.prepare(output)
     with errors_to_exit(file):
         if fit:
             with progress("folds fitted") as shown:
-                models = cross_validated(everything, settings, shown, learnt_among)
+                models = cross_validated(
+                    everything, settings, shown, learnt_among, None if leave_out is None else leave_out.value
+                )
         else:
             channel = load_model(model, population, error_rate)
             name = among(str(model) if model is not None else "the shipped one", learnt_among)
@@ -147,20 +180,63 @@ def _print(evaluation: Evaluation) -> None:
         out.print(told, markup=False, soft_wrap=True)
     for view in evaluation.views:
         out.print()
-        out.print(_table(view))
+        out.print(_alarms_title(evaluation, view), soft_wrap=True)
+        out.print(_alarms_table(view))
     c = evaluation.calibration
     out.print()
     out.print(f"expected calibration error (p ≥ {c.floor:g}, real traffic)  {_figure(c.error, 4)}", soft_wrap=True)
+    out.print(f"log-loss, of the base rate's                        {_figure(c.log_loss_ratio, 3)}", soft_wrap=True)
     out.print(
         f"log-loss (nats a match)  {_figure(c.log_loss, 5)}; base rate {c.base_rate_log_loss:.5f}, "
-        f"always 0 {c.zero_log_loss:.5f}; of the base rate's {_figure(c.log_loss_ratio, 3)}",
+        f"always 0 {c.zero_log_loss:.5f}",
         soft_wrap=True,
     )
+    for view in evaluation.views:
+        out.print()
+        out.print(_rates_table(view))
     for note in evaluation.notes:
         out.print(note, markup=False, soft_wrap=True)
 
 
-def _table(view: View) -> Table:
+def _alarms_title(evaluation: Evaluation, view: View) -> str:
+    day = view.traffic
+    units = {"read": "reads", "pass": "passes"}[view.unit]
+    of = "" if view.unit == "read" else f" ({evaluation.settings.reads_per_day:,} reads)"
+    return f"a day of {day.wanted + day.innocent:,.0f} {units}{of}, {day.wanted:,.0f} of them of wanted vehicles:"
+
+
+def _alarms_table(view: View) -> Table:
+    """80 columns wide at most."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column(f"by {view.unit}", no_wrap=True)
+    for name in ("alarms", "wrong", "right of all", "wanted found"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for method in alarmed_by(view):
+        if method.model:
+            table.add_row(f"{method.model}:")
+        for name, alarms, recall in method.points:
+            table.add_row(f"  {name}" if method.model else name, *_alarms(alarms), _short(recall))
+    return table
+
+
+def _alarms(alarms: Alarms) -> Iterator[str]:
+    yield _count(alarms.total.value)
+    wrong = alarms.wrong
+    yield _count(wrong.value) if wrong.value or wrong.high is None else f"0 (≤ {_count(wrong.high)})"
+    right = alarms.precision
+    if right.value is None:
+        yield "-"
+    elif right.low is None or right.high is None:
+        yield f"{100 * right.value:.1f} %"
+    else:
+        yield f"{100 * right.value:.1f} % ({100 * right.low:.0f}–{100 * right.high:.0f})"
+
+
+def _count(number: float | None) -> str:
+    return "-" if number is None else f"{number:,.0f}"
+
+
+def _rates_table(view: View) -> Table:
     """80 columns wide at most."""
     table = Table(box=None, pad_edge=False)
     table.add_column(f"by {view.unit}", no_wrap=True)

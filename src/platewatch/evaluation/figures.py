@@ -1,4 +1,4 @@
-"""What the scores of an evaluation come to: recall against innocent alarms, calibration, and how sure that is.
+"""What the scores of an evaluation come to: alarms a day and how many are right, recall, calibration, how sure that is.
 
 Reads of one plate fail together, so intervals come from drawing plates, not reads, with replacement. Where nothing
 happened, or always, every such draw says the same: then intervals are the exact ones of so many plates.
@@ -36,16 +36,34 @@ class Interval(msgspec.Struct, frozen=True):
     high: float | None = None
 
 
+class Traffic(msgspec.Struct, frozen=True):
+    """How many units, reads or passes, a day has of wanted vehicles, and of innocent ones."""
+
+    wanted: float
+    innocent: float
+
+
+class Alarms(msgspec.Struct, frozen=True, kw_only=True):
+    """The alarms of a day: how many, how many of them right and wrong, and `precision`, the share that is right."""
+
+    total: Interval = Interval(None)
+    right: Interval = Interval(None)
+    wrong: Interval = Interval(None)
+    precision: Interval = Interval(None)
+
+
 class RatePoint(msgspec.Struct, frozen=True, kw_only=True):
     """What raising the alarm from `threshold` on does: shares, 0 to 1, of the wanted found and the innocent alarmed.
 
-    `alarm_rate` is the share of innocents that the threshold was chosen for; None: the threshold was given.
+    `alarm_rate` is the share of innocents that the threshold was chosen for; None: the threshold was given. `alarms`
+    is what both come to in a day of real traffic.
     """
 
     threshold: float
     recall: Interval
     alarmed: Interval
     alarm_rate: float | None = None
+    alarms: Alarms = Alarms()
 
     @property
     def target(self) -> str:
@@ -147,29 +165,40 @@ class Bootstrap:
 
 
 class Rates:
-    """Recall against innocents alarmed, of a method's scores.
+    """Recall against innocents alarmed, of a method's scores, and what they come to in a day of `traffic`.
 
     `listed`, of shape (draws, units), says whose plate was on the list; `plate`, of shape (units,), numbers the plates.
     """
 
-    def __init__(self, scores: Scores, listed: Bools, plate: Ints, bootstrap: Bootstrap) -> None:
+    def __init__(self, scores: Scores, listed: Bools, plate: Ints, bootstrap: Bootstrap, traffic: Traffic) -> None:
         plates = np.broadcast_to(plate, listed.shape)
         self._bootstrap = bootstrap
+        self._traffic = traffic
         self._found, self._found_plate = _ranked(scores.found[listed], plates[listed])
         self._top, self._top_plate = _ranked(scores.top[~listed], plates[~listed])
         self._wanted = np.bincount(self._found_plate, minlength=bootstrap.plates).astype(np.float64)
         self._innocent = np.bincount(self._top_plate, minlength=bootstrap.plates).astype(np.float64)
 
-    def at_threshold(self, threshold: float) -> RatePoint:
-        """Alarms are scores of at least `threshold`."""
+    def at_threshold(self, threshold: float, below: float = math.inf) -> RatePoint:
+        """Alarms are scores of at least `threshold`, and less than `below`."""
         found, alarmed = (
-            np.bincount(plate[: _count_from(scores, threshold)], minlength=self._bootstrap.plates).astype(np.float64)
+            np.bincount(
+                plate[_count_from(scores, below) : _count_from(scores, threshold)], minlength=self._bootstrap.plates
+            ).astype(np.float64)
             for scores, plate in ((self._found, self._found_plate), (self._top, self._top_plate))
         )
+        times = self._bootstrap.times
+        recall, rate = self._bootstrap.ratio(found, self._wanted), self._bootstrap.ratio(alarmed, self._innocent)
         return RatePoint(
             threshold=threshold,
-            recall=self._bootstrap.ratio(found, self._wanted),
-            alarmed=self._bootstrap.ratio(alarmed, self._innocent),
+            recall=recall,
+            alarmed=rate,
+            alarms=self._alarms(
+                recall,
+                rate,
+                _ratio(times @ found, times @ self._wanted),
+                _ratio(times @ alarmed, times @ self._innocent),
+            ),
         )
 
     def at_alarm_rate(self, share: float) -> RatePoint:
@@ -179,18 +208,41 @@ class Rates:
         it is chosen anew.
         """
         every = np.ones(self._bootstrap.plates)
-        threshold, recall, alarmed = self._most(share, every)
+        threshold, found, alarmed = self._most(share, every)
         replicates = np.array([self._most(share, times)[1:] for times in self._bootstrap.times])
+        recall = self._bootstrap.share(found, replicates[:, 0], self._wanted) if len(self._found) else Interval(None)
+        rate = self._bootstrap.share(alarmed, replicates[:, 1], self._innocent) if len(self._top) else Interval(None)
         return RatePoint(
             threshold=threshold,
-            recall=self._bootstrap.share(recall, replicates[:, 0], self._wanted)
-            if len(self._found)
-            else Interval(None),
-            alarmed=self._bootstrap.share(alarmed, replicates[:, 1], self._innocent)
-            if len(self._top)
-            else Interval(None),
+            recall=recall,
+            alarmed=rate,
             alarm_rate=share,
+            alarms=self._alarms(recall, rate, replicates[:, 0], replicates[:, 1]),
         )
+
+    def _alarms(self, recall: Interval, alarmed: Interval, recalls: Floats, rates: Floats) -> Alarms:
+        """Of a day, the shares of units that raise an alarm being given with their replicates.
+
+        Where the sample has no wrong alarm, or no right one, replicates tell nothing of the share that is right: its
+        ends are then what the ends of both shares make of it.
+        """
+        if recall.value is None or alarmed.value is None:
+            return Alarms()
+        right, wrong = _times(recall, self._traffic.wanted), _times(alarmed, self._traffic.innocent)
+        rights, wrongs = recalls * self._traffic.wanted, rates * self._traffic.innocent
+        total, precision = Interval(0.0, 0.0, _sum(right.high, wrong.high)), Interval(None)
+        if right.value and wrong.value:
+            total = self._bootstrap.interval(right.value + wrong.value, rights + wrongs)
+            precision = self._bootstrap.interval(
+                right.value / (right.value + wrong.value), _ratio(rights, rights + wrongs)
+            )
+        elif right.value:
+            total = Interval(right.value, right.low, _sum(right.high, wrong.high))
+            precision = Interval(1.0, _part(right.low, wrong.high), 1.0)
+        elif wrong.value:
+            total = Interval(wrong.value, wrong.low, _sum(right.high, wrong.high))
+            precision = Interval(0.0, 0.0, _part(right.high, wrong.low))
+        return Alarms(total=total, right=right, wrong=wrong, precision=precision)
 
     def _most(self, share: float, times: Floats) -> tuple[float, float, float]:
         innocents, wanted = float(times @ self._innocent), float(times @ self._wanted)
@@ -370,6 +422,20 @@ def _count_from(negated: Floats, threshold: float) -> int:
 
 def _ratio(part: Floats, whole: Floats) -> Floats:
     return np.asarray(np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0))
+
+
+def _times(share: Interval, units: float) -> Interval:
+    """How many of so many units, of a share."""
+    return Interval(*(None if end is None else units * end for end in (share.value, share.low, share.high)))
+
+
+def _sum(a: float | None, b: float | None) -> float | None:
+    return None if a is None or b is None else a + b
+
+
+def _part(part: float | None, rest: float | None) -> float | None:
+    """The share that `part` is of both."""
+    return None if part is None or rest is None or not part + rest else part / (part + rest)
 
 
 def by_pass(scores: Scores, passes: Sequence[Sequence[int]]) -> Scores:

@@ -8,12 +8,11 @@ from html import escape
 from pathlib import Path
 
 from platewatch.evaluation import plots
-from platewatch.evaluation.figures import Interval, RatePoint
+from platewatch.evaluation.figures import Alarms, Interval
 from platewatch.evaluation.page import figure, page, row, table
-from platewatch.evaluation.run import Evaluation, View, not_matched
+from platewatch.evaluation.run import CHECK, NOTIFY, Evaluation, View, alarmed_by, not_matched
 
 _PLURAL = {"read": "reads", "pass": "passes"}
-_LEAD_ALARM_RATES = (0.001, 0.01)  # that the page begins with
 
 
 def prepare(directory: Path) -> None:
@@ -56,13 +55,22 @@ def html(evaluation: Evaluation, drawings: dict[str, str]) -> str:
     parts = [
         "<h1>Finding wanted vehicles in these reads</h1>",
         _sample(evaluation),
-        _lead(evaluation.views[0]),
+        _lead(evaluation),
+        "<h2>A day's alarms, and how many of them are right</h2>",
+        _traffic_text(evaluation),
     ]
+    for view in evaluation.views:
+        if view.unit != "read":
+            parts += [
+                "<h2>The same, pass by pass</h2>",
+                f"<p>A pass is all reads of one vehicle going by one camera. A day then has {_day(view)}.</p>",
+            ]
+        parts.append(_alarms_table(view))
+    parts.append(_precision_note(evaluation))
     for view in evaluation.views:
         units = _PLURAL[view.unit]
         parts += [
             f"<h2>What is found, and who is alarmed for nothing{'' if view.unit == 'read' else ', pass by pass'}</h2>",
-            "" if view.unit == "read" else "<p>A pass is all reads of one vehicle going by one camera.</p>",
             _rules_table(view),
             figure(
                 drawings[f"recall_by_{view.unit}"],
@@ -71,10 +79,6 @@ def html(evaluation: Evaluation, drawings: dict[str, str]) -> str:
             ),
         ]
     parts += [
-        "<h2>Choosing a threshold</h2>",
-        _threshold_text(evaluation),
-        _threshold_table(evaluation),
-        _precision_note(evaluation),
         "<h2>Can the probability be believed?</h2>",
         _calibration_text(evaluation),
         figure(
@@ -99,17 +103,33 @@ def _sample(evaluation: Evaluation) -> str:
     )
 
 
-def _lead(view: View) -> str:
+def _lead(evaluation: Evaluation) -> str:
+    """What the policy's grades come to, counted by pass, as the service judges, if that was asked for."""
+    view = evaluation.views[-1]
     units = _PLURAL[view.unit]
+    model = view.models[-1]
+    notify, check = model.by_grade[NOTIFY], model.by_grade[CHECK]
     exact = next(rule for rule in view.rules if rule.name == "exact")
-    sentences = [f"Looking plates up exactly finds {_percent(exact.recall)} of the {units} of wanted vehicles."]
-    sentences += [
-        f"With at most one in {1 / point.alarm_rate:,.0f} innocent {units} alarmed, the model finds "
-        f"{_percent(point.recall)}."
-        for point in view.models[-1].at_alarm_rates
-        if point.alarm_rate in _LEAD_ALARM_RATES and point.alarm_rate
-    ]
-    return f'<p class="lead">{" ".join(sentences)}</p>'
+    right = notify.alarms.precision
+    share = "" if right.value is None else f": {_percent(right)} of these alarms are right{_range(right)}"
+    return (
+        f'<p class="lead">A day has {_day(view)}. The model notifies of {_count(notify.alarms.total.value)}{share}. '
+        f"It finds {_percent(notify.recall)} of the {units} of wanted vehicles so, and another "
+        f"{_percent(check.recall)} by {_count(check.alarms.total.value)} pictures to look at, of which "
+        f"{_percent(check.alarms.precision)} show one. Looking plates up exactly finds {_percent(exact.recall)}.</p>"
+    )
+
+
+def _day(view: View) -> str:
+    day = view.traffic
+    units = _PLURAL[view.unit]
+    return f"{_count(day.wanted + day.innocent)} {units}, of which {_count(day.wanted)} are of wanted vehicles"
+
+
+def _range(share: Interval) -> str:
+    if share.low is None or share.high is None:
+        return ""
+    return f" ({100 * share.low:.0f} to {100 * share.high:.0f})"
 
 
 def _rules_table(view: View) -> str:
@@ -135,67 +155,42 @@ def _rules_table(view: View) -> str:
     return table(["An alarm is raised by", f"Wanted {units} found", f"Innocent {units} alarmed"], rows)
 
 
-def _threshold_text(evaluation: Evaluation) -> str:
+def _traffic_text(evaluation: Evaluation) -> str:
     settings = evaluation.settings
-    wanted = settings.reads_per_day * settings.hotlist_size / settings.vehicles
+    assumed = (
+        f"if those of a list of {settings.hotlist_size:,} drive as much as the others of {settings.vehicles:,} vehicles"
+        if settings.wanted_per_day is None
+        else "as was said"
+    )
     return (
-        f"<p>A match raises the alarm if its probability is at least the threshold. In a city with "
-        f"{settings.reads_per_day:,} reads a day, cameras and weather as in this sample, and a list of "
-        f"{settings.hotlist_size:,} of {settings.vehicles:,} vehicles, about {_count(wanted)} reads a day are of "
-        f"wanted vehicles, if these drive as much as others.</p>"
+        f"<p>In a city with {_day(evaluation.views[0])}, {assumed}, and with cameras and weather as in this sample. "
+        f"<em>Notify</em>: a patrol may be sent, from a probability of {settings.notify:g} on. <em>Check</em>: a "
+        f"person looks at the picture first, from {settings.check:g} on, and where the read is the listed plate.</p>"
     )
 
 
-def _threshold_table(evaluation: Evaluation) -> str:
-    settings = evaluation.settings
-    view = evaluation.views[0]
-    share = settings.hotlist_size / settings.vehicles
+def _alarms_table(view: View) -> str:
     rows = []
-    for point in view.models[-1].at_thresholds:
-        wanted, innocent = alarms_per_day(point, settings.reads_per_day, share)
-        rows.append(
-            row(
-                f"{point.threshold:g}",
-                _with_interval(point.recall),
-                _count(wanted),
-                _count(innocent) + _most_per_day(point, settings.reads_per_day, share),
-                _with_interval(share_right(point, share), 0),
+    for method in alarmed_by(view):
+        for name, alarms, recall in method.points:
+            rows.append(
+                row(
+                    escape(f"{method.model}, {name}" if method.model else name),
+                    _count(alarms.total.value),
+                    _wrong(alarms),
+                    _with_interval(alarms.precision),
+                    _with_interval(recall),
+                    strong=name in (NOTIFY, CHECK),
+                )
             )
-        )
-    heads = ["Threshold", "Wanted reads found", "Found a day", "False alarms a day", "Alarms that are right"]
+    units = _PLURAL[view.unit]
+    heads = ["An alarm is raised by", "Alarms a day", "Of them wrong", "Share that is right", f"Wanted {units} found"]
     return table(heads, rows)
 
 
-def alarms_per_day(point: RatePoint, reads_per_day: float, wanted_share: float) -> tuple[float, float]:
-    """(right alarms, false alarms) a day, of traffic in which `wanted_share` of the vehicles are listed."""
-    return (
-        reads_per_day * wanted_share * (point.recall.value or 0.0),
-        reads_per_day * (1 - wanted_share) * (point.alarmed.value or 0.0),
-    )
-
-
-def share_right(point: RatePoint, wanted_share: float) -> Interval:
-    """The share of such traffic's alarms that are right; from the worst that recall and alarms may be to the best."""
-    shares = [
-        _share(found * wanted_share, alarmed * (1 - wanted_share))
-        for found, alarmed in (
-            (point.recall.value, point.alarmed.value),
-            (point.recall.low, point.alarmed.high),
-            (point.recall.high, point.alarmed.low),
-        )
-        if found is not None and alarmed is not None
-    ]
-    return Interval(*shares) if shares else Interval(None)
-
-
-def _share(part: float, rest: float) -> float | None:
-    return part / (part + rest) if part + rest else None
-
-
-def _most_per_day(point: RatePoint, reads_per_day: float, share: float) -> str:
-    if point.alarmed.high is None:
-        return ""
-    return f"<small>up to {_count(reads_per_day * (1 - share) * point.alarmed.high)}</small>"
+def _wrong(alarms: Alarms) -> str:
+    most = alarms.wrong.high
+    return _count(alarms.wrong.value) + ("" if most is None else f"<small>up to {_count(most)}</small>")
 
 
 def _precision_note(evaluation: Evaluation) -> str:
@@ -205,9 +200,9 @@ def _precision_note(evaluation: Evaluation) -> str:
     if not none:
         return ""
     return (
-        f'<p class="quiet">From {none[0]:g} on, no innocent read of this sample raised an alarm. That does not make '
-        f"it none in a city: reads of {evaluation.plates:,} plates cannot show what happens once in a million, and "
-        f'"up to" says what may hide behind none.</p>'
+        f'<p class="quiet">From p = {none[0]:g} on, no innocent read of this sample raised an alarm. That does not '
+        f"make it none in a city: reads of {evaluation.plates:,} plates cannot show what happens once in a million, "
+        f'and "up to" says what may hide behind none.</p>'
     )
 
 
@@ -290,8 +285,10 @@ def _one_in(share: float) -> str:
     return "all" if one_in < 1.05 else f"one in {one_in:.1f}" if one_in < 10 else f"one in {_count(one_in)}"
 
 
-def _count(number: float) -> str:
+def _count(number: float | None) -> str:
     """Two significant digits of a large number, one decimal of a small one: more would promise too much."""
+    if number is None:
+        return "–"
     if number >= 10:
         digits = len(str(int(number))) - 2
         return f"{round(number / 10**digits) * 10**digits:,}"

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from platewatch._core import normalize
 from platewatch.errors import PlatewatchError
 from platewatch.evaluation.figures import (
+    Alarms,
     Bools,
     Bootstrap,
     Calibration,
@@ -25,15 +30,17 @@ from platewatch.evaluation.figures import (
     RatePoint,
     Rates,
     Scores,
+    Traffic,
     by_pass,
 )
 from platewatch.evaluation.lists import LookAlikes, explain_look_alikes, random_plates
-from platewatch.evaluation.sample import LabelledRead, fold_of_plates, group_passes, why_missed
+from platewatch.evaluation.sample import LabelledRead, folds_of, group_passes, why_missed
 from platewatch.lists.hotlist import Hotlist
 from platewatch.matching.matcher import MatchBatch, Matcher
 from platewatch.matching.reads import Read
 from platewatch.probability.channel_model import ChannelModel
 from platewatch.probability.population import Population
+from platewatch.service.policy import Grade, Policy
 
 RULE_EDITS = 2  # the most that a rule by edits allows
 RULES = {
@@ -44,12 +51,26 @@ RULES = {
 }
 SAMPLES = "the sample's"  # plates, as Coverage tells of them
 ALARM_RATES = (0.0003, 0.001, 0.003, 0.01, 0.03)
-THRESHOLDS = (0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
+THRESHOLDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9)
 CALIBRATION_FLOOR = 0.01
+NOTIFY, CHECK, HITS = "notify", "check", "notify or check"
+"""Keys of `ModelRates.by_grade`: each grade by itself, and both."""
+
+LeftOut: TypeAlias = Literal["engine", "camera"]
+
+_LEAST_FUSED: Final = 1e-7
+"""What is below raises no alarm at any share that is asked for, and is not worked out for passes: it takes long."""
+
+_RANK: Final[Mapping[Grade | None, int]] = {None: 0, "check": 1, "notify": 2}
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How to evaluate. `vehicles` is how many vehicles drive where the cameras are, listed or not."""
+    """How to evaluate.
+
+    `vehicles` is how many vehicles drive where the cameras are, listed or not, and `wanted_per_day` how many of the
+    `reads_per_day` are of listed ones; None: as many as if those drove as much as others. `notify` and `check` are the
+    policy's thresholds.
+    """
 
     hotlist_size: int = 30_000
     max_edits: int = 2
@@ -59,6 +80,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     vehicles: int = 26_000_000
     replicates: int = 1000
     reads_per_day: int = 1_000_000
+    wanted_per_day: float | None = None
+    notify: float = Policy().notify
+    check: float = Policy().check
+
+    @property
+    def policy(self) -> Policy:
+        """That of the thresholds. Raises ConfigError if they are none."""
+        return Policy(notify=self.notify, check=self.check)
+
+    @property
+    def traffic(self) -> Traffic:
+        """The reads of a day. Raises PlatewatchError if all or none of them are of wanted vehicles."""
+        if self.vehicles <= self.hotlist_size:
+            raise PlatewatchError(
+                f"a list of {self.hotlist_size:,} plates cannot hold all vehicles there are, which is {self.vehicles:,}"
+            )
+        wanted = self.wanted_per_day
+        if wanted is None:
+            wanted = self.reads_per_day * self.hotlist_size / self.vehicles
+        if not 0 < wanted < self.reads_per_day:
+            raise PlatewatchError(f"{wanted:,g} reads of wanted vehicles are not some of {self.reads_per_day:,} a day")
+        return Traffic(wanted, self.reads_per_day - wanted)
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -68,24 +111,30 @@ class Rule(msgspec.Struct, frozen=True):
     explanation: str
     recall: Interval
     alarmed: Interval
+    alarms: Alarms = Alarms()
 
 
 class ModelRates(msgspec.Struct, frozen=True, kw_only=True):
-    """What the model's probabilities do: at given shares of innocents alarmed, at given thresholds, at all."""
+    """What the model's probabilities do: at given shares of innocents alarmed, at given thresholds, at all.
+
+    `by_grade` is what the policy makes of them: "notify", "check" (what is not notified of), and "notify or check".
+    """
 
     name: str
     at_alarm_rates: list[RatePoint]
     at_thresholds: list[RatePoint]
     curve: Curve
+    by_grade: dict[str, RatePoint] = {}
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
-    """Figures counted by `unit`, "read" or "pass"."""
+    """Figures counted by `unit`, "read" or "pass"; `traffic` is how many a day has of them."""
 
     unit: str
     units: int
     rules: list[Rule]
     models: list[ModelRates]
+    traffic: Traffic = Traffic(0, 0)
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +162,29 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
         path.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n")
 
 
+class Method(NamedTuple):
+    """The rules, where `model` is empty, or a model.
+
+    Each of its points: what raises the alarm, a day's alarms, the share of the wanted found.
+    """
+
+    model: str
+    points: list[tuple[str, Alarms, Interval]]
+
+
+def alarmed_by(view: View) -> list[Method]:
+    """The rules, then each model's grades and thresholds. A model that is the only one counts as one of the rules."""
+    rules = [(rule.name, rule.alarms, rule.recall) for rule in view.rules]
+    models = []
+    for model in view.models:
+        named = [*model.by_grade.items(), *((f"p ≥ {point.threshold:g}", point) for point in model.at_thresholds)]
+        points = [(name, point.alarms, point.recall) for name, point in named]
+        models.append(Method(model.name.removeprefix("model, "), points))
+    if len(models) == 1:
+        return [Method("", rules + models[0].points)]
+    return [Method("", rules), *models]
+
+
 def not_matched(evaluation: Evaluation) -> str:
     """Which reads are missed for want of a text, and which rows were left out, in words; empty if there are none."""
     sentences = []
@@ -131,19 +203,36 @@ def _by_reason(counts: dict[str, int], noun: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """The model of each fold, and the fold of each plate. Without folds, one model is for all."""
+    """The model of each fold, and the fold of each plate. Without folds, one model is for all.
+
+    With `left_out`, folds are of engines or cameras by name, not of plates, and of a left out engine reads do not say
+    which it is.
+    """
 
     by_fold: Sequence[ChannelModel]
     fold: dict[str, int] | None
     name: str
+    left_out: LeftOut | None = None
 
     @property
     def population(self) -> Population:
         """The vehicles that all of them weigh matches against."""
         return self.by_fold[0].population
 
-    def fold_of(self, plate: str) -> int:
-        return self.fold[plate] if self.fold is not None else 0
+    def fold_of(self, labelled: LabelledRead) -> int:
+        return self.fold[_in_fold(labelled, self.left_out)] if self.fold is not None else 0
+
+    def asked(self, labelled: LabelledRead) -> Read:
+        """The read as it is matched."""
+        read = labelled.read
+        return msgspec.structs.replace(read, engine=None) if self.left_out == "engine" else read
+
+
+def _in_fold(labelled: LabelledRead, left_out: LeftOut | None) -> str:
+    """What is in a fold with all its reads."""
+    if left_out is None:
+        return labelled.plate
+    return (labelled.read.engine if left_out == "engine" else labelled.read.camera_id) or ""
 
 
 def cross_validated(
@@ -151,23 +240,31 @@ def cross_validated(
     settings: Settings,
     progress: Callable[[int], None] = lambda _: None,
     population: Population | None = None,
+    leave_out: LeftOut | None = None,
 ) -> Models:
-    """A model for each fold, fitted on the reads of all other plates, among the vehicles of `population`, or Korea's.
+    """A model for each fold, fitted on the reads of all others, among the vehicles of `population`, or Korea's.
 
-    Raises PlatewatchError on too few plates.
+    Folds are of plates: `settings.folds` of them. With `leave_out` each engine is one, or cameras are shared out in as
+    many: reads that do not say theirs are all of one. Raises PlatewatchError on too few plates, engines or cameras.
     """
-    fold = fold_of_plates((labelled.plate for labelled in sample), settings.folds, settings.seed)
+    names = [_in_fold(labelled, leave_out) for labelled in sample]
+    folds = max(2, len(set(names))) if leave_out == "engine" else settings.folds
+    fold = folds_of(names, folds, settings.seed, "plate" if leave_out is None else leave_out)
     models = []
-    for held_out in range(settings.folds):
+    for held_out in range(folds):
         models.append(
             # Not from the shipped model, which has learnt of the bundled reads, all of them.
             ChannelModel.fit(
-                (example(s) for s in sample if fold[s.plate] != held_out), population=population, from_scratch=True
+                (example(s) for s, name in zip(sample, names, strict=True) if fold[name] != held_out),
+                population=population,
+                from_scratch=True,
             )
         )
         progress(held_out + 1)
-    name = f"fitted on these reads, cross-validated in {settings.folds} folds of plates"
-    return Models(models, fold, among(name, population))
+    name = f"fitted on these reads, cross-validated in {folds} folds of {leave_out or 'plate'}s"
+    if leave_out == "engine":
+        name += ": each read is judged as of an unknown engine, by what the others do"
+    return Models(models, fold, among(name, population), leave_out)
 
 
 def among(model: str, population: Population | None) -> str:
@@ -197,11 +294,7 @@ def evaluate(
     list may hold by chance; `left_out` is how many rows are not in the sample, by reason. `progress` is told how many
     draws are done. Raises PlatewatchError if the sample is too small or cannot be matched, or the population too small.
     """
-    if settings.vehicles <= settings.hotlist_size:
-        raise PlatewatchError(
-            f"a list of {settings.hotlist_size:,} plates cannot hold all vehicles there are, which is "
-            f"{settings.vehicles:,}"
-        )
+    traffic = settings.traffic
     plates = sorted({labelled.plate for labelled in sample})
     listed_plates = min(len(plates) // 2, settings.hotlist_size)
     if listed_plates < 1:
@@ -215,23 +308,30 @@ def evaluate(
     listed = wanted[:, plate]
 
     # In real traffic there are so many innocent reads for each of a wanted vehicle; in the sample about as many.
-    in_traffic = (settings.vehicles - settings.hotlist_size) / settings.hotlist_size
-    innocent_weight = in_traffic * listed.sum() / (~listed).sum()
+    innocent_weight = traffic.innocent / traffic.wanted * listed.sum() / (~listed).sum()
 
     trial = _Trial(sample, plates, plate, models, settings)
-    fused = _Fused(trial, group_passes(sample)) if passes else None
+    grouped = [part for places in group_passes(sample) for part in trial.by_fold(places)]
+    fused = _Fused(trial, grouped) if passes else None
     calibrator = Calibrator(len(plates), CALIBRATION_FLOOR)
     never = {*plates, *never_listed}
-    for draw, rng in enumerate(draws):
+
+    def match(draw: int) -> list[_Matches]:
         names = [plates[i] for i in np.flatnonzero(wanted[draw])]
-        names += random_plates(rng, settings.hotlist_size - listed_plates, never, models.population)
-        weight = np.where(listed[draw], 1.0, innocent_weight)
-        trial.match(draw, names, weight, calibrator, fused)
-        progress(draw + 1)
+        names += random_plates(draws[draw], settings.hotlist_size - listed_plates, never, models.population)
+        return trial.match(draw, names, fused)
+
+    with _threads() as threads:  # what they find is gathered in order, so that sums are the same
+        for draw, matches in enumerate(threads.map(match, range(settings.draws))):
+            weight = np.where(listed[draw], 1.0, innocent_weight)
+            for probability, right, unit in matches:
+                calibrator.add(probability, right, weight[unit], plate[unit])
+            progress(draw + 1)
 
     bootstrap = Bootstrap(len(plates), settings.replicates, settings.seed)
     explanations = RULES | {"look-alikes": explain_look_alikes(models.population)}
-    views = [_view("read", explanations, trial.rules, {"model": trial.scores}, listed, plate, bootstrap)]
+    by_model = {"model": (trial.scores, trial.grades)}
+    views = [_view("read", explanations, trial.rules, by_model, listed, plate, bootstrap, traffic, trial.policy)]
     notes = []
     coverage = models.population.coverage(plates)
     if coverage.mostly_outside:
@@ -252,13 +352,19 @@ def evaluate(
     if fused is not None:
         first = [members[0] for members in fused.passes]
         rules = {name: by_pass(scores, fused.passes) for name, scores in trial.rules.items()}
-        by_model = {"model, best read": by_pass(trial.scores, fused.passes), "model, fused": fused.scores}
-        views.append(_view("pass", explanations, rules, by_model, listed[:, first], plate[first], bootstrap))
+        by_model = {
+            "model, best read": (by_pass(trial.scores, fused.passes), by_pass(trial.grades, fused.passes)),
+            "model, fused": (fused.scores, fused.grades),
+        }
+        share = len(grouped) / len(sample)
+        of_passes = Traffic(traffic.wanted * share, traffic.innocent * share)
+        shown = (listed[:, first], plate[first], bootstrap, of_passes, trial.policy)
+        views.append(_view("pass", explanations, rules, by_model, *shown))
     return Evaluation(
         settings=settings,
         model=models.name,
         reads=len(sample),
-        passes=len(group_passes(sample)),
+        passes=len(grouped),
         plates=len(plates),
         listed_plates=listed_plates,
         views=views,
@@ -268,6 +374,20 @@ def evaluate(
         missed=dict(Counter(reason for read in trial.reads if (reason := why_missed(read)) is not None)),
         left_out=dict(left_out or {}),
     )
+
+
+@contextmanager
+def _threads() -> Iterator[ThreadPoolExecutor]:
+    """As many as there are cores: matching needs no lock of Python's. What has not begun when it fails is left."""
+    threads = ThreadPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
+    try:
+        yield threads
+    finally:
+        threads.shutdown(cancel_futures=True)
+
+
+_Matches: TypeAlias = tuple[Floats, Bools, Ints]
+"""Probabilities, whether each match is with the true plate, and whose read it is of, by the sample's numbers."""
 
 
 class _Trial:
@@ -280,8 +400,9 @@ class _Trial:
         self.plate = plate
         self.models = models
         self.max_edits = settings.max_edits
-        self.reads = [labelled.read for labelled in sample]
-        fold = np.array([models.fold_of(labelled.plate) for labelled in sample])
+        self.policy = settings.policy
+        self.reads = [models.asked(labelled) for labelled in sample]
+        fold = np.array([models.fold_of(labelled) for labelled in sample])
         self.folds = [np.flatnonzero(fold == f) for f in range(len(models.by_fold))]
         self.fold = fold
         self.number = {p: i for i, p in enumerate(plates)}
@@ -296,11 +417,18 @@ class _Trial:
         )
         shape = (settings.draws, len(sample))
         self.scores = Scores(np.zeros(shape), np.zeros(shape))
+        self.grades = Scores(np.zeros(shape), np.zeros(shape))
         self.rules = {name: Scores(np.zeros(shape), np.zeros(shape)) for name in RULES}
 
-    def match(self, draw: int, names: list[str], weight: Floats, calibrator: Calibrator, fused: _Fused | None) -> None:
-        """One draw: `names` are the listed plates."""
+    def by_fold(self, places: list[int]) -> list[list[int]]:
+        """The places of a pass, apart if they are in several folds, as they may be with several engines."""
+        folds = self.fold[places].tolist()
+        return [[place for place, f in zip(places, folds, strict=True) if f == fold] for fold in dict.fromkeys(folds)]
+
+    def match(self, draw: int, names: list[str], fused: _Fused | None) -> list[_Matches]:
+        """One draw: `names` are the listed plates. Draws may be matched beside each other."""
         hotlist = Hotlist.from_plates(names)
+        found = []
         for places, model in zip(self.folds, self.models.by_fold, strict=True):
             if not len(places):
                 continue
@@ -313,10 +441,14 @@ class _Trial:
             right = self._right(batch, unit)
             np.maximum.at(self.scores.top[draw], unit, probability)
             self.scores.found[draw, unit[right]] = probability[right]
-            calibrator.add(probability, right, weight[unit], self.plate[unit])
+            rank = _ranks(self.policy, batch.edits, probability)
+            np.maximum.at(self.grades.top[draw], unit, rank)
+            self.grades.found[draw, unit[right]] = rank[right]
+            found.append((probability, right, unit))
             if fused is not None:
                 fused.match(draw, matcher, places)
         self._apply_rules(draw, names, matcher)
+        return found
 
     def _apply_rules(self, draw: int, names: list[str], matcher: Matcher) -> None:
         batch = matcher.match_batch(self.reads, max_edits=RULE_EDITS, errors="report", score=False)
@@ -346,19 +478,30 @@ class _Fused:
         self._trial = trial
         shape = (len(trial.scores.top), len(passes))
         self.scores = Scores(np.zeros(shape), np.zeros(shape))
+        self.grades = Scores(np.zeros(shape), np.zeros(shape))
 
     def match(self, draw: int, matcher: Matcher, places: Ints) -> None:
-        """The passes whose reads are at `places`: those of a plate are in one fold, and so are those of a pass."""
+        """The passes whose reads are at `places`; those of a pass are in one fold."""
         here = set(places.tolist())
         for unit, members in enumerate(self.passes):
             if members[0] not in here:
                 continue
             reads = [self._trial.reads[i] for i in members if self._trial.texts[i] is not None]
             plate = self._trial.sample[members[0]].plate
-            for match in matcher.match_pass(reads) if reads else []:
-                self.scores.top[draw, unit] = max(self.scores.top[draw, unit], match.probability)
-                if match.entry_id == plate:
-                    self.scores.found[draw, unit] = match.probability
+            for match in matcher.match_pass(reads, min_probability=_LEAST_FUSED) if reads else []:
+                rank = _RANK[self._trial.policy.grade("", match.edits, match.probability, False)]
+                for scores, score in ((self.scores, match.probability), (self.grades, rank)):
+                    scores.top[draw, unit] = max(scores.top[draw, unit], score)
+                    if match.entry_id == plate:
+                        scores.found[draw, unit] = score
+
+
+def _ranks(policy: Policy, edits: npt.NDArray[Any], probability: Floats) -> Floats:
+    """The grade of each match as a number, 0 for no hit: few are any, and only those are asked for."""
+    ranks = np.zeros(len(edits))
+    for row in np.flatnonzero((probability >= policy.least) | (edits == 0)).tolist():
+        ranks[row] = _RANK[policy.grade("", int(edits[row]), float(probability[row]), False)]
+    return ranks
 
 
 def _canonical(read: Read) -> str | None:
@@ -379,24 +522,44 @@ def _view(
     unit: str,
     explanations: Mapping[str, str],
     rules: Mapping[str, Scores],
-    models: Mapping[str, Scores],
+    models: Mapping[str, tuple[Scores, Scores]],
     listed: Bools,
     plate: Ints,
     bootstrap: Bootstrap,
+    traffic: Traffic,
+    policy: Policy,
 ) -> View:
-    points = {name: Rates(scores, listed, plate, bootstrap).at_threshold(1) for name, scores in rules.items()}
-    rates = {name: Rates(scores, listed, plate, bootstrap) for name, scores in models.items()}
+    """`models` are the probabilities of each, and the ranks of the grades that the policy gives them."""
+
+    def rates(scores: Scores) -> Rates:
+        return Rates(scores, listed, plate, bootstrap, traffic)
+
+    points = {name: rates(scores).at_threshold(1) for name, scores in rules.items()}
+    by_model = {name: (rates(scores), rates(grades)) for name, (scores, grades) in models.items()}
     return View(
         unit=unit,
         units=listed.shape[1],
-        rules=[Rule(name, explanations[name], point.recall, point.alarmed) for name, point in points.items()],
+        rules=[
+            Rule(name, explanations[name], point.recall, point.alarmed, point.alarms) for name, point in points.items()
+        ],
         models=[
             ModelRates(
                 name=name,
                 at_alarm_rates=[rate.at_alarm_rate(share) for share in ALARM_RATES],
                 at_thresholds=[rate.at_threshold(threshold) for threshold in THRESHOLDS],
                 curve=rate.curve(),
+                by_grade={
+                    NOTIFY: _named(policy.notify, graded.at_threshold(_RANK["notify"])),
+                    CHECK: _named(policy.check, graded.at_threshold(_RANK["check"], below=_RANK["notify"])),
+                    HITS: _named(policy.check, graded.at_threshold(_RANK["check"])),
+                },
             )
-            for name, rate in rates.items()
+            for name, (rate, graded) in by_model.items()
         ],
+        traffic=traffic,
     )
+
+
+def _named(probability: float, of_ranks: RatePoint) -> RatePoint:
+    """The point of a grade, at the probability that makes it, where it is not an exact match that does."""
+    return msgspec.structs.replace(of_ranks, threshold=probability)

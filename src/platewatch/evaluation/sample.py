@@ -261,15 +261,15 @@ def _part_passes(sample: list[LabelledRead]) -> None:
                 sample[place] = replace(sample[place], passing=f"{sample[place].passing} #{number}")
 
 
-def fold_of_plates(plates: Iterable[str], folds: int, seed: int) -> dict[str, int]:
-    """The fold, 0 to folds - 1, of each distinct plate: of equal size but for one, drawn by `seed`.
+def folds_of(names: Iterable[str], folds: int, seed: int, noun: str = "plate") -> dict[str, int]:
+    """The fold, 0 to folds - 1, of each distinct name: of equal size but for one, drawn by `seed`.
 
-    All reads of a plate are in one fold: a model must not be tested on a plate that it has seen, however often it
-    was read. Raises PlatewatchError if there are fewer plates than folds.
+    By plates, all reads of a plate are in one fold: a model must not be tested on a plate that it has seen, however
+    often it was read. Raises PlatewatchError if there are fewer names, each that of a `noun`, than folds.
     """
-    distinct = sorted(set(plates))
+    distinct = sorted(set(names))
     if len(distinct) < folds:
-        raise PlatewatchError(f"{len(distinct)} plates do not make {folds} folds")
+        raise PlatewatchError(f"{folds} folds need as many {noun}s, and there are {len(distinct)}")
     order = np.random.default_rng(seed).permutation(len(distinct))
     return {distinct[place]: i % folds for i, place in enumerate(order.tolist())}
 
