@@ -2,7 +2,7 @@
 # make test   everything that proves the project, in a virtual environment of its own
 # make dev    an editable install, for working on it
 # make peers  what the benchmarks compare with, beside an install of any of the others
-# make evaluate  our own figures of recall, false alarms and calibration, into build/evaluation-2
+# make evaluate  our own figures of alarms, what is found, and calibration, into build/evaluation-2/plate and /ocr
 # make bench  every benchmark, beside all peers, and a page about it; up to 20 minutes, goes on where it was interrupted
 # make lint   what CI checks beside the tests
 # make soak   kills the service again and again under load and counts what is lost; about ten minutes
@@ -19,7 +19,7 @@ FUZZ_SECONDS ?= 60
 EVALUATE_MAX_EDITS ?= 2
 FUZZ_TARGETS := index normalize pattern
 
-.PHONY: demo evaluate test test-cpp test-tsan test-aarch64 aarch64-tools test-python bench bench-readme bench-core \
+.PHONY: demo evaluate evaluate-plate evaluate-ocr evaluate-readme test test-cpp test-tsan test-aarch64 aarch64-tools test-python bench bench-readme bench-core \
   check-instructions write-instructions peers dev lint format stubs \
   fuzz fuzz-build fuzz-corpus soak clean
 
@@ -111,10 +111,17 @@ $(FUZZ_TARGETS:%=fuzz-corpus-%): fuzz-corpus-%: fuzz-build
 	mkdir -p build/fuzz/found/$*
 	build/fuzz/$*_fuzzer -merge=1 -use_counters=0 cpp/fuzz/corpus/$* build/fuzz/found/$*
 
-# The project's own figures: recall against innocents alarmed, calibration; a minute or two.
-evaluate: $(VENV)/installed-test
-	$(BIN)/platewatch evaluate --reads benchmarks/data/ocr_reads.jsonl.gz --fit --country KR --passes \
-	  --max-edits $(EVALUATE_MAX_EDITS) --output build/evaluation-$(EVALUATE_MAX_EDITS)
+# The project's own figures, of networks trained on plates and of readers of any text, by models that have not seen the
+# plate; some minutes. `make evaluate-readme` puts them into README.md.
+EVALUATION = build/evaluation-$(EVALUATE_MAX_EDITS)
+evaluate: evaluate-plate evaluate-ocr
+
+evaluate-plate evaluate-ocr: evaluate-%: $(VENV)/installed-test
+	$(BIN)/platewatch evaluate --reads benchmarks/data/$*_reads.jsonl.gz --fit --country KR --passes \
+	  --max-edits $(EVALUATE_MAX_EDITS) --output $(EVALUATION)/$*
+
+evaluate-readme: $(VENV)/installed-test
+	$(BIN)/python -m benchmarks.readme --evaluations $(EVALUATION) --write
 
 dev: $(VENV)/bin/python
 	$(BIN)/pip install --quiet "pybind11>=3.1" "scikit-build-core>=1.1" cmake ninja

@@ -1,151 +1,123 @@
-"""What a policy means: right and false alarms in a million reads, on the project's reads of real recognisers.
+"""What a policy means for a good, a fair and a bad camera: a day's alarms, how many are right, what is found.
 
-python benchmarks/alarms.py [--notify 0.5 --check 0.05] [--severity 2] [--max-edits 2] [--entries 30000] [--lists 100]
+python benchmarks/alarms.py [--notify 0.5 --check 0.05] [--max-edits 2] [--entries 30000] [--lists 100]
 
-Reads are judged by a model that was fitted on the reads of other plates. *False*: none of the lists' plates was shown,
-as the lists are random plates of Korea's registered vehicles, and an alarm is counted for each entry. *Right*: the
-plate that was shown is on a list. How many of a million reads show a listed plate is not measured but assumed: wanted
-vehicles pass as often as others, so it is the list's share of all vehicles. Exact look-up is what there was before.
+All by `platewatch evaluate`'s measure (docs/evaluation.md), on the project's reads of rendered plates, judged by models
+that have not seen the plate. Good: networks trained on plates, at gates and on roads by day. Fair: the same networks at
+night, far away, in winter, with old cameras. Bad: readers of any text. A day has a million reads, and wanted vehicles
+drive as much as others.
 """
 
 from __future__ import annotations
 
 import argparse
 import gzip
-import random
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
-from platewatch import ChannelModel, Hotlist, Matcher, Read, normalize
-from platewatch.matching.reads import decode
-from platewatch.probability.population import Population
-from platewatch.service.policy import Grade, Policy
+from platewatch.evaluation import Evaluation, LabelledRead, Models, Settings, cross_validated, evaluate, load
+from platewatch.evaluation.figures import Interval
+from platewatch.evaluation.run import alarmed_by
 
-READS = Path(__file__).parent / "data" / "ocr_reads.jsonl.gz"
-MILLION = 1_000_000
-
-
-class Truth(msgspec.Struct):
-    """What the data know of a read: the plate, its country, and how bad the picture is, 0 to 4."""
-
-    truth: str
-    country: str
-    severity: int
+DATA = Path(__file__).parent / "data"
+PLATES, OCR = DATA / "plate_reads.jsonl.gz", DATA / "ocr_reads.jsonl.gz"
+GOOD = {"gate", "day"}
 
 
-Example = tuple[Read, Truth]
+class Camera(msgspec.Struct):
+    """What the reads of plate networks say of theirs."""
+
+    camera_id: str
+    camera_kind: str
 
 
 def main() -> None:
-    options = parse_options()
-    policy = Policy(notify=options.notify, check=options.check)
-    rng = random.Random(1)
-    examples = load()
-    shown = {truth.truth for _, truth in examples}
-    false: Counter[Grade] = Counter()
-    right: Counter[Grade] = Counter()
-    exact = judged = 0
-    for half in (0, 1):
-        model = ChannelModel.fit((read, truth.truth) for read, truth in examples if half_of(truth) != half)
-        asked = [
-            (read, truth)
-            for read, truth in examples
-            if half_of(truth) == half and truth.country == "KR" and truth.severity <= options.severity
-        ]
-        reads = [read for read, _ in asked]
-        judged += len(asked)
-        exact += sum(normalize(read.text, read=True) == truth.truth for read, truth in asked)
-        for _ in range(options.lists):
-            plates = {plate for plate in random_plates(rng, options.entries) if plate not in shown}
-            false += judge(plates, reads, model, policy, options.max_edits).by_grade()
-        wanted = {truth.truth for _, truth in asked}
-        plates = wanted | set(random_plates(rng, options.entries - len(wanted)))
-        found = judge(plates, reads, model, policy, options.max_edits)
-        right += Counter(grade for row, plate, grade in found.hits if asked[row][1].truth == plate)
-    report(options, policy, false, right, exact, judged)
+    settings = parse_options()
+    sample, models = fitted(PLATES, settings)
+    kinds = kinds_of_cameras()
+    report("good", sample, lambda one: kinds[one.read.camera_id or ""] in GOOD, models, settings)
+    report("fair", sample, lambda one: kinds[one.read.camera_id or ""] not in GOOD, models, settings)
+    sample, models = fitted(OCR, settings)
+    report("bad", sample, lambda one: one.country == "KR", models, settings)
+
+
+def fitted(path: Path, settings: Settings) -> tuple[list[LabelledRead], Models]:
+    """The reads of a file, and models that have not seen the plates that they judge."""
+    sample, errors = load(path)
+    if errors:
+        raise SystemExit(f"{path}: {errors[0]}")
+    return sample, cross_validated(sample, settings)
+
+
+def kinds_of_cameras() -> dict[str, str]:
+    """The kind of each camera of the plate networks."""
+    with gzip.open(PLATES) as lines:
+        cameras = [msgspec.json.decode(line, type=Camera) for line in lines]
+    return {camera.camera_id: camera.camera_kind for camera in cameras}
 
 
 def report(
-    options: argparse.Namespace,
-    policy: Policy,
-    false: Counter[Grade],
-    right: Counter[Grade],
-    exact: int,
-    judged: int,
+    name: str, sample: list[LabelledRead], of: Callable[[LabelledRead], bool], models: Models, settings: Settings
 ) -> None:
-    """Everything in a million reads."""
-    vehicles = sum(item["vehicles"] for item in Population.default().document["classes"])
-    passes = MILLION * options.entries / vehicles
-    print(
-        f"{options.entries:,} entries, {judged:,} reads of severity 0 to {options.severity}, {exact / judged:.1%} of"
-        f" them exact; max_edits {options.max_edits}, notify {policy.notify:g}, check {policy.check:g}.\n"
-        f"Of a million reads {passes:,.0f} show a wanted vehicle, if those pass as often as others.\n"
+    """A table in Markdown of the reads that are of such a camera."""
+    chosen = [one for one in sample if of(one)]
+    never = [one.plate for one in sample]
+    found = evaluate(chosen, models, settings, never_listed=never)
+    print(table(name, found))
+
+
+def table(name: str, found: Evaluation) -> str:
+    """What each rule, grade and threshold comes to in a day."""
+    (view,) = found.views
+    (methods,) = alarmed_by(view)
+    exact = next(rule for rule in view.rules if rule.name == "exact")
+    head = (
+        f"A {name} camera: {found.reads:,} reads of {found.plates:,} plates, {percent(exact.recall)} of them exact; "
+        f"{found.settings.hotlist_size:,} entries, {found.settings.draws:,} lists, max_edits "
+        f"{found.settings.max_edits}, notify {found.settings.notify:g}, check {found.settings.check:g}; of a day's "
+        f"{found.settings.reads_per_day:,} reads {view.traffic.wanted:,.0f} are of wanted vehicles."
     )
-    print(f"{'':12}{'found':>8}{'right alarms':>15}{'false alarms':>15}{'right of all':>15}")
-    print(f"{'exact only':12}{exact / judged:>8.1%}{passes * exact / judged:>15,.0f}")
-    for grade in ("notify", "check"):
-        share = right[grade] / judged
-        a, b = passes * share, MILLION * false[grade] / (judged * options.lists)
-        print(f"{grade:12}{share:>8.1%}{a:>15,.0f}{b:>15,.1f}{a / (a + b) if a + b else 0:>15.1%}")
+    lines = [
+        head,
+        "",
+        "| raised by | alarms a day | right | wrong | up to | share right | | found |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for what, alarms, recall in methods.points:
+        counts = (count(part) for part in (alarms.total.value, alarms.right.value, alarms.wrong.value))
+        ends = (alarms.precision.low, alarms.precision.high)
+        interval = " to ".join("?" if end is None else f"{100 * end:.0f}" for end in ends)
+        cells = (what, *counts, count(alarms.wrong.high), percent(alarms.precision), interval, percent(recall))
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
 
 
-class Found(msgspec.Struct):
-    """(place of the read, plate, grade) of each hit."""
-
-    hits: list[tuple[int, str, Grade]]
-
-    def by_grade(self) -> Counter[Grade]:
-        return Counter(grade for _, _, grade in self.hits)
+def count(number: float | None) -> str:
+    return "–" if number is None else f"{number:,.0f}"
 
 
-def judge(plates: set[str], reads: Sequence[Read], model: ChannelModel, policy: Policy, max_edits: int) -> Found:
-    """The hits of a list."""
-    matcher = Matcher(Hotlist.from_plates(sorted(plates)), max_edits=max_edits, model=model)
-    batch = matcher.match_batch(reads, errors="report")
-    hits: list[tuple[int, str, Grade]] = []
-    for row, entry, edits, probability in policy.candidates(batch):
-        grade = policy.grade("", edits, probability, False)
-        if grade is not None:
-            hits.append((row, batch.entry_ids[entry], grade))
-    return Found(hits)
+def percent(share: Interval) -> str:
+    return "–" if share.value is None else f"{100 * share.value:.1f} %"
 
 
-def load() -> list[Example]:
-    """The bundled reads that can be matched."""
-    with gzip.open(READS) as lines:
-        both = [(decode(line), msgspec.json.decode(line, type=Truth)) for line in lines]
-    return [(read, msgspec.structs.replace(truth, truth=normalize(truth.truth))) for read, truth in both]
-
-
-def half_of(truth: Truth) -> int:
-    """The half that a plate is in, with all its reads."""
-    return sum(map(ord, truth.truth)) % 2
-
-
-def random_plates(rng: random.Random, count: int) -> list[str]:
-    """Plates of registered vehicles, as the shipped population has them."""
-    classes = Population.default().document["classes"]
-    chosen = rng.choices(classes, [item["vehicles"] for item in classes], k=count)
-    plates = []
-    for item in chosen:
-        word = rng.choice(item["words"]) if item["words"] else ""
-        runs = [rng.choices([*shares], [*shares.values()])[0] for shares in item["positions"]]
-        plates.append(word + "".join(map(rng.choice, runs)))
-    return plates
-
-
-def parse_options() -> argparse.Namespace:
+def parse_options() -> Settings:
+    default = Settings()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--notify", type=float, default=Policy().notify)
-    parser.add_argument("--check", type=float, default=Policy().check)
-    parser.add_argument("--severity", type=int, default=4, help="of the pictures, 0 to 4: none worse is read")
-    parser.add_argument("--max-edits", type=int, default=2)
-    parser.add_argument("--entries", type=int, default=30_000)
-    parser.add_argument("--lists", type=int, default=400, help="random lists for the false alarms")
-    return parser.parse_args()
+    parser.add_argument("--notify", type=float, default=default.notify)
+    parser.add_argument("--check", type=float, default=default.check)
+    parser.add_argument("--max-edits", type=int, default=default.max_edits)
+    parser.add_argument("--entries", type=int, default=default.hotlist_size)
+    parser.add_argument("--lists", type=int, default=default.draws)
+    options = parser.parse_args()
+    return Settings(
+        notify=options.notify,
+        check=options.check,
+        max_edits=options.max_edits,
+        hotlist_size=options.entries,
+        draws=options.lists,
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The README's figures, from the newest full record that is kept: python -m benchmarks.readme [--write]
 
-Without --write it only tells whether the README has them.
+Without --write it only tells whether the README has them. With --evaluations DIRECTORY, the figures of `make evaluate`
+instead, which are not kept.
 """
 
 from __future__ import annotations
@@ -10,7 +11,11 @@ import sys
 import textwrap
 from pathlib import Path
 
-from platewatch.evaluation.run import ALARM_RATES
+import msgspec
+
+from platewatch.evaluation import Evaluation
+from platewatch.evaluation.figures import Interval, RatePoint
+from platewatch.evaluation.run import ALARM_RATES, CHECK, NOTIFY, ModelRates
 
 from . import figures, record
 from .figures import duration, rounded, times
@@ -22,6 +27,7 @@ README = ROOT / "README.md"
 PLOT = Path("docs/time-per-read.svg")
 
 _BEGIN = "<!-- Figures of a record: make bench bench-readme -->\n"
+_BEGIN_EVALUATION = "<!-- Figures of an evaluation: make evaluate evaluate-readme -->\n"
 _END = "<!-- End of the figures -->\n"
 _PEERS_SIZE = 100_000
 _SHORT = {1_000: "1,000", 10_000: "10,000", 100_000: "100,000", 1_000_000: "1 million", 10_000_000: "10 million"}
@@ -29,13 +35,67 @@ _SHORT = {1_000: "1,000", 10_000: "10,000", 100_000: "100,000", 1_000_000: "1 mi
 
 def block(of: Record) -> str:
     """What stands in the README between the markers, in Markdown."""
-    parts = [_machine(of), _cameras(of), _plot(of), _sizes(of), _peers(of), _accuracy(of), _rest(of)]
+    parts = [_machine(of), _cameras(of), _plot(of), _sizes(of), _peers(of), _rest(of)]
     return "\n".join(part if part.startswith(("|", "!")) else _filled(part) for part in parts if part)
 
 
-def replaced(readme: str, figures_block: str) -> str:
-    """The README with that block. Raises ValueError if it has no markers."""
-    head, begin, rest = readme.partition(_BEGIN)
+def evaluation_block(by_set: dict[str, Evaluation]) -> str:
+    """A table with a column for each set of reads, by its name, in Markdown; good cameras first."""
+    evaluations = [*by_set.values()]
+    settings = evaluations[0].settings
+    models = [evaluation.views[0].models[-1] for evaluation in evaluations]
+    fused = [evaluation.views[1].models[-1] for evaluation in evaluations]
+    exact = [evaluation.views[0].rules[0].recall for evaluation in evaluations]
+    day = evaluations[0].views[0].traffic
+    rows = [
+        ("reads, of which misread", [f"{e.reads:,}, {_less(r)}" for e, r in zip(evaluations, exact, strict=True)]),
+        ("*notify*: alarms a day", [_number(m.by_grade[NOTIFY].alarms.total) for m in models]),
+        ("of them right", [_between(m.by_grade[NOTIFY].alarms.precision) for m in models]),
+        ("wanted found so", [_between(m.by_grade[NOTIFY].recall) for m in models]),
+        ("*check* beside them: pictures a day", [_number(m.by_grade[CHECK].alarms.total) for m in models]),
+        ("of them right", [_between(m.by_grade[CHECK].alarms.precision) for m in models]),
+        ("wanted found so", [_between(m.by_grade[CHECK].recall) for m in models]),
+        ("found where 0.1 % of innocent reads are alarmed", [_between(_at(m, 0.001).recall) for m in models]),
+        ("the same, by passes of several reads", [_between(_at(m, 0.001).recall) for m in fused]),
+        ("exact look-up finds", [_between(figure) for figure in exact]),
+        ("calibration error, points of 100", [_points(e.calibration.error) for e in evaluations]),
+    ]
+    told = (
+        "Reads of rendered plates by real recognisers, judged by models that have not seen the plate, against "
+        f"{settings.hotlist_size:,} wanted of {settings.vehicles:,} vehicles. Of {settings.reads_per_day:,} reads a "
+        f"day, {day.wanted:,.0f} are of wanted vehicles if these drive as much as others. In brackets: 95 % intervals."
+    )
+    lines = [_row(name, *cells) for name, cells in rows]
+    head = [_row("", *by_set), _row("---", *["---:"] * len(by_set))]
+    return "\n".join([_filled(told), *head, *lines, ""])
+
+
+def _at(model: ModelRates, share: float) -> RatePoint:
+    return model.at_alarm_rates[ALARM_RATES.index(share)]
+
+
+def _less(share: Interval) -> str:
+    return "–" if share.value is None else f"{100 * (1 - share.value):.0f} %"
+
+
+def _number(figure: Interval) -> str:
+    return "–" if figure.value is None else f"{figure.value:,.0f}"
+
+
+def _between(share: Interval) -> str:
+    if share.value is None:
+        return "–"
+    ends = "" if share.low is None or share.high is None else f" ({100 * share.low:.0f} to {100 * share.high:.0f})"
+    return f"{100 * share.value:.1f} %{ends}"
+
+
+def _points(share: Interval) -> str:
+    return "–" if share.value is None else f"{100 * share.value:.1f}"
+
+
+def replaced(readme: str, figures_block: str, marker: str = _BEGIN) -> str:
+    """The README with that block behind the marker. Raises ValueError if it has no such markers."""
+    head, begin, rest = readme.partition(marker)
     _, end, tail = rest.partition(_END)
     if not begin or not end:
         raise ValueError("the README has no markers for the figures")
@@ -99,22 +159,6 @@ def _peers(of: Record) -> str:
     return "\n".join([_row(*head), _row("---", "---:", "---:", "---:", "---"), *lines, ""])
 
 
-def _accuracy(of: Record) -> str:
-    accuracy = of.accuracy()
-    if accuracy is None:
-        return ""
-    view = accuracy.views[0]
-    exact = next(rule.recall.value for rule in view.rules if rule.name == "exact")
-    point = view.models[-1].at_alarm_rates[ALARM_RATES.index(0.001)]
-    if exact is None or point.recall.value is None:
-        return ""
-    return (
-        f"On {accuracy.reads:,} reads of rendered plates by real recognisers, exact look-up finds {100 * exact:.0f} % "
-        f"of the wanted; platewatch finds {100 * point.recall.value:.0f} % where one innocent read in a thousand "
-        "raises an alarm, by models that have not seen the plate.\n"
-    )
-
-
 def _rest(of: Record) -> str:
     sentences = []
     memory = dict(figures.memory(of))
@@ -150,25 +194,43 @@ def main(arguments: list[str] | None = None) -> int:
     """0 if the README has the figures, or was given them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="write them, and the plot")
+    parser.add_argument("--evaluations", type=Path, help="where make evaluate put its results")
     options = parser.parse_args(arguments)
-    newest = record.latest(full=True)
-    if newest is None:
-        print("no full record is kept: make bench", file=sys.stderr)
-        return 2
     now = README.read_text("utf-8")
-    wanted = replaced(now, block(newest))
+    newest = None
+    if options.evaluations is not None:
+        wanted = replaced(now, evaluation_block(evaluations(options.evaluations)), _BEGIN_EVALUATION)
+    else:
+        newest = record.latest(full=True)
+        if newest is None:
+            print("no full record is kept: make bench", file=sys.stderr)
+            return 2
+        wanted = replaced(now, block(newest))
     if not options.write:
-        print("the README has the figures" if now == wanted else "the README has other figures: make bench-readme")
+        print("the README has the figures" if now == wanted else "the README has other figures: --write")
         return 0 if now == wanted else 1
+    README.write_text(wanted, "utf-8")
+    if newest is not None:
+        _write_plot(newest)
+    return 0
+
+
+def evaluations(directory: Path) -> dict[str, Evaluation]:
+    """The results of `make evaluate`, by what the README calls the set. Raises OSError, and msgspec.DecodeError."""
+    return {
+        name: msgspec.json.decode((directory / folder / "result.json").read_bytes(), type=Evaluation)
+        for name, folder in (("networks trained on plates", "plate"), ("readers of any text", "ocr"))
+    }
+
+
+def _write_plot(of: Record) -> None:
     from platewatch.evaluation.plots import svg
 
     from .plots import by_size
 
-    README.write_text(wanted, "utf-8")
-    plot = by_size(newest, 1)
+    plot = by_size(of, 1)
     if plot is not None:
         (ROOT / PLOT).write_text(svg(plot), "utf-8")
-    return 0
 
 
 if __name__ == "__main__":

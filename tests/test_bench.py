@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 import platewatch as pw
@@ -20,6 +21,17 @@ from benchmarks.instructions import Counts
 from benchmarks.measure import Spread, Timed
 from benchmarks.peers import peers
 from benchmarks.record import Outcome, Partial, Result
+from platewatch.evaluation import Evaluation, Settings
+from platewatch.evaluation.figures import (
+    Alarms,
+    Bootstrap,
+    Calibrator,
+    Curve,
+    Interval,
+    RatePoint,
+    Traffic,
+)
+from platewatch.evaluation.run import ALARM_RATES, ModelRates, Rule, View
 
 
 class Benchmark:
@@ -244,6 +256,58 @@ def test_plots_load_nothing_from_elsewhere(tmp_path: Path) -> None:
 def test_the_readme_has_the_figures_of_the_newest_record() -> None:
     text = readme.README.read_text("utf-8")
     assert text == readme.replaced(text, readme.block(kept_record())), "make bench-readme"
+
+
+def test_the_readme_tells_what_an_evaluation_found(tmp_path: Path) -> None:
+    def point(found: float, right: float, alarms: float, rate: float | None = None) -> RatePoint:
+        total, precision = Interval(alarms), Interval(right, right - 0.02, right + 0.02)
+        told = Alarms(total=total, precision=precision)
+        return RatePoint(threshold=0.5, recall=Interval(found), alarmed=Interval(0), alarm_rate=rate, alarms=told)
+
+    def view(unit: str, found: float) -> View:
+        model = ModelRates(
+            name="model",
+            at_alarm_rates=[point(found + rate, 0.5, 1, rate) for rate in ALARM_RATES],
+            at_thresholds=[],
+            curve=Curve([], [], []),
+            by_grade={"notify": point(0.9, 0.95, 1084), "check": point(0.04, 0.25, 182)},
+        )
+        rules = [Rule("exact", "", Interval(0.869), Interval(0))]
+        return View(unit=unit, units=1, rules=rules, models=[model], traffic=Traffic(1154, 998846))
+
+    calibration = Calibrator(1, 0.01)
+    calibration.add(np.array([0.9]), np.array([True]), np.ones(1), np.zeros(1, np.int64))
+    evaluation = Evaluation(
+        settings=Settings(),
+        model="",
+        reads=7403,
+        passes=1,
+        plates=1,
+        listed_plates=1,
+        views=[view("read", 0.953), view("pass", 0.968)],
+        calibration=calibration.result(Bootstrap(1, 2, 0)),
+        notes=[],
+    )
+    for folder in ("plate", "ocr"):
+        (tmp_path / folder).mkdir()
+        evaluation.save(tmp_path / folder / "result.json")
+    block = readme.evaluation_block(readme.evaluations(tmp_path))
+    rows = [line.split(" | ")[:2] for line in block.splitlines() if line.startswith("|")]
+    assert "\n\n|  | networks trained on plates | readers of any text |\n" in block
+    assert rows[2:] == [
+        ["| reads, of which misread", "7,403, 13 %"],
+        ["| *notify*: alarms a day", "1,084"],
+        ["| of them right", "95.0 % (93 to 97)"],
+        ["| wanted found so", "90.0 %"],
+        ["| *check* beside them: pictures a day", "182"],
+        ["| of them right", "25.0 % (23 to 27)"],
+        ["| wanted found so", "4.0 %"],
+        ["| found where 0.1 % of innocent reads are alarmed", "95.4 %"],
+        ["| the same, by passes of several reads", "96.9 %"],
+        ["| exact look-up finds", "86.9 %"],
+        ["| calibration error, points of 100", "10.0"],
+    ]
+    assert "Of 1,000,000 reads a day, 1,154 are of wanted vehicles" in block.replace("\n", " ")
 
 
 def test_a_kept_record_is_small_and_every_count_was_checked() -> None:
