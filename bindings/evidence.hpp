@@ -201,13 +201,13 @@ inline std::string_view name_view(const py::object& name) {
     return {utf8, static_cast<std::size_t>(size)};
 }
 
-// The table that a Read or its text is scored with.
-inline const ScoringTable& table_of(const ScoringModel& model, py::handle read) {
-    if (text_view(read.ptr()).unit != TextView::Unit::none) return model.table("");
+// What a Read or its text is scored with.
+inline Recogniser recogniser_of(const ScoringModel& model, py::handle read) {
+    if (text_view(read.ptr()).unit != TextView::Unit::none) return model.recogniser("");
     const py::object engine = read.attr("engine");
-    if (!model.has_cameras()) return model.table(name_view(engine));
+    if (!model.has_cameras()) return model.recogniser(name_view(engine));
     const py::object camera = read.attr("camera_id");
-    return model.table(name_view(engine), name_view(camera));
+    return model.recogniser(name_view(engine), name_view(camera));
 }
 
 }  // namespace platewatch

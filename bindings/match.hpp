@@ -48,7 +48,7 @@ class ObjectScorer {
     bool score(py::handle read, const Floor& floor, std::vector<Match>& matches, std::vector<Score>& scores) {
         const Lease<Room> room;
         const bool lined_up = texts_of_object(read, room->texts);
-        room->scorer.score(*state_, table_of(*model_, read), room->texts, floor, matches, scores);
+        room->scorer.score(*state_, recogniser_of(*model_, read), room->texts, floor, matches, scores);
         return lined_up;
     }
 
@@ -56,7 +56,7 @@ class ObjectScorer {
     bool order(py::handle read, std::vector<Match>& matches) {
         const Lease<Room> room;
         texts_of_object(read, room->texts);
-        return room->scorer.order(*state_, table_of(*model_, read), room->texts, matches);
+        return room->scorer.order(*state_, recogniser_of(*model_, read), room->texts, matches);
     }
 
   private:

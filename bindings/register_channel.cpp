@@ -110,6 +110,15 @@ ReadTexts to_texts(py::handle read) {
     return texts;
 }
 
+std::vector<PassRead> to_pass(const ScoringModel& model, const py::list& reads) {
+    std::vector<PassRead> pass;
+    for (const py::handle read : reads) {
+        texts_of_object(read, pass.emplace_back().texts);
+        pass.back().recognised_by(recogniser_of(model, read));
+    }
+    return pass;
+}
+
 using Alternatives = py::typing::List<py::typing::Tuple<py::str, py::float_>>;
 using Characters = py::typing::List<
     py::typing::Tuple<py::str, py::typing::Optional<py::float_>, py::typing::Optional<Alternatives>>>;
@@ -178,6 +187,30 @@ Population to_population(const py::dict& document) {
     return population;
 }
 
+using ChannelTables = py::typing::Dict<py::str, ChannelTable>;
+using NamedLevels = std::map<std::string, std::map<std::string, std::array<double, ChannelRates::kLevels>>>;
+
+ScoringModel::Tables to_tables(const ChannelTables& named,
+                               const std::shared_ptr<const PopulationTrie>& trie) {
+    ScoringModel::Tables out;
+    for (const auto& [name, table] : named) {
+        const auto& channel = table.cast<const ChannelTable&>();
+        auto text = name.cast<std::string>();
+        const py::gil_scoped_release nogil;  // it takes a while
+        out.emplace(std::move(text), std::make_shared<const ScoringTable>(channel, trie));
+    }
+    return out;
+}
+
+ScoringModel::CameraLevels to_levels(const NamedLevels& named) {
+    ScoringModel::CameraLevels out;
+    for (const auto& [engine, cameras] : named) {
+        for (const auto& [camera, level] : cameras)
+            out[engine].emplace(camera, Levels::of([&](std::size_t l) { return level[l]; }));
+    }
+    return out;
+}
+
 constexpr const char* kKinds[] = {"right", "wrong",     "deletion",    "split",
                                   "merge", "insertion", "region loss", "mark"};
 
@@ -199,6 +232,12 @@ void register_channel(py::module_& m) {
              }),
              py::arg("symbols"), py::arg("bin_edges"), py::arg("rates"),
              "symbols: known ones, ascending. ValueError if shapes do not agree or a rate is out of range.")
+        .def(
+            "with_level",
+            [](const ChannelTable& table, const std::array<double, ChannelRates::kLevels>& level) {
+                return table.with_level(level);
+            },
+            py::arg("level"), "The same table for frames that are of a level so often.")
         .def(
             "likeliest_way",
             [](const ChannelTable& table, const py::object& read, const py::object& plate) {
@@ -237,28 +276,35 @@ void register_channel(py::module_& m) {
             "Expected counts of what happened, shaped as the rates, and the sum of log likelihoods.");
     py::class_<ScoringModel, std::shared_ptr<ScoringModel>>(
         m, "ScoringModel", "A channel model's tables and the population, ready to score with.")
-        .def(py::init([](const ChannelTable& general, const py::dict& engines, const py::dict& cameras,
-                         const py::dict& population, double frame_weight) {
+        .def(py::init([](const ChannelTable& general, const ChannelTables& engines,
+                         const ChannelTables& cameras, const NamedLevels& levels, const py::dict& population,
+                         double frame_weight) {
                  const auto trie = std::make_shared<const PopulationTrie>(to_population(population));
-                 const auto tables = [&](const py::dict& named) {
-                     ScoringModel::Tables out;
-                     for (const auto& [name, table] : named)
-                         out.emplace(name.cast<std::string>(),
-                                     ScoringTable(table.cast<const ChannelTable&>(), trie));
-                     return out;
-                 };
-                 return std::make_shared<ScoringModel>(ScoringTable(general, trie), tables(engines),
-                                                       tables(cameras), frame_weight);
+                 return std::make_shared<ScoringModel>(std::make_shared<const ScoringTable>(general, trie),
+                                                       to_tables(engines, trie), to_tables(cameras, trie),
+                                                       to_levels(levels), frame_weight);
              }),
-             py::arg("general"), py::arg("engines"), py::arg("cameras"), py::arg("population"),
-             py::arg("frame_weight"), "ValueError if the population cannot be one.")
+             py::arg("general"), py::arg("engines"), py::arg("cameras"), py::arg("levels"),
+             py::arg("population"), py::arg("frame_weight"),
+             "levels: by engine, or \"\", and camera, how often frames are of a level. ValueError if the "
+             "population cannot be one.")
+        .def(
+            "refined",
+            [](const ScoringModel& model, const ChannelTables& engines, const NamedLevels& levels) {
+                return std::make_shared<ScoringModel>(model.refined(
+                    to_tables(engines, model.general().shared_population()), to_levels(levels)));
+            },
+            py::arg("engines"), py::arg("levels"),
+            "The same with these tables of engines, \"\" for the general one, and these levels of cameras; "
+            "the "
+            "other tables are shared.")
         .def(
             "log_likelihood",
             [](const ScoringModel& model, const py::object& read, const py::object& plate,
                const py::object& engine, const py::object& camera) {
                 const ReadTexts texts = to_texts(read);
                 TextsScorer scorer;
-                scorer.set_read(model.table(name_view(engine), name_view(camera)), texts);
+                scorer.set_read(model.recogniser(name_view(engine), name_view(camera)), texts);
                 return std::log(scorer.likelihood(to_plate(plate)));
             },
             py::arg("read"), py::arg("plate"), py::arg("engine") = "", py::arg("camera") = "",
@@ -267,7 +313,7 @@ void register_channel(py::module_& m) {
             "weigh",
             [](const ScoringModel& model, const py::object& read, const py::object& plate) {
                 const std::string listed = to_utf8(to_plate(plate));
-                const auto w = MatchScorer().weigh(table_of(model, read), to_texts(read), listed);
+                const auto w = MatchScorer().weigh(recogniser_of(model, read), to_texts(read), listed);
                 return Weighed(py::make_tuple(std::log(w.likelihood), std::log(w.background),
                                               std::log(w.others), w.probability, w.omitted));
             },
@@ -280,11 +326,7 @@ void register_channel(py::module_& m) {
             "log_posterior_of_pass",
             [](const ScoringModel& model, const py::typing::List<py::object>& reads, const py::object& plate,
                double frame_weight) {
-                std::vector<PassRead> pass;
-                for (const py::handle read : reads) {
-                    texts_of_object(read, pass.emplace_back().texts);
-                    pass.back().table = &table_of(model, read);
-                }
+                const std::vector<PassRead> pass = to_pass(model, reads);
                 return std::log(PassScorer().posterior(pass, frame_weight, to_plate(plate)));
             },
             py::arg("reads"), py::arg("plate"), py::arg("frame_weight"),
@@ -293,15 +335,15 @@ void register_channel(py::module_& m) {
             "likely_plates",
             [](const ScoringModel& model, const py::typing::List<py::object>& reads, double frame_weight,
                double least) {
-                std::vector<PassRead> pass;
-                for (const py::handle read : reads) {
-                    texts_of_object(read, pass.emplace_back().texts);
-                    pass.back().table = &table_of(model, read);
-                }
+                const std::vector<PassRead> pass = to_pass(model, reads);
                 if (pass.empty()) throw py::value_error("a pass has a read");
                 const AnswersSignals interruptible;
+                const auto likely = [&] {
+                    const py::gil_scoped_release nogil;
+                    return PassScorer().likely_plates(pass, frame_weight, least);
+                }();
                 Texts plates;
-                for (const auto& [plate, probability] : PassScorer().likely_plates(pass, frame_weight, least))
+                for (const auto& [plate, probability] : likely)
                     plates.append(py::make_tuple(platewatch::to_str(to_utf8(plate)), probability));
                 return plates;
             },
@@ -311,7 +353,7 @@ void register_channel(py::module_& m) {
         .def(
             "registered",
             [](const ScoringModel& model, const py::str& plate) {
-                return registered(model.table("").population().population(), to_plate(plate));
+                return registered(model.general().population().population(), to_plate(plate));
             },
             py::arg("plate"),
             "How many vehicles have this plate, in expectation, if it lies in a block of numbers in use.")
@@ -325,7 +367,7 @@ void register_channel(py::module_& m) {
                     raise(make_error("PlatewatchError", reason(error), py::arg("field") = "pattern"));
                 const Lease<ReadScorer> scorer;
                 const ReadEvidence none;
-                scorer->set_read(model.table(""), none);
+                scorer->set_read(model.recogniser(""), none);
                 return scorer->share_of_classes(PatternAutomaton(pattern));
             },
             py::arg("pattern"),

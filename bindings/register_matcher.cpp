@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <system_error>
@@ -186,6 +187,12 @@ class Matcher {
         return index_->apply(std::move(entries), removals);
     }
 
+    // For the calls from now on; those under way finish on what they started with.
+    void use(std::shared_ptr<ScoringModel> model) {
+        const std::scoped_lock lock(model_known_);
+        model_ = std::move(model);
+    }
+
     void settle() {
         const AnswersSignals interruptible;
         const py::gil_scoped_release nogil;
@@ -208,10 +215,11 @@ class Matcher {
         state->search(queries, k, workspace, found);
         if (found.empty()) return py::list();
         scores.clear();
-        ObjectScorer scorer(*state, *model_);
+        const std::shared_ptr<const ScoringModel> model = this->model();
+        ObjectScorer scorer(*state, *model);
         const bool in_order = min_probability == 0 && (found.size() == 1 || scorer.order(read, found));
         if (!in_order) scorer.score(read, floor, found, scores);
-        return list(state, found, scores, py::reinterpret_borrow<py::object>(read));
+        return list(state, model, found, scores, py::reinterpret_borrow<py::object>(read));
     }
 
     // Several reads of one vehicle; `edits` are the least over them.
@@ -223,6 +231,7 @@ class Matcher {
         const unsigned k = max_edits.is_none() ? max_edits_ : checked_edits(max_edits);
         const Time call_time = at.is_none() ? now() : to_time(at);
         const std::shared_ptr<const State> state = index_->state();
+        const std::shared_ptr<const ScoringModel> model = this->model();
         const Floor floor = checked_floor(min_probability, keep_exact);
         Index::Workspace workspace;
         ReadParser parser(alternatives);
@@ -237,18 +246,18 @@ class Matcher {
                 raise_refusal(refusal, read, py::int_(row));
             }
             texts_of_object(read, pass.emplace_back().texts);
-            pass.back().table = &table_of(*model_, read);
+            pass.back().recognised_by(recogniser_of(*model, read));
             state->search(queries, k, workspace, matches);
             if (reads.size() > 1) continue;
-            ObjectScorer(*state, *model_).score(read, floor, matches, scores);
-            return list(state, matches, scores, read);
+            ObjectScorer(*state, *model).score(read, floor, matches, scores);
+            return list(state, model, matches, scores, read);
         }
         order_matches(matches, 0, workspace.words);
         {
             const py::gil_scoped_release nogil;
-            PassScorer().score(*state, pass, model_->frame_weight(), floor, matches, scores);
+            PassScorer().score(*state, pass, model->frame_weight(), floor, matches, scores);
         }
-        return list(state, matches, scores, py::none());
+        return list(state, model, matches, scores, py::none());
     }
 
     [[nodiscard]] py::typing::List<PySearchResult> search(const py::typing::Union<py::str>& query,
@@ -289,10 +298,11 @@ class Matcher {
         const std::span<const Time> time_of =
             times ? std::span(times->data(), source.rows) : std::span<const Time>();
         const std::shared_ptr<const State> state = index_->state();
+        const std::shared_ptr<const ScoringModel> model = this->model();
         Batch batch;
         {
             const py::gil_scoped_release nogil;
-            const Scoring scoring{score ? model_.get() : nullptr, floor};
+            const Scoring scoring{score ? model.get() : nullptr, floor};
             batch = ::platewatch::match_batch(*state, source, time_of, call_time, k, threads, scoring);
         }
         std::vector<std::pair<std::uint32_t, Refusal>> refused;
@@ -303,7 +313,7 @@ class Matcher {
             Batch others =
                 match_others(*state, *column, time_of, call_time, k, parser, batch.others, refused);
             std::size_t in_scores = 0;
-            if (score) others = score_others(*state, *column, floor, others, in_scores);
+            if (score) others = score_others(*state, *model, *column, floor, others, in_scores);
             // Whoever looks for alternatives has looked at every read; scoring only at those that match.
             not_lined_up = alternatives ? parser.not_lined_up() : in_scores;
             const py::gil_scoped_release nogil;
@@ -331,6 +341,11 @@ class Matcher {
         std::vector<Score> scores;
     };
 
+    [[nodiscard]] std::shared_ptr<const ScoringModel> model() const {
+        const std::scoped_lock lock(model_known_);
+        return model_;
+    }
+
     [[nodiscard]] Index make_index(const Entries& entries) const {
         std::vector<IndexEntry> rows = EntryReader(microseconds_).read(entries);
         const py::gil_scoped_release nogil;
@@ -338,12 +353,14 @@ class Matcher {
     }
 
     // `scores` may be empty.
-    [[nodiscard]] py::list list(const std::shared_ptr<const State>& state, const std::vector<Match>& found,
-                                const std::vector<Score>& scores, const py::object& read) const {
+    [[nodiscard]] py::list list(const std::shared_ptr<const State>& state,
+                                const std::shared_ptr<const ScoringModel>& model,
+                                const std::vector<Match>& found, const std::vector<Score>& scores,
+                                const py::object& read) const {
         py::list matches(found.size());
         std::shared_ptr<const PyMatch::Context> context;
         if (scores.empty() && !found.empty())
-            context = std::make_shared<const PyMatch::Context>(state, model_, read, found);
+            context = std::make_shared<const PyMatch::Context>(state, model, read, found);
         for (std::size_t i = 0; i < found.size(); ++i) {
             PyMatch match(*state, found[i]);
             if (scores.empty()) {
@@ -375,10 +392,11 @@ class Matcher {
     }
 
     // Only reads that match anything are asked for their evidence.
-    [[nodiscard]] Batch score_others(const State& state, const ReadColumn& column, const Floor& floor,
-                                     const Batch& found, std::size_t& not_lined_up) const {
+    [[nodiscard]] static Batch score_others(const State& state, const ScoringModel& model,
+                                            const ReadColumn& column, const Floor& floor, const Batch& found,
+                                            std::size_t& not_lined_up) {
         Batch scored;
-        ObjectScorer scorer(state, *model_);
+        ObjectScorer scorer(state, model);
         std::vector<Match> matches;
         std::vector<Score> scores;
         for (std::size_t i = 0; i < found.read.size();) {
@@ -396,7 +414,8 @@ class Matcher {
     std::unique_ptr<LiveIndex> index_;
     unsigned max_edits_;
     Microseconds microseconds_;
-    std::shared_ptr<ScoringModel> model_;
+    mutable std::mutex model_known_;  // held while a pointer is copied
+    std::shared_ptr<const ScoringModel> model_;
 };
 
 // Matcher.match without pybind11's dispatch, which takes longer than the look-up.
@@ -503,6 +522,7 @@ PLATEWATCH_KERNEL forces one; ValueError if this machine cannot run it.)");
         .def("_search", &Matcher::search, py::arg("query"), py::arg("at"))
         .def("_save", &Matcher::save, py::arg("path"))
         .def("_settle", &Matcher::settle)
+        .def("_use", &Matcher::use, py::arg("model"))
         .def("_replace", &Matcher::replace, py::arg("entries"))
         .def("_apply", &Matcher::apply, py::arg("upserts"), py::arg("removals"))
         .def_static("_verify", &Matcher::verify, py::arg("path"))

@@ -57,7 +57,8 @@ inline ChannelRates plain_rates(std::size_t columns) {
         const std::size_t bins = ratios.size() / ChannelRates::kLevels;
         for (std::size_t l = 0; l < ChannelRates::kLevels; ++l) {
             for (std::size_t bin = 0; bin + 1 < bins; ++bin)
-                ratios[l * bins + bin] = values[l][bin % 2] * (1 + 0.05 * static_cast<double>(bin / 2));
+                ratios[l * bins + bin] =
+                    values[std::min<std::size_t>(l, 1)][bin % 2] * (1 + 0.05 * static_cast<double>(bin / 2));
             ratios[l * bins + bins - 1] = 1;
         }
     };

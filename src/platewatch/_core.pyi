@@ -83,13 +83,17 @@ class ChannelTable:
         """
         The likeliest way from plate to read: its noise level, and its events: (what, place in plate, symbols, place in read, characters, log).
         """
+    def with_level(self, level: typing.Annotated[collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], "FixedSize(4)"]) -> ChannelTable:
+        """
+        The same table for frames that are of a level so often.
+        """
 class ScoringModel:
     """
     A channel model's tables and the population, ready to score with.
     """
-    def __init__(self, general: ChannelTable, engines: dict, cameras: dict, population: dict, frame_weight: typing.SupportsFloat | typing.SupportsIndex) -> None:
+    def __init__(self, general: ChannelTable, engines: dict[str, ChannelTable], cameras: dict[str, ChannelTable], levels: collections.abc.Mapping[str, collections.abc.Mapping[str, typing.Annotated[collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], "FixedSize(4)"]]], population: dict, frame_weight: typing.SupportsFloat | typing.SupportsIndex) -> None:
         """
-        ValueError if the population cannot be one.
+        levels: by engine, or "", and camera, how often frames are of a level. ValueError if the population cannot be one.
         """
     def admitted_share(self, pattern: str) -> float:
         """
@@ -106,6 +110,10 @@ class ScoringModel:
     def log_posterior_of_pass(self, reads: list[typing.Any], plate: typing.Any, frame_weight: typing.SupportsFloat | typing.SupportsIndex) -> float:
         """
         log P(plate | the reads of one pass), if no plate is listed.
+        """
+    def refined(self, engines: dict[str, ChannelTable], levels: collections.abc.Mapping[str, collections.abc.Mapping[str, typing.Annotated[collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], "FixedSize(4)"]]]) -> ScoringModel:
+        """
+        The same with these tables of engines, "" for the general one, and these levels of cameras; the other tables are shared.
         """
     def registered(self, plate: str) -> float:
         """
@@ -317,6 +325,8 @@ class Matcher:
     def _search(self, query: str, at: typing.Any) -> list[SearchResult]:
         ...
     def _settle(self) -> None:
+        ...
+    def _use(self, model: ScoringModel) -> None:
         ...
     def match(self, read, *, max_edits = None, at = None, alternatives = False, min_probability = 0.0, keep_exact = False):
         """

@@ -99,8 +99,8 @@ void match_rows(const State& state, const TextSource& source, std::span<const Ti
             if (scorer.matches.empty()) continue;
             if (scorer.matches.size() > kManyMatches) poll();
             evidence_of(texts[read - first], queries[query].text, scorer.raw, scorer.read.own);
-            scorer.scorer.score(state, scoring.model->table(""), scorer.read, scoring.floor, scorer.matches,
-                                scorer.scores);
+            scorer.scorer.score(state, scoring.model->recogniser(""), scorer.read, scoring.floor,
+                                scorer.matches, scorer.scores);
             append_matches(scorer.matches, scorer.scores, out);
         }
     }

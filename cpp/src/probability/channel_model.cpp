@@ -269,6 +269,12 @@ ChannelTable::ChannelTable(std::vector<char32_t> symbols, std::vector<double> bi
     }
 }
 
+ChannelTable ChannelTable::with_level(const std::array<double, ChannelRates::kLevels>& level) const {
+    ChannelTable table = *this;
+    table.rates_.level = level;
+    return table;
+}
+
 ChannelTable ChannelTable::with_symbols(std::span<const char32_t> more) const {
     std::vector<char32_t> symbols = symbols_;
     for (const char32_t c : more) {

@@ -121,7 +121,7 @@ void PassScorer::set_reads(std::span<const PassRead> reads, std::vector<double> 
         poll();
         const auto add = [&](const ReadEvidence& text, double share) {
             if (scorers_.size() == texts_.size()) scorers_.push_back(std::make_unique<ReadScorer>());
-            scorers_[texts_.size()]->set_read(*read.table, text);
+            scorers_[texts_.size()]->set_read(read.recogniser(), text);
             texts_.push_back({share, false});
             if (std::u32string mark = mark_of(text); !mark.empty()) marks_.push_back(std::move(mark));
         };

@@ -77,8 +77,8 @@ void MatchScorer::score_pattern(const ScoringTable& table, std::string_view utf8
     score.probability = all > 0 ? std::clamp(sum / all, 0.0, 1.0) : 0;
 }
 
-void MatchScorer::set_read(const ScoringTable& table, const ReadTexts& read) {
-    scorer_.set_read(table, read);
+void MatchScorer::set_read(const Recogniser& recogniser, const ReadTexts& read) {
+    scorer_.set_read(recogniser, read);
     texts_.clear();
     items_.clear();
     text_.clear();
@@ -111,9 +111,10 @@ double MatchScorer::unlisted(const ScoringTable& table) {
     return std::max(others, scorer_.clutter());
 }
 
-MatchScorer::Weighed MatchScorer::weigh(const ScoringTable& table, const ReadTexts& read,
+MatchScorer::Weighed MatchScorer::weigh(const Recogniser& recogniser, const ReadTexts& read,
                                         std::string_view plate) {
-    set_read(table, read);
+    const ScoringTable& table = *recogniser.table;
+    set_read(recogniser, read);
     const Plate& own = plates_[plate_of(table, plate, 1)];
     order_.assign(1, 0);
     const double left = unlisted(table), all = own.likelihood + left;
@@ -121,11 +122,12 @@ MatchScorer::Weighed MatchScorer::weigh(const ScoringTable& table, const ReadTex
             own.with_mark > own.as_listed ? kMarkOmitted : 0};
 }
 
-bool MatchScorer::order(const Wanted& wanted, const ScoringTable& table, const ReadTexts& read,
+bool MatchScorer::order(const Wanted& wanted, const Recogniser& recogniser, const ReadTexts& read,
                         std::vector<Match>& matches) {
     const auto is_pattern = [&](const Match& match) { return wanted.is_pattern(match.entry); };
     if (std::ranges::any_of(matches, is_pattern)) return false;
-    set_read(table, read);
+    const ScoringTable& table = *recogniser.table;
+    set_read(recogniser, read);
     for (const Match& match : matches)
         items_.push_back(
             {match, {}, plate_of(table, wanted.plate(match.entry), wanted.weight(match.entry)), 0, false});
@@ -136,11 +138,12 @@ bool MatchScorer::order(const Wanted& wanted, const ScoringTable& table, const R
     return true;
 }
 
-void MatchScorer::score(const Wanted& wanted, const ScoringTable& table, const ReadTexts& read,
+void MatchScorer::score(const Wanted& wanted, const Recogniser& recogniser, const ReadTexts& read,
                         const Floor& floor, std::vector<Match>& matches, std::vector<Score>& scores) {
     scores.clear();
     if (matches.empty()) return;
-    set_read(table, read);
+    const ScoringTable& table = *recogniser.table;
+    set_read(recogniser, read);
     bool has_pattern = false;
     for (const Match& match : matches) {
         const std::string_view text = wanted.plate(match.entry);

@@ -31,11 +31,13 @@ PLATEWATCH_INLINE auto ReadScorer::as_other(const Character& character, std::siz
     return {table_->confused_[character.listing][at], table_->lost_[character.listing][at]};
 }
 
-void ReadScorer::set_read(const ScoringTable& table, const ReadEvidence& read) noexcept {
+void ReadScorer::set_read(const Recogniser& recogniser, const ReadEvidence& read) noexcept {
+    const ScoringTable& table = *recogniser.table;
     for (const std::uint16_t column : made_) emission_places_[column] = 0;
     made_.clear();
     emission_places_.resize(table.columns_);
     table_ = &table;
+    level_ = *recogniser.level;
     read_ = &read;
     ++read_number_;
     set_ends_.assign(table.sets_, 0);
@@ -496,27 +498,43 @@ double ReadScorer::in_front(std::uint32_t node, const Row& row, const Row& behin
     });
 }
 
-void TextsScorer::set_read(const ScoringTable& table, const ReadTexts& read) {
-    own_.set_read(table, read.own);
+void TextsScorer::set_read(const Recogniser& recogniser, const ReadTexts& read) {
+    own_.set_read(recogniser, read.own);
     share_ = read.share;
     shares_.clear();
     for (const ReadTexts::Other& other : read.others) {
         if (others_.size() == shares_.size()) others_.push_back(std::make_unique<ReadScorer>());
-        others_[shares_.size()]->set_read(table, other.evidence);
+        others_[shares_.size()]->set_read(recogniser, other.evidence);
         shares_.push_back(other.share);
     }
 }
 
-ScoringModel::ScoringModel(ScoringTable general, Tables engines, Tables cameras, double frame_weight)
+ScoringModel::ScoringModel(std::shared_ptr<const ScoringTable> general, Tables engines, Tables cameras,
+                           CameraLevels levels, double frame_weight)
     : general_(std::move(general)),
       engines_(std::move(engines)),
       cameras_(std::move(cameras)),
+      levels_(std::move(levels)),
       frame_weight_(frame_weight) {}
 
-const ScoringTable& ScoringModel::table(std::string_view engine, std::string_view camera) const noexcept {
-    if (const auto own = cameras_.find(camera); own != cameras_.end()) return own->second;
+Recogniser ScoringModel::recogniser(std::string_view engine, std::string_view camera) const noexcept {
+    if (const auto own = cameras_.find(camera); own != cameras_.end()) return *own->second;
     const auto found = engines_.find(engine);
-    return found == engines_.end() ? general_ : found->second;
+    const bool known = found != engines_.end();
+    const ScoringTable& table = known ? *found->second : *general_;
+    const auto levels = levels_.find(known ? engine : std::string_view());
+    if (levels == levels_.end()) return table;
+    const auto own = levels->second.find(camera);
+    return own == levels->second.end() ? Recogniser(table) : Recogniser(table, own->second);
+}
+
+ScoringModel ScoringModel::refined(const Tables& engines, CameraLevels levels) const {
+    ScoringModel out = *this;
+    for (const auto& [engine, table] : engines) {
+        (engine.empty() ? out.general_ : out.engines_[engine]) = table;
+    }
+    out.levels_ = std::move(levels);
+    return out;
 }
 
 }  // namespace platewatch

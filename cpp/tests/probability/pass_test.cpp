@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <random>
 #include <string>
@@ -19,7 +20,11 @@ namespace {
 
 double likelihood_of(const PassRead& read, std::u32string_view plate) {
     const auto of = [&](const ReadEvidence& text) {
-        return likelihood(ReadView(read.table->table(), text), plate);
+        const ChannelTable& table = read.table->table();
+        if (read.level == nullptr) return likelihood(ReadView(table, text), plate);
+        std::array<double, ChannelRates::kLevels> level;
+        for (std::size_t l = 0; l < level.size(); ++l) level[l] = (*read.level)[l];
+        return likelihood(ReadView(table.with_level(level), text), plate);
     };
     double sum = read.texts.share * of(read.texts.own);
     for (const auto& [text, share] : read.texts.others) sum += share * of(text);
@@ -71,8 +76,8 @@ double joint_of_all(const Population& population, const Weighed& pass) {
     double sum = pass.front().first.table->clutter();
     for (const auto& [read, weight] : pass) {
         ReadScorer scorer;
-        const auto of = [&, table = read.table](const ReadEvidence& text) {
-            scorer.set_read(*table, text);
+        const auto of = [&, recogniser = read.recogniser()](const ReadEvidence& text) {
+            scorer.set_read(recogniser, text);
             return scorer.any_text();
         };
         double any = read.texts.share * of(read.texts.own);
@@ -99,11 +104,11 @@ class PassPosterior : public testing::Test {
 
     // Against the sum over every plate.
     void expect_that_of_the_sum(const std::u32string& plate, std::size_t reads, double frame_weight,
-                                std::size_t candidates = 0) {
+                                std::size_t candidates = 0, const Levels* level = nullptr) {
         SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
         std::vector<PassRead> pass;
         while (pass.size() < reads) {
-            ReadTexts& texts = pass.emplace_back(PassRead{&table_, read_near(random_, plate)}).texts;
+            ReadTexts& texts = pass.emplace_back(PassRead{&table_, read_near(random_, plate), level}).texts;
             texts.share = 1 / static_cast<double>(1 + candidates);
             while (texts.others.size() < candidates)
                 texts.others.push_back({read_near(random_, any_plate()), texts.share});
@@ -129,6 +134,13 @@ TEST_F(PassPosterior, IsThatOfTheSumOverEveryPlate) {
         const double weight = 0.1 * static_cast<double>(below(random_, 11));
         expect_that_of_the_sum(any_plate(), reads, weight);
     }
+}
+
+TEST_F(PassPosterior, ByACamerasLevelsIsThatOfTheSumToo) {
+    constexpr std::array<double, ChannelRates::kLevels> kDirty = {0.05, 0.75, 0.1, 0.1};
+    const Levels dirty = Levels::of([&](std::size_t l) { return kDirty[l]; });
+    for (int round = 0; round < 60; ++round)
+        expect_that_of_the_sum(any_plate(), 1 + below(random_, 3), 0.8, 0, &dirty);
 }
 
 TEST_F(PassPosterior, OfReadsWithSeveralTextsIsThatOfTheSumToo) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <memory>
 #include <random>
@@ -10,6 +11,8 @@
 #include <vector>
 
 #include "platewatch/probability/posterior.hpp"
+#include "platewatch/text/pattern.hpp"
+#include "platewatch/text/pattern_automaton.hpp"
 #include "tests/channel.hpp"
 #include "tests/population.hpp"
 #include "tests/scored.hpp"
@@ -33,6 +36,83 @@ TEST(ReadScorer, LikelihoodIsThatOfTheChannelModel) {
             EXPECT_NEAR(scorer.likelihood(plate), expected, 1e-12 * expected);
         }
     }
+}
+
+// A table of which only the levels are others.
+ScoringTable with_level(const std::array<double, ChannelRates::kLevels>& level,
+                        std::shared_ptr<const PopulationTrie> population) {
+    return {small_table().with_level(level), std::move(population)};
+}
+
+constexpr std::array<double, ChannelRates::kLevels> kDirty = {0.05, 0.7, 0.15, 0.1};
+
+Levels levels_of(const std::array<double, ChannelRates::kLevels>& level) {
+    return Levels::of([&](std::size_t l) { return level[l]; });
+}
+
+TEST(ReadScorer, ACamerasLevelsStandInForThoseOfTheTable) {
+    SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
+    Random random(seed());
+    const ScoringTable table = scoring();
+    const ScoringTable as_defined = with_level(kDirty, table.shared_population());
+    const Levels dirty = levels_of(kDirty);
+    const auto plates = all_plates(small_population());
+    Pattern parsed;
+    ASSERT_EQ(parse_pattern("1?가*", parsed), PatternError::none);
+    const PatternAutomaton pattern(parsed);
+    ReadScorer scorer, defined;
+    for (int round = 0; round < 200; ++round) {
+        const std::u32string& plate = plates[below(random, plates.size())];
+        const ReadEvidence read = read_near(random, plate);
+        scorer.set_read({table, dirty}, read);
+        defined.set_read(as_defined, read);
+        const double expected = likelihood(ReadView(as_defined.table(), read), plate);
+        EXPECT_NEAR(scorer.likelihood(plate), expected, 1e-12 * expected);
+        EXPECT_EQ(scorer.likelihood(plate), defined.likelihood(plate));
+        EXPECT_EQ(scorer.background(), defined.background());
+        EXPECT_EQ(scorer.fitting(pattern), defined.fitting(pattern));
+        EXPECT_EQ(scorer.clutter(), defined.clutter());
+        EXPECT_EQ(scorer.any_text(), defined.any_text());
+        scorer.set_read(table, read);  // and no longer
+        const double usual = likelihood(ReadView(table.table(), read), plate);
+        EXPECT_NEAR(scorer.likelihood(plate), usual, 1e-12 * usual);
+    }
+}
+
+TEST(ScoringModel, ACameraHasItsTableOrElseItsLevelsWithTheTableOfItsEngine) {
+    const auto trie = std::make_shared<const PopulationTrie>(small_population());
+    const auto general = std::make_shared<const ScoringTable>(small_table(), trie);
+    const auto engine = std::make_shared<const ScoringTable>(small_table(), trie);
+    const auto camera = std::make_shared<const ScoringTable>(small_table(), trie);
+    const Levels dirty = levels_of(kDirty);
+    const ScoringModel model(general, {{"ocr", engine}}, {{"own", camera}},
+                             {{"", {{"gate", dirty}}}, {"ocr", {{"own", dirty}, {"bridge", dirty}}}}, 0.5);
+    const auto expect = [&](std::string_view of, std::string_view at, const auto& table, bool own_levels) {
+        const Recogniser found = model.recogniser(of, at);
+        EXPECT_EQ(found.table, table.get()) << of << " " << at;
+        EXPECT_EQ(found.level != &table->level(), own_levels) << of << " " << at;
+        if (own_levels) {
+            EXPECT_EQ((*found.level)[0], kDirty[0]);
+        }
+    };
+    expect("ocr", "bridge", engine, true);
+    expect("ocr", "own", camera, false);
+    expect("ocr", "gate", engine, false);  // known with another table only
+    expect("ocr", "", engine, false);
+    expect("", "gate", general, true);
+    expect("unknown", "gate", general, true);
+    expect("", "bridge", general, false);
+    EXPECT_TRUE(model.has_cameras());
+
+    const auto finer = std::make_shared<const ScoringTable>(small_table(), trie);
+    const ScoringModel refined = model.refined({{"", finer}, {"new", finer}}, {{"new", {{"gate", dirty}}}});
+    EXPECT_EQ(refined.recogniser("unknown").table, finer.get());
+    EXPECT_EQ(refined.recogniser("new", "gate").table, finer.get());
+    EXPECT_EQ((*refined.recogniser("new", "gate").level)[1], kDirty[1]);
+    EXPECT_EQ(refined.recogniser("ocr", "bridge").table, engine.get());
+    EXPECT_EQ(refined.recogniser("ocr", "bridge").level, &engine->level());
+    EXPECT_EQ(refined.frame_weight(), 0.5);
+    EXPECT_EQ(model.recogniser("unknown").table, general.get());
 }
 
 TEST(ReadScorer, BackgroundIsTheSumOverEveryPlate) {

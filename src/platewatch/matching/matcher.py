@@ -115,6 +115,17 @@ class Matcher(_core.Matcher):
         """Read a whole snapshot and check every byte of it. Raises SnapshotError or OSError."""
         _core.Matcher._verify(fsdecode(path))
 
+    @property
+    def model(self) -> ChannelModel:
+        """What says how probable misreads are."""
+        return self._model
+
+    def use(self, model: ChannelModel) -> None:
+        """Weigh with this model from the next call on; calls under way finish on what they started with."""
+        checked = _checked_model(model)
+        self._use(checked.scoring)
+        self._model = checked
+
     def settle(self) -> None:
         """Wait until the background has folded all changes that it wants to fold."""
         self._settle()

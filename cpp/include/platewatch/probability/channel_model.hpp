@@ -95,6 +95,9 @@ class ChannelTable {
     // The same table with columns of their own for more symbols, which are read as others of their class are.
     [[nodiscard]] ChannelTable with_symbols(std::span<const char32_t> more) const;
 
+    // The same table for frames that are of a level so often.
+    [[nodiscard]] ChannelTable with_level(const std::array<double, ChannelRates::kLevels>& level) const;
+
     [[nodiscard]] std::size_t columns() const noexcept { return symbols_.size() + kSymbolClasses; }
     [[nodiscard]] static std::size_t bins(std::size_t edges) noexcept {
         return kSymbolClasses * (edges + 1) + 1;

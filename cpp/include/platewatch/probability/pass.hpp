@@ -38,6 +38,15 @@ namespace platewatch {
 struct PassRead {
     const ScoringTable* table;
     ReadTexts texts;
+    const Levels* level = nullptr;  // null: the table's
+
+    void recognised_by(const Recogniser& recogniser) noexcept {
+        table = recogniser.table;
+        level = recogniser.level;
+    }
+    [[nodiscard]] Recogniser recogniser() const noexcept {
+        return level == nullptr ? Recogniser(*table) : Recogniser(*table, *level);
+    }
 };
 
 // Scores one pass after another; one for each thread.

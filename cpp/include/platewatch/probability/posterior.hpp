@@ -37,7 +37,7 @@ class MatchScorer {
     // Scores all matches of one read, which must be all that there are, and puts them and their scores in the
     // order probability descending, edits, id; those that `floor` does not admit are left out. Entries on one
     // plate share its probability. Pattern entries: that the true plate is one that the pattern admits.
-    void score(const Wanted& wanted, const ScoringTable& table, const ReadTexts& read, const Floor& floor,
+    void score(const Wanted& wanted, const Recogniser& recogniser, const ReadTexts& read, const Floor& floor,
                std::vector<Match>& matches, std::vector<Score>& scores);
 
     // A read and one plate, as if it were the only one listed.
@@ -49,11 +49,11 @@ class MatchScorer {
         double omitted;  // how probable it is that the list omits the mark read; 0 if the read is likelier
                          // without
     };
-    [[nodiscard]] Weighed weigh(const ScoringTable& table, const ReadTexts& read, std::string_view plate);
+    [[nodiscard]] Weighed weigh(const Recogniser& recogniser, const ReadTexts& read, std::string_view plate);
 
     // Puts the matches in the same order, which takes no background; false, and nothing is done, if one is of
     // a pattern.
-    bool order(const Wanted& wanted, const ScoringTable& table, const ReadTexts& read,
+    bool order(const Wanted& wanted, const Recogniser& recogniser, const ReadTexts& read,
                std::vector<Match>& matches);
 
   private:
@@ -74,7 +74,7 @@ class MatchScorer {
     };
     static constexpr std::size_t kPattern = ~std::size_t{0};
 
-    void set_read(const ScoringTable& table, const ReadTexts& read);
+    void set_read(const Recogniser& recogniser, const ReadTexts& read);
     // The background without what is listed. Precondition: order_ is there.
     [[nodiscard]] double unlisted(const ScoringTable& table);
     [[nodiscard]] bool is_listed(std::u32string_view plate) const;

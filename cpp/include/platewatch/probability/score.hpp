@@ -38,7 +38,7 @@ class ReadScorer {
 
   public:
     // What follows is about this read. It and the table must outlive it.
-    void set_read(const ScoringTable& table, const ReadEvidence& read) noexcept;
+    void set_read(const Recogniser& recogniser, const ReadEvidence& read) noexcept;
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }  // characters of the read
 
@@ -168,7 +168,7 @@ class ReadScorer {
                                          const Emission* next, const Row& behind, const Row* behind_next,
                                          std::size_t begin, std::size_t end, Row& out) noexcept;
     [[gnu::always_inline]] [[nodiscard]] double sum(const Levels& levels) const noexcept {
-        return (table_->level_ * levels).sum();
+        return (level_ * levels).sum();
     }
     // What is done with the widest vectors (widest.hpp).
     [[nodiscard]] double likelihood_here(std::u32string_view plate) noexcept;
@@ -178,6 +178,7 @@ class ReadScorer {
 
     const ScoringTable* table_ = nullptr;
     const ReadEvidence* read_ = nullptr;
+    Levels level_;
     std::size_t size_ = 0;
     std::array<Character, kMaxCharacters> characters_;
     std::array<Character, kMaxCharacters + 1> marks_;  // [gap]
@@ -207,7 +208,7 @@ class ReadScorer {
 class TextsScorer {
   public:
     // What follows is about this read. It and the table must outlive it.
-    void set_read(const ScoringTable& table, const ReadTexts& read);
+    void set_read(const Recogniser& recogniser, const ReadTexts& read);
 
     [[nodiscard]] double likelihood(std::u32string_view plate) noexcept {
         return mixed([&](ReadScorer& scorer) { return scorer.likelihood(plate); });
@@ -237,23 +238,33 @@ class TextsScorer {
     std::vector<double> shares_;  // of the others
 };
 
-// The tables of a channel model: a general one, and one for each engine and each camera that it knows.
+// The tables of a channel model: a general one, and one for each engine and each camera that it knows. Of
+// other cameras it may know how often their frames are of which level, with a table that is not theirs alone.
 class ScoringModel {
   public:
-    using Tables = std::map<std::string, ScoringTable, std::less<>>;
+    using Tables = std::map<std::string, std::shared_ptr<const ScoringTable>, std::less<>>;
+    // By engine, "" for the general table; an engine without a table has that one, and its cameras too.
+    using CameraLevels = std::map<std::string, std::map<std::string, Levels, std::less<>>, std::less<>>;
 
     // `frame_weight`: how much one of several frames of a pass counts; see posterior.hpp.
-    ScoringModel(ScoringTable general, Tables engines, Tables cameras, double frame_weight);
+    ScoringModel(std::shared_ptr<const ScoringTable> general, Tables engines, Tables cameras,
+                 CameraLevels levels, double frame_weight);
 
     [[nodiscard]] double frame_weight() const noexcept { return frame_weight_; }
-    [[nodiscard]] bool has_cameras() const noexcept { return !cameras_.empty(); }
-    // The camera's, or else the engine's, or else the general one.
-    [[nodiscard]] const ScoringTable& table(std::string_view engine,
-                                            std::string_view camera = {}) const noexcept;
+    [[nodiscard]] bool has_cameras() const noexcept { return !cameras_.empty() || !levels_.empty(); }
+    [[nodiscard]] const ScoringTable& general() const noexcept { return *general_; }
+    // The camera's table, or else the engine's, or else the general one; with the camera's levels, if it has
+    // any.
+    [[nodiscard]] Recogniser recogniser(std::string_view engine, std::string_view camera = {}) const noexcept;
+
+    // The same with these tables in place of what it has for the engines, "" for the general one, and these
+    // levels. All others are shared. The tables must be of the same population.
+    [[nodiscard]] ScoringModel refined(const Tables& engines, CameraLevels levels) const;
 
   private:
-    ScoringTable general_;
+    std::shared_ptr<const ScoringTable> general_;
     Tables engines_, cameras_;
+    CameraLevels levels_;
     double frame_weight_;
 };
 

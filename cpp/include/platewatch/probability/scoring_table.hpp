@@ -20,7 +20,12 @@ class ScoringTable {
 
     [[nodiscard]] const ChannelTable& table() const noexcept { return table_; }
     [[nodiscard]] const PopulationTrie& population() const noexcept { return *population_; }
+    [[nodiscard]] const std::shared_ptr<const PopulationTrie>& shared_population() const noexcept {
+        return population_;
+    }
 
+    // How often frames are of a level, if nothing is known of the camera.
+    [[nodiscard]] const Levels& level() const noexcept { return level_; }
     // Reads of no plate, as vehicles.
     [[nodiscard]] double clutter() const noexcept { return clutter_; }
     // How many vehicles have this plate, in expectation, if it lies in a block that is in use.
@@ -81,6 +86,15 @@ class ScoringTable {
     std::vector<bool> behind_word_;  // [symbol]: no digit, and may stand behind a word that may be lost
     std::vector<Step> node_steps_;   // by the population's nodes
     double clutter_ = 0;
+};
+
+// How a read is scored: by a table, and how often frames are of a level, as the table or its camera has it.
+struct Recogniser {
+    const ScoringTable* table;
+    const Levels* level;
+
+    Recogniser(const ScoringTable& of) noexcept : table(&of), level(&of.level()) {}
+    Recogniser(const ScoringTable& of, const Levels& of_camera) noexcept : table(&of), level(&of_camera) {}
 };
 
 // Here, as a likelihood asks for it at every symbol.
