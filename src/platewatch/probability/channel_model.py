@@ -7,7 +7,8 @@ tables.py and how they are learnt in fit.py.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -82,7 +83,8 @@ class Explanation:
 class ChannelModel:
     """P(read | plate) for each camera and each engine that it was fitted on, and in general.
 
-    A read is scored with the rates of its camera, if they are known, else of its engine, else in general.
+    A read is scored with the rates of its camera, if they are known, else of its engine, else in general. Of a camera
+    it may be known only how often its frames are of which quality: then the other rates are its engine's.
     """
 
     def __init__(self, tables: Tables, population: Population | None = None) -> None:
@@ -94,6 +96,7 @@ class ChannelModel:
                 tables.core(tables.general),
                 {engine: tables.core(table) for engine, table in tables.engines.items()},
                 {camera: tables.core(table) for camera, table in tables.cameras.items()},
+                _plain(tables.levels),
                 dict(self._population.document),
                 tables.frame_weight,
             )
@@ -108,6 +111,31 @@ class ChannelModel:
         """The same recognisers among other vehicles."""
         return type(self)(self._tables, population)
 
+    def refined(self, engines: Mapping[str | None, Table], levels: dict[str, dict[str, Floats]]) -> Self:
+        """The same with these tables for engines, None for the general one, and these levels of cameras.
+
+        All else is shared with this model, so it takes what the new tables take. `levels` are by engine, "" for the
+        general table, and camera.
+        """
+        known = self._tables
+        tables = replace(
+            known,
+            general=engines.get(None, known.general),
+            engines=known.engines | {engine: table for engine, table in engines.items() if engine is not None},
+            levels=levels,
+        )
+        model = copy(self)
+        model._tables = tables
+        model.scoring = self.scoring.refined(
+            {engine or "": tables.core(table) for engine, table in engines.items()}, _plain(levels)
+        )
+        return model
+
+    @property
+    def tables(self) -> Tables:
+        """Its numbers."""
+        return self._tables
+
     @property
     def population(self) -> Population:
         """The vehicles that matches are weighed against."""
@@ -120,7 +148,7 @@ class ChannelModel:
     @property
     def cameras(self) -> list[str]:
         """The ids of those that have rates of their own."""
-        return sorted(self._tables.cameras)
+        return sorted({*self._tables.cameras, *(c for cameras in self._tables.levels.values() for c in cameras)})
 
     @property
     def error_rate(self) -> float:
@@ -175,7 +203,7 @@ class ChannelModel:
             text = _core.normalize(read if isinstance(read, str) else read.text, read=True)
             canonical = _core.region_mark(text) + canonical
         engine, camera = (None, None) if isinstance(read, str) else (read.engine, read.camera_id)
-        numbers = self._scored.cameras.get(camera or "") or self._scored.of_engine(engine)
+        numbers = self._scored.of_read(engine, camera)
         table = self._scored.core(numbers)
         texts = _core.read_texts(read)
         # What the recogniser says of the characters is of its own text.
@@ -255,6 +283,10 @@ class ChannelModel:
                 model = cls(tables, population)
         weight = fitting.frame_weight(cls(tables, population).scoring, examples)
         return cls(replace(tables, frame_weight=weight or tables.frame_weight), population)
+
+
+def _plain(levels: Mapping[str, Mapping[str, Floats]]) -> dict[str, dict[str, list[float]]]:
+    return {engine: {camera: level.tolist() for camera, level in cameras.items()} for engine, cameras in levels.items()}
 
 
 def _told(

@@ -40,6 +40,8 @@ from platewatch.probability.tables import (
 
 ITERATIONS = 25
 
+LEAST_GUESSED = 0.01  # the probability of a plate that a pass is learnt of with
+
 ROUNDS = 3  # of guessing the plates of unlabelled passes, and learning from that
 
 
@@ -76,7 +78,6 @@ _ENGINE_READS = 100.0
 _CAMERA_READS = 30.0
 _BASE_READS = 1000.0
 _LEVEL_READS = 200.0  # at the most
-_LEAST_GUESSED = 0.01  # the probability of a plate that a pass is learnt of with
 
 # How many observations the coarser estimate is worth when a finer one is made.
 _CLASS_WEIGHT = 400.0
@@ -123,6 +124,26 @@ def usable_passes(passes: Iterable[Sequence[ReadEvidence | str]]) -> list[list[R
     return found
 
 
+def counted(table: _core.ChannelTable, examples: Sequence[Example], symbols: str) -> Rates:
+    """What has happened in the examples, in expectation, by a table of these symbols."""
+    return _events(table, examples) | listings(examples, symbols)
+
+
+def refined(parent: Table, symbols: str, counts: Rates, worth: float, inherited: Sequence[str]) -> Table:
+    """What was counted of a recogniser, and what the parent's counts are as so many reads more, as a table.
+
+    The rates that are `inherited` stay the parent's.
+    """
+    prior = _worth(parent.counts, worth)
+    total = {name: counts[name] + prior[name] for name in COUNTS}
+    return replace(parent, rates=_by_counts(symbols, total, parent, inherited), counts=total)
+
+
+def level_of(parent: Table, counts: Floats, worth: float) -> Floats:
+    """How often a camera's frames are of which level, where its engine's shares are worth so many reads."""
+    return backed_off(counts, parent.rates["level"], worth)
+
+
 def guessed(
     scoring: _core.ScoringModel, frame_weight: float, passes: Iterable[Sequence[ReadEvidence | str]]
 ) -> list[Example]:
@@ -130,16 +151,25 @@ def guessed(
     return [
         Example(read, plate, probability)
         for reads in passes
-        for plate, probability in scoring.likely_plates(list(reads), frame_weight, _LEAST_GUESSED)
+        for plate, probability in likely_plates(scoring, frame_weight, reads)
         for read in reads
     ]
 
 
-def _engine(read: ReadEvidence | str) -> str | None:
+def likely_plates(
+    scoring: _core.ScoringModel, frame_weight: float, reads: Sequence[ReadEvidence | str]
+) -> list[tuple[str, float]]:
+    """Those that the vehicle of a pass may have, and their probabilities. One read shares its errors with no other."""
+    return scoring.likely_plates(list(reads), frame_weight if len(reads) > 1 else 1.0, LEAST_GUESSED)
+
+
+def engine_of(read: ReadEvidence | str) -> str | None:
+    """Its name, if it is one."""
     return None if isinstance(read, str) else _name(read.engine)
 
 
-def _camera(read: ReadEvidence | str) -> str | None:
+def camera_of(read: ReadEvidence | str) -> str | None:
+    """Its id, if it is one."""
     return None if isinstance(read, str) else _name(read.camera_id)
 
 
@@ -168,7 +198,7 @@ def fit_tables(
         raise ValueError("camera_reads must be 1 or more")
     if not examples:
         raise PlatewatchError("no read to learn from")
-    examples = sorted(examples, key=lambda example: str(_engine(example.read)))
+    examples = sorted(examples, key=lambda example: str(engine_of(example.read)))
     if base is not None:
         base = widened(base, _known_symbols(examples, population, base.symbols))
     symbols = _known_symbols(examples, population) if base is None else base.symbols
@@ -185,15 +215,15 @@ def fit_tables(
     if base is not None:
         tables = replace(base, general=general, engines=dict(base.engines), cameras=dict(base.cameras))
     iterations = max(2, iterations // 3)  # what is refined starts near its end
-    for engine, own in _by_name(examples, _engine).items():
+    for engine, own in _by_name(examples, engine_of).items():
         parent = tables.of_engine(engine)
         tables.engines[engine] = _fit_table(own, symbols, parent, iterations, parent, _ENGINE_READS, done, SHARED)
     if camera_reads is None:
         return tables
-    for camera, own in _by_name(examples, _camera).items():
+    for camera, own in _by_name(examples, camera_of).items():
         if len(own) < camera_reads:
             continue
-        ((main, _),) = Counter(_engine(example.read) for example in own).most_common(1)
+        ((main, _),) = Counter(engine_of(example.read) for example in own).most_common(1)
         parent = replace(tables.of_engine(main), engine=main)
         # What its confidences and alternatives mean is the recogniser's.
         tables.cameras[camera] = _fit_table(
@@ -220,7 +250,7 @@ def frame_weight(scoring: _core.ScoringModel, examples: Sequence[Example]) -> fl
     passes: dict[tuple[str | None, str, str], list[ReadEvidence]] = {}
     for read, plate, _ in examples:
         if not isinstance(read, str) and read.pass_id is not None:
-            passes.setdefault((_camera(read), read.pass_id, plate), []).append(read)
+            passes.setdefault((camera_of(read), read.pass_id, plate), []).append(read)
     several = [(reads, plate) for (_, _, plate), reads in passes.items() if len(reads) > 1]
     if not several:
         return None
@@ -332,19 +362,25 @@ def _fit_table(
 
     What was counted for the parent counts as so many reads more; the rates that are `inherited` stay the parent's.
     """
-    reads, plates, times = map(list, zip(*examples, strict=True))
-    listings = _listings(examples, symbols)
+    listed = listings(examples, symbols)
     prior = {} if parent is None else _worth(parent.counts, worth)
     rates, total = start.rates, {}
     for _ in range(iterations):
-        events, _ = _core.ChannelTable(symbols, start.bin_edges, rates).count(reads, plates, times)
-        counts = events | listings
+        counts = _events(_core.ChannelTable(symbols, start.bin_edges, rates), examples) | listed
         total = {name: counts[name] + prior.get(name, 0.0) for name in COUNTS}
-        rates = maximise(symbols, total)
-        if parent is not None:
-            rates |= {name: parent.rates[name] for name in inherited}
+        rates = _by_counts(symbols, total, parent, inherited)
         done()
     return replace(start, rates=rates, counts=total)
+
+
+def _events(table: _core.ChannelTable, examples: Sequence[Example]) -> Rates:
+    events, _ = table.count(*map(list, zip(*examples, strict=True)))
+    return events
+
+
+def _by_counts(symbols: str, counts: Rates, parent: Table | None, inherited: Sequence[str]) -> Rates:
+    rates = maximise(symbols, counts)
+    return rates if parent is None else rates | {name: parent.rates[name] for name in inherited}
 
 
 def _worth(counts: Rates, reads: float) -> Rates:
@@ -360,7 +396,7 @@ def _rank(p: float | None, q: float) -> int:
     return 0 if r > 0.3 else 1 if r > 0.1 else 2 if r > 0.03 else 3 if r > 0.01 else 4
 
 
-def _listings(examples: Iterable[Example], symbols: str) -> Rates:
+def listings(examples: Iterable[Example], symbols: str) -> Rates:
     """What recognisers list for a character, whatever it really is.
 
     `listed_often`: [character][symbol]; `listed_syllable`: a likely one, [character]; of so many characters,

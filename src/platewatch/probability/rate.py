@@ -18,6 +18,7 @@ from platewatch.probability.tables import OUTCOMES, Floats, Rates, Table, Tables
 _LARGEST_LOG_FACTOR = 40.0
 _HALVINGS = 60  # of the range of factors: to the last digit of a double
 _MAY_MISS = 1e-6
+_TINY = float(np.finfo(np.float64).tiny)
 
 
 def error_rate(symbols: str, rates: Rates, population: Mapping[str, Any]) -> float:
@@ -66,7 +67,8 @@ def scaled(tables: Tables, target: float, population: Mapping[str, Any]) -> Tabl
     factor = float(np.exp(high))
 
     def scale(table: Table) -> Table:
-        return replace(table, rates=_with_odds(table.rates, factor))
+        counts = _counts_with_odds(table.counts, factor) if table.counts else {}
+        return replace(table, rates=_with_odds(table.rates, factor), counts=counts)
 
     return replace(
         tables,
@@ -76,15 +78,34 @@ def scaled(tables: Tables, target: float, population: Mapping[str, Any]) -> Tabl
     )
 
 
+def _odds(p: Floats, factor: float) -> Floats:
+    return np.asarray(factor * p / (1 - p + factor * p))
+
+
+def _counts_with_odds(counts: Rates, factor: float) -> Rates:
+    """What would have been counted: what is learnt from them must not go back to the former rates."""
+    changed: Rates = {}
+    for error, none in (("wrong", "right"), ("merge", "unmerged"), ("insertion", "gap")):
+        both = counts[error] + counts[none]
+        changed[error] = both * _odds(counts[error] / np.maximum(both, _TINY), factor)
+        changed[none] = both - changed[error]
+    alone = np.sum([counts[name] for name in OUTCOMES], axis=0)
+    lost = counts["deletion"] + counts["split"]
+    times = alone * _odds(lost / np.maximum(alone, _TINY), factor) / np.maximum(lost, _TINY)
+    changed |= {"deletion": counts["deletion"] * times, "split": counts["split"] * times}
+    changed["one"] = alone - changed["deletion"] - changed["split"]
+    return counts | changed
+
+
 def _with_odds(rates: Rates, factor: float) -> Rates:
     def odds(p: Floats) -> Floats:
-        return np.asarray(factor * p / (1 - p + factor * p))
+        return _odds(p, factor)
 
     changed = {name: odds(rates[name]) for name in ("wrong", "merge", "insertion")}
     changed["right"] = 1 - changed["wrong"]
     _, deletion, split = (rates[name] for name in OUTCOMES)
     lost = np.minimum(deletion + split, 1)
-    times = odds(lost) / np.maximum(lost, np.finfo(np.float64).tiny)
+    times = odds(lost) / np.maximum(lost, _TINY)
     changed |= {"one": 1 - lost * times, "deletion": deletion * times, "split": split * times}
     return rates | changed
 

@@ -1,6 +1,7 @@
 """What a channel model has learnt, as numbers: a general table, those of engines and of cameras, and their JSON.
 
-A camera's table refines that of its engine, an engine's the general one; what it has from there is the same array.
+A camera's table refines that of its engine, an engine's the general one; what it has from there is the same array. Of
+most cameras no more is known than how often their frames are of which quality: their levels.
 
 An array is named and shaped as in the core's ChannelRates (cpp/include/platewatch/probability/channel_model.hpp).
 """
@@ -119,13 +120,26 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The tables of a model and the symbols that they know, ascending."""
+    """The tables of a model and the symbols that they know, ascending.
+
+    `levels` are those of cameras without a table of their own, by engine, "" for the general table, and camera.
+    """
 
     symbols: str
     general: Table
     engines: dict[str, Table]
     cameras: dict[str, Table] = field(default_factory=dict)
     frame_weight: float = 1.0
+    levels: dict[str, dict[str, Floats]] = field(default_factory=dict)
+
+    def of_read(self, engine: str | None, camera: str | None) -> Table:
+        """What a read is scored with: its camera's own, or else its engine's, with the camera's levels if known."""
+        if camera is not None and camera in self.cameras:
+            return self.cameras[camera]
+        table = self.of_engine(engine)
+        known = engine if engine is not None and engine in self.engines else ""
+        level = self.levels.get(known, {}).get(camera or "")
+        return table if level is None else replace(table, rates=table.rates | {"level": level})
 
     def of_engine(self, engine: str | None) -> Table:
         """Its own, or else the general one."""
@@ -162,7 +176,14 @@ class Tables:
             if refined is not None and refined not in list(tables.engines):
                 raise ModelError(f"engine of {where}: is not among the engines")
             tables.cameras[camera] = replace(_table(item, where, tables.of_engine(refined)), engine=refined)
-        if "" in tables.engines or "" in tables.cameras:
+        for engine, cameras in _object(document.get("levels", {}), "levels").items():
+            if engine and engine not in tables.engines:
+                raise ModelError(f"levels of engine {engine!r}: is not among the engines")
+            tables.levels[engine] = {
+                camera: _level(item, f"levels of camera {camera!r}", len(general.rates["level"]))
+                for camera, item in _object(cameras, f"levels of engine {engine!r}").items()
+            }
+        if "" in tables.engines or "" in tables.cameras or any("" in cameras for cameras in tables.levels.values()):
             raise ModelError("an engine or a camera has no name")
         for where, table in tables._named():
             try:
@@ -191,8 +212,21 @@ class Tables:
                 camera: {"engine": table.engine} | _document(table, self.of_engine(table.engine))
                 for camera, table in self.cameras.items()
             },
+            "levels": {
+                engine: {camera: _rounded(level) for camera, level in cameras.items()}
+                for engine, cameras in self.levels.items()
+            },
         }
         Path(path).write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+
+
+def _level(document: object, where: str, size: int) -> Floats:
+    level = _array(document, where)
+    if level.shape != (size,):
+        raise ModelError(f"{where}: is not {size} numbers")
+    _refuse_rows(_outside("level", level), where, "is out of range")
+    _check_sums(where, {"level": level})
+    return level
 
 
 def _document(table: Table, parent: Table | None) -> dict[str, Any]:
@@ -203,8 +237,13 @@ def _document(table: Table, parent: Table | None) -> dict[str, Any]:
         if parent is None or array is not parent.rates[name]:
             own[name] = _rounded(array)
     if table.counts:
-        own["counts"] = {name: _sparse(table.counts[name]) for name in COUNTS}
+        own["counts"] = sparse(table.counts)
     return own
+
+
+def sparse(counts: Rates) -> dict[str, Any]:
+    """What was counted, for a file; `counts_of` reads it."""
+    return {name: _sparse(counts[name]) for name in COUNTS}
 
 
 def _sparse(counts: Floats) -> Any:
@@ -236,10 +275,11 @@ def _table(document: object, where: str, parent: Table | None) -> Table:
             continue
         rates[name] = _array(own.get(name), f"{name} of {where}")
         _refuse_rows(_outside(name, rates[name]), f"{name} of {where}", "is out of range")
-    return Table(edges, rates, counts=_counts(own["counts"], f"counts of {where}") if "counts" in own else {})
+    return Table(edges, rates, counts=counts_of(own["counts"], f"counts of {where}") if "counts" in own else {})
 
 
-def _counts(document: object, where: str) -> Rates:
+def counts_of(document: object, where: str) -> Rates:
+    """Those of a file, as `sparse` makes them. Raises ModelError."""
     counts: Rates = {}
     for name, item in _object(document, where).items():
         if name not in COUNTS:
@@ -304,7 +344,13 @@ def _refuse_rows(wrong: npt.NDArray[np.bool_], where: str, reason: str) -> None:
 
 
 def _check_sums(where: str, rates: Rates) -> None:
-    sums = {
+    sums = {"level": rates["level"].sum()} if len(rates) == 1 else _sums(rates)
+    for name, values in sums.items():
+        _refuse_rows(np.abs(values - 1) > _SUMS_MAY_MISS, f"{name} of {where}", "does not sum to 1")
+
+
+def _sums(rates: Rates) -> dict[str, Any]:
+    return {
         "level": rates["level"].sum(),
         "merged_as": rates["merged_as"].sum(axis=-1),
         "confusion": rates["confusion"].sum(axis=1),
@@ -314,5 +360,3 @@ def _check_sums(where: str, rates: Rates) -> None:
         "right + wrong": rates["right"] + rates["wrong"],
         "one + deletion + split": np.sum([rates[name] for name in OUTCOMES], axis=0),
     }
-    for name, values in sums.items():
-        _refuse_rows(np.abs(values - 1) > _SUMS_MAY_MISS, f"{name} of {where}", "does not sum to 1")
