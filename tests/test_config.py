@@ -27,6 +27,7 @@ def test_paths_are_relative_to_the_file(config: Path) -> None:
     assert (settings.http.port, settings.max_edits, settings.cameras, settings.model) == (8080, 2, None, None)
     assert settings.policy == Policy(notify=0.5, check=0.05)
     assert settings.passes.window == 2.0
+    assert (settings.learning.enabled, settings.learning.file) == (True, config.parent / "learnt.json")
 
 
 def test_policy_and_model(config: Path) -> None:
@@ -44,6 +45,7 @@ def test_environment_overrides(config: Path) -> None:
     environment = {
         "PLATEWATCH_MAX_EDITS": "3",
         "PLATEWATCH_PASSES__WINDOW": "0",
+        "PLATEWATCH_LEARNING__ENABLED": "false",
         "PLATEWATCH_HTTP__PORT": "0",
         "PLATEWATCH_HTTP__TOKEN": "not TOML",
         "PLATEWATCH_WASS__SECRETS": '["a", "b"]',
@@ -53,6 +55,7 @@ def test_environment_overrides(config: Path) -> None:
     settings = load(config, environment)
     assert (settings.max_edits, settings.http.port, settings.http.token) == (3, 0, "not TOML")
     assert settings.passes.window == 0
+    assert not settings.learning.enabled
     assert settings.wass.secrets == ("a", "b")
     assert settings.cameras == Path("/srv/cameras.csv")
 

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 import msgspec
 import structlog
@@ -50,6 +50,7 @@ from platewatch.service.asgi import (
 )
 from platewatch.service.config import Settings, check_token
 from platewatch.service.connections import Connection, Connections, room
+from platewatch.service.learning import Learning
 from platewatch.service.passes import Passes
 from platewatch.service.pipeline import Pipeline
 from platewatch.service.quiet import Quiet
@@ -59,6 +60,7 @@ from platewatch.sources.http import HttpReads, Refusals, TooManyReadsError
 
 _PRUNE_INTERVAL: Final = 3600.0  # seconds
 _FORGET_INTERVAL: Final = 5.0
+_LEARN_INTERVAL: Final = 0.25
 _SWITCH_INTERVAL: Final = 0.0002
 _SECONDS_A_DAY: Final = 86400.0
 _MAX_RETRY_REQUEST_BYTES: Final = 1024 * 1024
@@ -118,7 +120,8 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
         ):
             outbox.publish(url)
             dispatcher = Dispatcher(outbox, sender, settings.retry)
-            passes = Passes(settings.passes.window, on_strange_ids=_warn_of_ids)
+            learning = _learning(settings, matcher)
+            passes = Passes(settings.passes.window, on_strange_ids=_warn_of_ids, sample=learning)
             pipeline = Pipeline(
                 hotlist,
                 matcher,
@@ -132,7 +135,9 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                 quiet=Quiet(settings.passes.gone),
             )
             connections = Connections(settings.http, room(settings.http, settings.retry.concurrency))
-            app = _App(settings, pipeline, passes, outbox, dispatcher, connections, entries=len(hotlist))
+            app = _App(
+                settings, pipeline, passes, learning, worker, outbox, dispatcher, connections, entries=len(hotlist)
+            )
 
             def ready() -> None:
                 _log.info("listening", url=url, entries=len(hotlist), refused=len(hotlist.report.errors))
@@ -149,10 +154,14 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                     tasks.create_task(connections.watch()),
                     tasks.create_task(outbox.watch()),
                 ]
+                if learning is not None:
+                    helpers.append(tasks.create_task(_learn(learning, worker, settings.learning.interval)))
                 await server.serve(sockets=[listener])
                 dispatcher.stop()
                 for helper in helpers:
                     helper.cancel()
+                if learning is not None:
+                    await _keep(learning, worker)
     _log.info("stopped")
 
 
@@ -219,6 +228,19 @@ def _model(settings: Settings) -> ChannelModel:
         raise ConfigError(error.reason, field="model_error_rate") from None
 
 
+def _learning(settings: Settings, matcher: Matcher) -> Learning | None:
+    how = settings.learning
+    if not how.enabled:
+        return None
+    try:
+        learning = Learning(matcher, how.file, half_life=how.half_life, share=how.share)
+    except PlatewatchError as error:
+        reason = f"cannot refine the model, which {error.reason}: fit it anew, or set it to false"
+        raise ConfigError(reason, field="learning.enabled") from None
+    learning.load()
+    return learning
+
+
 class _App:
     """The ASGI application: who may ask, and who answers."""
 
@@ -227,6 +249,8 @@ class _App:
         settings: Settings,
         pipeline: Pipeline,
         passes: Passes,
+        learning: Learning | None,
+        worker: Worker,
         outbox: Outbox,
         dispatcher: Dispatcher,
         connections: Connections,
@@ -236,6 +260,8 @@ class _App:
         self._authorization = None if settings.http.token is None else f"Bearer {settings.http.token}".encode()
         self._pipeline = pipeline
         self._passes = passes
+        self._learning = learning
+        self._worker = worker
         self._outbox = outbox
         self._dispatcher = dispatcher
         self._connections = connections
@@ -342,6 +368,9 @@ class _App:
             counts = await self._outbox.counts()
         except OutboxLostError:
             counts = None
+        learnt: dict[str, Any] | None = None
+        if self._learning is not None:
+            await self._worker.run(self._learning.status(learnt := {}))
         status = {
             "entries": self._entries,
             "reads": self._reads,
@@ -356,6 +385,7 @@ class _App:
                 "closed": dict(self._connections.closed),
                 "bodies_bytes": self._bodies.held,
             },
+            "learning": learnt,
             "outbox": counts,
             "outbox_lost": None if self._outbox.lost is None else self._outbox.lost.reason,
         }
@@ -426,6 +456,33 @@ async def _forget(pipeline: Pipeline) -> None:
     while True:
         await asyncio.sleep(_FORGET_INTERVAL)
         await pipeline.forget()
+
+
+async def _learn(learning: Learning, worker: Worker, interval: float) -> None:
+    """If it fails, matching goes on without it."""
+    try:
+        due = time.monotonic() + interval
+        while True:
+            await asyncio.sleep(_LEARN_INTERVAL)
+            await worker.run(learning.learn())
+            if time.monotonic() >= due:
+                await worker.run(learning.refine())
+                await _keep(learning, worker)
+                due = time.monotonic() + interval
+    except Exception as error:
+        # Only its class: its text may quote a read.
+        _log.error("learns no longer", exc_info=error)
+        learning.stop()
+
+
+async def _keep(learning: Learning, worker: Worker) -> None:
+    encoded: list[bytes] = []
+    await worker.run(learning.encoded(encoded))
+    for data in encoded:
+        try:
+            await asyncio.to_thread(learning.write, data)
+        except OSError as error:
+            _log.error("what was learnt is not kept", reason=error.strerror)
 
 
 async def _prune(outbox: Outbox, retention: float) -> None:

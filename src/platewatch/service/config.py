@@ -22,7 +22,9 @@ from platewatch.errors import ConfigError
 from platewatch.lists.hotlist import MAX_BAD_SHARE
 from platewatch.matching.values import zone_of
 from platewatch.notify.dispatcher import RetryPolicy
+from platewatch.probability.learning import HALF_LIFE
 from platewatch.probability.population import Population
+from platewatch.service.learning import SHARE
 from platewatch.service.passes import LIFE, WINDOW
 from platewatch.service.policy import Policy
 from platewatch.service.quiet import GONE
@@ -87,6 +89,19 @@ class OutboxSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     retention_days: Annotated[float, Meta(gt=0)] = 30.0
 
 
+class LearningSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is learnt of the cameras from their reads, without labels: kept in `file`, sums only, no plate and no read.
+    Of an engine, a read counts half after `half_life` further ones; of a camera, after a fiftieth of that. It takes no
+    more than this `share` of the time, and each `interval` seconds what is new is put to use and into the file.
+    """
+
+    enabled: bool = True
+    file: Path = Path("learnt.json")
+    half_life: Annotated[float, Meta(ge=1000, le=1e9)] = HALF_LIFE
+    share: Annotated[float, Meta(gt=0, le=1)] = SHARE
+    interval: Seconds = 300.0
+
+
 class WassSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where notifications go: `url` takes the events, `secrets` sign them (whsec_...), `timeout` is in seconds."""
 
@@ -103,7 +118,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     `source` is the URI that this service signs its events with. `model` is the channel model; without it, the one
     that is shipped; `population`, whose vehicles matches are weighed against: a name of those that are shipped, or a
     file; without it, Korea's. The model is scaled to `model_error_rate`, the share of plates that the cameras do not
-    read exactly.
+    read exactly. `learning` refines it as reads flow.
     `max_edits` bounds what is looked for, and of what is found `policy` says what is a hit.
     """
 
@@ -119,6 +134,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_edits: Annotated[int, Meta(ge=0, le=3)] = 2
     policy: Policy = Policy()
     passes: PassSettings = PassSettings()
+    learning: LearningSettings = LearningSettings()
     http: HttpSettings = HttpSettings()
     outbox: OutboxSettings = OutboxSettings()
     retry: RetryPolicy = RetryPolicy()
@@ -148,6 +164,7 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
         model=None if settings.model is None else here / settings.model,
         population=_population(settings.population, here),
         outbox=msgspec.structs.replace(settings.outbox, path=here / settings.outbox.path),
+        learning=msgspec.structs.replace(settings.learning, file=here / settings.learning.file),
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence, Set
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from platewatch._core import alike, normalize
 from platewatch.matching.reads import Read
@@ -47,7 +47,7 @@ _Place: TypeAlias = tuple[str | None, str | None]
 class Frame:
     """A read in a pass, and when it arrived."""
 
-    __slots__ = ("_text", "arrived", "nbytes", "read", "time")
+    __slots__ = ("_text", "arrived", "is_told", "nbytes", "read", "time")
 
     def __init__(self, read: Read, arrived: datetime) -> None:
         self.read = read
@@ -55,6 +55,7 @@ class Frame:
         self.time = read.time or arrived
         """When the plate was read; if that is not known, when the read arrived."""
         self.nbytes = _nbytes(read)
+        self.is_told = False  # in a pass that was over
         self._text: str | None = None  # most are never asked for it
 
     @property
@@ -139,11 +140,22 @@ class _Reads:
         return now - self.arrived > _LIFE and all(passing.has_ended(now) for passing in self.passes)
 
 
+class Sample(Protocol):
+    """Who takes passes that are over, but not all of them."""
+
+    def wants(self) -> bool:
+        """Another one? Most are looked for only then."""
+
+    def add(self, reads: list[Read]) -> None:
+        """The reads of one."""
+
+
 class Passes:
     """The passes under way. `window`: seconds between reads of one pass that have no `pass_id`; 0 leaves those alone.
 
     At most `most` reads are held, but for those of one call. `on_strange_ids` is called with a camera, once for each,
     whose ids do not tell vehicles apart; `strange_ids` counts the reads in which that showed.
+    `sample` gets the reads of passes that are over, while it wants any.
     """
 
     def __init__(
@@ -153,6 +165,7 @@ class Passes:
         most: int = _MOST_HELD,
         most_bytes: int = _MOST_BYTES,
         on_strange_ids: Callable[[str | None], None] = lambda _: None,
+        sample: Sample | None = None,
     ) -> None:
         self._window = timedelta(seconds=window)
         self._most = most
@@ -160,6 +173,7 @@ class Passes:
         self._places: OrderedDict[_Place, _Reads] = OrderedDict()  # where nothing has arrived for longest first
         self._count = self._nbytes = 0
         self._on_strange_ids = on_strange_ids
+        self._sample = sample
         self._strange: set[str | None] = set()
         self.strange_ids = 0
 
@@ -189,6 +203,7 @@ class Passes:
             if read.pass_id is None and (read.camera_id is None or not self._window):
                 if row in promising:
                     joined[row] = Pass(frame), frame
+                self._is_over([frame])
                 continue
             place = (read.camera_id, read.pass_id)
             held = self._places.get(place)
@@ -221,6 +236,10 @@ class Passes:
             unsent = any(passing.unsent for passing in held.passes)
             if held.has_ended(now) or (too_many and not unsent) or far_too_many:
                 del self._places[place]
+                for passing in held.passes:
+                    self._is_over(passing.frames)
+                for frame in held.noted:
+                    self._ends(frame, held)
                 self._count -= held.count
                 self._nbytes -= held.nbytes
             else:
@@ -231,6 +250,7 @@ class Passes:
         noted.append(frame)
         count, nbytes = 1, frame.nbytes
         while now - noted[0].arrived > _LIFE or len(noted) > _MOST_NOTED:
+            self._ends(noted[0], held)
             count -= 1
             nbytes -= noted.popleft().nbytes
         held.count += count
@@ -250,6 +270,9 @@ class Passes:
     def _pass(self, held: _Reads, frame: Frame, now: datetime, promising: bool) -> Pass | None:
         has_id = frame.read.pass_id is not None
         reach = _LIFE if has_id else self._window
+        for passing in held.passes:
+            if passing.has_ended(now):
+                self._is_over(passing.frames)
         held.passes = [passing for passing in held.passes if not passing.has_ended(now)]
         near = [passing for passing in reversed(held.passes) if passing.reaches(frame, reach)]
         owners = [passing for passing in near for _ in passing.frames]
@@ -278,9 +301,32 @@ class Passes:
             held.noted = deque(other for place, other in enumerate(noted) if place not in taken)
         if len(held.passes) >= MOST_PASSES:
             oldest = next((place for place, other in enumerate(held.passes) if not other.unsent), 0)
-            del held.passes[oldest]
+            self._is_over(held.passes.pop(oldest).frames)
         held.passes.append(passing)
         return passing
+
+    def _ends(self, frame: Frame, held: _Reads) -> None:
+        """A read of no pass is let go: it and those that would have been of one with it are over."""
+        if frame.is_told or self._sample is None or not self._sample.wants():
+            return
+        passing = Pass(frame)
+        has_id = frame.read.pass_id is not None
+        reach = _LIFE if has_id else self._window
+        others = [other for other in held.noted if other is not frame and not other.is_told]
+        near = [other for other in others if passing.reaches(other, reach)]
+        mates = [near[place] for place in alike(frame.text, [other.text for other in near], fragments=has_id)]
+        for mate in mates:
+            passing.add(mate)
+        self._is_over(passing.frames)
+        for mate in mates:  # a pass does not keep all
+            mate.is_told = True
+
+    def _is_over(self, frames: list[Frame]) -> None:
+        if self._sample is None or not self._sample.wants() or any(frame.is_told for frame in frames):
+            return
+        for frame in frames:
+            frame.is_told = True
+        self._sample.add([frame.read for frame in frames])
 
     def _doubt(self, held: _Reads, frame: Frame) -> None:
         """An id that lasts longer than a pass: of one vehicle that stands there, or of none?"""
