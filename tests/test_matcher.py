@@ -192,3 +192,18 @@ def test_threads_get_the_same_answers(matcher: pw.Matcher) -> None:
         assert np.array_equal(answer.read, want.read)
         assert np.array_equal(answer.entry, want.entry)
         assert np.array_equal(answer.edits, want.edits)
+
+
+def test_another_model_is_used_from_the_next_call_on() -> None:
+    matcher, good = pw.Matcher(["12가3456"]), pw.ChannelModel.default().scaled(0.01)
+    (before,) = matcher.match("12거3456")
+    matcher.use(good)
+    assert matcher.model is good
+    (after,) = matcher.match("12거3456")
+    assert before.probability == pw.ChannelModel.default().explain("12거3456", "12가3456").probability
+    assert after.probability == good.explain("12거3456", "12가3456").probability < before.probability
+    reads = [pw.Read(text="12거3456"), pw.Read(text="12거3456")]
+    assert matcher.match_batch(reads).probability.tolist() == [after.probability] * 2
+    assert matcher.match_pass(reads)[0].probability < before.probability
+    with pytest.raises(TypeError, match=r"model must be a platewatch\.ChannelModel, not int"):
+        matcher.use(5)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import subprocess
@@ -18,10 +19,11 @@ from structlog.testing import capture_logs
 
 import platewatch as pw
 from platewatch.notify.simulator import WassSimulator
-from platewatch.probability.learning import ENGINE_FLOOR
+from platewatch.probability.learning import ENGINE_FLOOR, Learner
+from platewatch.service.app import _learn
 from platewatch.service.learning import Learning
 from platewatch.service.passes import LIFE, Passes
-from platewatch.service.worker import Steps
+from platewatch.service.worker import Steps, Worker
 from tests.patience import PATIENCE
 from tests.service import Service, running
 
@@ -199,6 +201,24 @@ def test_it_holds_few_passes_and_none_once_it_is_stopped(tmp_path: Path) -> None
     done(it.status(into))
     assert (into["stopped"], into["passes"]) == (True, 0)
     assert done(it.learn()) == 0
+
+
+def test_matching_goes_on_without_learning_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(learner: Learner, reads: Sequence[pw.Read]) -> None:
+        raise ZeroDivisionError(reads)
+
+    monkeypatch.setattr(Learner, "learn", fail)
+    it = Learning(pw.Matcher(["12가3456"]), tmp_path / "learnt.json", share=1.0)
+    it.add([pw.Read(text="345다6789")])
+
+    async def body() -> None:
+        with Worker() as worker:
+            await asyncio.wait_for(_learn(it, worker, 300.0), PATIENCE)
+
+    with capture_logs() as log:
+        asyncio.run(body())
+    assert [event["event"] for event in log] == ["learns no longer"]
+    assert not it.wants()
 
 
 def test_a_camera_that_goes_bad_is_logged_once_and_is_in_the_status(tmp_path: Path) -> None:

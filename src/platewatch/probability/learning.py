@@ -208,6 +208,7 @@ class Learner:
                 if idle == name:
                     return None
                 del self._engines[idle]
+                self._tables.pop(idle, None)
             like = self.base.tables.of_engine(name).counts
             known = self._engines[name] = _Engine({count: np.zeros_like(like[count]) for count in COUNTS})
         self._engines.move_to_end(name)
