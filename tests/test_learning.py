@@ -51,7 +51,10 @@ def refined(learner: Learner) -> Learner:
 
 @pytest.fixture(scope="module")
 def city() -> Learner:
-    return taught(Learner(pw.ChannelModel.default()), random.Random(17), 120, clean=CLEAN, dirty=DIRTY)
+    learner, rng = Learner(pw.ChannelModel.default()), random.Random(17)
+    for _ in range(3):
+        taught(learner, rng, 40, clean=CLEAN, dirty=DIRTY)
+    return learner
 
 
 def probability(model: pw.ChannelModel, camera: str, engine: str = "ocr") -> float:

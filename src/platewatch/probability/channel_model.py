@@ -278,7 +278,7 @@ class ChannelModel:
             model = (base or ChannelModel.default()).with_population(population)
             start = tables = model._tables
             for _ in range(fitting.ROUNDS if unlabelled else 1):
-                guessed = fitting.guessed(model.scoring, model.frame_weight, unlabelled)
+                guessed = fitting.guessed(model.scoring, unlabelled)
                 tables = fitting.fit_tables(examples + guessed, iterations, camera_reads, population, progress, start)
                 model = cls(tables, population)
         weight = fitting.frame_weight(cls(tables, population).scoring, examples)

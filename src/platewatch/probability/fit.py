@@ -42,6 +42,8 @@ ITERATIONS = 25
 
 LEAST_GUESSED = 0.01  # the probability of a plate that a pass is learnt of with
 
+_GUESSING_WEIGHT = 0.45  # of one of several frames; chosen by how likely true plates become that were held back
+
 ROUNDS = 3  # of guessing the plates of unlabelled passes, and learning from that
 
 
@@ -144,23 +146,23 @@ def level_of(parent: Table, counts: Floats, worth: float) -> Floats:
     return backed_off(counts, parent.rates["level"], worth)
 
 
-def guessed(
-    scoring: _core.ScoringModel, frame_weight: float, passes: Iterable[Sequence[ReadEvidence | str]]
-) -> list[Example]:
+def guessed(scoring: _core.ScoringModel, passes: Iterable[Sequence[ReadEvidence | str]]) -> list[Example]:
     """The reads of passes with each plate that the vehicle may have, by its probability."""
     return [
         Example(read, plate, probability)
         for reads in passes
-        for plate, probability in likely_plates(scoring, frame_weight, reads)
+        for plate, probability in likely_plates(scoring, reads)
         for read in reads
     ]
 
 
-def likely_plates(
-    scoring: _core.ScoringModel, frame_weight: float, reads: Sequence[ReadEvidence | str]
-) -> list[tuple[str, float]]:
-    """Those that the vehicle of a pass may have, and their probabilities. One read shares its errors with no other."""
-    return scoring.likely_plates(list(reads), frame_weight if len(reads) > 1 else 1.0, LEAST_GUESSED)
+def likely_plates(scoring: _core.ScoringModel, reads: Sequence[ReadEvidence | str]) -> list[tuple[str, float]]:
+    """Those that the vehicle of a pass may have, and their probabilities, to learn of.
+
+    Frames weigh less than where a vehicle is to be found: what is learnt of a mistake that all of them share is that it
+    is none, and that feeds on itself.
+    """
+    return scoring.likely_plates(list(reads), max(_GUESSING_WEIGHT, 1 / len(reads)), LEAST_GUESSED)
 
 
 def engine_of(read: ReadEvidence | str) -> str | None:

@@ -149,7 +149,7 @@ class Learner:
         """Of the reads of a pass that is over. What cannot be matched is left out."""
         for usable in fit.usable_passes([reads]):
             self.passes += 1
-            plates = dict(fit.likely_plates(self.model.scoring, self.model.frame_weight, usable))
+            plates = dict(fit.likely_plates(self.model.scoring, usable))
             names = [(fit.engine_of(read) or None, fit.camera_of(read) or None) for read in usable]
             order = sorted(range(len(usable)), key=lambda i: tuple(map(str, names[i])))
             for (engine, camera), places in groupby(order, key=names.__getitem__):
