@@ -72,7 +72,7 @@ def test_each_cameras_quality_is_learnt_without_labels(city: Learner) -> None:
     states = {state.camera: state for state in city.cameras()}
     for camera, rate in (("clean", CLEAN), ("dirty", DIRTY)):
         true = 1 - (1 - rate * 0.9) ** 7 * (1 - rate)  # a digit may be taken for itself
-        assert states[camera].misread == pytest.approx(true, abs=0.08)
+        assert states[camera].misread == pytest.approx(true, abs=0.15)
         assert states[camera].reads == pytest.approx(360, rel=0.1)  # some of them are half forgotten
     model = city.model
     assert model.cameras == ["clean", "dirty"]

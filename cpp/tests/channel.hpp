@@ -53,7 +53,8 @@ inline ChannelRates plain_rates(std::size_t columns) {
     for (auto* values : {&rates.inserted, &rates.split_first, &rates.split_second})
         std::ranges::fill(*values, each);
     // [level][below the edge, above]
-    const auto fill = [](std::vector<double>& ratios, const std::array<std::array<double, 2>, ChannelRates::kLevels>& values) {
+    const auto fill = [](std::vector<double>& ratios,
+                         const std::array<std::array<double, 2>, ChannelRates::kLevels>& values) {
         const std::size_t bins = ratios.size() / ChannelRates::kLevels;
         for (std::size_t l = 0; l < ChannelRates::kLevels; ++l) {
             for (std::size_t bin = 0; bin + 1 < bins; ++bin)

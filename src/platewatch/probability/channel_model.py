@@ -126,8 +126,9 @@ class ChannelModel:
         )
         model = copy(self)
         model._tables = tables
+        model._scored = scored = accents.known(tables, self._population.symbols)
         model.scoring = self.scoring.refined(
-            {engine or "": tables.core(table) for engine, table in engines.items()}, _plain(levels)
+            {engine or "": scored.core(scored.of_engine(engine)) for engine in engines}, _plain(levels)
         )
         return model
 
