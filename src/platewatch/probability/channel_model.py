@@ -229,7 +229,7 @@ class ChannelModel:
 
     def _frames(self, table: Table, found: Floats) -> tuple[tuple[Frame, ...], list[int]]:
         """The qualities by a table, best first, where a read was found to be of them so; and which level is which."""
-        wrong = rate.error_rates(self._tables.symbols, table.rates, self._population.document)
+        wrong = rate.error_rates(self._scored.symbols, table.rates, self._population.document)
         order: list[int] = np.argsort(wrong, kind="stable").tolist()
         total = max(float(found.sum()), math.ulp(0.0))
         frames = (
