@@ -149,3 +149,8 @@ def test_symbols_that_the_base_does_not_know_get_columns(tmp_path: Path) -> None
     for plate in ("12가3456", "12거3456"):
         before, after = (m.explain("12가3456", plate).log_likelihood for m in (shipped, learnt))
         assert after == pytest.approx(before, abs=0.7)
+
+
+def test_a_few_passes_do_not_change_what_a_frame_counts() -> None:
+    one = [(pw.Read(text="12가3456", camera_id="G1", pass_id="1"), "12가3456")] * 3
+    assert pw.ChannelModel.fit(one).frame_weight == pw.ChannelModel.default().frame_weight

@@ -161,3 +161,12 @@ def test_the_order_of_the_reads_of_two_vehicles_does_not_matter() -> None:
     first, *others = (pass_of(*order) for order in orders)
     for other in others:
         assert other == pytest.approx(first, rel=1e-9)
+
+
+def test_a_plate_lacks_the_mark_that_was_read_only_if_there_are_plates_like_that() -> None:
+    """No vehicle has three digits behind a mark; an old one has two."""
+    read = "서울58수2446"
+    never, older = (pw.Matcher([plate], max_edits=2).match(read)[0].probability for plate in ("589수2446", "58수2446"))
+    assert never < 0.1
+    assert older > 0.9
+    assert pass_of(read, read, listed=("589수2446",))["589수2446"] < 0.1

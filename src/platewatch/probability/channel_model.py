@@ -282,7 +282,8 @@ class ChannelModel:
                 guessed = fitting.guessed(model.scoring, unlabelled)
                 tables = fitting.fit_tables(examples + guessed, iterations, camera_reads, population, progress, start)
                 model = cls(tables, population)
-        weight = fitting.frame_weight(cls(tables, population).scoring, examples)
+        enough = 1 if from_scratch else fitting.ENOUGH_PASSES
+        weight = fitting.frame_weight(cls(tables, population).scoring, examples, enough)
         return cls(replace(tables, frame_weight=weight or tables.frame_weight), population)
 
 

@@ -74,7 +74,6 @@ _LISTED_RANKS = 5  # of an alternative, by its probability
 _RANKS = 9  # as in the core: those, listed by the next or the second next character, beside another syllable, absent
 _LIKELY_RANK = 3  # below it
 
-
 # How many reads the counts of the coarser table are worth where a finer one is made.
 _ENGINE_READS = 100.0
 _CAMERA_READS = 30.0
@@ -96,6 +95,7 @@ _CONFIDENCE_POWER = 0.8
 _LEVEL_POWER = 0.5
 _FRAME_WEIGHTS = (0.6, 0.7, 0.8, 0.9, 1.0)  # less, and two frames that agree would outvote none
 _MOST_PASSES = 1000  # more than enough to tell these apart
+ENOUGH_PASSES = 100  # to tell better than the model that is refined
 
 
 def usable(reads: Iterable[tuple[ReadEvidence | str, str]]) -> list[Example]:
@@ -244,17 +244,17 @@ def _by_name(
     return dict(sorted(named.items()))
 
 
-def frame_weight(scoring: _core.ScoringModel, examples: Sequence[Example]) -> float | None:
+def frame_weight(scoring: _core.ScoringModel, examples: Sequence[Example], least: int) -> float | None:
     """How much one of several frames of a pass counts: what makes the true plates of the passes likeliest.
 
-    None if no two reads share a `pass_id`.
+    None if fewer than `least` passes have several reads, which share a `pass_id`.
     """
     passes: dict[tuple[str | None, str, str], list[ReadEvidence]] = {}
     for read, plate, _ in examples:
         if not isinstance(read, str) and read.pass_id is not None:
             passes.setdefault((camera_of(read), read.pass_id, plate), []).append(read)
     several = [(reads, plate) for (_, _, plate), reads in passes.items() if len(reads) > 1]
-    if not several:
+    if len(several) < least:
         return None
 
     def fit(weight: float) -> float:
