@@ -14,7 +14,11 @@ hotlist = pw.Hotlist.from_plates([f"{i % 600 + 100}{'가나다라'[i % 4]}{i * 7
 reads = [entry.plate[:i % 8] + "7" + entry.plate[i % 8 + i % 2:] for i, entry in enumerate(hotlist)][:500]
 for k in range(4):
     b = pw.Matcher(hotlist).match_batch(reads, max_edits=k)
-    print(k, pw.cpu_features()["kernel"], list(zip(b.read.tolist(), b.entry.tolist(), b.edits.tolist())))
+    columns = b.read, b.entry, b.edits, b.probability, b.log_likelihood  # to the last bit
+    print(k, pw.cpu_features()["kernel"], list(zip(*(column.tolist() for column in columns))))
+matcher = pw.Matcher([entry.plate for entry in hotlist][:500] + ["1?0*7"])
+for one in zip(reads[:40], reads[1:41], reads[2:42]):
+    print([(match.entry_id, match.probability) for match in matcher.match_pass(one)])
 """
 
 
