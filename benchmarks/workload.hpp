@@ -111,6 +111,12 @@ inline ChannelTable table() {
         std::ranges::fill(*values, 1.0);
     std::ranges::fill(rates.alternative, 0.1);
     std::ranges::fill(rates.syllable_listed, 0.1);
+    std::ranges::fill(rates.ratio_read, 1.0);
+    rates.clutter_size.fill(1.0 / kMaxCharacters);
+    for (auto& behind : rates.clutter_next) {
+        for (auto& follows : behind) follows.fill(1.0 / kSymbolClasses);
+    }
+    std::ranges::fill(rates.clutter, each);
     rates.likeness.fill(1);
     return ChannelTable({symbols.begin(), symbols.end()}, {}, rates);
 }

@@ -26,7 +26,9 @@ class EvidenceReader {
         bool none = false, lines_up = false;
         const bool typed = finds_types([&] {
             none = py::len(chars) == 0;
-            lines_up = !none && from_characters(canonical, chars, out);
+            lines_up = !none && (from_characters(canonical, chars, 1, out) ||
+                                 (is_percent_ && from_characters(canonical, chars,
+                                                                 static_cast<float>(kHundredPercent), out)));
         });
         if (typed && lines_up) return true;
         evidence_of(std::span<const char32_t>(text), canonical.view(), out);
@@ -34,7 +36,7 @@ class EvidenceReader {
     }
 
   private:
-    static bool from_characters(const Symbols& canonical, py::handle chars, ReadEvidence& out) {
+    bool from_characters(const Symbols& canonical, py::handle chars, float whole, ReadEvidence& out) {
         out.clear();
         for (const py::handle character : chars) {
             const std::u32string text = to_u32(character.attr("c"));
@@ -44,7 +46,7 @@ class EvidenceReader {
                 if (text.size() == 1 || (!text.empty() && std::ranges::all_of(text, is_invisible))) continue;
                 return false;
             }
-            if (!add(character, evidence)) return false;
+            if (!add(character, whole, evidence)) return false;
             if (!is_kept(evidence.c)) {
                 out.push_mark(evidence);
             } else if (out.size() == canonical.size() || canonical.view()[out.size()] != evidence.c) {
@@ -57,10 +59,15 @@ class EvidenceReader {
     }
 
     // False for probabilities that are none.
-    static bool add(py::handle character, Evidence& evidence) {
+    bool add(py::handle character, float whole, Evidence& evidence) {
+        const auto scaled = [&](py::handle given) {
+            const auto value = given.cast<float>();
+            is_percent_ = is_percent_ || is_percent(double{value});
+            return value / whole;
+        };
         const py::object p = character.attr("p");
         if (!p.is_none()) {
-            const auto value = p.cast<float>();
+            const float value = scaled(p);
             if (!(value <= kMost)) return false;
             evidence.p = std::min(value, 1.0F);
         }
@@ -71,7 +78,7 @@ class EvidenceReader {
             const auto alternative = py::reinterpret_borrow<py::sequence>(pair);
             const std::u32string text = to_u32(alternative[0]);
             const char32_t symbol = character_of(std::span<const char32_t>(text));
-            const auto value = alternative[1].cast<float>();
+            const float value = scaled(py::object(alternative[1]));
             if (!(value <= kMost)) return false;
             if (symbol == 0 || symbol == evidence.c || !is_kept(symbol)) continue;
             const auto same = std::ranges::find(alternatives, symbol, &Evidence::Alternative::symbol);
@@ -89,8 +96,20 @@ class EvidenceReader {
         return true;
     }
 
-    static constexpr float kMost = 1.001F;  // more is on another scale, percent perhaps
+    static constexpr float kMost = 1.001F;  // more is on another scale
+    bool is_percent_ = false;               // one of them is, so all are
 };
+
+// What the recogniser believes of the whole plate, 0 to 1; none if it says nothing that can be that.
+inline std::optional<double> confidence_of(py::handle read) {
+    std::optional<double> confidence;
+    finds_types([&] {
+        if (const py::object given = read.attr("confidence"); !given.is_none())
+            confidence = given.cast<double>();
+    });
+    if (confidence && is_percent(*confidence)) *confidence /= kHundredPercent;
+    return confidence && *confidence >= 0 && *confidence <= kMaxProbability ? confidence : std::nullopt;
+}
 
 // Of a platewatch.Read or its text (str or bytes). False if its `chars` did not line up. Raises ReadError.
 inline bool evidence_of_object(py::handle read, ReadEvidence& out) {
@@ -110,7 +129,12 @@ inline bool evidence_of_object(py::handle read, ReadEvidence& out) {
         evidence_of(std::span<const char32_t>(raw), canonical.view(), out);
         return true;
     }
-    return EvidenceReader().read(raw, canonical, read.attr("chars"), out);
+    const bool lined_up = EvidenceReader().read(raw, canonical, read.attr("chars"), out);
+    // Beside candidates it is the own text's share.
+    if (py::len(read.attr("candidates")) != 0) return lined_up;
+    if (const std::optional<double> confidence = confidence_of(read))
+        out.set_confidence(static_cast<float>(*confidence));
+    return lined_up;
 }
 
 // How much is believed of each text of a read: by the candidates' own probabilities; the read's own text has
@@ -163,12 +187,8 @@ class ShareReader {
     static constexpr double kLeast = 0.01;   // of the own text, where nothing is said of it
 
     [[nodiscard]] double own_share(py::handle read, double of_candidates) const {
-        std::optional<double> confidence;
-        finds_types([&] {
-            if (const py::object given = read.attr("confidence"); !given.is_none())
-                confidence = given.cast<double>();
-        });
-        if (confidence && *confidence > 0 && *confidence <= kMaxProbability) return *confidence;
+        const std::optional<double> confidence = confidence_of(read);
+        if (confidence && *confidence > 0) return *confidence;
         // More than 1 are no shares of one whole: then the own text has as much as the likeliest.
         return of_candidates > kMaxProbability ? candidates_.front().share
                                                : std::max(1 - of_candidates, kLeast);

@@ -71,6 +71,10 @@ void for_each_array(ChannelRates& rates, const Visit& visit) {
           Shape{kClasses, static_cast<py::ssize_t>(ChannelRates::kRanks)});
     visit("alternative", rates.alternative.data(), Shape{columns, columns});
     visit("syllable_listed", rates.syllable_listed.data(), Shape{columns});
+    visit("ratio_read", rates.ratio_read.data(), Shape{kLevels, bins / kClasses});
+    visit("clutter_size", rates.clutter_size.data(), Shape{static_cast<py::ssize_t>(kMaxCharacters)});
+    visit("clutter_next", &rates.clutter_next[0][0][0], Shape{kClasses + 1, kClasses + 1, kClasses});
+    visit("clutter", rates.clutter.data(), Shape{columns});
 }
 
 // What only counts have.
@@ -238,6 +242,14 @@ void register_channel(py::module_& m) {
                 return table.with_level(level);
             },
             py::arg("level"), "The same table for frames that are of a level so often.")
+        .def(
+            "ratio_read",
+            [](const ChannelTable& table, const py::object& read, std::size_t level) {
+                if (level >= ChannelRates::kLevels) throw py::index_error("no such level");
+                return table.ratio_read(to_evidence(read), level);
+            },
+            py::arg("read"), py::arg("level"),
+            "What the confidence in a read as a whole says of the level: a likelihood ratio.")
         .def(
             "likeliest_way",
             [](const ChannelTable& table, const py::object& read, const py::object& plate) {

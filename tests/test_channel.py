@@ -163,8 +163,34 @@ def test_a_syllable_listed_for_the_next_character_speaks_for_the_one_before(mode
 def test_chars_that_do_not_line_up_are_ignored() -> None:
     read = pw.Read(text="12가3456", chars=(character("1", 0.9), character("2", 0.9)))
     assert _core.read_evidence(read) == [(c, None, None) for c in "12가3456"]
-    percent = pw.Read(text="1A", chars=(character("1", 93.0), character("A", 95.0)))
-    assert _core.read_evidence(percent) == [("1", None, None), ("A", None, None)]
+    thousandths = pw.Read(text="1A", chars=(character("1", 930.0), character("A", 950.0)))
+    assert _core.read_evidence(thousandths) == [("1", None, None), ("A", None, None)]
+
+
+def test_percent_are_shares(model: pw.ChannelModel) -> None:
+    def read(whole: float) -> pw.Read:
+        return pw.Read(
+            text="12거3456",
+            chars=[{"c": c, "p": 0.96 * whole, "alts": [["가", 0.03 * whole]]} for c in "12거3456"],
+        )
+
+    assert model.explain(read(100), "12가3456") == model.explain(read(1), "12가3456")
+    sure = [pw.Read(text="12거3456", confidence=p) for p in (0.75, 75)]
+    assert model.explain(sure[0], "12가3456") == model.explain(sure[1], "12가3456")
+    listed = [
+        pw.Read(text="12거3456", candidates=[{"text": "12가3456", "p": 0.5 * p}, {"text": "12거3456", "p": 0.01 * p}])
+        for p in (1, 100)
+    ]
+    assert model.explain(listed[0], "12가3456") == model.explain(listed[1], "12가3456")
+
+
+def test_a_confidence_in_the_whole_is_explained(model: pw.ChannelModel) -> None:
+    read = pw.Read(text="12가3456", confidence=0.999)
+    told = model.explain(read, "12가3456")
+    assert told.events[0].kind == "confidence"
+    assert told.probability > model.explain("12가3456", "12가3456").probability
+    way = told.log_frame + math.fsum(event.log_probability for event in told.events)
+    assert way <= told.log_likelihood < way + 0.7  # the other ways add to it
 
 
 def test_evidence_keeps_the_marks_that_normalisation_drops() -> None:
@@ -266,7 +292,7 @@ def changed(path: Path, model: pw.ChannelModel, change: Callable[[dict[str, Any]
 def test_other_files_are_refused(tmp_path: Path, text: str | bytes) -> None:
     path = tmp_path / "bad.json"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(pw.ModelError, match="is not a platewatch channel model 3"):
+    with pytest.raises(pw.ModelError, match="is not a platewatch channel model 4"):
         pw.ChannelModel.load(path)
     with pytest.raises(FileNotFoundError):
         pw.ChannelModel.load(tmp_path / "nowhere.json")
@@ -274,7 +300,7 @@ def test_other_files_are_refused(tmp_path: Path, text: str | bytes) -> None:
 
 def test_nesting_without_end_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text("[" * 200_000, encoding="utf-8")
-    with pytest.raises(pw.ModelError, match="is not a platewatch channel model 3: it is nested too deeply"):
+    with pytest.raises(pw.ModelError, match="is not a platewatch channel model 4: it is nested too deeply"):
         pw.ChannelModel.load(tmp_path / "bad.json")
 
 

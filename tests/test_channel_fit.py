@@ -119,8 +119,59 @@ def test_what_cannot_be_matched_is_left_out() -> None:
     bad = [("---", "12가3456"), ("12가3456", "---"), ("12가3456", "1" * 17), ("12가3456", "")]
     expected = learnt(good).scoring.log_likelihood("12거3456", "12가3456")
     assert learnt(bad + good).scoring.log_likelihood("12거3456", "12가3456") == expected
-    with pytest.raises(pw.PlatewatchError, match="no read to learn from"):
+    with pytest.raises(pw.PlatewatchError, match="no read of a plate to learn from"):
         learnt(bad)
+
+
+def signs_and_plates() -> list[tuple[pw.Read, str]]:
+    """Of a street with a shop whose telephone number is read in all weathers, and some plates."""
+    signs = [(pw.Read(text=f"대한{i:04d}", engine="lpr"), "") for i in range(100)]
+    plates = [(pw.Read(text=f"{i:02d}가34{i:02d}", engine="lpr"), f"{i:02d}가34{i:02d}") for i in range(100)]
+    return signs + plates
+
+
+def test_clutter_is_what_is_read_where_no_plate_is() -> None:
+    pairs = signs_and_plates()
+    without = learnt(pairs[100:]).scoring
+    model = learnt(pairs)
+    # 대한1234 may be a sign; 한대1234 may too, but seldom; 12가3456 is a plate as before.
+    gain = {
+        text: model.scoring.weigh(text, "99거9999")[1] - without.weigh(text, "99거9999")[1]
+        for text in ("대한1234", "한1대234", "12가3456")
+    }
+    assert gain["대한1234"] > 3
+    assert gain["한1대234"] < gain["대한1234"] - 2
+    assert gain["12가3456"] == pytest.approx(0, abs=0.01)
+    assert model.engines == ["lpr"]
+
+
+def test_clutter_is_learnt_again_by_a_model_that_refines(tmp_path: Path) -> None:
+    model = learnt(signs_and_plates())
+    model.save(tmp_path / "model.json")
+    again = pw.ChannelModel.fit(signs_and_plates()[100:], base=pw.ChannelModel.load(tmp_path / "model.json"))
+    for read in (pw.Read(text="대한1234", engine="lpr"), "대한1234"):
+        kept, first = (m.scoring.weigh(read, "99거9999")[1] for m in (again, model))
+        assert kept == pytest.approx(first, abs=0.5)
+
+
+def test_signs_alone_are_no_reads_of_plates() -> None:
+    with pytest.raises(pw.PlatewatchError, match="no read of a plate to learn from"):
+        learnt(signs_and_plates()[:100])
+
+
+def test_a_confidence_in_the_whole_tells_a_good_frame_from_a_bad_one() -> None:
+    # This one is unsure of the whole where it misreads a symbol or two, and gives no confidences to characters.
+    def read(i: int) -> tuple[pw.Read, str]:
+        plate = f"{i % 90 + 10}가{i * 37 % 9000 + 1000}"
+        bad = i % 5 == 0
+        text = plate[:3] + str((int(plate[3]) + 5) % 10) + str((int(plate[4]) + 5) % 10) + plate[5:] if bad else plate
+        return pw.Read(text=text, confidence=0.4 if bad else 0.99), plate
+
+    scoring = learnt([read(i) for i in range(400)]).scoring
+    sure, unsure, unsaid = (
+        scoring.weigh(pw.Read(text="12가3456", confidence=p), "12가3456")[3] for p in (0.99, 0.4, None)
+    )
+    assert unsure < unsaid < sure
 
 
 def test_of_too_many_symbols_the_commonest_are_known(tmp_path: Path) -> None:

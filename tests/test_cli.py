@@ -157,7 +157,7 @@ def test_match_and_explain_weigh_by_the_model_given(wanted: str, tmp_path: Path)
     # A recogniser that is never wrong explains no misread.
     pw.ChannelModel.default().scaled(1e-6).save(model)
     out, _ = run("match", "--hotlist", wanted, "--model", str(model), "--all", given=MISREAD.encode())
-    assert out.startswith("row 1: check")
+    assert out.startswith("row 1: no hit")
     told = json.loads(run("explain", MISREAD, "12가3456", "--model", str(model), "--json")[0])
     assert told["probability"] < 0.1 < probability(MISREAD, "A1")
 

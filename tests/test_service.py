@@ -514,7 +514,7 @@ def test_the_model_is_scaled_to_the_cameras_error_rate(config: Path) -> None:
         ("max_edit = 2", "Object contains unknown field `max_edit`"),
         ("max_edits = 9", "max_edits: Expected `int` <= 3"),
         ("policy.check = 0.6", "policy.check: is not above 0 and at most notify, which is 0.5"),
-        ("model = 'wanted.csv'", "wanted.csv: is not a platewatch channel model 3"),
+        ("model = 'wanted.csv'", "wanted.csv: is not a platewatch channel model 4"),
         ("model = 'nowhere.json'", "No such file"),
         ("passes.window = 60", "passes.window: Expected `float` <= 30"),
         ("http.host = 5", "http.host: Expected `str`, got `int`"),

@@ -77,6 +77,19 @@ inline ChannelRates plain_rates(std::size_t columns) {
     for (std::size_t i = 0; i < columns; ++i)
         rates.syllable_listed[i] = 0.1 + 0.02 * static_cast<double>(i % 3);
     rates.likeness = {1, 3, 4, 7, 0.5, 6, 9, 1};
+    for (std::size_t i = 0; i < rates.ratio_read.size(); ++i)
+        rates.ratio_read[i] = 0.5 + 0.2 * static_cast<double>(i % 5);
+    for (std::size_t size = 0; size < kMaxCharacters; ++size)
+        rates.clutter_size[size] = (1 + static_cast<double>(size)) / 136;
+    for (std::size_t before = 0; before <= kSymbolClasses; ++before) {
+        for (std::size_t last = 0; last <= kSymbolClasses; ++last) {
+            for (std::size_t c = 0; c < kSymbolClasses; ++c)
+                rates.clutter_next[before][last][c] =
+                    (2 + static_cast<double>((before + 2 * last + c) % 4)) / 14;
+        }
+    }
+    for (std::size_t i = 0; i < columns; ++i)
+        rates.clutter[i] = 2 * (1 + static_cast<double>(i)) / static_cast<double>(columns * (columns + 1));
     return rates;
 }
 

@@ -117,6 +117,7 @@ inline ReadEvidence read_near(Random& random, const std::u32string& plate) {
         add(evidence, read);
         if (what == 2) add({.c = random_evidence(random).c}, read);
     }
+    if (below(random, 2) == 0) read.set_confidence(static_cast<float>(below(random, 101)) / 100);
     return read;
 }
 

@@ -83,6 +83,10 @@ class ChannelTable:
         """
         The likeliest way from plate to read: its noise level, and its events: (what, place in plate, symbols, place in read, characters, log).
         """
+    def ratio_read(self, read: typing.Any, level: typing.SupportsInt | typing.SupportsIndex) -> float:
+        """
+        What the confidence in a read as a whole says of the level: a likelihood ratio.
+        """
     def with_level(self, level: typing.Annotated[collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], "FixedSize(4)"]) -> ChannelTable:
         """
         The same table for frames that are of a level so often.

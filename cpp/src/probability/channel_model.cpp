@@ -217,8 +217,10 @@ ChannelRates::ChannelRates(std::size_t columns, std::size_t bins)
       ratio_wrong(kLevels * bins),
       ratio_inserted(kLevels * bins),
       ratio_merged(kLevels * bins),
+      ratio_read(kLevels * (bins / kSymbolClasses)),
       alternative(columns * columns),
-      syllable_listed(columns) {}
+      syllable_listed(columns),
+      clutter(columns) {}
 
 ChannelTable::ChannelTable(std::vector<char32_t> symbols, std::vector<double> bin_edges, ChannelRates rates)
     : symbols_(std::move(symbols)), bin_edges_(std::move(bin_edges)), rates_(std::move(rates)) {
@@ -242,6 +244,8 @@ ChannelTable::ChannelTable(std::vector<char32_t> symbols, std::vector<double> bi
     check(rates_.ratio_wrong, shape.ratio_wrong);
     check(rates_.ratio_inserted, shape.ratio_inserted);
     check(rates_.ratio_merged, shape.ratio_merged);
+    check(rates_.ratio_read, shape.ratio_read);
+    check(rates_.clutter, shape.clutter);
     check(rates_.alternative, shape.alternative);
     check(rates_.syllable_listed, shape.syllable_listed);
     if (!std::ranges::is_sorted(symbols_) || std::ranges::adjacent_find(symbols_) != symbols_.end() ||
@@ -258,6 +262,12 @@ ChannelTable::ChannelTable(std::vector<char32_t> symbols, std::vector<double> bi
             const double rate = rates_.insertion[l][edge];
             insertion_[l][edge] = rate * kept / (1 - rate * (1 - kept));
         }
+    }
+    std::array<double, kSymbolClasses> clutter_of_class = {};
+    for (std::size_t i = 0; i < columns(); ++i) clutter_of_class[class_of_column(i)] += rates_.clutter[i];
+    for (std::size_t i = 0; i < columns(); ++i) {
+        const double all = clutter_of_class[class_of_column(i)];
+        clutter_.push_back(all > 0 ? rates_.clutter[i] / all / column_size(i) : 0);
     }
     rare_syllables_.resize(columns());
     rare_syllables_[symbols_.size() + static_cast<std::size_t>(SymbolClass::syllable)] = true;
@@ -313,6 +323,7 @@ ChannelTable ChannelTable::with_symbols(std::span<const char32_t> more) const {
     reorder(rates.split_second, kSymbolClasses, same, true);
     reorder(rates.alternative, columns, moved, false);
     reorder(rates.syllable_listed, 1, same, false);
+    reorder(rates.clutter, 1, same, true);
     ChannelTable table(std::move(symbols), bin_edges_, std::move(rates));
     for (std::size_t i = 0; i < columns; ++i) table.rare_syllables_[i] = rare_syllables_[from[i]];
     return table;
@@ -332,11 +343,33 @@ double ChannelTable::marks_in(std::size_t column) const noexcept {
     return column < symbols_.size() ? 1.0 : kMarks;
 }
 
+std::size_t ChannelTable::bin_of(float confidence) const noexcept {
+    return static_cast<std::size_t>(std::ranges::upper_bound(bin_edges_, double{confidence}) -
+                                    bin_edges_.begin());
+}
+
 std::size_t ChannelTable::bin(const Evidence& evidence) const noexcept {
     if (!(evidence.p >= 0)) return bins() - 1;
-    return static_cast<std::size_t>(class_of(evidence.c)) * (bin_edges_.size() + 1) +
-           static_cast<std::size_t>(std::ranges::upper_bound(bin_edges_, double{evidence.p}) -
-                                    bin_edges_.begin());
+    return static_cast<std::size_t>(class_of(evidence.c)) * read_bins() + bin_of(evidence.p);
+}
+
+double ChannelTable::ratio_read(const ReadEvidence& read, std::size_t level) const noexcept {
+    const auto has_confidence = [](const Evidence& evidence) { return evidence.p >= 0; };
+    if (!(read.confidence() >= 0) || std::ranges::any_of(read.view(), has_confidence)) return 1;
+    return rates_.ratio_read[level * read_bins() + bin_of(read.confidence())];
+}
+
+double ChannelTable::clutter(const ReadEvidence& read) const noexcept {
+    if (read.size() == 0) return 0;
+    double p = rates_.clutter_size[read.size() - 1];
+    std::size_t before = ChannelRates::kStart, last = ChannelRates::kStart;
+    for (const Evidence& evidence : read.view()) {
+        const std::size_t c = column(evidence.c), of = class_of_column(c);
+        p *= rates_.clutter_next[before][last][of] * clutter_[c];
+        before = last;
+        last = of;
+    }
+    return p;
 }
 
 ReadView::ReadView(const ChannelTable& table, const ReadEvidence& read) : table_(&table), read_(&read) {
@@ -456,7 +489,7 @@ double likelihood(const ReadView& read, std::u32string_view plate) {
     double sum = 0;
     for (std::size_t level = 0; level < ChannelRates::kLevels; ++level) {
         const KnownPlate known(read, plate, level);
-        sum += read.table().rates().level[level] * forward_from_start(known, read, level, cells);
+        sum += read.level(level) * forward_from_start(known, read, level, cells);
     }
     return sum;
 }
@@ -467,9 +500,11 @@ double count_events(const ReadView& read, std::u32string_view plate, ChannelRate
     Cells before, after{};
     for (std::size_t level = 0; level < ChannelRates::kLevels; ++level) {
         const KnownPlate known(read, plate, level);
-        const double prior = times * read.table().rates().level[level] / total;
+        const double prior = times * read.level(level) / total;
         const double mine = prior * forward_from_start(known, read, level, before);
         counts.level[level] += mine;
+        if (const float p = read.evidence().confidence(); p >= 0)
+            counts.ratio_read[level * read.table().read_bins() + read.table().bin_of(p)] += mine;
         counts.gap[level][1] += mine;  // the last
         backward(known, read, level, after);
         std::array<double, kMaxCharacters + 1> as_marks{};  // [gap]
@@ -504,7 +539,7 @@ LikeliestWay likeliest_way(const ReadView& read, std::u32string_view plate) {
     for (std::size_t level = 0; level < ChannelRates::kLevels; ++level) {
         const KnownPlate known(read, plate, level);
         std::vector<Step> steps((n + 1) * (m + 1));
-        steps[0].log_probability = std::log(read.table().rates().level[level]);
+        steps[0].log_probability = std::log(read.level(level));
         for (std::size_t i = 0; i <= n; ++i) {
             for (std::size_t j = 0; j <= m; ++j) {
                 const double here = steps[i * (m + 1) + j].log_probability;

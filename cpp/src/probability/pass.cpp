@@ -37,7 +37,7 @@ struct Weighed {
 };
 
 [[nodiscard]] double confidence_of(const ReadEvidence& read) noexcept {
-    double sum = 0;
+    double sum = std::max(read.confidence(), 0.0F);
     for (const Evidence& evidence : read.view()) sum += static_cast<double>(std::max(evidence.p, 0.0F));
     return sum;
 }

@@ -38,24 +38,26 @@ void ReadScorer::set_read(const Recogniser& recogniser, const ReadEvidence& read
     emission_places_.resize(table.columns_);
     table_ = &table;
     level_ = *recogniser.level;
+    if (read.confidence() >= 0)
+        level_ *= Levels::of([&](std::size_t l) { return table.table_.ratio_read(read, l); });
     read_ = &read;
     ++read_number_;
     set_ends_.assign(table.sets_, 0);
     size_ = read.size();
     splits_made_ = 0;
-    any_text_ = Levels(1);
     has_letter_ = begins_with_word_ = false;
     only_digits_ = true;
     bool from_behind_word = false;
     const ChannelTable& channel = table.table_;
+    Levels as_inserted(1);
     for (std::size_t j = 0; j < size_; ++j) {
         const Evidence& evidence = read[j];
         Character& character = characters_[j];
         make_character(evidence, channel.column(evidence.c), j + 1, character);
         const std::size_t bin = channel.bin(evidence);
+        as_inserted *= table.ratio_inserted_[bin];
         const Levels inserted = table.inserted_[character.column] * table.ratio_inserted_[bin];
         for (std::size_t edge = 0; edge < 2; ++edge) inserted_[edge][j] = table.insertion_[edge] * inserted;
-        any_text_ *= inserted;
         from_behind_word = from_behind_word || table.behind_word_[character.column];
         begins_with_word_ =
             begins_with_word_ || (j < kMostInFront + 2 && class_of(evidence.c) != SymbolClass::digit);
@@ -65,6 +67,7 @@ void ReadScorer::set_read(const Recogniser& recogniser, const ReadEvidence& read
     const bool shows_word = size_ > 1 && table.in_word_[characters_[1].column];
     word_is_lost_ = size_ > 0 && class_of(read[0].c) == SymbolClass::digit && !shows_word &&
                     (size_ <= kLongestWithoutWord || (size_ == kLongestWithoutWord + 1 && !from_behind_word));
+    any_text_ = channel.clutter(read) * sum(as_inserted);
     has_marks_ = read.has_marks();
     if (has_marks_) make_marks();
 }
@@ -342,9 +345,7 @@ PLATEWATCH_INLINE Levels ReadScorer::start_behind(const Step& step, const Row& r
     return inserted + (1 - loss) * (row[0] - inserted) + step.on * loss * behind[0];
 }
 
-double ReadScorer::any_text() const noexcept { return sum(any_text_); }
-
-double ReadScorer::clutter() const noexcept { return sum(table_->clutter_ * any_text_); }
+double ReadScorer::clutter() const noexcept { return table_->clutter_ * any_text_; }
 
 // What a set makes of the first `end` characters at least.
 auto ReadScorer::set_emission(std::size_t set, std::size_t end) noexcept -> const Emission& {

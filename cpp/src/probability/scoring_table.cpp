@@ -123,7 +123,7 @@ ScoringTable::ScoringTable(const ChannelTable& table, std::shared_ptr<const Popu
                                    last ? SymbolClass::other : next->symbol_class, set.weight));
     }
     const Population& all = population_->population();
-    clutter_ = all.vehicles() * all.clutter / (1 - all.clutter) / static_cast<double>(kMaxSymbols);
+    clutter_ = all.vehicles() * all.clutter / (1 - all.clutter);
 }
 
 double ScoringTable::registered(std::u32string_view plate) const noexcept {

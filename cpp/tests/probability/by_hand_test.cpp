@@ -47,6 +47,12 @@ ChannelTable hand_table(double as_mark = 0) {
         std::ranges::fill(*ratios, 1.0);
     std::ranges::fill(rates.alternative, 0.1);
     std::ranges::fill(rates.syllable_listed, 0.1);
+    std::ranges::fill(rates.ratio_read, 1.0);
+    rates.clutter_size.fill(1.0 / kMaxCharacters);
+    for (auto& behind : rates.clutter_next) {
+        for (auto& follows : behind) follows.fill(0.25);
+    }
+    std::ranges::fill(rates.clutter, 1.0 / static_cast<double>(columns));
     rates.likeness.fill(1);
     return ChannelTable(symbols, {}, rates);
 }
@@ -157,8 +163,9 @@ TEST(ByHand, AShopSignMayBeNoPlateAtAll) {
     // Two digits and the syllable, each as the one that is left: 9 of the 18 have 거.
     const double all = kEach * kLost * kLost * (2 * 18 * kOther + 9 * kRight + 9 * kOther);
     EXPECT_NEAR(all, 0.0261, 1e-12);
-    // A third of a sign for each of 6 vehicles, of 1 to 16 characters, each one of 11.
-    const double sign = 6 * (0.25 / 0.75) / 16 / 11;
+    // A third of a sign for each of 6 vehicles, of 1 to 16 characters, each of one of four classes; of
+    // syllables, 거, 가 and all others are alike.
+    const double sign = 6 * (0.25 / 0.75) / 16 / 4 / 3;
     EXPECT_NEAR(probability(population, "0거0", U"거"), read / (read + all - kEach * read + sign), 1e-9);
     // A sign has no more marks than a plate has.
     EXPECT_NEAR(probability(population, "0거0", U"/거-"), read / (read + all - kEach * read + sign), 1e-9);

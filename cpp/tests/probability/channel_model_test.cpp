@@ -196,6 +196,43 @@ TEST(ChannelModel, AConfidenceIsComparedWithThoseOfItsClass) {
     EXPECT_EQ(t.bin(evidence), t.bins() - 1);
 }
 
+TEST(ChannelModel, AConfidenceInTheWholeTellsOfTheFrame) {
+    const ChannelTable t = small_table();
+    ReadEvidence read = plain(U"0가1");
+    const double unsaid = likelihood(ReadView(t, read), U"0가0");
+    double sum = 0;
+    read.set_confidence(0.9F);
+    for (std::size_t l = 0; l < ChannelRates::kLevels; ++l) {
+        std::array<double, ChannelRates::kLevels> only = {};
+        only[l] = t.rates().level[l];
+        const ChannelTable of_level = t.with_level(only);
+        sum += t.rates().ratio_read[2 * l + 1] * likelihood(ReadView(of_level, plain(U"0가1")), U"0가0");
+    }
+    EXPECT_NE(sum, unsaid);
+    EXPECT_NEAR(likelihood(ReadView(t, read), U"0가0"), sum, 1e-15);
+    // Where a character has one of its own, nothing.
+    ReadEvidence both = plain(U"0가");
+    add({.c = U'1', .p = 0.7F}, both);
+    const double of_characters = likelihood(ReadView(t, both), U"0가0");
+    both.set_confidence(0.1F);
+    EXPECT_EQ(likelihood(ReadView(t, both), U"0가0"), of_characters);
+}
+
+TEST(ChannelModel, ClutterByHand) {
+    const ChannelTable t = small_table();
+    const ChannelRates& r = t.rates();
+    // Digits are 0, 1, 2 and the class's column, of which ten code points: 1, 2, 3 and 6 of 12; syllables 4,
+    // 5 and 8 of 17; of letters there is one column, for 26.
+    const auto& next = r.clutter_next;
+    const std::size_t none = ChannelRates::kStart;
+    EXPECT_NEAR(t.clutter(plain(U"2")), r.clutter_size[0] * next[none][none][0] * 3 / 12, 1e-15);
+    EXPECT_NEAR(t.clutter(plain(U"7가0A")),
+                r.clutter_size[3] * next[none][none][0] * 6 / 12 / 10 * next[none][0][2] * 4 / 17 *
+                    next[0][2][0] * 1 / 12 * next[2][0][1] / 26,
+                1e-15);
+    EXPECT_EQ(t.clutter(ReadEvidence()), 0);
+}
+
 TEST(ChannelModel, CountsAddUp) {
     const ChannelTable t = small_table();
     for (const auto& [text, plate] :

@@ -35,6 +35,7 @@ _HAPPENED: Final = {
     "mark": "a mark read in its place",
     "separator": "a mark, which says nothing",
     "region loss": "region mark not read",
+    "confidence": "the recogniser is so sure of the whole",
     "mark omitted": "the list omits the mark",
 }
 _LARGEST_LOG: Final = 50.0  # nothing is told apart beyond

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -43,6 +44,14 @@ def fit(
             dir_okay=False,
         ),
     ] = None,
+    clutter: Annotated[
+        Path | None,
+        typer.Option(
+            help="Reads where no plate was: shop signs, phone numbers. JSON Lines, .gz too.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
     base: Annotated[
         Path | None, typer.Option(help="The model that is refined; the shipped one if left out.", exists=True)
     ] = None,
@@ -68,6 +77,8 @@ def fit(
     Reads that nobody has labelled, with `pass_id` (or `image`) where several are of one vehicle: the plates that the
     population makes plausible count by their probability. A thousand help, ten thousand are nearly as good as labels.
 
+    Reads of signs that are no plates, with --clutter beside one of the two: what such reads look like.
+
     How good such a model is, `platewatch evaluate --fit` says on the same file: it tests on plates that the model has
     not seen. The written model is for `--model` of match, explain and evaluate, and the setting `model` of serve. The
     population is no part of it: give both.
@@ -84,9 +95,10 @@ def fit(
     sample, left_out = _labelled(file, country) if file is not None else ([], Counter())
     warn_of_other_vehicles(vehicles, {labelled.plate for labelled in sample}, SAMPLES)
     passes = _passes(unlabelled, left_out) if unlabelled is not None else []
+    signs = [read for reads in _passes(clutter, left_out) for read in reads] if clutter is not None else []
     with errors_to_exit(file or unlabelled), progress("rounds of fitting") as shown:
         model = ChannelModel.fit(
-            map(example, sample),
+            chain(map(example, sample), ((read, "") for read in signs)),
             passes=passes,
             iterations=iterations,
             camera_reads=camera_reads,
@@ -97,7 +109,7 @@ def fit(
         )
     with errors_to_exit(output):
         model.save(output)
-    _report(model, sample, passes, left_out, output)
+    _report(model, sample, passes, signs, left_out, output)
     if camera_reads is not None and not model.cameras:
         _say(f"no camera has {plural(camera_reads, 'read')}: none has rates of its own", style="yellow")
 
@@ -138,7 +150,12 @@ def _usable(everything: list[LabelledRead], country: str | None, left_out: Count
 
 
 def _report(
-    model: ChannelModel, sample: list[LabelledRead], passes: list[list[Read]], left_out: Counter[str], output: Path
+    model: ChannelModel,
+    sample: list[LabelledRead],
+    passes: list[list[Read]],
+    signs: list[Read],
+    left_out: Counter[str],
+    output: Path,
 ) -> None:
     plates = {labelled.plate for labelled in sample}
     learnt_of = [f"{plural(len(sample), 'read')} of {plural(len(plates), 'plate')}"] if sample else []
@@ -146,6 +163,8 @@ def _report(
         learnt_of.append(
             f"{plural(sum(map(len, passes)), 'unlabelled read')} of {plural(len(passes), 'pass', 'passes')}"
         )
+    if signs:
+        learnt_of.append(f"{plural(len(signs), 'read')} of no plate")
     reads = [labelled.read for labelled in sample] + [read for one in passes for read in one]
     engines = sorted({read.engine for read in reads if read.engine in model.engines and read.engine is not None})
     _say(

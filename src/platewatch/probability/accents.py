@@ -23,8 +23,8 @@ _AS_ITS_LETTER: Final = 0.95
 _ADDED: Final = 0.002
 """How often an accent is read that is not there, of what its letter is read instead of."""
 
-_BY_SYMBOL: Final = ("right", "wrong", "inserted", "split_first", "split_second", "syllable_listed")
-_SHARES: Final = ("inserted", "split_first", "split_second")
+_BY_SYMBOL: Final = ("right", "wrong", "inserted", "split_first", "split_second", "syllable_listed", "clutter")
+_SHARES: Final = ("inserted", "split_first", "split_second", "clutter")
 
 
 def known(tables: Tables, others: Set[str]) -> Tables:

@@ -198,9 +198,9 @@ class ChannelModel:
             raise PlatewatchError("is a pattern, not a plate", field="plate")
         canonical = _core.normalize(plate)
         log_likelihood, log_background, log_others, probability, omitted = self.scoring.weigh(read, canonical)
-        omission: tuple[Event, ...] = ()
+        first: tuple[Event, ...] = ()
         if omitted:
-            omission = (Event("mark omitted", "", "", math.log(omitted)),)
+            first = (Event("mark omitted", "", "", math.log(omitted)),)
             text = _core.normalize(read if isinstance(read, str) else read.text, read=True)
             canonical = _core.region_mark(text) + canonical
         engine, camera = (None, None) if isinstance(read, str) else (read.engine, read.camera_id)
@@ -212,9 +212,11 @@ class ChannelModel:
         parts = [_log(share) + table.count([one], [canonical])[1] for one, (_, share) in zip(shown, texts, strict=True)]
         best = parts.index(max(parts))
         level, events = table.likeliest_way(shown[best], canonical)
+        if (ratio := table.ratio_read(shown[best], level)) != 1:
+            first += (Event("confidence", "", "", _log(ratio)),)
         frames, order = self._frames(numbers, table.count([shown[best]], [canonical])[0]["level"])
         return Explanation(
-            events=omission + tuple(_told(events, canonical, shown[best])),
+            events=first + tuple(_told(events, canonical, shown[best])),
             frame=_QUALITIES[order.index(level)],
             frames=frames,
             log_frame=_log(numbers.rates["level"][level]),
@@ -252,6 +254,8 @@ class ChannelModel:
         progress: Callable[[int], None] = lambda _: None,
     ) -> Self:
         """Learn from pairs of a read and its true plate, or from passes whose plate nobody knows, or from both.
+
+        Pairs with an empty plate are of clutter, signs that are no plate: they tell only how such are read.
 
         By EM over all alignments, among the vehicles of `population`, Korea's if none is given. Of a pass, which is
         the reads of one vehicle at one camera, the plate is latent: the plates that the population makes plausible

@@ -24,6 +24,7 @@ from platewatch.probability.population import Population
 from platewatch.probability.tables import (
     AXES_OF_COLUMNS,
     CLASSES,
+    CLUTTER,
     COUNTS,
     MOST_SYMBOLS,
     OUTCOMES,
@@ -36,6 +37,7 @@ from platewatch.probability.tables import (
     class_of,
     column_of,
     has_own_column,
+    is_mark,
 )
 
 ITERATIONS = 25
@@ -48,7 +50,10 @@ ROUNDS = 3  # of guessing the plates of unlabelled passes, and learning from tha
 
 
 class Example(NamedTuple):
-    """A read and its true plate, canonical, and how much the pair counts: for 1, or the plate's probability."""
+    """A read and its true plate, canonical, and how much the pair counts: for 1, or the plate's probability.
+
+    Of clutter, a read of a sign that is no plate, `plate` is empty.
+    """
 
     read: ReadEvidence | str
     plate: str
@@ -56,7 +61,8 @@ class Example(NamedTuple):
 
 
 SHARED = ("confusion", "likeness", "inserted", "split_first", "split_second")  # by all engines
-_OF_THE_ENGINE = (*SHARED, *RATIOS, "ratio_rank", "ratio_lost", "alternative", "syllable_listed")  # by its cameras
+_OF_ITS_CONFIDENCES = (*RATIOS, "ratio_read", "ratio_rank", "ratio_lost", "alternative", "syllable_listed")
+_OF_THE_ENGINE = (*SHARED, *_OF_ITS_CONFIDENCES, *CLUTTER)  # by its cameras
 # Of noise: of reads that hardly ever have an error, of two kinds with some, those that substitute and those that
 # lose and insert, and of bad ones. Where the fit starts; it finds its own.
 _LEVEL = np.array([0.4, 0.25, 0.2, 0.15])
@@ -67,6 +73,7 @@ _MERGED = np.array([0.002, 0.01, 0.04, 0.1])
 _INSERTED = np.array([[0.0003, 0.001], [0.002, 0.005], [0.01, 0.03], [0.03, 0.08]])
 _MARK_LOST = np.array([0.01, 0.05, 0.2, 0.4])
 _LEVELS = len(_LEVEL)
+MOST_CHARACTERS = 16  # of a read
 # Confidences, by their log odds: 0.99 is to 0.9999 what 0.5 is to 0.99. The same for all engines, so that what one of
 # them means by such a confidence is a first guess for another.
 _BIN_EDGES = [float(np.float32(1 / (1 + math.exp(-0.5 * step)))) for step in range(-5, 20)]
@@ -87,6 +94,8 @@ _BIN_WEIGHT = 50.0
 _LEVEL_WEIGHT = 100.0
 _ALTERNATIVE_WEIGHT = 20.0
 _RANK_WEIGHT = 50.0
+_CLUTTER_WEIGHT = 10.0
+_SYMBOLS_WEIGHT = 50.0
 _BIN_REACH = 2.0  # how far bins smooth one another: a standard deviation
 _FLOOR = 0.02  # the least ratio of what was never seen
 # A read's confidences are not independent of one another, so each counts for less than its ratio says; and less
@@ -104,7 +113,7 @@ def usable(reads: Iterable[tuple[ReadEvidence | str, str]]) -> list[Example]:
     for read, plate in reads:
         try:
             _core.read_evidence(read)
-            examples.append(Example(read, _core.normalize(plate)))
+            examples.append(Example(read, _core.normalize(plate) if plate else plate))
         except PlatewatchError:
             continue
     return examples
@@ -128,7 +137,7 @@ def usable_passes(passes: Iterable[Sequence[ReadEvidence | str]]) -> list[list[R
 
 def counted(table: _core.ChannelTable, examples: Sequence[Example], symbols: str) -> Rates:
     """What has happened in the examples, in expectation, by a table of these symbols."""
-    return _events(table, examples) | listings(examples, symbols)
+    return _add(_events(table, examples), listings(examples, symbols))
 
 
 def refined(parent: Table, symbols: str, counts: Rates, worth: float, inherited: Sequence[str]) -> Table:
@@ -198,8 +207,8 @@ def fit_tables(
         raise ValueError("iterations must be 1 or more")
     if camera_reads is not None and camera_reads < 1:
         raise ValueError("camera_reads must be 1 or more")
-    if not examples:
-        raise PlatewatchError("no read to learn from")
+    if not any(example.plate for example in examples):
+        raise PlatewatchError("no read of a plate to learn from")
     examples = sorted(examples, key=lambda example: str(engine_of(example.read)))
     if base is not None:
         base = widened(base, _known_symbols(examples, population, base.symbols))
@@ -241,7 +250,7 @@ def _by_name(
     for example in examples:
         if name := name_of(example.read):
             named.setdefault(name, []).append(example)
-    return dict(sorted(named.items()))
+    return {name: own for name, own in sorted(named.items()) if any(example.plate for example in own)}
 
 
 def frame_weight(scoring: _core.ScoringModel, examples: Sequence[Example], least: int) -> float | None:
@@ -251,7 +260,7 @@ def frame_weight(scoring: _core.ScoringModel, examples: Sequence[Example], least
     """
     passes: dict[tuple[str | None, str, str], list[ReadEvidence]] = {}
     for read, plate, _ in examples:
-        if not isinstance(read, str) and read.pass_id is not None:
+        if plate and not isinstance(read, str) and read.pass_id is not None:
             passes.setdefault((camera_of(read), read.pass_id, plate), []).append(read)
     several = [(reads, plate) for (_, _, plate), reads in passes.items() if len(reads) > 1]
     if len(several) < least:
@@ -343,6 +352,10 @@ def _first_guess(symbols: str, bins: int) -> Rates:
         "ratio_lost": np.full((CLASSES, _RANKS), 0.1),
         "alternative": np.full((columns, columns), 0.1),
         "syllable_listed": np.full(columns, 0.1),
+        "ratio_read": np.ones((_LEVELS, bins // CLASSES)),
+        "clutter_size": np.full(MOST_CHARACTERS, 1 / MOST_CHARACTERS),
+        "clutter_next": np.full((CLASSES + 1, CLASSES + 1, CLASSES), 1 / CLASSES),
+        "clutter": np.full(columns, 1 / columns),
     }
 
 
@@ -364,11 +377,13 @@ def _fit_table(
 
     What was counted for the parent counts as so many reads more; the rates that are `inherited` stay the parent's.
     """
-    listed = listings(examples, symbols)
+    clutter = clutter_counts(examples, symbols)
+    examples = [example for example in examples if example.plate]
+    sure = _add(listings(examples, symbols), clutter)
     prior = {} if parent is None else _worth(parent.counts, worth)
     rates, total = start.rates, {}
     for _ in range(iterations):
-        counts = _events(_core.ChannelTable(symbols, start.bin_edges, rates), examples) | listed
+        counts = _add(_events(_core.ChannelTable(symbols, start.bin_edges, rates), examples), sure)
         total = {name: counts[name] + prior.get(name, 0.0) for name in COUNTS}
         rates = _by_counts(symbols, total, parent, inherited)
         done()
@@ -387,10 +402,38 @@ def _by_counts(symbols: str, counts: Rates, parent: Table | None, inherited: Seq
 
 def _worth(counts: Rates, reads: float) -> Rates:
     """What was counted, as of so many reads; how good frames are, as of fewer, as that is the camera's."""
-    share = 1 / counts["level"].sum()
-    return {
-        name: array * share * min(reads, _LEVEL_READS if name == "level" else reads) for name, array in counts.items()
-    }
+    seen, clutter = counts["level"].sum(), counts["clutter_size"].sum()
+    of_clutter = min(reads / clutter, 1.0) if clutter else 0.0
+
+    def share(name: str) -> float:
+        if name in CLUTTER:
+            return of_clutter
+        return float(min(reads, _LEVEL_READS if name == "level" else reads) / seen)
+
+    return {name: array * share(name) for name, array in counts.items()}
+
+
+def clutter_counts(examples: Iterable[Example], symbols: str) -> Rates:
+    """What stood in the reads of no plate, in the shapes of the core's ChannelRates."""
+    size, symbol = np.zeros(MOST_CHARACTERS), np.zeros(len(symbols) + CLASSES)
+    follows = np.zeros((CLASSES + 1, CLASSES + 1, CLASSES))
+    for read, plate, times in examples:
+        if plate:
+            continue
+        characters = [c for c, _, _ in _core.read_evidence(read) if not is_mark(c)]
+        size[len(characters) - 1] += times
+        before = last = CLASSES
+        for c in characters:
+            of = class_of(c)
+            follows[before, last, of] += times
+            symbol[column_of(symbols, c)] += times
+            before, last = last, of
+    return {"clutter_size": size, "clutter_next": follows, "clutter": symbol}
+
+
+def _add(counts: Rates, more: Rates) -> Rates:
+    """Both together."""
+    return counts | {name: counts[name] + array if name in counts else array for name, array in more.items()}
 
 
 def _rank(p: float | None, q: float) -> int:
@@ -480,7 +523,8 @@ def maximise(symbols: str, counts: Rates) -> Rates:
     for name in ("split_first", "split_second"):
         rates[name] = backed_off(counts[name], digits_first, _CLASS_WEIGHT)
 
-    rates |= _ratios(counts)
+    rates |= _ratios(counts) | {"ratio_read": _ratios_of_reads(counts["ratio_read"])}
+    rates |= _clutter(counts, rates["inserted"], classes)
     rates["alternative"], rates["syllable_listed"], usual = _usual_alternatives(counts, classes)
     for name in ("ratio_rank", "ratio_lost"):
         of_any_class = _distribution(counts[name].sum(axis=0) + 1)
@@ -511,6 +555,31 @@ def _ratios(counts: Rates) -> Rates:
         # No confidence says nothing.
         rates[name] = np.concatenate([ratio.reshape(_LEVELS, -1), np.ones((_LEVELS, 1))], axis=1)
     return rates
+
+
+def _ratios_of_reads(seen: Floats) -> Floats:
+    """How likely a confidence in the whole is at a level, against at any, [level][bin]."""
+    seen = _smoothed(seen)
+    usual = _distribution(seen.sum(axis=0) + 0.1)
+    return np.asarray((backed_off(seen, usual, _BIN_WEIGHT) / usual) ** _LEVEL_POWER)
+
+
+def _clutter(counts: Rates, inserted: Floats, classes: npt.NDArray[np.int64]) -> Rates:
+    """Reads of no plate; where none was seen, of any length, of characters as they are inserted."""
+    shares = np.array([inserted[classes == c].sum() for c in range(CLASSES)])
+    follows = counts["clutter_next"]
+    of_any = backed_off(follows.sum(axis=(0, 1)), shares, _CLUTTER_WEIGHT)
+    behind_one = backed_off(follows.sum(axis=0), of_any, _CLUTTER_WEIGHT)
+    sizes = np.full(MOST_CHARACTERS, 1 / MOST_CHARACTERS)
+    # Of its class, a symbol has what it has among those inserted as so many more.
+    prior = inserted / shares[classes]
+    seen = np.array([counts["clutter"][classes == c].sum() for c in range(CLASSES)])
+    within = (counts["clutter"] + _SYMBOLS_WEIGHT * prior) / (seen[classes] + _SYMBOLS_WEIGHT)
+    return {
+        "clutter_size": backed_off(counts["clutter_size"], sizes, _CLUTTER_WEIGHT),
+        "clutter_next": backed_off(follows, behind_one, _CLUTTER_WEIGHT),
+        "clutter": _distribution(within * backed_off(seen, shares, _CLUTTER_WEIGHT)[classes]),
+    }
 
 
 def _distribution(weights: Floats) -> Floats:

@@ -22,7 +22,7 @@ from platewatch import _core
 from platewatch.errors import ModelError
 from platewatch.probability import model_files
 
-FORMAT = "platewatch channel model 3"
+FORMAT = "platewatch channel model 4"
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Rates: TypeAlias = dict[str, Floats]
@@ -33,13 +33,16 @@ OUTCOMES = ("one", "deletion", "split")
 RATIOS = ("ratio_right", "ratio_wrong", "ratio_inserted", "ratio_merged")
 """How often such a confidence is given to a character of this kind, against all of its class: [level][bin]."""
 
+CLUTTER = ("clutter_size", "clutter_next", "clutter")
+"""Of reads of signs that are no plate: how long they are, of which class characters are, and which of it."""
+
 _PROBABILITIES = ("level", *OUTCOMES, "merge", "merged_as", "insertion", "region_loss", "right", "wrong")
-_DISTRIBUTIONS = ("confusion", "inserted", "split_first", "split_second")
+_DISTRIBUTIONS = ("confusion", "inserted", "split_first", "split_second", "clutter_size", "clutter_next", "clutter")
 _LISTED = ("alternative", "syllable_listed")
 """How often recognisers list a symbol for a character: never surely, and never surely not."""
-_FACTORS = ("likeness", *RATIOS, "ratio_rank", "ratio_lost")
+_FACTORS = ("likeness", *RATIOS, "ratio_read", "ratio_rank", "ratio_lost")
 _ARRAYS = (*_PROBABILITIES, *_DISTRIBUTIONS, *_LISTED, *_FACTORS)
-_EVENTS = (*(name for name in _PROBABILITIES if name != "level"), *_DISTRIBUTIONS, "likeness", *RATIOS)
+_EVENTS = (*(name for name in _PROBABILITIES if name != "level"), *_DISTRIBUTIONS, "likeness", *RATIOS, "ratio_read")
 COUNTS = (
     "level",
     *_EVENTS,
@@ -52,6 +55,7 @@ AXES_OF_COLUMNS = {
     "wrong": (1,),
     "confusion": (0, 1),
     "inserted": (0,),
+    "clutter": (0,),
     "split_first": (1,),
     "split_second": (1,),
     "listed_often": (0, 1),
@@ -355,6 +359,9 @@ def _sums(rates: Rates) -> dict[str, Any]:
         "merged_as": rates["merged_as"].sum(axis=-1),
         "confusion": rates["confusion"].sum(axis=1),
         "inserted": rates["inserted"].sum(),
+        "clutter": rates["clutter"].sum(),
+        "clutter_size": rates["clutter_size"].sum(),
+        "clutter_next": rates["clutter_next"].sum(axis=-1),
         "split_first": rates["split_first"].sum(axis=1),
         "split_second": rates["split_second"].sum(axis=1),
         "right + wrong": rates["right"] + rates["wrong"],

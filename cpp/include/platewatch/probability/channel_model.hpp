@@ -69,6 +69,8 @@ struct ChannelRates {
     std::vector<double> split_first, split_second;  // [class][column]
     // [level][bin]; the bins of digits, of letters, ...; the last is for no confidence.
     std::vector<double> ratio_right, ratio_wrong, ratio_inserted, ratio_merged;
+    // [level][bin of the confidence in the whole].
+    std::vector<double> ratio_read;
     Of<Of<double, kRanks>, kSymbolClasses> ratio_rank =
         {};  // [class of the true symbol], if it is read wrong
     // [class of the symbol]: of a merged pair, the one that the character is not.
@@ -79,6 +81,13 @@ struct ChannelRates {
     std::vector<double>
         alternative;  // [column of the character][of a symbol]: how often it is an alternative
     std::vector<double> syllable_listed;  // [column of the character]: how often a likely alternative is one
+    // Of clutter, reads of signs that are no plate: how many characters they have, from one on; the class of
+    // one behind the two in front of it, kStart where there is none; and which it is of its class, [column].
+    // What confidences say of it they say of any inserted character.
+    static constexpr std::size_t kStart = kSymbolClasses;
+    Of<double, kMaxCharacters> clutter_size = {};
+    Of<Of<Of<double, kSymbolClasses>, kStart + 1>, kStart + 1> clutter_next = {};
+    std::vector<double> clutter;
 
     explicit ChannelRates(std::size_t columns = 0, std::size_t bins = 0);
 };
@@ -123,11 +132,22 @@ class ChannelTable {
     [[nodiscard]] double inserted(std::size_t column) const noexcept {
         return rates_.inserted[column] * per_kept_;
     }
+    [[nodiscard]] std::size_t read_bins() const noexcept { return bin_edges_.size() + 1; }
+    [[nodiscard]] std::size_t bin_of(float confidence) const noexcept;  // of a read as a whole
     [[nodiscard]] std::size_t bin(const Evidence& evidence) const noexcept;
+    // What the confidence in a read as a whole says of its level; 1 where characters have theirs.
+    [[nodiscard]] double ratio_read(const ReadEvidence& read, std::size_t level) const noexcept;
+    // P(text | no plate is there), whatever the confidences.
+    [[nodiscard]] double clutter(const ReadEvidence& read) const noexcept;
     [[nodiscard]] std::span<const char32_t> symbols() const noexcept { return symbols_; }
     [[nodiscard]] const ChannelRates& rates() const noexcept { return rates_; }
 
   private:
+    [[nodiscard]] std::size_t class_of_column(std::size_t column) const noexcept {
+        return column < symbols_.size() ? static_cast<std::size_t>(class_of(symbols_[column]))
+                                        : column - symbols_.size();
+    }
+
     static constexpr char32_t kPlane = 0x10000;
 
     std::vector<char32_t> symbols_;
@@ -136,7 +156,8 @@ class ChannelTable {
     std::vector<double> bin_edges_;
     ChannelRates rates_;
     ChannelRates::Of<ChannelRates::Of<double, 2>, ChannelRates::kLevels> insertion_ = {};
-    double per_kept_ = 1;  // 1 / the share of the inserted characters that are no marks
+    std::vector<double> clutter_;  // [column]: of one code point, of its class
+    double per_kept_ = 1;          // 1 / the share of the inserted characters that are no marks
 };
 
 // How like two syllables are.
@@ -165,6 +186,11 @@ class ReadView {
     };
 
     [[nodiscard]] std::size_t size() const noexcept { return characters_.size(); }
+    // How often frames are of a level, times what the confidence in the whole says.
+    [[nodiscard]] double level(std::size_t level) const noexcept {
+        return table_->rates().level[level] * table_->ratio_read(*read_, level);
+    }
+    [[nodiscard]] const ReadEvidence& evidence() const noexcept { return *read_; }
     [[nodiscard]] const ChannelTable& table() const noexcept { return *table_; }
     [[nodiscard]] const Character& operator[](std::size_t j) const noexcept { return characters_[j]; }
     // The mark of gap j; null if there is none.

@@ -52,7 +52,14 @@ class ReadEvidence {
     [[nodiscard]] const Evidence& mark(std::size_t gap) const noexcept { return marks_[gap]; }
     [[nodiscard]] double mark_price(std::size_t gap) const noexcept;
 
-    void clear() noexcept { size_ = gaps_marked_ = gaps_padded_ = 0; }
+    // Of the whole plate, 0 to 1; negative: none given. It counts where no character has one.
+    [[nodiscard]] float confidence() const noexcept { return confidence_; }
+    void set_confidence(float p) noexcept { confidence_ = p; }
+
+    void clear() noexcept {
+        size_ = gaps_marked_ = gaps_padded_ = 0;
+        confidence_ = -1;
+    }
     // One more character without confidence; false if there is no room.
     bool push_back(char32_t c) noexcept;
     bool push_back(const Evidence& evidence) noexcept;
@@ -66,6 +73,7 @@ class ReadEvidence {
     std::array<Evidence, kMaxCharacters> characters_;
     std::array<Evidence, kMaxCharacters + 1> marks_;  // [gap]
     char32_t last_mark_ = 0;
+    float confidence_ = -1;
     std::uint32_t size_ = 0, gaps_marked_ = 0, gaps_padded_ = 0;  // of gaps: a bit each
 };
 

@@ -57,8 +57,8 @@ class ReadScorer {
     // A part of the background that takes no time: at least so much is there.
     [[nodiscard]] double clutter() const noexcept;
 
-    // The probability of these characters one by one, on a sign that is no plate.
-    [[nodiscard]] double any_text() const noexcept;
+    // The probability of the read where no plate is.
+    [[nodiscard]] double any_text() const noexcept { return any_text_; }
 
     // Whether a position may be in what is read: not those of plates of no class that may have a letter, if
     // the read has none.
@@ -191,7 +191,7 @@ class ReadScorer {
     std::vector<std::uint16_t> made_;             // the columns that have one
     std::vector<Emission> emissions_;
     std::size_t spare_ = 0;  // emissions that are not kept take turns in the first places
-    Levels any_text_ = 1;
+    double any_text_ = 1;
     bool has_letter_ = false, only_digits_ = false, begins_with_word_ = false, word_is_lost_ = false;
     std::vector<Row> node_rows_;
     std::vector<Emission> set_emissions_;
