@@ -171,14 +171,14 @@ def test_percent_are_shares(model: pw.ChannelModel) -> None:
     def read(whole: float) -> pw.Read:
         return pw.Read(
             text="12거3456",
-            chars=[{"c": c, "p": 0.96 * whole, "alts": [["가", 0.03 * whole]]} for c in "12거3456"],
+            chars=tuple(character(c, 0.96 * whole, ("가", 0.03 * whole)) for c in "12거3456"),
         )
 
     assert model.explain(read(100), "12가3456") == model.explain(read(1), "12가3456")
     sure = [pw.Read(text="12거3456", confidence=p) for p in (0.75, 75)]
     assert model.explain(sure[0], "12가3456") == model.explain(sure[1], "12가3456")
     listed = [
-        pw.Read(text="12거3456", candidates=[{"text": "12가3456", "p": 0.5 * p}, {"text": "12거3456", "p": 0.01 * p}])
+        pw.Read(text="12거3456", candidates=(pw.Candidate("12가3456", 0.5 * p), pw.Candidate("12거3456", 0.01 * p)))
         for p in (1, 100)
     ]
     assert model.explain(listed[0], "12가3456") == model.explain(listed[1], "12가3456")
