@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
@@ -137,11 +138,35 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     traffic: Traffic = Traffic(0, 0)
 
 
+class LearntRates(msgspec.Struct, frozen=True, kw_only=True):
+    """Of `ModelRates`, what is told of a model that has learnt; by `unit`, "read" or "pass"."""
+
+    unit: str
+    name: str
+    at_alarm_rates: list[RatePoint]
+    at_thresholds: list[RatePoint]
+
+
+class Learnt(msgspec.Struct, frozen=True, kw_only=True):
+    """What the models do that have learnt of unlabelled reads of the traffic that they are judged on.
+
+    `asked`: how many reads each model was to learn of. `reads` and `passes`: how many all of them have learnt of.
+    """
+
+    asked: int
+    reads: int
+    passes: int
+    rates: list[LearntRates]
+    calibration_error: Interval
+    log_loss_ratio: Interval
+
+
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that was measured.
 
     `population` is whose vehicles the random plates on the lists are of. `missed` counts those of the reads that no
     method can find, and `left_out` the rows that are none of the reads; both by reason. `notes` is what else to know.
+    `learnt` is what learning without labels would make of it, of none first; empty if that was not asked for.
     """
 
     settings: Settings
@@ -156,6 +181,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     population: str = ""
     missed: dict[str, int] = {}
     left_out: dict[str, int] = {}
+    learnt: list[Learnt] = []
 
     def save(self, path: Path) -> None:
         """Write it as JSON."""
@@ -205,14 +231,15 @@ def _by_reason(counts: dict[str, int], noun: str) -> str:
 class Models:
     """The model of each fold, and the fold of each plate. Without folds, one model is for all.
 
-    With `left_out`, folds are of engines or cameras by name, not of plates, and of a left out engine reads do not say
-    which it is.
+    With `left_out`, folds are of engines or cameras by name, not of plates. Reads do not say which engine they are of
+    if it is `unnamed`, as one that was left out is.
     """
 
     by_fold: Sequence[ChannelModel]
     fold: dict[str, int] | None
     name: str
     left_out: LeftOut | None = None
+    unnamed: bool = False
 
     @property
     def population(self) -> Population:
@@ -225,7 +252,15 @@ class Models:
     def asked(self, labelled: LabelledRead) -> Read:
         """The read as it is matched."""
         read = labelled.read
-        return msgspec.structs.replace(read, engine=None) if self.left_out == "engine" else read
+        return msgspec.structs.replace(read, engine=None) if self.unnamed or self.left_out == "engine" else read
+
+
+def parts_by_fold(sample: Sequence[LabelledRead], models: Models, places: Sequence[int]) -> dict[int, list[int]]:
+    """The places of a pass, apart if they are in several folds, as they may be with several engines."""
+    parts: dict[int, list[int]] = {}
+    for place in places:
+        parts.setdefault(models.fold_of(sample[place]), []).append(place)
+    return parts
 
 
 def _in_fold(labelled: LabelledRead, left_out: LeftOut | None) -> str:
@@ -233,6 +268,16 @@ def _in_fold(labelled: LabelledRead, left_out: LeftOut | None) -> str:
     if left_out is None:
         return labelled.plate
     return (labelled.read.engine if left_out == "engine" else labelled.read.camera_id) or ""
+
+
+@contextmanager
+def worker_threads() -> Iterator[ThreadPoolExecutor]:
+    """As many as there are cores: the core needs no lock of Python's. What has not begun when it fails is left."""
+    threads = ThreadPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
+    try:
+        yield threads
+    finally:
+        threads.shutdown(cancel_futures=True)
 
 
 def cross_validated(
@@ -250,21 +295,35 @@ def cross_validated(
     names = [_in_fold(labelled, leave_out) for labelled in sample]
     folds = max(2, len(set(names))) if leave_out == "engine" else settings.folds
     fold = folds_of(names, folds, settings.seed, "plate" if leave_out is None else leave_out)
-    models = []
-    for held_out in range(folds):
-        models.append(
-            # Not from the shipped model, which has learnt of the bundled reads, all of them.
-            ChannelModel.fit(
-                (example(s) for s, name in zip(sample, names, strict=True) if fold[name] != held_out),
-                population=population,
-                from_scratch=True,
-            )
+    is_over = Event()
+
+    def fitted(held_out: int) -> ChannelModel:
+        # Not from the shipped model, which has learnt of the bundled reads, all of them.
+        return ChannelModel.fit(
+            (example(s) for s, name in zip(sample, names, strict=True) if fold[name] != held_out),
+            population=population,
+            from_scratch=True,
+            progress=lambda _: _go_on(is_over),
         )
-        progress(held_out + 1)
+
+    models = []
+    with worker_threads() as threads:
+        try:
+            for model in threads.map(fitted, range(folds)):
+                models.append(model)
+                progress(len(models))
+        finally:
+            is_over.set()
     name = f"fitted on these reads, cross-validated in {folds} folds of {leave_out or 'plate'}s"
     if leave_out == "engine":
         name += ": each read is judged as of an unknown engine, by what the others do"
     return Models(models, fold, among(name, population), leave_out)
+
+
+def _go_on(is_over: Event) -> None:
+    """Nobody waits for a fit that has begun when another has failed, or the user wants no more."""
+    if is_over.is_set():
+        raise CancelledError
 
 
 def among(model: str, population: Population | None) -> str:
@@ -311,7 +370,7 @@ def evaluate(
     innocent_weight = traffic.innocent / traffic.wanted * listed.sum() / (~listed).sum()
 
     trial = _Trial(sample, plates, plate, models, settings)
-    grouped = [part for places in group_passes(sample) for part in trial.by_fold(places)]
+    grouped = [part for places in group_passes(sample) for part in parts_by_fold(sample, models, places).values()]
     fused = _Fused(trial, grouped) if passes else None
     calibrator = Calibrator(len(plates), CALIBRATION_FLOOR)
     never = {*plates, *never_listed}
@@ -321,7 +380,7 @@ def evaluate(
         names += random_plates(draws[draw], settings.hotlist_size - listed_plates, never, models.population)
         return trial.match(draw, names, fused)
 
-    with _threads() as threads:  # what they find is gathered in order, so that sums are the same
+    with worker_threads() as threads:  # what they find is gathered in order, so that sums are the same
         for draw, matches in enumerate(threads.map(match, range(settings.draws))):
             weight = np.where(listed[draw], 1.0, innocent_weight)
             for probability, right, unit in matches:
@@ -376,16 +435,6 @@ def evaluate(
     )
 
 
-@contextmanager
-def _threads() -> Iterator[ThreadPoolExecutor]:
-    """As many as there are cores: matching needs no lock of Python's. What has not begun when it fails is left."""
-    threads = ThreadPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
-    try:
-        yield threads
-    finally:
-        threads.shutdown(cancel_futures=True)
-
-
 _Matches: TypeAlias = tuple[Floats, Bools, Ints]
 """Probabilities, whether each match is with the true plate, and whose read it is of, by the sample's numbers."""
 
@@ -404,7 +453,6 @@ class _Trial:
         self.reads = [models.asked(labelled) for labelled in sample]
         fold = np.array([models.fold_of(labelled) for labelled in sample])
         self.folds = [np.flatnonzero(fold == f) for f in range(len(models.by_fold))]
-        self.fold = fold
         self.number = {p: i for i, p in enumerate(plates)}
         self.texts = [_canonical(read) for read in self.reads]
         if not any(self.texts):
@@ -419,11 +467,6 @@ class _Trial:
         self.scores = Scores(np.zeros(shape), np.zeros(shape))
         self.grades = Scores(np.zeros(shape), np.zeros(shape))
         self.rules = {name: Scores(np.zeros(shape), np.zeros(shape)) for name in RULES}
-
-    def by_fold(self, places: list[int]) -> list[list[int]]:
-        """The places of a pass, apart if they are in several folds, as they may be with several engines."""
-        folds = self.fold[places].tolist()
-        return [[place for place, f in zip(places, folds, strict=True) if f == fold] for fold in dict.fromkeys(folds)]
 
     def match(self, draw: int, names: list[str], fused: _Fused | None) -> list[_Matches]:
         """One draw: `names` are the listed plates. Draws may be matched beside each other."""
