@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError
 from dataclasses import replace
 from itertools import combinations
@@ -37,6 +37,7 @@ from platewatch.evaluation.figures import (
 )
 from platewatch.evaluation.learning import with_learning
 from platewatch.evaluation.lists import LookAlikes, look_alike_key, random_plates
+from platewatch.evaluation.run import Confidences
 from platewatch.evaluation.sample import decode, folds_of, group_passes, load, why_missed
 from platewatch.evaluation.sample import reasons as count_reasons
 from platewatch.probability.population import Population
@@ -831,6 +832,50 @@ def test_each_fold_learns_of_the_traffic_that_it_is_judged_on(monkeypatch: pytes
     assert seen == [{one.read.text for one in part} for part in (sample[:30], sample[30:])]
 
 
+def test_what_confidences_are_worth_is_told_of_each_engine_that_is_left_out() -> None:
+    """Of one engine they tell which symbols are wrong; another says of right and wrong ones what the first does not."""
+    plates = sample_plates(60)
+
+    def reads(engine: str, doubt: Callable[[bool], float]) -> list[LabelledRead]:
+        found = []
+        for i, plate in enumerate(plates):
+            text = plate[:-1] + ("8" if i % 2 else plate[-1])
+            chars = [pw.Character(c=c, p=doubt(c == of_plate)) for c, of_plate in zip(text, plate, strict=True)]
+            found.append(LabelledRead(pw.Read(text=text, chars=tuple(chars), engine=engine), plate))
+        return found
+
+    def telling(is_right: bool) -> float:
+        return 0.99 if is_right else 0.3
+
+    def rows(**options: Callable[[bool], float]) -> list[Confidences]:
+        sample = [read for engine, doubt in options.items() for read in reads(engine, doubt)]
+        models = cross_validated(sample, SMALL, leave_out="engine")
+        return evaluate(sample, models, SMALL).confidences
+
+    both = rows(a=telling, b=telling)
+    assert [(one.engine, one.reads) for one in both] == [("a", 60), ("b", 60), ("all", 120)]
+    for one in both:
+        assert one.log_loss.value is not None
+        assert one.without.value is not None
+        assert one.log_loss.value < 0.9 * one.without.value
+        assert one.ratio.value == pytest.approx(one.log_loss.value / one.without.value)
+    deceived = rows(a=telling, b=lambda is_right: 0.3 if is_right else 0.99)
+    assert (deceived[1].ratio.value or 0) > 1, "it is told where they hurt"
+    assert evaluate(reads("a", telling), SHIPPED, SMALL).confidences == [], "no engine was left out"
+
+
+@pytest.mark.parametrize("name", ["plate_reads", "ocr_reads"])
+def test_confidences_hurt_no_engine_that_the_model_does_not_know(name: str) -> None:
+    reads, _ = load(READS.with_name(f"{name}.jsonl.gz"))
+    chosen = [reads[place] for places in group_passes(reads)[::2] for place in places]
+    settings = msgspec.structs.replace(SMALL, hotlist_size=3000)
+    *engines, every = evaluate(chosen, cross_validated(chosen, settings, leave_out="engine"), settings).confidences
+    assert len(engines) >= 5
+    assert (every.ratio.value or 1) < 0.9
+    for one in engines:  # of few reads, nothing more can be said
+        assert (one.ratio.low or 1) < 1, one.engine
+
+
 def test_cameras_that_are_left_out_share_folds_and_keep_their_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     reads = [of_engine("a", f"12가345{i % 8}", "12가3456") for i in range(24)]
     learnt: list[set[str | None]] = []
@@ -953,7 +998,11 @@ def test_command_leaves_engines_out(some_reads: str, tmp_path: Path) -> None:
     engines = {one.read.engine for one in load(Path(some_reads))[0]}
     said = f"cross-validated in {len(engines)} folds of engines: each read is judged as of an unknown engine"
     assert said in out
-    assert said in (output / "report.html").read_text("utf-8")
+    page = (output / "report.html").read_text("utf-8")
+    assert said in page
+    assert "What confidences are worth" in page
+    told = out[out.index("log-loss (nats a match) with confidences") :].splitlines()[2:]
+    assert [line.split()[0] for line in told[: len(engines) + 1]] == [*sorted(map(str, engines)), "all"]
     assert "a day of 1,000,000 reads, 40 of them of wanted vehicles:" in out
     result = msgspec.json.decode((output / "result.json").read_bytes(), type=Evaluation)
     assert (result.settings.wanted_per_day, result.settings.notify) == (40, 0.6)

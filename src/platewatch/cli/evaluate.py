@@ -239,6 +239,10 @@ def _print(evaluation: Evaluation) -> None:
     for view in evaluation.views:
         out.print()
         out.print(_rates_table(view))
+    if evaluation.confidences:
+        out.print()
+        out.print("log-loss (nats a match) with confidences and alternatives, and without", soft_wrap=True)
+        out.print(_confidences_table(evaluation))
     for unit, model in learners(evaluation):
         out.print()
         out.print(
@@ -248,6 +252,17 @@ def _print(evaluation: Evaluation) -> None:
         out.print(_learnt_table(evaluation, unit, model))
     for note in evaluation.notes:
         out.print(note, markup=False, soft_wrap=True)
+
+
+def _confidences_table(evaluation: Evaluation) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("engine left out", no_wrap=True)
+    for head in ("reads", "with", "without", "of it"):
+        table.add_column(head, justify="right", no_wrap=True)
+    for one in evaluation.confidences:
+        losses = ("-" if loss.value is None else f"{loss.value:.5f}" for loss in (one.log_loss, one.without))
+        table.add_row(one.engine or "unnamed", f"{one.reads:,}", *losses, _short(one.ratio))
+    return table
 
 
 def _learnt_table(evaluation: Evaluation, unit: str, model: str) -> Table:

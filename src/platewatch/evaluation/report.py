@@ -91,6 +91,7 @@ def html(evaluation: Evaluation, drawings: dict[str, str]) -> str:
             "probabilities come true; above it, matches are right more often than they say. Points at the lower edge "
             "may be below it.",
         ),
+        *_confidences(evaluation),
         *_learning(evaluation, drawings),
         "<h2>How this was measured</h2>",
         _method(evaluation),
@@ -232,6 +233,27 @@ def _calibration_text(evaluation: Evaluation) -> str:
             f"{100 * ratio:.0f} % of the base rate's.</p>"
         )
     return text
+
+
+def _confidences(evaluation: Evaluation) -> Iterator[str]:
+    """What confidences and alternatives are worth, if engines were left out."""
+    if not evaluation.confidences:
+        return
+    yield "<h2>What confidences are worth</h2>"
+    yield (
+        "<p>Of each engine, judged by a model of the others: the log-loss with what it says of its characters, "
+        "confidences and alternatives, and with its texts alone. Above 100 % they would hurt.</p>"
+    )
+    rows = [
+        row(
+            escape(one.engine or "unnamed"),
+            f"{one.reads:,}",
+            *("–" if loss.value is None else f"{loss.value:.2g}" for loss in (one.log_loss, one.without)),
+            _with_interval(one.ratio),
+        )
+        for one in evaluation.confidences
+    ]
+    yield table(["Engine left out", "Reads", "With, nats a match", "Without", "With, of without"], rows)
 
 
 def _learning(evaluation: Evaluation, drawings: dict[str, str]) -> Iterator[str]:

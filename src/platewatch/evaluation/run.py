@@ -33,6 +33,7 @@ from platewatch.evaluation.figures import (
     Scores,
     Traffic,
     by_pass,
+    log_losses,
 )
 from platewatch.evaluation.lists import LookAlikes, explain_look_alikes, random_plates
 from platewatch.evaluation.sample import LabelledRead, folds_of, group_passes, why_missed
@@ -50,6 +51,7 @@ RULES = {
     "within 2 edits": "At most two symbols differ",
     "look-alikes": "Equal after folding look-alike characters",
 }
+ALL_ENGINES = "all"
 SAMPLES = "the sample's"  # plates, as Coverage tells of them
 ALARM_RATES = (0.0003, 0.001, 0.003, 0.01, 0.03)
 THRESHOLDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9)
@@ -138,6 +140,20 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     traffic: Traffic = Traffic(0, 0)
 
 
+class Confidences(msgspec.Struct, frozen=True, kw_only=True):
+    """What the recogniser says of its characters is worth, of an engine that the model does not know.
+
+    Log-losses are in nats a match, with its confidences and alternatives, and with the texts alone. `ratio` is the
+    first of the second: above 1 they would hurt.
+    """
+
+    engine: str
+    reads: int
+    log_loss: Interval
+    without: Interval
+    ratio: Interval
+
+
 class LearntRates(msgspec.Struct, frozen=True, kw_only=True):
     """Of `ModelRates`, what is told of a model that has learnt; by `unit`, "read" or "pass"."""
 
@@ -166,7 +182,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
 
     `population` is whose vehicles the random plates on the lists are of. `missed` counts those of the reads that no
     method can find, and `left_out` the rows that are none of the reads; both by reason. `notes` is what else to know.
-    `learnt` is what learning without labels would make of it, of none first; empty if that was not asked for.
+    `confidences` has each engine that was left out, if engines were, and all together last, as "all". `learnt` is what
+    learning without labels would make of it, of none first; empty if that was not asked for.
     """
 
     settings: Settings
@@ -181,6 +198,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     population: str = ""
     missed: dict[str, int] = {}
     left_out: dict[str, int] = {}
+    confidences: list[Confidences] = []
     learnt: list[Learnt] = []
 
     def save(self, path: Path) -> None:
@@ -369,22 +387,26 @@ def evaluate(
     # In real traffic there are so many innocent reads for each of a wanted vehicle; in the sample about as many.
     innocent_weight = traffic.innocent / traffic.wanted * listed.sum() / (~listed).sum()
 
+    has_engines = models.left_out == "engine"
+    with_evidence, without_evidence = _Losses(len(sample)), _Losses(len(sample))
     trial = _Trial(sample, plates, plate, models, settings)
     grouped = [part for places in group_passes(sample) for part in parts_by_fold(sample, models, places).values()]
     fused = _Fused(trial, grouped) if passes else None
     calibrator = Calibrator(len(plates), CALIBRATION_FLOOR)
     never = {*plates, *never_listed}
 
-    def match(draw: int) -> list[_Matches]:
+    def match(draw: int) -> tuple[list[_Matches], list[_Matches]]:
         names = [plates[i] for i in np.flatnonzero(wanted[draw])]
         names += random_plates(draws[draw], settings.hotlist_size - listed_plates, never, models.population)
-        return trial.match(draw, names, fused)
+        return trial.match(draw, names, fused, bare=has_engines)
 
     with worker_threads() as threads:  # what they find is gathered in order, so that sums are the same
-        for draw, matches in enumerate(threads.map(match, range(settings.draws))):
+        for draw, (matches, bare) in enumerate(threads.map(match, range(settings.draws))):
             weight = np.where(listed[draw], 1.0, innocent_weight)
             for probability, right, unit in matches:
                 calibrator.add(probability, right, weight[unit], plate[unit])
+            with_evidence.add(matches, weight)
+            without_evidence.add(bare, weight)
             progress(draw + 1)
 
     bootstrap = Bootstrap(len(plates), settings.replicates, settings.seed)
@@ -432,11 +454,52 @@ def evaluate(
         population=models.population.name,
         missed=dict(Counter(reason for read in trial.reads if (reason := why_missed(read)) is not None)),
         left_out=dict(left_out or {}),
+        confidences=_confidences(sample, plate, with_evidence, without_evidence, bootstrap) if has_engines else [],
     )
 
 
 _Matches: TypeAlias = tuple[Floats, Bools, Ints]
 """Probabilities, whether each match is with the true plate, and whose read it is of, by the sample's numbers."""
+
+
+class _Losses:
+    """The log-losses of a sample's matches, and how many they are in traffic, by read."""
+
+    def __init__(self, reads: int) -> None:
+        self.loss, self.total = np.zeros((2, reads))
+
+    def add(self, matches: Sequence[_Matches], weight: Floats) -> None:
+        for probability, right, unit in matches:
+            for sums, values in ((self.loss, log_losses(probability, right)), (self.total, 1.0)):
+                sums += np.bincount(unit, weight[unit] * values, minlength=len(sums))
+
+    def by_plate(self, which: Bools, plate: Ints, plates: int) -> tuple[Floats, Floats]:
+        """(losses, totals) of some of the reads."""
+        loss, total = np.zeros((2, plates))
+        for by_plate, by_read in ((loss, self.loss), (total, self.total)):
+            by_plate += np.bincount(plate[which], by_read[which], minlength=plates)
+        return loss, total
+
+
+def _confidences(
+    sample: Sequence[LabelledRead], plate: Ints, told: _Losses, untold: _Losses, bootstrap: Bootstrap
+) -> list[Confidences]:
+    engines = np.array([labelled.read.engine or "" for labelled in sample])
+    rows = []
+    groups = [(engine, engines == engine) for engine in sorted(set(engines.tolist()))]
+    for name, which in [*groups, (ALL_ENGINES, np.ones(len(sample), dtype=np.bool_))]:
+        loss, total = told.by_plate(which, plate, bootstrap.plates)
+        bare_loss, bare_total = untold.by_plate(which, plate, bootstrap.plates)
+        rows.append(
+            Confidences(
+                engine=name,
+                reads=int(which.sum()),
+                log_loss=bootstrap.quotient(loss, total),
+                without=bootstrap.quotient(bare_loss, bare_total),
+                ratio=bootstrap.quotient(loss, bare_loss),
+            )
+        )
+    return rows
 
 
 class _Trial:
@@ -468,30 +531,42 @@ class _Trial:
         self.grades = Scores(np.zeros(shape), np.zeros(shape))
         self.rules = {name: Scores(np.zeros(shape), np.zeros(shape)) for name in RULES}
 
-    def match(self, draw: int, names: list[str], fused: _Fused | None) -> list[_Matches]:
-        """One draw: `names` are the listed plates. Draws may be matched beside each other."""
+    def match(
+        self, draw: int, names: list[str], fused: _Fused | None, *, bare: bool
+    ) -> tuple[list[_Matches], list[_Matches]]:
+        """One draw: `names` are the listed plates. Draws may be matched beside each other.
+
+        With `bare`, the second is of the same reads without what the recogniser says of their characters.
+        """
         hotlist = Hotlist.from_plates(names)
-        found = []
+        found, of_bare = [], []
         for places, model in zip(self.folds, self.models.by_fold, strict=True):
             if not len(places):
                 continue
             matcher = Matcher(hotlist, max_edits=self.max_edits, model=model)
-            batch = matcher.match_batch([self.reads[i] for i in places], errors="report")
-            probability = batch.probability
-            if probability is None:
-                raise AssertionError("scores were asked for")
-            unit = places[batch.read]
-            right = self._right(batch, unit)
+            reads = [self.reads[i] for i in places]
+            batch, probability, right, unit = self._matched(matcher, reads, places)
             np.maximum.at(self.scores.top[draw], unit, probability)
             self.scores.found[draw, unit[right]] = probability[right]
             rank = _ranks(self.policy, batch.edits, probability)
             np.maximum.at(self.grades.top[draw], unit, rank)
             self.grades.found[draw, unit[right]] = rank[right]
             found.append((probability, right, unit))
+            if bare:
+                texts = [msgspec.structs.replace(read, chars=()) for read in reads]
+                of_bare.append(self._matched(matcher, texts, places)[1:])
             if fused is not None:
                 fused.match(draw, matcher, places)
         self._apply_rules(draw, names, matcher)
-        return found
+        return found, of_bare
+
+    def _matched(self, matcher: Matcher, reads: Sequence[Read], places: Ints) -> tuple[MatchBatch, Floats, Bools, Ints]:
+        """The reads at `places` of the sample: the matches, and what is known of them."""
+        batch = matcher.match_batch(reads, errors="report")
+        if batch.probability is None:
+            raise AssertionError("scores were asked for")
+        unit = places[batch.read]
+        return batch, batch.probability, self._right(batch, unit), unit
 
     def _apply_rules(self, draw: int, names: list[str], matcher: Matcher) -> None:
         batch = matcher.match_batch(self.reads, max_edits=RULE_EDITS, errors="report", score=False)
