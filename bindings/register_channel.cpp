@@ -10,6 +10,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "checked.hpp"
@@ -26,7 +28,12 @@
 #include "signals.hpp"
 #include "text.hpp"
 
+namespace platewatch {
+class Examples;
+}  // namespace platewatch
+
 PLATEWATCH_CHECKED(platewatch::ChannelTable)
+PLATEWATCH_CHECKED(platewatch::Examples)
 PLATEWATCH_CHECKED(platewatch::ScoringModel)
 
 namespace platewatch {
@@ -108,6 +115,56 @@ ReadEvidence to_evidence(py::handle read) {
     return evidence;
 }
 
+// Any object: pybind11 quotes all arguments of a call that it refuses, and with a plate of another type the
+// read.
+std::u32string to_plate(py::handle text) {
+    std::u32string plate = to_u32(text);
+    if (plate.empty() || plate.size() > kMaxSymbols) throw py::value_error("a plate has 1 to 16 symbols");
+    return plate;
+}
+
+}  // namespace
+
+// Reads and their plates, taken from Python once: a fit counts the same ones again and again, without the
+// GIL.
+class Examples {
+  public:
+    Examples(const py::list& reads, const py::list& plates, std::vector<double> times)
+        : times_(std::move(times)) {
+        if (reads.size() != plates.size() || (!times_.empty() && times_.size() != reads.size()))
+            throw py::value_error("one plate and one weight a read");
+        std::unordered_map<const PyObject*, std::size_t> known;  // a read may have several plates
+        const AnswersSignals interruptible;
+        for (std::size_t i = 0; i < reads.size(); ++i) {
+            poll();
+            const py::object read = reads[i];
+            const auto [place, is_new] = known.emplace(read.ptr(), reads_.size());
+            if (is_new) reads_.push_back(to_evidence(read));
+            pairs_.emplace_back(place->second, to_plate(plates[i]));
+        }
+    }
+
+    // Expected counts, into `counts`; returns the sum of log likelihoods.
+    double count(const ChannelTable& table, ChannelRates& counts) const {
+        double total = 0;
+        for (std::size_t i = 0; i < pairs_.size(); ++i) {
+            poll();
+            const auto& [read, plate] = pairs_[i];
+            const double once = times_.empty() ? 1 : times_[i];
+            const double p = count_events(ReadView(table, reads_[read]), plate, counts, once);
+            if (p > 0) total += once * std::log(p);
+        }
+        return total;
+    }
+
+  private:
+    std::vector<ReadEvidence> reads_;
+    std::vector<std::pair<std::size_t, std::u32string>> pairs_;
+    std::vector<double> times_;
+};
+
+namespace {
+
 ReadTexts to_texts(py::handle read) {
     ReadTexts texts;
     texts_of_object(read, texts);
@@ -144,14 +201,6 @@ Characters to_characters(const ReadEvidence& read) {
         if (gap < read.size()) add(read[gap]);
     }
     return Characters(characters);
-}
-
-// Any object: pybind11 quotes all arguments of a call that it refuses, and with a plate of another type the
-// read.
-std::u32string to_plate(py::handle text) {
-    std::u32string plate = to_u32(text);
-    if (plate.empty() || plate.size() > kMaxSymbols) throw py::value_error("a plate has 1 to 16 symbols");
-    return plate;
 }
 
 std::vector<VehicleClass::Position> to_positions(const py::handle& places) {
@@ -226,6 +275,13 @@ using LevelAndEvents = py::typing::Tuple<py::int_, py::typing::List<Event>>;
 }  // namespace
 
 void register_channel(py::module_& m) {
+    py::class_<Examples>(m, "Examples", "Reads and their plates, to be counted again and again.")
+        .def(py::init([](const py::typing::List<py::object>& reads, const py::typing::List<py::str>& plates,
+                         std::vector<double> times) { return Examples(reads, plates, std::move(times)); }),
+             py::arg("reads"), py::arg("plates"), py::arg("times") = std::vector<double>(),
+             "times: how much each pair counts, 1 if left out. Raises ReadError, and ValueError for what is "
+             "no "
+             "plate.");
     py::class_<ChannelTable>(m, "ChannelTable",
                              "What is known of one recogniser; platewatch.probability.channel_model fits it.")
         .def(py::init([](const py::str& symbols, std::vector<double> bin_edges, const py::dict& rates) {
@@ -267,25 +323,19 @@ void register_channel(py::module_& m) {
             "symbols, place in read, characters, log).")
         .def(
             "count",
-            [](const ChannelTable& table, const py::typing::List<py::object>& reads,
-               const py::typing::List<py::str>& plates, const std::vector<double>& times) {
-                if (reads.size() != plates.size() || (!times.empty() && times.size() != reads.size()))
-                    throw py::value_error("one plate and one weight a read");
+            [](const ChannelTable& table, const Examples& examples) {
                 ChannelRates counts(table.columns(), table.bins());
-                double total = 0;
                 const AnswersSignals interruptible;
-                for (std::size_t i = 0; i < reads.size(); ++i) {
-                    poll();
-                    const ReadEvidence evidence = to_evidence(reads[i]);
-                    const double once = times.empty() ? 1 : times[i];
-                    const double p =
-                        count_events(ReadView(table, evidence), to_plate(plates[i]), counts, once);
-                    if (p > 0) total += once * std::log(p);
-                }
+                const double total = [&] {
+                    const py::gil_scoped_release nogil;
+                    return examples.count(table, counts);
+                }();
                 return py::make_tuple(to_arrays(counts), total);
             },
-            py::arg("reads"), py::arg("plates"), py::arg("times") = std::vector<double>(),
-            "Expected counts of what happened, shaped as the rates, and the sum of log likelihoods.");
+            py::arg("examples"),
+            "Expected counts of what happened, shaped as the rates, and the sum of log likelihoods. The GIL "
+            "is "
+            "released.");
     py::class_<ScoringModel, std::shared_ptr<ScoringModel>>(
         m, "ScoringModel", "A channel model's tables and the population, ready to score with.")
         .def(py::init([](const ChannelTable& general, const ChannelTables& engines,
@@ -339,7 +389,9 @@ void register_channel(py::module_& m) {
             [](const ScoringModel& model, const py::typing::List<py::object>& reads, const py::object& plate,
                double frame_weight) {
                 const std::vector<PassRead> pass = to_pass(model, reads);
-                return std::log(PassScorer().posterior(pass, frame_weight, to_plate(plate)));
+                const std::u32string canonical = to_plate(plate);
+                const py::gil_scoped_release nogil;
+                return std::log(PassScorer().posterior(pass, frame_weight, canonical));
             },
             py::arg("reads"), py::arg("plate"), py::arg("frame_weight"),
             "log P(plate | the reads of one pass), if no plate is listed.")

@@ -9,9 +9,13 @@ import math
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import CancelledError
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import msgspec
@@ -31,7 +35,9 @@ from platewatch.evaluation.figures import (
     Traffic,
     by_pass,
 )
+from platewatch.evaluation.learning import with_learning
 from platewatch.evaluation.lists import LookAlikes, look_alike_key, random_plates
+from platewatch.evaluation.run import Confidences
 from platewatch.evaluation.sample import decode, folds_of, group_passes, load, why_missed
 from platewatch.evaluation.sample import reasons as count_reasons
 from platewatch.probability.population import Population
@@ -147,15 +153,45 @@ def test_folds_never_share_a_plate() -> None:
         folds_of(["12가3456", "12가3457"], 3, seed=1)
 
 
+def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folds are fitted in order."""
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0}, raising=False)
+
+
+def test_when_a_fit_fails_nobody_waits_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1}, raising=False)
+    plates = sample_plates(20)
+    fold = folds_of(plates, 2, Settings().seed)
+    other_has_begun, told = Event(), Event()
+
+    def fit(pairs: Any, population: Population | None, from_scratch: bool, progress: Any) -> pw.ChannelModel:
+        if 0 not in {fold[plate] for _, plate in pairs}:
+            assert other_has_begun.wait(60)
+            raise pw.PlatewatchError("this one fails")
+        other_has_begun.set()
+        try:
+            while True:
+                progress(1)
+        except CancelledError:
+            told.set()
+            raise
+
+    monkeypatch.setattr(pw.ChannelModel, "fit", fit)
+    with pytest.raises(pw.PlatewatchError, match="this one fails"):
+        cross_validated([labelled(p, p) for p in plates], Settings(folds=2))
+    assert told.is_set()
+
+
 def test_a_model_has_not_seen_the_plates_it_is_tested_on(monkeypatch: pytest.MonkeyPatch) -> None:
     reads = [labelled(p, p) for p in sample_plates(20) for _ in range(3)]
     learnt: list[set[str]] = []
 
-    def fit(pairs: Any, population: Population | None, from_scratch: bool) -> pw.ChannelModel:
+    def fit(pairs: Any, population: Population | None, from_scratch: bool, progress: Any) -> pw.ChannelModel:
         assert from_scratch, "the shipped model has seen the project's own reads"
         learnt.append({plate for _, plate in pairs})
         return pw.ChannelModel.default()
 
+    one_by_one(monkeypatch)
     monkeypatch.setattr(pw.ChannelModel, "fit", fit)
     models = cross_validated(reads, Settings(folds=4))
     for one in reads:
@@ -698,10 +734,11 @@ def test_an_engine_that_is_left_out_is_judged_as_unknown_by_what_others_do(monke
     reads = [of_engine(engine, plate, plate, i) for i, plate in enumerate(plates) for engine in engines]
     learnt: list[list[str | None]] = []
 
-    def fit(pairs: Any, population: Population | None, from_scratch: bool) -> pw.ChannelModel:
+    def fit(pairs: Any, population: Population | None, from_scratch: bool, progress: Any) -> pw.ChannelModel:
         learnt.append([read.engine for read, _ in pairs])
         return pw.ChannelModel.default()
 
+    one_by_one(monkeypatch)
     monkeypatch.setattr(pw.ChannelModel, "fit", fit)
     models = cross_validated(reads, Settings(), leave_out="engine")
     assert models.name.startswith("fitted on these reads, cross-validated in 3 folds of engines: each read is judged")
@@ -724,14 +761,130 @@ def test_an_engine_that_is_left_out_is_judged_as_unknown_by_what_others_do(monke
         cross_validated(reads[::3], Settings(), leave_out="engine")
 
 
+def misread_by(engine: str, plates: list[str]) -> list[LabelledRead]:
+    """Three frames of each vehicle; every third vehicle's second frame has an 8 for a 3."""
+    return [
+        LabelledRead(
+            pw.Read(text=plate.replace("3", "8") if i % 3 == 0 and frame == 1 else plate, engine=engine, camera_id="c"),
+            plate,
+            f"{engine}{i}",
+        )
+        for i, plate in enumerate(plates)
+        for frame in range(3)
+    ]
+
+
+def test_what_unlabelled_reads_teach_is_judged_beside_what_was_known() -> None:
+    plates = sample_plates(60)
+    sample = misread_by("new", plates[:40]) + misread_by("other", plates[40:])
+    known = msgspec.structs.replace(evaluate(sample, SHIPPED, SMALL, passes=True), notes=["kept"])
+    evaluation = with_learning(known, sample, SHIPPED, [1000, 60, 5000])
+    assert (evaluation.notes, evaluation.views) == (["kept"], known.views)
+    none, some, every = evaluation.learnt
+    assert [(learnt.asked, learnt.reads, learnt.passes) for learnt in evaluation.learnt] == [
+        (0, 0, 0),
+        (60, 60, 20),
+        (1000, 180, 60),
+    ], "there are no 1,000, and 5,000 would be the same again"
+    assert none.log_loss_ratio == known.calibration.log_loss_ratio
+    assert [rates.name for rates in none.rates] == ["model", "model, best read", "model, fused"]
+    by_read = known.views[0].models[0]
+    assert none.rates[0].at_alarm_rates == by_read.at_alarm_rates[:2]
+    assert [point.threshold for point in none.rates[0].at_thresholds] == [0.5, 0.9]
+    # It has found out how seldom they misread, and what.
+    losses = [learnt.log_loss_ratio.value or 0 for learnt in (none, some, every)]
+    assert losses[2] < losses[1] < losses[0]
+
+
+def test_no_truth_is_looked_at_in_learning(monkeypatch: pytest.MonkeyPatch) -> None:
+    sample = misread_by("new", sample_plates(10))
+    seen: list[Any] = []
+
+    def fit(passes: Any, base: pw.ChannelModel, population: Population, camera_reads: int | None) -> pw.ChannelModel:
+        seen.append((passes, base, camera_reads))
+        return base
+
+    known = evaluate(sample, SHIPPED, SMALL)
+    monkeypatch.setattr(pw.ChannelModel, "fit", fit)
+    with_learning(known, sample, replace(SHIPPED, unnamed=True), [30], camera_reads=7)
+    ((passes, base, camera_reads),) = seen
+    assert (base, camera_reads) == (pw.ChannelModel.default(), 7)
+    assert sorted(map(len, passes)) == [3] * 10
+    assert {(read.engine, read.pass_id) for one in passes for read in one} == {(None, None)}
+    assert Counter(read.text for one in passes for read in one) == Counter(one.read.text for one in sample)
+
+
+def test_each_fold_learns_of_the_traffic_that_it_is_judged_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    plates = sample_plates(20)
+    sample = misread_by("a", plates[:10]) + misread_by("b", plates[10:])
+    models = Models([pw.ChannelModel.default()] * 2, {"a": 0, "b": 1}, "two", left_out="engine")
+    seen: list[set[str]] = []
+
+    def fit(passes: Any, base: pw.ChannelModel, **options: Any) -> pw.ChannelModel:
+        seen.append({read.text for one in passes for read in one})
+        return base
+
+    known = evaluate(sample, models, SMALL)
+    one_by_one(monkeypatch)
+    monkeypatch.setattr(pw.ChannelModel, "fit", fit)
+    (_, learnt) = with_learning(known, sample, models, [1000]).learnt
+    assert learnt.reads == 60
+    assert seen == [{one.read.text for one in part} for part in (sample[:30], sample[30:])]
+
+
+def test_what_confidences_are_worth_is_told_of_each_engine_that_is_left_out() -> None:
+    """Of one engine they tell which symbols are wrong; another says of right and wrong ones what the first does not."""
+    plates = sample_plates(60)
+
+    def reads(engine: str, doubt: Callable[[bool], float]) -> list[LabelledRead]:
+        found = []
+        for i, plate in enumerate(plates):
+            text = plate[:-1] + ("8" if i % 2 else plate[-1])
+            chars = [pw.Character(c=c, p=doubt(c == of_plate)) for c, of_plate in zip(text, plate, strict=True)]
+            found.append(LabelledRead(pw.Read(text=text, chars=tuple(chars), engine=engine), plate))
+        return found
+
+    def telling(is_right: bool) -> float:
+        return 0.99 if is_right else 0.3
+
+    def rows(**options: Callable[[bool], float]) -> list[Confidences]:
+        sample = [read for engine, doubt in options.items() for read in reads(engine, doubt)]
+        models = cross_validated(sample, SMALL, leave_out="engine")
+        return evaluate(sample, models, SMALL).confidences
+
+    both = rows(a=telling, b=telling)
+    assert [(one.engine, one.reads) for one in both] == [("a", 60), ("b", 60), ("all", 120)]
+    for one in both:
+        assert one.log_loss.value is not None
+        assert one.without.value is not None
+        assert one.log_loss.value < 0.9 * one.without.value
+        assert one.ratio.value == pytest.approx(one.log_loss.value / one.without.value)
+    deceived = rows(a=telling, b=lambda is_right: 0.3 if is_right else 0.99)
+    assert (deceived[1].ratio.value or 0) > 1, "it is told where they hurt"
+    assert evaluate(reads("a", telling), SHIPPED, SMALL).confidences == [], "no engine was left out"
+
+
+@pytest.mark.parametrize("name", ["plate_reads", "ocr_reads"])
+def test_confidences_hurt_no_engine_that_the_model_does_not_know(name: str) -> None:
+    reads, _ = load(READS.with_name(f"{name}.jsonl.gz"))
+    chosen = [reads[place] for places in group_passes(reads)[::2] for place in places]
+    settings = msgspec.structs.replace(SMALL, hotlist_size=3000)
+    *engines, every = evaluate(chosen, cross_validated(chosen, settings, leave_out="engine"), settings).confidences
+    assert len(engines) >= 5
+    assert (every.ratio.value or 1) < 0.9
+    for one in engines:  # of few reads, nothing more can be said
+        assert (one.ratio.low or 1) < 1, one.engine
+
+
 def test_cameras_that_are_left_out_share_folds_and_keep_their_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     reads = [of_engine("a", f"12가345{i % 8}", "12가3456") for i in range(24)]
     learnt: list[set[str | None]] = []
 
-    def fit(pairs: Any, population: Population | None, from_scratch: bool) -> pw.ChannelModel:
+    def fit(pairs: Any, population: Population | None, from_scratch: bool, progress: Any) -> pw.ChannelModel:
         learnt.append({read.camera_id for read, _ in pairs})
         return pw.ChannelModel.default()
 
+    one_by_one(monkeypatch)
     monkeypatch.setattr(pw.ChannelModel, "fit", fit)
     models = cross_validated(reads, Settings(folds=4), leave_out="camera")
     assert [len(cameras) for cameras in learnt] == [6] * 4
@@ -845,10 +998,41 @@ def test_command_leaves_engines_out(some_reads: str, tmp_path: Path) -> None:
     engines = {one.read.engine for one in load(Path(some_reads))[0]}
     said = f"cross-validated in {len(engines)} folds of engines: each read is judged as of an unknown engine"
     assert said in out
-    assert said in (output / "report.html").read_text("utf-8")
+    page = (output / "report.html").read_text("utf-8")
+    assert said in page
+    assert "What confidences are worth" in page
+    told = out[out.index("log-loss (nats a match) with confidences") :].splitlines()[2:]
+    assert [line.split()[0] for line in told[: len(engines) + 1]] == [*sorted(map(str, engines)), "all"]
     assert "a day of 1,000,000 reads, 40 of them of wanted vehicles:" in out
     result = msgspec.json.decode((output / "result.json").read_bytes(), type=Evaluation)
     assert (result.settings.wanted_per_day, result.settings.notify) == (40, 0.6)
+
+
+def test_command_shows_what_it_learns_without_labels(some_reads: str, tmp_path: Path) -> None:
+    few = ("--hotlist-size", "500", "--draws", "2", "--passes", "--engine-unnamed")
+    output = tmp_path / "out"
+    out, err = run("--reads", some_reads, *few, "--learn", "30,100000", "--output", str(output))
+    assert "report.html and 9 more files" in err
+    result = msgspec.json.decode((output / "result.json").read_bytes(), type=Evaluation)
+    assert result.model == "the shipped one, engines unnamed"
+    none, some, every = result.learnt
+    assert (none.reads, some.reads >= 30, every.asked) == (0, True, 100_000)
+    told = out[out.index("what unlabelled reads of this very traffic teach, by read") :].splitlines()
+    assert all(len(line) <= 80 for line in told)
+    for line, learnt in zip(told[2:5], result.learnt, strict=True):
+        assert line.split()[0] == f"{learnt.reads:,}"
+        assert line.split()[-1] == f"{learnt.log_loss_ratio.value:.3f}"
+    assert "by pass, fused" in out
+    page = (output / "report.html").read_text("utf-8")
+    assert "What it learns by itself" in page
+    assert page.count("<svg") == 4
+    assert f"<td>{every.reads:,}</td>" in page
+    assert (output / "learning.svg").exists()
+
+
+@pytest.mark.parametrize("counts", ["", "0", "-5", "many", "10,", "1e3"])
+def test_command_names_numbers_of_reads_that_are_none(some_reads: str, counts: str) -> None:
+    assert "--learn takes numbers of reads from 1 on" in run("--reads", some_reads, "--learn", counts, status=2)[1]
 
 
 def test_command_says_what_is_wrong(some_reads: str, tmp_path: Path) -> None:
@@ -856,6 +1040,7 @@ def test_command_says_what_is_wrong(some_reads: str, tmp_path: Path) -> None:
     for option in (("--model", "m.json"), ("--error-rate", "0.1")):
         assert "--fit excludes" in run("--reads", some_reads, "--fit", *option, status=2)[1]
     assert "--leave-out needs --fit" in run("--reads", some_reads, "--leave-out", "engine", status=2)[1]
+    assert "--camera-reads needs --learn" in run("--reads", some_reads, "--camera-reads", "9", status=2)[1]
     assert "reads of wanted vehicles are not" in run("--reads", some_reads, "--wanted-per-day", "1e9", status=2)[1]
     assert "policy.check" in run("--reads", some_reads, "--check", "0.7", status=2)[1]
     assert "No such file" in run("--reads", str(tmp_path / "none.jsonl"), status=2)[1]

@@ -9,7 +9,7 @@ import numpy.typing
 import os
 import types
 import typing
-__all__: list[str] = ['ChannelTable', 'EntryIds', 'Match', 'Matcher', 'Plate', 'ScoringModel', 'SearchResult', 'admits_everything', 'alike', 'canonical_plates', 'compiler', 'cpu_features', 'is_pattern', 'mark_kind', 'normalize', 'normalize_pattern', 'parse', 'plate_kinds', 'plate_symbols', 'read_evidence', 'read_texts', 'region_mark', 'region_marks', 'unicode_version']
+__all__: list[str] = ['ChannelTable', 'EntryIds', 'Examples', 'Match', 'Matcher', 'Plate', 'ScoringModel', 'SearchResult', 'admits_everything', 'alike', 'canonical_plates', 'compiler', 'cpu_features', 'is_pattern', 'mark_kind', 'normalize', 'normalize_pattern', 'parse', 'plate_kinds', 'plate_symbols', 'read_evidence', 'read_texts', 'region_mark', 'region_marks', 'unicode_version']
 class Plate:
     """
     A canonical plate and, where it fits a class of Korean plates, its parts.
@@ -67,6 +67,14 @@ class Plate:
         """
         "car", "van", "truck" or "special", where the code tells.
         """
+class Examples:
+    """
+    Reads and their plates, to be counted again and again.
+    """
+    def __init__(self, reads: list[typing.Any], plates: list[str], times: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] = []) -> None:
+        """
+        times: how much each pair counts, 1 if left out. Raises ReadError, and ValueError for what is no plate.
+        """
 class ChannelTable:
     """
     What is known of one recogniser; platewatch.probability.channel_model fits it.
@@ -75,9 +83,9 @@ class ChannelTable:
         """
         symbols: known ones, ascending. ValueError if shapes do not agree or a rate is out of range.
         """
-    def count(self, reads: list[typing.Any], plates: list[str], times: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex] = []) -> tuple[dict[str, numpy.typing.NDArray[numpy.float64]], float]:
+    def count(self, examples: Examples) -> tuple[dict[str, numpy.typing.NDArray[numpy.float64]], float]:
         """
-        Expected counts of what happened, shaped as the rates, and the sum of log likelihoods.
+        Expected counts of what happened, shaped as the rates, and the sum of log likelihoods. The GIL is released.
         """
     def likeliest_way(self, read: typing.Any, plate: typing.Any) -> tuple[int, list[tuple[str, int, int, int, int, float]]]:
         """

@@ -25,6 +25,7 @@ import platewatch as pw
 from platewatch import _core
 
 PLATE = "12가3456"
+TABLE = pw.ChannelModel.default().tables.core(pw.ChannelModel.default().tables.general)
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 
 
@@ -63,7 +64,8 @@ UNMADE: list[Callable[[], object]] = [
     lambda: _core.Plate.__new__(_core.Plate).kind,
     lambda: hash(_core.Plate.__new__(_core.Plate)),
     lambda: pw.parse(PLATE) == _core.Plate.__new__(_core.Plate),
-    lambda: _core.ChannelTable.__new__(_core.ChannelTable).count([], []),
+    lambda: _core.ChannelTable.__new__(_core.ChannelTable).count(_core.Examples([], [])),
+    lambda: TABLE.count(_core.Examples.__new__(_core.Examples)),
     lambda: _core.ScoringModel.__new__(_core.ScoringModel).registered(PLATE),
 ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -29,6 +30,7 @@ from platewatch.cli.labelled import ReadsFile, ReadsOption, file_of_reads, load_
 from platewatch.evaluation import Evaluation, Models, Settings, cross_validated
 from platewatch.evaluation import evaluate as run
 from platewatch.evaluation.figures import Alarms, Interval
+from platewatch.evaluation.learning import NAMES_OF_LEARNERS, learners, with_learning
 from platewatch.evaluation.run import SAMPLES, View, alarmed_by, among, not_matched
 
 _DEFAULTS = Settings()
@@ -55,6 +57,20 @@ def evaluate(
             help="With --fit: judge each engine by a model of the others, as of an unknown engine; or cameras so, "
             "in --folds."
         ),
+    ] = None,
+    engine_unnamed: Annotated[
+        bool, typer.Option("--engine-unnamed", help="Judge all reads as of an unknown engine.")
+    ] = False,
+    learn: Annotated[
+        str | None,
+        typer.Option(
+            help="Also judge what the model becomes by so many reads of this very traffic, as nobody labels it: "
+            "`100,1000,10000`.",
+        ),
+    ] = None,
+    camera_reads: Annotated[
+        int | None,
+        typer.Option(min=1, help="With --learn: cameras with so many reads get rates of their own; else none does."),
     ] = None,
     hotlist_size: Annotated[int, typer.Option(min=1, help="Plates on each list.")] = _DEFAULTS.hotlist_size,
     max_edits: Annotated[int, typer.Option(min=0, max=3, help="Edits that a match may have.")] = _DEFAULTS.max_edits,
@@ -100,6 +116,9 @@ def evaluate(
         fail("--fit excludes --model and --error-rate: the model is fitted on these reads")
     if leave_out is not None and not fit:
         fail("--leave-out needs --fit: a model that is there already has seen what it has seen")
+    counts = _counts(learn)
+    if camera_reads is not None and not counts:
+        fail("--camera-reads needs --learn")
     learnt_among = None if population is None else load_population(population)
     if vehicles is None:
         of_population = round(learnt_among.vehicles) if learnt_among is not None else 0
@@ -141,12 +160,25 @@ def evaluate(
             if error_rate is not None:
                 name += f" at an error rate of {error_rate:g}"
             models = Models([channel], None, name)
+        if engine_unnamed:
+            models = replace(models, unnamed=True, name=f"{models.name}, engines unnamed")
         warn_of_other_vehicles(models.population, {labelled.plate for labelled in sample}, SAMPLES)
         with progress(f"of {draws:,} lists") as shown:
             never = [labelled.plate for labelled in everything]
             evaluation = run(
                 sample, models, settings, passes=passes, never_listed=never, left_out=left_out, progress=shown
             )
+        if counts:
+            with progress("numbers of unlabelled reads") as shown:
+                evaluation = with_learning(
+                    evaluation,
+                    sample,
+                    models,
+                    counts,
+                    camera_reads=camera_reads,
+                    never_listed=never,
+                    progress=shown,
+                )
     if as_json:
         sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(evaluation), indent=1) + b"\n")
         sys.stdout.flush()
@@ -158,6 +190,19 @@ def evaluate(
         stderr.print(
             f"{written[0]} and {plural(len(written) - 1, 'more file')}", markup=False, highlight=False, soft_wrap=True
         )
+
+
+def _counts(learn: str | None) -> list[int]:
+    """`100,1000`, as numbers of reads."""
+    if learn is None:
+        return []
+    try:
+        counts = [int(number) for number in learn.split(",")]
+    except ValueError:
+        counts = []
+    if not counts or min(counts) < 1:
+        fail(f"--learn takes numbers of reads from 1 on, such as 100,1000: not {learn!r}")
+    return counts
 
 
 def _print(evaluation: Evaluation) -> None:
@@ -194,8 +239,56 @@ def _print(evaluation: Evaluation) -> None:
     for view in evaluation.views:
         out.print()
         out.print(_rates_table(view))
+    if evaluation.confidences:
+        out.print()
+        out.print("log-loss (nats a match) with confidences and alternatives, and without", soft_wrap=True)
+        out.print(_confidences_table(evaluation))
+    for unit, model in learners(evaluation):
+        out.print()
+        out.print(
+            f"what unlabelled reads of this very traffic teach, {NAMES_OF_LEARNERS[unit, model]}: wanted found",
+            soft_wrap=True,
+        )
+        out.print(_learnt_table(evaluation, unit, model))
     for note in evaluation.notes:
         out.print(note, markup=False, soft_wrap=True)
+
+
+def _confidences_table(evaluation: Evaluation) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("engine left out", no_wrap=True)
+    for head in ("reads", "with", "without", "of it"):
+        table.add_column(head, justify="right", no_wrap=True)
+    for one in evaluation.confidences:
+        losses = ("-" if loss.value is None else f"{loss.value:.5f}" for loss in (one.log_loss, one.without))
+        table.add_row(one.engine or "unnamed", f"{one.reads:,}", *losses, _short(one.ratio))
+    return table
+
+
+def _learnt_table(evaluation: Evaluation, unit: str, model: str) -> Table:
+    """80 columns wide at most."""
+    table = Table(box=None, pad_edge=False)
+    by_read = unit == "read"
+    heads = ("reads", "≤ 0.1 %", "≤ 0.03 %", "p ≥ 0.5", "innocents", "p ≥ 0.9")
+    for head in (*heads, *(("cal. error", "log-loss") if by_read else ())):
+        table.add_column(head, justify="right", no_wrap=True)
+    for learnt in evaluation.learnt:
+        (rates,) = (rates for rates in learnt.rates if (rates.unit, rates.name) == (unit, model))
+        finer, coarser = rates.at_alarm_rates
+        half, sure = rates.at_thresholds
+        alarmed = half.alarmed.value
+        table.add_row(
+            f"{learnt.reads:,}",
+            *(_found(point.recall) for point in (coarser, finer, half)),
+            "-" if alarmed is None else f"{100 * alarmed:.3f} %",
+            _found(sure.recall),
+            *((_found(learnt.calibration_error), _found(learnt.log_loss_ratio)) if by_read else ()),
+        )
+    return table
+
+
+def _found(figure: Interval) -> str:
+    return "-" if figure.value is None else f"{figure.value:.3f}"
 
 
 def _alarms_title(evaluation: Evaluation, view: View) -> str:

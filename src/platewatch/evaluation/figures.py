@@ -154,6 +154,12 @@ class Bootstrap:
         found = self.interval(value, replicates)
         return _wilson(float(value), plates) if _is_a_point(found) else found
 
+    def quotient(self, part: Floats, whole: Floats) -> Interval:
+        """sum(part) / sum(whole), both given by plate: any quotient."""
+        if not whole.sum():
+            return Interval(None)
+        return self.interval(float(part.sum() / whole.sum()), _ratio(self.times @ part, self.times @ whole))
+
     @staticmethod
     def interval(value: float, replicates: Floats) -> Interval:
         """The figure with the percentiles of its replicates; those that are not numbers are left out."""
@@ -289,7 +295,7 @@ class Calibrator:
     def add(self, probability: Floats, right: Bools, weight: Floats, plate: Ints) -> None:
         """Matches: probabilities, whether each was right, how often real traffic has it, whose read it was."""
         hit = right.astype(np.float64)
-        loss = -np.log(np.maximum(np.where(right, probability, 1 - probability), _LEAST_PROBABILITY))
+        loss = log_losses(probability, right)
         for sums, values in ((self._loss, loss), (self._hits, hit), (self._total, 1.0)):
             sums += np.bincount(plate, weight * values, minlength=len(sums))
         shown = probability >= self._floor
@@ -328,6 +334,11 @@ class Calibrator:
         losses, hits, totals = (bootstrap.times @ sums for sums in (self._loss, self._hits, self._total))
         ratios = _ratio(_ratio(losses, totals), _entropy(_ratio(hits, totals)))
         return bootstrap.interval(self._loss.sum() / self._total.sum() / base, ratios)
+
+
+def log_losses(probability: Floats, right: Bools) -> Floats:
+    """Of each match, in nats."""
+    return np.asarray(-np.log(np.maximum(np.where(right, probability, 1 - probability), _LEAST_PROBABILITY)))
 
 
 def _error(p: Floats, hit: Floats, weight: Floats, bins: int) -> float:

@@ -102,6 +102,32 @@ def reliability(evaluation: Evaluation) -> Figure:
     return figure
 
 
+def learning(evaluation: Evaluation) -> Figure:
+    """Wanted reads found against the number of unlabelled reads that were learnt of."""
+    figure, axes = blank()
+    reads = [max(learnt.reads, 1) for learnt in evaluation.learnt]
+    least = min(reads[1:]) / 3  # where none stands on the logarithmic axis
+    places = [least, *reads[1:]]
+    by_read = [learnt.rates[0] for learnt in evaluation.learnt]
+    lines = {
+        "≤ 0.1 % alarmed": [rates.at_alarm_rates[1].recall for rates in by_read],
+        "≤ 0.03 % alarmed": [rates.at_alarm_rates[0].recall for rates in by_read],
+        "p ≥ 0.9": [rates.at_thresholds[1].recall for rates in by_read],
+    }
+    for (name, points), colour in zip(lines.items(), (*_MODEL_COLOURS, ORANGE), strict=True):
+        values = [float("nan") if point.value is None else point.value for point in points]
+        axes.plot(places, values, "o-", color=colour, linewidth=2, markersize=5, label=name)
+    axes.set_xscale("log")
+    _ticks(axes.xaxis, tuple(places))
+    axes.xaxis.set_major_formatter(lambda x, _: "none" if x <= least else f"{x:,.0f}")
+    axes.tick_params(axis="x", labelrotation=30)
+    axes.yaxis.set_major_formatter(lambda y, _: f"{100 * y:.0f} %")
+    axes.set_xlabel("unlabelled reads learnt of")
+    axes.set_ylabel("reads of wanted vehicles found")
+    axes.legend(loc="lower right", frameon=False)
+    return figure
+
+
 def style() -> AbstractContextManager[None]:
     """The looks that are in force when a figure is made, and when it is drawn."""
     import matplotlib
@@ -128,11 +154,15 @@ def blank(size: tuple[float, float] = _SIZE) -> tuple[Figure, Axes]:
 
 def _percent(axis: Axis, ticks: tuple[float, ...]) -> None:
     """Ticks at these shares, and no others."""
+    _ticks(axis, ticks)
+    axis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
+
+
+def _ticks(axis: Axis, places: tuple[float, ...]) -> None:
     from matplotlib.ticker import FixedLocator, NullLocator
 
-    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_major_locator(FixedLocator(places))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(lambda value, _: f"{100 * value:g} %")
 
 
 def _floor(view: View) -> float:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
 from platewatch.evaluation import plots
 from platewatch.evaluation.figures import Alarms, Interval
+from platewatch.evaluation.learning import NAMES_OF_LEARNERS, learners
 from platewatch.evaluation.page import figure, page, row, table
 from platewatch.evaluation.run import CHECK, NOTIFY, Evaluation, View, alarmed_by, not_matched
 
@@ -38,6 +40,8 @@ def write(evaluation: Evaluation, directory: Path) -> list[Path]:
     prepare(directory)
     figures = {f"recall_by_{view.unit}": plots.recall(view) for view in evaluation.views}
     figures["reliability"] = plots.reliability(evaluation)
+    if len(evaluation.learnt) > 1:
+        figures["learning"] = plots.learning(evaluation)
     written = []
     drawings = {}
     for name, plot in figures.items():
@@ -87,6 +91,8 @@ def html(evaluation: Evaluation, drawings: dict[str, str]) -> str:
             "probabilities come true; above it, matches are right more often than they say. Points at the lower edge "
             "may be below it.",
         ),
+        *_confidences(evaluation),
+        *_learning(evaluation, drawings),
         "<h2>How this was measured</h2>",
         _method(evaluation),
     ]
@@ -227,6 +233,56 @@ def _calibration_text(evaluation: Evaluation) -> str:
             f"{100 * ratio:.0f} % of the base rate's.</p>"
         )
     return text
+
+
+def _confidences(evaluation: Evaluation) -> Iterator[str]:
+    """What confidences and alternatives are worth, if engines were left out."""
+    if not evaluation.confidences:
+        return
+    yield "<h2>What confidences are worth</h2>"
+    yield (
+        "<p>Of each engine, judged by a model of the others: the log-loss with what it says of its characters, "
+        "confidences and alternatives, and with its texts alone. Above 100 % they would hurt.</p>"
+    )
+    rows = [
+        row(
+            escape(one.engine or "unnamed"),
+            f"{one.reads:,}",
+            *("–" if loss.value is None else f"{loss.value:.2g}" for loss in (one.log_loss, one.without)),
+            _with_interval(one.ratio),
+        )
+        for one in evaluation.confidences
+    ]
+    yield table(["Engine left out", "Reads", "With, nats a match", "Without", "With, of without"], rows)
+
+
+def _learning(evaluation: Evaluation, drawings: dict[str, str]) -> Iterator[str]:
+    """What the model becomes by unlabelled reads, if that was asked for and there are any."""
+    if len(evaluation.learnt) < 2:
+        return
+    yield "<h2>What it learns by itself</h2>"
+    yield (
+        "<p>A service learns its cameras from the reads that flow, though nobody says what the plates were. Here each "
+        "model has learnt of so many of these very reads, without their true plates, and is then judged on all of "
+        "them. So it has seen, but not been told, what it is asked.</p>"
+    )
+    heads = ["Unlabelled reads", "≤ 0.1 % alarmed", "≤ 0.03 % alarmed", "p ≥ 0.5", "p ≥ 0.9"]
+    for unit, model in learners(evaluation):
+        by_read = unit == "read"
+        rows = []
+        for learnt in evaluation.learnt:
+            (rates,) = (rates for rates in learnt.rates if (rates.unit, rates.name) == (unit, model))
+            half, sure = rates.at_thresholds
+            cells = [_with_interval(point.recall) for point in reversed(rates.at_alarm_rates)]
+            alarmed = half.alarmed.value
+            innocents = "" if alarmed is None else f"<small>{100 * alarmed:.2g} % of innocents</small>"
+            cells += [_percent(half.recall) + innocents, _with_interval(sure.recall)]
+            if by_read:
+                cells += [_percent(learnt.calibration_error), _percent(learnt.log_loss_ratio)]
+            rows.append(row(f"{learnt.reads:,}", *cells))
+        yield f"<p>Wanted {_PLURAL[unit]} found, {NAMES_OF_LEARNERS[unit, model]}:</p>"
+        yield table([*heads, *(["Calibration error", "Log-loss, of the base rate's"] if by_read else [])], rows)
+    yield figure(drawings["learning"], "Wanted reads that are found, the more unlabelled reads were learnt of.")
 
 
 def _method(evaluation: Evaluation) -> str:

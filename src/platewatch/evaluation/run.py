@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
@@ -32,6 +33,7 @@ from platewatch.evaluation.figures import (
     Scores,
     Traffic,
     by_pass,
+    log_losses,
 )
 from platewatch.evaluation.lists import LookAlikes, explain_look_alikes, random_plates
 from platewatch.evaluation.sample import LabelledRead, folds_of, group_passes, why_missed
@@ -49,6 +51,7 @@ RULES = {
     "within 2 edits": "At most two symbols differ",
     "look-alikes": "Equal after folding look-alike characters",
 }
+ALL_ENGINES = "all"
 SAMPLES = "the sample's"  # plates, as Coverage tells of them
 ALARM_RATES = (0.0003, 0.001, 0.003, 0.01, 0.03)
 THRESHOLDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9)
@@ -137,11 +140,50 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     traffic: Traffic = Traffic(0, 0)
 
 
+class Confidences(msgspec.Struct, frozen=True, kw_only=True):
+    """What the recogniser says of its characters is worth, of an engine that the model does not know.
+
+    Log-losses are in nats a match, with its confidences and alternatives, and with the texts alone. `ratio` is the
+    first of the second: above 1 they would hurt.
+    """
+
+    engine: str
+    reads: int
+    log_loss: Interval
+    without: Interval
+    ratio: Interval
+
+
+class LearntRates(msgspec.Struct, frozen=True, kw_only=True):
+    """Of `ModelRates`, what is told of a model that has learnt; by `unit`, "read" or "pass"."""
+
+    unit: str
+    name: str
+    at_alarm_rates: list[RatePoint]
+    at_thresholds: list[RatePoint]
+
+
+class Learnt(msgspec.Struct, frozen=True, kw_only=True):
+    """What the models do that have learnt of unlabelled reads of the traffic that they are judged on.
+
+    `asked`: how many reads each model was to learn of. `reads` and `passes`: how many all of them have learnt of.
+    """
+
+    asked: int
+    reads: int
+    passes: int
+    rates: list[LearntRates]
+    calibration_error: Interval
+    log_loss_ratio: Interval
+
+
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that was measured.
 
     `population` is whose vehicles the random plates on the lists are of. `missed` counts those of the reads that no
     method can find, and `left_out` the rows that are none of the reads; both by reason. `notes` is what else to know.
+    `confidences` has each engine that was left out, if engines were, and all together last, as "all". `learnt` is what
+    learning without labels would make of it, of none first; empty if that was not asked for.
     """
 
     settings: Settings
@@ -156,6 +198,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     population: str = ""
     missed: dict[str, int] = {}
     left_out: dict[str, int] = {}
+    confidences: list[Confidences] = []
+    learnt: list[Learnt] = []
 
     def save(self, path: Path) -> None:
         """Write it as JSON."""
@@ -205,14 +249,15 @@ def _by_reason(counts: dict[str, int], noun: str) -> str:
 class Models:
     """The model of each fold, and the fold of each plate. Without folds, one model is for all.
 
-    With `left_out`, folds are of engines or cameras by name, not of plates, and of a left out engine reads do not say
-    which it is.
+    With `left_out`, folds are of engines or cameras by name, not of plates. Reads do not say which engine they are of
+    if it is `unnamed`, as one that was left out is.
     """
 
     by_fold: Sequence[ChannelModel]
     fold: dict[str, int] | None
     name: str
     left_out: LeftOut | None = None
+    unnamed: bool = False
 
     @property
     def population(self) -> Population:
@@ -225,7 +270,15 @@ class Models:
     def asked(self, labelled: LabelledRead) -> Read:
         """The read as it is matched."""
         read = labelled.read
-        return msgspec.structs.replace(read, engine=None) if self.left_out == "engine" else read
+        return msgspec.structs.replace(read, engine=None) if self.unnamed or self.left_out == "engine" else read
+
+
+def parts_by_fold(sample: Sequence[LabelledRead], models: Models, places: Sequence[int]) -> dict[int, list[int]]:
+    """The places of a pass, apart if they are in several folds, as they may be with several engines."""
+    parts: dict[int, list[int]] = {}
+    for place in places:
+        parts.setdefault(models.fold_of(sample[place]), []).append(place)
+    return parts
 
 
 def _in_fold(labelled: LabelledRead, left_out: LeftOut | None) -> str:
@@ -233,6 +286,16 @@ def _in_fold(labelled: LabelledRead, left_out: LeftOut | None) -> str:
     if left_out is None:
         return labelled.plate
     return (labelled.read.engine if left_out == "engine" else labelled.read.camera_id) or ""
+
+
+@contextmanager
+def worker_threads() -> Iterator[ThreadPoolExecutor]:
+    """As many as there are cores: the core needs no lock of Python's. What has not begun when it fails is left."""
+    threads = ThreadPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
+    try:
+        yield threads
+    finally:
+        threads.shutdown(cancel_futures=True)
 
 
 def cross_validated(
@@ -250,21 +313,35 @@ def cross_validated(
     names = [_in_fold(labelled, leave_out) for labelled in sample]
     folds = max(2, len(set(names))) if leave_out == "engine" else settings.folds
     fold = folds_of(names, folds, settings.seed, "plate" if leave_out is None else leave_out)
-    models = []
-    for held_out in range(folds):
-        models.append(
-            # Not from the shipped model, which has learnt of the bundled reads, all of them.
-            ChannelModel.fit(
-                (example(s) for s, name in zip(sample, names, strict=True) if fold[name] != held_out),
-                population=population,
-                from_scratch=True,
-            )
+    is_over = Event()
+
+    def fitted(held_out: int) -> ChannelModel:
+        # Not from the shipped model, which has learnt of the bundled reads, all of them.
+        return ChannelModel.fit(
+            (example(s) for s, name in zip(sample, names, strict=True) if fold[name] != held_out),
+            population=population,
+            from_scratch=True,
+            progress=lambda _: _go_on(is_over),
         )
-        progress(held_out + 1)
+
+    models = []
+    with worker_threads() as threads:
+        try:
+            for model in threads.map(fitted, range(folds)):
+                models.append(model)
+                progress(len(models))
+        finally:
+            is_over.set()
     name = f"fitted on these reads, cross-validated in {folds} folds of {leave_out or 'plate'}s"
     if leave_out == "engine":
         name += ": each read is judged as of an unknown engine, by what the others do"
     return Models(models, fold, among(name, population), leave_out)
+
+
+def _go_on(is_over: Event) -> None:
+    """Nobody waits for a fit that has begun when another has failed, or the user wants no more."""
+    if is_over.is_set():
+        raise CancelledError
 
 
 def among(model: str, population: Population | None) -> str:
@@ -310,22 +387,26 @@ def evaluate(
     # In real traffic there are so many innocent reads for each of a wanted vehicle; in the sample about as many.
     innocent_weight = traffic.innocent / traffic.wanted * listed.sum() / (~listed).sum()
 
+    has_engines = models.left_out == "engine"
+    with_evidence, without_evidence = _Losses(len(sample)), _Losses(len(sample))
     trial = _Trial(sample, plates, plate, models, settings)
-    grouped = [part for places in group_passes(sample) for part in trial.by_fold(places)]
+    grouped = [part for places in group_passes(sample) for part in parts_by_fold(sample, models, places).values()]
     fused = _Fused(trial, grouped) if passes else None
     calibrator = Calibrator(len(plates), CALIBRATION_FLOOR)
     never = {*plates, *never_listed}
 
-    def match(draw: int) -> list[_Matches]:
+    def match(draw: int) -> tuple[list[_Matches], list[_Matches]]:
         names = [plates[i] for i in np.flatnonzero(wanted[draw])]
         names += random_plates(draws[draw], settings.hotlist_size - listed_plates, never, models.population)
-        return trial.match(draw, names, fused)
+        return trial.match(draw, names, fused, bare=has_engines)
 
-    with _threads() as threads:  # what they find is gathered in order, so that sums are the same
-        for draw, matches in enumerate(threads.map(match, range(settings.draws))):
+    with worker_threads() as threads:  # what they find is gathered in order, so that sums are the same
+        for draw, (matches, bare) in enumerate(threads.map(match, range(settings.draws))):
             weight = np.where(listed[draw], 1.0, innocent_weight)
             for probability, right, unit in matches:
                 calibrator.add(probability, right, weight[unit], plate[unit])
+            with_evidence.add(matches, weight)
+            without_evidence.add(bare, weight)
             progress(draw + 1)
 
     bootstrap = Bootstrap(len(plates), settings.replicates, settings.seed)
@@ -373,21 +454,52 @@ def evaluate(
         population=models.population.name,
         missed=dict(Counter(reason for read in trial.reads if (reason := why_missed(read)) is not None)),
         left_out=dict(left_out or {}),
+        confidences=_confidences(sample, plate, with_evidence, without_evidence, bootstrap) if has_engines else [],
     )
-
-
-@contextmanager
-def _threads() -> Iterator[ThreadPoolExecutor]:
-    """As many as there are cores: matching needs no lock of Python's. What has not begun when it fails is left."""
-    threads = ThreadPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
-    try:
-        yield threads
-    finally:
-        threads.shutdown(cancel_futures=True)
 
 
 _Matches: TypeAlias = tuple[Floats, Bools, Ints]
 """Probabilities, whether each match is with the true plate, and whose read it is of, by the sample's numbers."""
+
+
+class _Losses:
+    """The log-losses of a sample's matches, and how many they are in traffic, by read."""
+
+    def __init__(self, reads: int) -> None:
+        self.loss, self.total = np.zeros((2, reads))
+
+    def add(self, matches: Sequence[_Matches], weight: Floats) -> None:
+        for probability, right, unit in matches:
+            for sums, values in ((self.loss, log_losses(probability, right)), (self.total, 1.0)):
+                sums += np.bincount(unit, weight[unit] * values, minlength=len(sums))
+
+    def by_plate(self, which: Bools, plate: Ints, plates: int) -> tuple[Floats, Floats]:
+        """(losses, totals) of some of the reads."""
+        loss, total = np.zeros((2, plates))
+        for by_plate, by_read in ((loss, self.loss), (total, self.total)):
+            by_plate += np.bincount(plate[which], by_read[which], minlength=plates)
+        return loss, total
+
+
+def _confidences(
+    sample: Sequence[LabelledRead], plate: Ints, told: _Losses, untold: _Losses, bootstrap: Bootstrap
+) -> list[Confidences]:
+    engines = np.array([labelled.read.engine or "" for labelled in sample])
+    rows = []
+    groups = [(engine, engines == engine) for engine in sorted(set(engines.tolist()))]
+    for name, which in [*groups, (ALL_ENGINES, np.ones(len(sample), dtype=np.bool_))]:
+        loss, total = told.by_plate(which, plate, bootstrap.plates)
+        bare_loss, bare_total = untold.by_plate(which, plate, bootstrap.plates)
+        rows.append(
+            Confidences(
+                engine=name,
+                reads=int(which.sum()),
+                log_loss=bootstrap.quotient(loss, total),
+                without=bootstrap.quotient(bare_loss, bare_total),
+                ratio=bootstrap.quotient(loss, bare_loss),
+            )
+        )
+    return rows
 
 
 class _Trial:
@@ -404,7 +516,6 @@ class _Trial:
         self.reads = [models.asked(labelled) for labelled in sample]
         fold = np.array([models.fold_of(labelled) for labelled in sample])
         self.folds = [np.flatnonzero(fold == f) for f in range(len(models.by_fold))]
-        self.fold = fold
         self.number = {p: i for i, p in enumerate(plates)}
         self.texts = [_canonical(read) for read in self.reads]
         if not any(self.texts):
@@ -420,35 +531,42 @@ class _Trial:
         self.grades = Scores(np.zeros(shape), np.zeros(shape))
         self.rules = {name: Scores(np.zeros(shape), np.zeros(shape)) for name in RULES}
 
-    def by_fold(self, places: list[int]) -> list[list[int]]:
-        """The places of a pass, apart if they are in several folds, as they may be with several engines."""
-        folds = self.fold[places].tolist()
-        return [[place for place, f in zip(places, folds, strict=True) if f == fold] for fold in dict.fromkeys(folds)]
+    def match(
+        self, draw: int, names: list[str], fused: _Fused | None, *, bare: bool
+    ) -> tuple[list[_Matches], list[_Matches]]:
+        """One draw: `names` are the listed plates. Draws may be matched beside each other.
 
-    def match(self, draw: int, names: list[str], fused: _Fused | None) -> list[_Matches]:
-        """One draw: `names` are the listed plates. Draws may be matched beside each other."""
+        With `bare`, the second is of the same reads without what the recogniser says of their characters.
+        """
         hotlist = Hotlist.from_plates(names)
-        found = []
+        found, of_bare = [], []
         for places, model in zip(self.folds, self.models.by_fold, strict=True):
             if not len(places):
                 continue
             matcher = Matcher(hotlist, max_edits=self.max_edits, model=model)
-            batch = matcher.match_batch([self.reads[i] for i in places], errors="report")
-            probability = batch.probability
-            if probability is None:
-                raise AssertionError("scores were asked for")
-            unit = places[batch.read]
-            right = self._right(batch, unit)
+            reads = [self.reads[i] for i in places]
+            batch, probability, right, unit = self._matched(matcher, reads, places)
             np.maximum.at(self.scores.top[draw], unit, probability)
             self.scores.found[draw, unit[right]] = probability[right]
             rank = _ranks(self.policy, batch.edits, probability)
             np.maximum.at(self.grades.top[draw], unit, rank)
             self.grades.found[draw, unit[right]] = rank[right]
             found.append((probability, right, unit))
+            if bare:
+                texts = [msgspec.structs.replace(read, chars=()) for read in reads]
+                of_bare.append(self._matched(matcher, texts, places)[1:])
             if fused is not None:
                 fused.match(draw, matcher, places)
         self._apply_rules(draw, names, matcher)
-        return found
+        return found, of_bare
+
+    def _matched(self, matcher: Matcher, reads: Sequence[Read], places: Ints) -> tuple[MatchBatch, Floats, Bools, Ints]:
+        """The reads at `places` of the sample: the matches, and what is known of them."""
+        batch = matcher.match_batch(reads, errors="report")
+        if batch.probability is None:
+            raise AssertionError("scores were asked for")
+        unit = places[batch.read]
+        return batch, batch.probability, self._right(batch, unit), unit
 
     def _apply_rules(self, draw: int, names: list[str], matcher: Matcher) -> None:
         batch = matcher.match_batch(self.reads, max_edits=RULE_EDITS, errors="report", score=False)

@@ -209,12 +209,13 @@ class ChannelModel:
         texts = _core.read_texts(read)
         # What the recogniser says of the characters is of its own text.
         shown: list[ReadEvidence | str] = [read, *(text for text, _ in texts[1:])]
-        parts = [_log(share) + table.count([one], [canonical])[1] for one, (_, share) in zip(shown, texts, strict=True)]
+        counted = [table.count(_core.Examples([one], [canonical])) for one in shown]
+        parts = [_log(share) + log for (_, log), (_, share) in zip(counted, texts, strict=True)]
         best = parts.index(max(parts))
         level, events = table.likeliest_way(shown[best], canonical)
         if (ratio := table.ratio_read(shown[best], level)) != 1:
             first += (Event("confidence", "", "", _log(ratio)),)
-        frames, order = self._frames(numbers, table.count([shown[best]], [canonical])[0]["level"])
+        frames, order = self._frames(numbers, counted[best][0]["level"])
         return Explanation(
             events=first + tuple(_told(events, canonical, shown[best])),
             frame=_QUALITIES[order.index(level)],

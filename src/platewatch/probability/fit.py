@@ -137,7 +137,7 @@ def usable_passes(passes: Iterable[Sequence[ReadEvidence | str]]) -> list[list[R
 
 def counted(table: _core.ChannelTable, examples: Sequence[Example], symbols: str) -> Rates:
     """What has happened in the examples, in expectation, by a table of these symbols."""
-    return _add(_events(table, examples), listings(examples, symbols))
+    return _add(table.count(_for_core(examples))[0], listings(examples, symbols))
 
 
 def refined(parent: Table, symbols: str, counts: Rates, worth: float, inherited: Sequence[str]) -> Table:
@@ -379,20 +379,19 @@ def _fit_table(
     """
     clutter = clutter_counts(examples, symbols)
     examples = [example for example in examples if example.plate]
-    sure = _add(listings(examples, symbols), clutter)
+    pairs, sure = _for_core(examples), _add(listings(examples, symbols), clutter)
     prior = {} if parent is None else _worth(parent.counts, worth)
     rates, total = start.rates, {}
     for _ in range(iterations):
-        counts = _add(_events(_core.ChannelTable(symbols, start.bin_edges, rates), examples), sure)
+        counts = _add(_core.ChannelTable(symbols, start.bin_edges, rates).count(pairs)[0], sure)
         total = {name: counts[name] + prior.get(name, 0.0) for name in COUNTS}
         rates = _by_counts(symbols, total, parent, inherited)
         done()
     return replace(start, rates=rates, counts=total)
 
 
-def _events(table: _core.ChannelTable, examples: Sequence[Example]) -> Rates:
-    events, _ = table.count(*map(list, zip(*examples, strict=True)))
-    return events
+def _for_core(examples: Sequence[Example]) -> _core.Examples:
+    return _core.Examples(*map(list, zip(*examples, strict=True)))
 
 
 def _by_counts(symbols: str, counts: Rates, parent: Table | None, inherited: Sequence[str]) -> Rates:
