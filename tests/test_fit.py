@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import platewatch as pw
+from benchmarks import few_labels
 from platewatch.cli import app
+from platewatch.evaluation.few_labels import FEW, HeldOut, held_out
+from platewatch.evaluation.figures import Interval
+from platewatch.evaluation.run import example
+from platewatch.evaluation.sample import LabelledRead
 
 pytestmark = pytest.mark.timeout(1200)  # against hanging, on the slowest machine
 
@@ -164,3 +170,80 @@ def test_help_teaches() -> None:
     text = " ".join(fit("--help").stdout.split())
     for word in ("truth", "--output", "--population", "--camera-reads", "--iterations", "evaluate --fit"):
         assert word in text
+
+
+def sample(count: int, every: int) -> list[LabelledRead]:
+    """Two reads of each plate; one read of one in `every` plates has an 8 for a 3."""
+    plates = [f"{i % 90 + 10}가{i:03d}3" for i in range(count)]
+    return [
+        LabelledRead(pw.Read(text=plate.replace("3", "8") if i % every == 0 and frame else plate, engine="new"), plate)
+        for i, plate in enumerate(plates)
+        for frame in range(2)
+    ]
+
+
+def test_labels_tell_how_sure_they_are() -> None:
+    base = pw.ChannelModel.default()
+    reads = sample(40, 4)
+    folds: list[set[str]] = []
+
+    def fit(some: Sequence[LabelledRead]) -> pw.ChannelModel:
+        folds.append({one.plate for one in some})
+        return pw.ChannelModel.fit(map(example, some), base=base, iterations=6)
+
+    sure = held_out(reads, base, fit)
+    assert len(folds) == 10
+    assert all(len(seen) == 36 for seen in folds), "each plate is judged by a model that has not seen it"
+    assert set.intersection(*folds) == set()
+    assert sure.plates == 40
+    assert sure.misread.value == 10 / 80
+    assert 0 < (sure.misread.low or 0) < 10 / 80 < (sure.misread.high or 0) < 0.25
+    assert (sure.gain.low or 0) > 0, "an 8 for a 3 is soon learnt"
+    assert "; of 40 plates, each held out in turn, it is better by " in sure.in_words()
+    same = held_out(reads, base, lambda _: base)
+    assert (same.gain.value, same.surprise) == (0, sure.surprise)
+    worse = held_out(reads, base, lambda _: base.scaled(0.9))
+    assert (worse.gain.high or 0) < 0
+    assert "WORSE by " in worse.in_words()
+    with pytest.raises(pw.PlatewatchError, match="needs 5 plates"):
+        held_out(sample(4, 2), base, fit)
+
+
+@pytest.mark.parametrize(
+    ("gain", "words"),
+    [
+        (Interval(0.2, 0.1, 0.3), "better by 0.20 nats a read (95 %: +0.10 to +0.30) than the model"),
+        (Interval(-0.2, -0.3, -0.1), "WORSE by 0.20 nats a read (95 %: -0.30 to -0.10) than the model"),
+        (Interval(0.2, -0.1, 0.5), "better by 0.20 nats a read (95 %: -0.10 to +0.50), but these are too few to tell"),
+        (
+            Interval(-0.2, -0.5, 0.1),
+            "not better, but worse by 0.20 nats a read (95 %: -0.50 to +0.10): too few to tell",
+        ),
+    ],
+)
+def test_how_sure_it_is_is_told_in_words(gain: Interval, words: str) -> None:
+    sure = HeldOut(plates=12, misread=Interval(0.25, 0.1, 0.4), surprise=Interval(1.0, 0.5, 1.5), gain=gain)
+    told = sure.in_words()
+    assert told.startswith("25 % of these reads are not their plate (95 %: 10 to 40); of 12 plates, ")
+    assert words in told
+
+
+def test_few_plates_say_more_the_fewer_they_are(tmp_path: Path) -> None:
+    output = tmp_path / "model.json"
+    for count, said in ((3, "3 plates cannot tell whether they have helped: label 5 or more\n"), (8, "how sure: ")):
+        done = fit("--labelled", write(tmp_path / "few.jsonl", rows(count)), "--output", output, "--iterations", 2)
+        assert (done.exit_code, said in done.stderr) == (0, True)
+    assert "of 8 plates, each held out in turn" in done.stderr
+    many = write(tmp_path / "many.jsonl", rows(FEW + 1))
+    assert "how sure" not in fit(many, "--output", output, "--iterations", 1).stderr
+
+
+@pytest.mark.parametrize("engine", ["slots-old", "tesseract-hangul"])
+def test_few_labels_of_an_engine_that_is_not_known_do_no_harm(engine: str) -> None:
+    reads = [one for one in few_labels.usable() if one.read.engine == engine or hash_of(one.plate) % 4 == 0]
+    for trial in few_labels.trials(reads, engine, (10, 50), 2):
+        assert trial.after < trial.before, trial
+
+
+def hash_of(plate: str) -> int:
+    return sum(map(ord, plate))

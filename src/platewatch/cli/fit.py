@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +23,7 @@ from platewatch.cli.common import (
     warn_of_other_vehicles,
 )
 from platewatch.cli.labelled import ReadsFile, ReadsOption, load_labelled
+from platewatch.evaluation import few_labels
 from platewatch.evaluation.run import SAMPLES, example
 from platewatch.evaluation.sample import LabelledRead, unlabelled_passes, why_missed
 from platewatch.matching.reads import Read
@@ -110,6 +112,9 @@ def fit(
     with errors_to_exit(output):
         model.save(output)
     _report(model, sample, passes, signs, left_out, output)
+    if not from_scratch and not passes:
+        refined = (ChannelModel.load(base) if base is not None else ChannelModel.default()).with_population(vehicles)
+        _say_how_sure(sample, refined, iterations, camera_reads)
     if camera_reads is not None and not model.cameras:
         _say(f"no camera has {plural(camera_reads, 'read')}: none has rates of its own", style="yellow")
 
@@ -182,6 +187,29 @@ def _report(
         f"{model.frame_weight:g}"
     )
     _say(f"{output}: give it to `match`, `explain` and `evaluate` as --model, to `serve` as the setting `model`")
+
+
+def _say_how_sure(sample: list[LabelledRead], base: ChannelModel, iterations: int, camera_reads: int | None) -> None:
+    """Where labels are few, whether they have helped."""
+    plates = len({labelled.plate for labelled in sample})
+    if plates > few_labels.FEW:
+        return
+    if plates < few_labels.LEAST:
+        _say(f"{plural(plates, 'plate')} cannot tell whether they have helped: label {few_labels.LEAST} or more")
+        return
+
+    def fitted(some: Sequence[LabelledRead]) -> ChannelModel:
+        return ChannelModel.fit(
+            map(example, some),
+            iterations=iterations,
+            camera_reads=camera_reads,
+            population=base.population,
+            base=base,
+        )
+
+    sure = few_labels.held_out(sample, base, fitted)
+    helped = (sure.gain.value or 0) > 0
+    _say(f"how sure: {sure.in_words()}", style=None if helped else "yellow")
 
 
 def _named(names: list[str], noun: str) -> str:

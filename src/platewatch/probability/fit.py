@@ -46,6 +46,13 @@ LEAST_GUESSED = 0.01  # the probability of a plate that a pass is learnt of with
 
 _GUESSING_WEIGHT = 0.45  # of one of several frames; chosen by how likely true plates become that were held back
 
+GUESS_WORTH = 0.125
+"""What a read counts whose plate was guessed, of one whose plate is known.
+
+The frames of a pass are guessed together, and what is wrong in guesses is so again in the next ones, so that many may
+not outvote what is known. Chosen by how likely true plates are afterwards: the more it is, the less.
+"""
+
 ROUNDS = 3  # of guessing the plates of unlabelled passes, and learning from that
 
 
@@ -156,9 +163,9 @@ def level_of(parent: Table, counts: Floats, worth: float) -> Floats:
 
 
 def guessed(scoring: _core.ScoringModel, passes: Iterable[Sequence[ReadEvidence | str]]) -> list[Example]:
-    """The reads of passes with each plate that the vehicle may have, by its probability."""
+    """The reads of passes with each plate that the vehicle may have, by its probability and what a guess is worth."""
     return [
-        Example(read, plate, probability)
+        Example(read, plate, GUESS_WORTH * probability)
         for reads in passes
         for plate, probability in likely_plates(scoring, reads)
         for read in reads

@@ -221,7 +221,8 @@ class Learner:
         for name, engine in changed.items():
             engine.news, engine.is_used = 0.0, True
             parent, inherited = base.of_engine(name), () if name is None else fit.SHARED
-            table = fit.refined(parent, base.symbols, engine.counts, _BASE_READS, inherited)
+            counts = {name: fit.GUESS_WORTH * total for name, total in engine.counts.items()}
+            table = fit.refined(parent, base.symbols, counts, _BASE_READS, inherited)
             yield
             model = model.refined({name: table}, {})
             yield
@@ -347,7 +348,7 @@ def _is_due(engine: _Engine) -> bool:
 
 def _state(camera: str, engine: str | None, known: _Camera) -> CameraState:
     drift = known.drift
-    return CameraState(camera, engine, known.misread.count, drift.usual.mean, drift.now.mean, drift.is_bad)
+    return CameraState(camera, engine, known.misread.count, drift.reference.mean, drift.now.mean, drift.is_bad)
 
 
 def _is_read_right(read: ReadEvidence | str, plate: str) -> bool:
