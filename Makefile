@@ -14,6 +14,9 @@ BIN := $(VENV)/bin
 FIXED_ADDRESSES = $(shell setarch $$(uname -m) -R true 2>/dev/null && echo setarch $$(uname -m) -R)
 SOURCES := $(shell find src bindings cpp examples benchmarks -type f -not -name '*.pyc' -not -path 'cpp/fuzz/*' -not -path 'benchmarks/record/*' 2>/dev/null)
 
+# Matches go as dataclasses, which Python makes of them.
+STUBGEN = $(BIN)/python -c "import platewatch.matching.match, pybind11_stubgen; pybind11_stubgen.main()"
+
 FUZZ_CXX ?= clang++-16
 FUZZ_SECONDS ?= 60
 EVALUATE_MAX_EDITS ?= 2
@@ -134,7 +137,7 @@ lint: $(VENV)/installed-lint
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	find cpp bindings benchmarks -name '*.[ch]pp' | xargs $(BIN)/clang-format --dry-run --Werror
-	$(BIN)/python -m pybind11_stubgen platewatch._core --exit-code -o build/stubs
+	$(STUBGEN) platewatch._core --exit-code -o build/stubs
 	diff -u src/platewatch/_core.pyi build/stubs/platewatch/_core.pyi
 
 format: $(VENV)/installed-lint
@@ -143,7 +146,7 @@ format: $(VENV)/installed-lint
 	find cpp bindings benchmarks -name '*.[ch]pp' | xargs $(BIN)/clang-format -i
 
 stubs: $(VENV)/installed-lint
-	$(BIN)/python -m pybind11_stubgen platewatch._core --exit-code -o src
+	$(STUBGEN) platewatch._core --exit-code -o src
 
 # The service, killed again and again under load: prints what was lost, and fails if anything was.
 SOAK_KILLS ?= 200

@@ -91,6 +91,9 @@ py::typing::Tuple<py::str, py::ellipsis> field_names() {
                           "priority");
 }
 
+// Those that it unpacks to.
+constexpr const char* kUnpacked[] = {"entry_id", "plate", "edits", "log_likelihood", "probability"};
+
 // What a value that does not change has, and dict() of it.
 template <class T>
 void define_value(py::class_<T>& type) {
@@ -121,6 +124,14 @@ void define_value(py::class_<T>& type) {
                  return py::isinstance<T>(other) && T::arguments(self).equal(T::arguments(other));
              })
         .def("__hash__", [](const py::object& self) { return py::hash(T::arguments(self)); })
+        .def(
+            "__iter__",
+            [](const py::object& self) {
+                py::list values;
+                for (const char* name : kUnpacked) values.append(self.attr(name));
+                return py::iter(values);
+            },
+            "It unpacks: entry_id, plate, edits, log_likelihood, probability.")
         .def("__copy__", [](const py::object& self) { return self; })
         .def(
             "__deepcopy__", [](const py::object& self, const py::object&) { return self; }, py::arg("memo"))

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -160,7 +161,7 @@ class Matcher {
     void save(const std::filesystem::path& file) const {
         const AnswersSignals interruptible;
         const std::string path = file.string();
-        const std::shared_ptr<const State> state = index_->state();
+        const std::shared_ptr<const State> state = this->state();
         const py::gil_scoped_release nogil;
         translated([&] {
             const auto segments = state->segments();
@@ -170,21 +171,29 @@ class Matcher {
         });
     }
 
-    [[nodiscard]] std::size_t size() const { return index_->state()->size(); }
-    [[nodiscard]] std::size_t nbytes() const { return index_->state()->nbytes(); }
+    [[nodiscard]] std::size_t size() const { return state()->size(); }
+    [[nodiscard]] std::size_t nbytes() const { return state()->nbytes(); }
     [[nodiscard]] unsigned max_edits() const noexcept { return max_edits_; }
-    [[nodiscard]] EntryIds entry_ids() const { return EntryIds(index_->state()); }
+    [[nodiscard]] EntryIds entry_ids() const { return EntryIds(state()); }
 
     void replace(const Entries& entries) {
         const AnswersSignals interruptible;
+        refuse_if_closed();
         index_->replace(make_index(entries));
     }
 
     std::size_t apply(const Entries& upserts, const std::vector<std::string>& removals) {
         const AnswersSignals interruptible;
+        refuse_if_closed();
         std::vector<IndexEntry> entries = EntryReader(microseconds_).read(upserts);
         const py::gil_scoped_release nogil;
         return index_->apply(std::move(entries), removals);
+    }
+
+    // Lets go of the index, once the calls under way are done with it; later ones are refused.
+    void close() {
+        closed_ = true;
+        index_->replace(Index());
     }
 
     // For the calls from now on; those under way finish on what they started with.
@@ -211,7 +220,7 @@ class Matcher {
                 ReadParser(alternatives).parse(read, 0, at.is_none() ? now() : to_time(at), queries)) {
             raise_refusal(refusal, read);
         }
-        const std::shared_ptr<const State> state = index_->state();
+        const std::shared_ptr<const State> state = this->state();
         state->search(queries, k, workspace, found);
         if (found.empty()) return py::list();
         scores.clear();
@@ -230,7 +239,7 @@ class Matcher {
         const AnswersSignals interruptible;
         const unsigned k = max_edits.is_none() ? max_edits_ : checked_edits(max_edits);
         const Time call_time = at.is_none() ? now() : to_time(at);
-        const std::shared_ptr<const State> state = index_->state();
+        const std::shared_ptr<const State> state = this->state();
         const std::shared_ptr<const ScoringModel> model = this->model();
         const Floor floor = checked_floor(min_probability, keep_exact);
         Index::Workspace workspace;
@@ -269,7 +278,7 @@ class Matcher {
         if (error != PatternError::none) {
             raise(make_error("PlatewatchError", reason(error), py::arg("field") = "query"));
         }
-        const std::shared_ptr<const State> state = index_->state();
+        const std::shared_ptr<const State> state = this->state();
         const Time time = at.is_none() ? now() : to_time(at);
         std::vector<Match> found;
         {
@@ -297,7 +306,7 @@ class Matcher {
         const Time call_time = at.is_none() ? now() : to_time(at);
         const std::span<const Time> time_of =
             times ? std::span(times->data(), source.rows) : std::span<const Time>();
-        const std::shared_ptr<const State> state = index_->state();
+        const std::shared_ptr<const State> state = this->state();
         const std::shared_ptr<const ScoringModel> model = this->model();
         Batch batch;
         {
@@ -340,6 +349,14 @@ class Matcher {
         std::vector<Match> found;
         std::vector<Score> scores;
     };
+
+    void refuse_if_closed() const {
+        if (closed_) raise(make_error("StateError", "the matcher is closed"));
+    }
+    [[nodiscard]] std::shared_ptr<const State> state() const {
+        refuse_if_closed();
+        return index_->state();
+    }
 
     [[nodiscard]] std::shared_ptr<const ScoringModel> model() const {
         const std::scoped_lock lock(model_known_);
@@ -412,6 +429,7 @@ class Matcher {
     }
 
     std::unique_ptr<LiveIndex> index_;
+    std::atomic<bool> closed_ = false;
     unsigned max_edits_;
     Microseconds microseconds_;
     mutable std::mutex model_known_;  // held while a pointer is copied
@@ -522,6 +540,7 @@ PLATEWATCH_KERNEL forces one; ValueError if this machine cannot run it.)");
         .def("_search", &Matcher::search, py::arg("query"), py::arg("at"))
         .def("_save", &Matcher::save, py::arg("path"))
         .def("_settle", &Matcher::settle)
+        .def("_close", &Matcher::close)
         .def("_use", &Matcher::use, py::arg("model"))
         .def("_replace", &Matcher::replace, py::arg("entries"))
         .def("_apply", &Matcher::apply, py::arg("upserts"), py::arg("removals"))

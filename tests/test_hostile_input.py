@@ -246,8 +246,8 @@ def test_any_bytes_for_a_compressed_body(body: bytes, encoding: str) -> None:
 def test_a_line_of_json_names_its_field_in_python_too() -> None:
     made = pw.Read(
         text="12가3456",
-        chars=[{"c": "1", "p": 1, "alts": [["7", 0.02]]}],  # type: ignore[arg-type]
-        candidates=[{"text": "72가3456", "p": 0.1}, "12거3456"],  # type: ignore[arg-type]
+        chars=[{"c": "1", "p": 1, "alts": [["7", 0.02]]}],
+        candidates=[{"text": "72가3456", "p": 0.1}, "12거3456"],  # type: ignore[list-item]
     )
     assert made == decode(
         b'{"text": "12\xea\xb0\x803456", "chars": [{"c": "1", "p": 1, "alts": [["7", 0.02]]}],'

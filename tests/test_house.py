@@ -15,7 +15,7 @@ PACKAGE = ROOT / "src" / "platewatch"
 PYTHON_FLOORS = (
     {"_core"},
     {"errors", "plural"},
-    {"toml"},
+    {"toml", "build"},
     {"matching", "probability"},
     {"lists", "notify"},
     {"sources"},

@@ -187,8 +187,8 @@ def test_times_of_a_read(time: str, told: str) -> None:
 def test_no_repr_shows_what_was_read() -> None:
     read = pw.Read(
         text="12가3456",
-        chars=[{"c": "1", "p": 0.97, "alts": [["7", 0.02]]}],  # type: ignore[arg-type]
-        candidates=["72가3456"],  # type: ignore[arg-type]
+        chars=[{"c": "1", "p": 0.97, "alts": [["7", 0.02]]}],
+        candidates=["72가3456"],  # type: ignore[list-item]
         camera_id="G1",
         confidence=0.0,
         image_url="http://camera/12가3456.jpg",

@@ -155,6 +155,10 @@ class Match:
         ...
     def __init__(self, entry_id: str, plate: str, edits: typing.SupportsInt | typing.SupportsIndex, log_likelihood: typing.SupportsFloat | typing.SupportsIndex | None, probability: typing.SupportsFloat | typing.SupportsIndex, category: str = '', priority: int | None = None) -> None:
         ...
+    def __iter__(self) -> collections.abc.Iterator:
+        """
+        It unpacks: entry_id, plate, edits, log_likelihood, probability.
+        """
     def __reduce__(self) -> tuple:
         ...
     def __repr__(self) -> str:
@@ -224,6 +228,10 @@ class SearchResult:
         ...
     def __init__(self, entry_id: str, plate: str, category: str = '', priority: int | None = None) -> None:
         ...
+    def __iter__(self) -> collections.abc.Iterator:
+        """
+        It unpacks: entry_id, plate, edits, log_likelihood, probability.
+        """
     def __reduce__(self) -> tuple:
         ...
     def __repr__(self) -> str:
@@ -323,6 +331,8 @@ class Matcher:
     def __len__(self) -> int:
         ...
     def _apply(self, upserts: collections.abc.Iterable[typing.Any], removals: collections.abc.Sequence[str]) -> int:
+        ...
+    def _close(self) -> None:
         ...
     def _match_batch(self, reads: typing.Any, max_edits: int | None, at: typing.Any, times: typing.Annotated[numpy.typing.ArrayLike, numpy.int64] | None, report: bool, alternatives: bool, score: bool, min_probability: typing.SupportsFloat | typing.SupportsIndex, keep_exact: bool, threads: typing.SupportsInt | typing.SupportsIndex) -> tuple[numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint32], numpy.typing.NDArray[numpy.uint8], numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64], list[typing.Any], EntryIds, int]:
         """

@@ -82,7 +82,7 @@ class ZoneError(PlatewatchError, ValueError):
 
 
 class StateError(PlatewatchError, RuntimeError):
-    """An object that is not usable: its `__init__` has failed or not run."""
+    """An object that is not usable: it is closed, or its `__init__` has failed or not run."""
 
 
 class SnapshotError(PlatewatchError):

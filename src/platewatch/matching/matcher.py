@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import index
 from os import PathLike, fsdecode
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal, Protocol, Self, overload
 from weakref import WeakSet
 
@@ -15,10 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from platewatch import _core
-from platewatch.errors import EntryError
+from platewatch.errors import EntryError, SnapshotError
 from platewatch.matching.batch import MatchBatch as MatchBatch
 from platewatch.matching.batch import ScoredMatchBatch
 from platewatch.matching.hotlist import Entry, EntrySet, check
+from platewatch.matching.match import Match, SearchResult
 from platewatch.matching.reads import Read
 from platewatch.matching.values import is_blank, microseconds
 from platewatch.plural import plural
@@ -70,8 +73,33 @@ class Matcher(_core.Matcher):
         matcher._hotlist = None
         matcher._version = 0
         matcher._strayed = set()
+        matcher._mapped = None
         _matchers.add(matcher)
         return matcher
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the index and of a mapped file. Calls under way finish; later ones raise StateError."""
+        with self._changing:
+            self._close()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """By the snapshot: of one that `open` mapped and nothing has changed since, the path; else its bytes.
+
+        An index that comes back knows no hotlist, so its first `update` indexes the whole one.
+        """
+        with self._changing:
+            if self._mapped is not None:
+                return _opened, (type(self), self._mapped, _stamp(self._mapped), self.max_edits, self._model)
+            with TemporaryDirectory(prefix="platewatch-") as folder:
+                path = Path(folder, "snapshot")
+                self.save(path)
+                return _restored, (type(self), path.read_bytes(), self.max_edits, self._model)
 
     @classmethod
     def open(
@@ -97,6 +125,7 @@ class Matcher(_core.Matcher):
         """
         matcher = cls.__new__(cls)
         matcher._model = _checked_model(model)
+        matcher._mapped = Path(path).absolute() if mapped else None
         scoring = matcher._model.scoring
         _core.Matcher.__init__(
             matcher, fsdecode(path), max_edits, microseconds, scoring, None if mapped is None else bool(mapped)
@@ -146,7 +175,7 @@ class Matcher(_core.Matcher):
                 changed |= self._strayed
                 upserts = [hotlist[entry_id] for entry_id in changed if entry_id in hotlist]
                 self._apply(upserts, [entry_id for entry_id in changed if entry_id not in hotlist])
-            self._hotlist, self._version, self._strayed = hotlist, version, set()
+            self._hotlist, self._version, self._strayed, self._mapped = hotlist, version, set(), None
 
     def add(self, entry: Entry) -> None:
         """Add an entry, or replace the one with its id. Raises EntryError."""
@@ -159,6 +188,7 @@ class Matcher(_core.Matcher):
             except ValueError as error:
                 raise EntryError(str(error), field="plate", value=checked.plate) from None
             self._strayed.add(checked.id)
+            self._mapped = None
 
     def remove(self, entry_id: str) -> None:
         """Raises KeyError if the id is not listed."""
@@ -168,12 +198,14 @@ class Matcher(_core.Matcher):
             if not self._apply([], [entry_id]):
                 raise KeyError(entry_id)
             self._strayed.add(entry_id)
+            self._mapped = None
 
     _model: ChannelModel
     _changing: threading.RLock
     _hotlist: EntrySet | None  # that the index equals, but for ...
     _version: int
     _strayed: set[str]  # ... ids that were changed here and not in the hotlist
+    _mapped: Path | None  # the file that the index is, as far as it is one
 
     if TYPE_CHECKING:  # it is the core's, as a Python function around it would take a good part of its time
 
@@ -186,13 +218,13 @@ class Matcher(_core.Matcher):
             alternatives: bool = False,
             min_probability: float = 0.0,
             keep_exact: bool = False,
-        ) -> list[_core.Match]:
+        ) -> list[Match]:
             """Every valid entry within max_edits of the read, in the order probability (descending), edits, id.
 
             The options are as for `match_batch`. Raises ReadError.
             """
 
-    def search(self, query: str, *, at: datetime | None = None) -> list[_core.SearchResult]:
+    def search(self, query: str, *, at: datetime | None = None) -> list[SearchResult]:
         """The entries valid now, or `at` a time, that fit a plate with unknown characters, in the order of their ids.
 
         `?` is one symbol, `*` any run of symbols, `[가거]` one of a set. A pattern entry fits if some plate fits both.
@@ -211,7 +243,7 @@ class Matcher(_core.Matcher):
         alternatives: bool = False,
         min_probability: float = 0.0,
         keep_exact: bool = False,
-    ) -> list[_core.Match]:
+    ) -> list[Match]:
         """Match the reads of one vehicle that passes one camera, as one body of evidence.
 
         Every entry that one of the reads matches, with the least of its edits and its probability given all of the
@@ -303,6 +335,24 @@ class Matcher(_core.Matcher):
         if not score:
             return MatchBatch(read, entry, edits, entry_ids, bad, not_lined_up)
         return ScoredMatchBatch(read, entry, edits, entry_ids, bad, not_lined_up, log_likelihood, probability)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def _opened(cls: type[Matcher], path: Path, stamp: tuple[int, int], max_edits: int, model: ChannelModel) -> Matcher:
+    if _stamp(path) != stamp:
+        raise SnapshotError(f"{path}: is not the file that was mapped when the matcher was pickled")
+    return cls.open(path, max_edits=max_edits, model=model, mapped=True)
+
+
+def _restored(cls: type[Matcher], snapshot: bytes, max_edits: int, model: ChannelModel) -> Matcher:
+    with TemporaryDirectory(prefix="platewatch-") as folder:
+        path = Path(folder, "snapshot")
+        path.write_bytes(snapshot)
+        return cls.open(path, max_edits=max_edits, model=model, mapped=False)
 
 
 def _checked_model(model: ChannelModel | None) -> ChannelModel:

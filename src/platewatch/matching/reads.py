@@ -46,6 +46,12 @@ class Character(msgspec.Struct, frozen=True, gc=False, metaclass=_Checked):
     p: float | None = None
     alts: tuple[tuple[str, float], ...] = ()
 
+    if TYPE_CHECKING:  # what it takes; what it has is above
+
+        def __init__(
+            self, c: str, p: float | None = None, alts: Iterable[tuple[str, float] | Sequence[str | float]] = ()
+        ) -> None: ...
+
     def _check(self) -> None:
         if not isinstance(self.c, str):
             _refuse("c", "text", self.c)
@@ -102,6 +108,23 @@ class Read(msgspec.Struct, frozen=True, kw_only=True, gc=False, metaclass=_Check
     pass_id: str | None = None
     image_url: str | None = None
     late: bool = False
+
+    if TYPE_CHECKING:  # what it takes; what it has is above
+
+        def __init__(
+            self,
+            *,
+            text: str,
+            chars: Iterable[Character | Mapping[str, object]] = (),
+            candidates: Iterable[Candidate | Mapping[str, object]] = (),
+            engine: str | None = None,
+            confidence: float | None = None,
+            camera_id: str | None = None,
+            time: datetime | None = None,
+            pass_id: str | None = None,
+            image_url: str | None = None,
+            late: bool = False,
+        ) -> None: ...
 
     def _check(self) -> None:
         if not isinstance(self.text, str | bytes):

@@ -107,6 +107,11 @@ class ChannelModel:
         known = f"{plural(len(self.engines), 'engine')}, {plural(len(self.cameras), 'camera')}"
         return f"{type(self).__name__}(error rate {self.error_rate:.3g}, {known}, {self._population!r})"
 
+    def __reduce__(self) -> tuple[object, ...]:
+        if "default" in type(self).__dict__ and self is type(self).default():
+            return type(self).default, ()
+        return type(self), (self._tables, self._population)
+
     def with_population(self, population: Population) -> Self:
         """The same recognisers among other vehicles."""
         return type(self)(self._tables, population)
