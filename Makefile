@@ -4,6 +4,7 @@
 # make peers  what the benchmarks compare with, beside an install of any of the others
 # make evaluate  our own figures of alarms, what is found, and calibration, into build/evaluation-2/plate and /ocr
 # make bench  every benchmark, beside all peers, and a page about it; up to 20 minutes, goes on where it was interrupted
+# make wheel  an sdist and a wheel of it, audited, installed where no compiler is, and tried, into dist
 # make lint   what CI checks beside the tests
 # make soak   kills the service again and again under load and counts what is lost; about ten minutes
 # make fuzz   looks for inputs that break the core, FUZZ_SECONDS for each target; needs Clang with libFuzzer
@@ -14,16 +15,13 @@ BIN := $(VENV)/bin
 FIXED_ADDRESSES = $(shell setarch $$(uname -m) -R true 2>/dev/null && echo setarch $$(uname -m) -R)
 SOURCES := $(shell find src bindings cpp examples benchmarks -type f -not -name '*.pyc' -not -path 'cpp/fuzz/*' -not -path 'benchmarks/record/*' 2>/dev/null)
 
-# Matches go as dataclasses, which Python makes of them.
-STUBGEN = $(BIN)/python -c "import platewatch.matching.match, pybind11_stubgen; pybind11_stubgen.main()"
-
 FUZZ_CXX ?= clang++-16
 FUZZ_SECONDS ?= 60
 EVALUATE_MAX_EDITS ?= 2
 FUZZ_TARGETS := index normalize pattern
 
 .PHONY: demo evaluate evaluate-plate evaluate-ocr evaluate-readme test test-cpp test-tsan test-aarch64 aarch64-tools test-python bench bench-readme bench-core \
-  check-instructions write-instructions peers dev lint format stubs \
+  check-instructions write-instructions peers dev lint format stubs wheel \
   fuzz fuzz-build fuzz-corpus soak clean
 
 demo: $(VENV)/installed
@@ -132,12 +130,28 @@ dev: $(VENV)/bin/python
 	$(MAKE) $(VENV)/installed
 	$(BIN)/pip install --quiet $(GROUP_test) $(GROUP_lint)
 
+# A wheel of this checkout's sdist, made without the network; audited; installed where no compiler is, and used there.
+WHEEL := build/wheel
+wheel: $(VENV)/bin/python
+	$(BIN)/pip install --quiet $(GROUP_wheel)
+	rm -rf $(WHEEL) dist
+	$(BIN)/python -m build --sdist --no-isolation --outdir dist
+	$(BIN)/pip wheel --quiet --no-index --no-build-isolation --no-deps --wheel-dir $(WHEEL)/built dist/platewatch-*.tar.gz
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/auditwheel repair --wheel-dir dist $(WHEEL)/built/platewatch-*.whl
+	$(BIN)/auditwheel show dist/platewatch-*.whl
+	$(PYTHON) -m venv $(WHEEL)/env
+	$(WHEEL)/env/bin/pip install --quiet --only-binary :all: dist/platewatch-*.whl hypothesis pytest pytest-timeout rapidfuzz
+	cd $(WHEEL) && env -i LANG=C.UTF-8 PATH="$(abspath $(WHEEL))/env/bin" python $(CURDIR)/examples/library.py
+	cd $(WHEEL) && env -i LANG=C.UTF-8 PATH="$(abspath $(WHEEL))/env/bin" python -m pytest -q --noconftest -p no:cacheprovider $(CURDIR)/tests/test_manners.py $(CURDIR)/tests/test_oracle.py
+	ls -l dist
+
 lint: $(VENV)/installed-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/basedpyright --level error examples/library.py
 	find cpp bindings benchmarks -name '*.[ch]pp' | xargs $(BIN)/clang-format --dry-run --Werror
-	$(STUBGEN) platewatch._core --exit-code -o build/stubs
+	$(BIN)/python bindings/stubs.py build/stubs
 	diff -u src/platewatch/_core.pyi build/stubs/platewatch/_core.pyi
 
 format: $(VENV)/installed-lint
@@ -146,7 +160,7 @@ format: $(VENV)/installed-lint
 	find cpp bindings benchmarks -name '*.[ch]pp' | xargs $(BIN)/clang-format -i
 
 stubs: $(VENV)/installed-lint
-	$(STUBGEN) platewatch._core --exit-code -o src
+	$(BIN)/python bindings/stubs.py src
 
 # The service, killed again and again under load: prints what was lost, and fails if anything was.
 SOAK_KILLS ?= 200
@@ -160,6 +174,7 @@ clean:
 group = $(shell $(PYTHON) -c 'import shlex, tomllib; print(shlex.join(tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["$(1)"]))')
 GROUP_test = $(call group,test)
 GROUP_lint = $(call group,lint)
+GROUP_wheel = $(call group,wheel)
 GROUP_peers = $(call group,peers)
 
 $(VENV)/bin/python:

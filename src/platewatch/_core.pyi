@@ -141,7 +141,7 @@ class Match:
     """
     __dataclass_fields__: typing.ClassVar[dict]
     __dataclass_params__: typing.ClassVar[types.SimpleNamespace]
-    __match_args__: typing.ClassVar[tuple] = ('entry_id', 'plate', 'edits', 'log_likelihood', 'probability', 'category', 'priority')
+    __match_args__ = ('entry_id', 'plate', 'edits', 'log_likelihood', 'probability', 'category', 'priority')
     __signature__: typing.ClassVar[inspect.Signature]
     def __copy__(self) -> typing.Any:
         ...
@@ -214,7 +214,7 @@ class SearchResult:
     """
     __dataclass_fields__: typing.ClassVar[dict]
     __dataclass_params__: typing.ClassVar[types.SimpleNamespace]
-    __match_args__: typing.ClassVar[tuple] = ('entry_id', 'plate', 'category', 'priority')
+    __match_args__ = ('entry_id', 'plate', 'category', 'priority')
     __signature__: typing.ClassVar[inspect.Signature]
     def __copy__(self) -> typing.Any:
         ...
