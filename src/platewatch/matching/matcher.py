@@ -58,7 +58,7 @@ class Matcher(_core.Matcher):
         listed = _listed(hotlist)
         self._model = _checked_model(model)
         version = listed.version
-        super().__init__(listed, max_edits, microseconds, self._model.scoring)
+        super().__init__(_shortest(listed), max_edits, microseconds, self._model.scoring)
         self._hotlist, self._version = listed, version
 
     def __repr__(self) -> str:
@@ -141,7 +141,7 @@ class Matcher(_core.Matcher):
             version = hotlist.version
             changed = hotlist.changed_since(self._version) if hotlist is self._hotlist else None
             if changed is None:
-                self._replace(hotlist)
+                self._replace(_shortest(hotlist))
             else:
                 changed |= self._strayed
                 upserts = [hotlist[entry_id] for entry_id in changed if entry_id in hotlist]
@@ -337,6 +337,11 @@ def _listed(hotlist: EntrySet | Iterable[str]) -> EntrySet:
         elif isinstance(first, Entry):
             instead = "use pw.Hotlist(entries)"
     raise TypeError(f"hotlist must be a pw.Hotlist or plates, not {what}" + (f": {instead}" if instead else ""))
+
+
+def _shortest(hotlist: EntrySet) -> EntrySet | _core.PlateList:
+    """What indexes the same in the least time."""
+    return hotlist if hotlist.plate_list is None else hotlist.plate_list
 
 
 def _refuse_no_reads(reads: object) -> None:
