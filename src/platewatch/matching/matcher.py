@@ -272,7 +272,7 @@ class Matcher(_core.Matcher):
 
         `reads` are text or Reads; or a numpy `U` array, or an Arrow array or stream of strings (pyarrow, polars,
         anything with __arrow_c_array__ or __arrow_c_stream__), which are matched where they lie. Text is shared out
-        among `threads`; the answer is the same for any number of them.
+        among `threads`, 0 for as many as there are cores; the answer is the same for any number of them.
 
         A read without a time of its own takes the one of `times` in its place (datetimes with an offset, or
         datetime64 in UTC), else `at`, else now. `alternatives` is as for `match`. A bad read raises ReadError, or
@@ -286,8 +286,8 @@ class Matcher(_core.Matcher):
         min_probability = _number(min_probability, "min_probability")
         if min_probability > 0 and not score:
             raise ValueError("min_probability needs score=True")
-        if threads < 1:
-            raise ValueError("threads must be 1 or more")
+        if threads < 0:
+            raise ValueError("threads must be 0 or more")
         read, entry, edits, log_likelihood, probability, bad, entry_ids, not_lined_up = self._match_batch(
             reads,
             max_edits,
@@ -298,11 +298,18 @@ class Matcher(_core.Matcher):
             bool(score),
             min_probability,
             bool(keep_exact),
-            min(index(threads), _MOST_THREADS),
+            min(index(threads) or _cores(), _MOST_THREADS),
         )
         if not score:
             return MatchBatch(read, entry, edits, entry_ids, bad, not_lined_up)
         return ScoredMatchBatch(read, entry, edits, entry_ids, bad, not_lined_up, log_likelihood, probability)
+
+
+def _cores() -> int:
+    """Those that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _checked_model(model: ChannelModel | None) -> ChannelModel:
