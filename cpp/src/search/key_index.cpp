@@ -86,7 +86,7 @@ void run_scans(const Kernel& kernel, const std::vector<Scan<Key>>& scans, unsign
     if constexpr (std::is_same_v<Key, Key8>) {
         kernel.scan(scans.data(), scans.size(), k, each, context);
     } else {
-        scan_serially(scans.data(), scans.size(), k, each, context);
+        kernel.scan_wide(scans.data(), scans.size(), k, each, context);
     }
 }
 
