@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 
 import pytest
 
@@ -14,7 +14,7 @@ from . import workloads
 from .bench_lookup import READS
 from .conftest import Bench
 from .measure import Timed
-from .process import elsewhere
+from .process import elsewhere, timing
 
 QUESTION = "kernels"
 
@@ -51,9 +51,4 @@ def searching(kernel: str, entries: int, count: int, k: int) -> Callable[[], tup
     matcher = workloads.matcher("korean", entries)
     reads = workloads.reads("korean", entries, count)
 
-    def search() -> tuple[int, float]:
-        started = time.perf_counter()
-        batch = matcher.match_batch(reads, max_edits=k, score=False)
-        return len(batch), time.perf_counter() - started
-
-    return search
+    return partial(timing, lambda: len(matcher.match_batch(reads, max_edits=k, score=False)))

@@ -14,7 +14,7 @@ import pytest
 from . import oracle, workloads
 from .conftest import Bench
 from .measure import Timed
-from .peers import Peer, peers
+from .peers import Peer, counting, peers
 
 QUESTION = "peers"
 
@@ -69,7 +69,7 @@ def test_peer(bench: Bench, name: str, entries: int, k: int) -> None:
         timed = {
             _BATCH: Timed(batch, len(many)),
             _SINGLE: Timed(single, len(few)),
-            name: Timed(lambda: sum(map(len, index.search(few, k))), len(few)),
+            name: Timed(counting(index, few, k), len(few)),
         }
         measured = "" if peer.distance == "Levenshtein" else f"; by {peer.distance}"
         note = f"{version}; {peer.settings}{measured}"
@@ -95,7 +95,7 @@ def peer_named(name: str) -> Peer:
 def _affordable(peer: Peer, entries: int, k: int, seconds: float) -> int:
     """How many reads such a round has time for, by what the peer says of itself; but 10 at least."""
     slower = max(0.1, entries / _TOLD_FOR) * (1, 1, 10, 40)[k]
-    return int(min(2_000, max(10, peer.reads_a_second * seconds / slower)))
+    return int(min(_READS, max(10, peer.reads_a_second * seconds / slower)))
 
 
 def _difference(theirs: Sequence[set[str]], ours: Sequence[set[str]]) -> str:

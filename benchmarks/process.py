@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -42,6 +43,13 @@ def elsewhere(
     finally:
         here.close()
         process.join(10)
+
+
+def timing(call: Callable[[], int]) -> tuple[int, float]:
+    """What a call returns, and the seconds that it took."""
+    started = time.perf_counter()
+    answer = call()
+    return answer, time.perf_counter() - started
 
 
 def resident() -> int:

@@ -35,7 +35,7 @@ _SHORT = {1_000: "1,000", 10_000: "10,000", 100_000: "100,000", 1_000_000: "1 mi
 
 def block(of: Record) -> str:
     """What stands in the README between the markers, in Markdown."""
-    parts = [_machine(of), _cameras(of), _plot(of), _sizes(of), _peers(of), _rest(of)]
+    parts = [_machine(of), _cameras(of), _plot(of), _sizes(of), _peers(of), _join(of), _rest(of)]
     return "\n".join(part if part.startswith(("|", "!")) else _filled(part) for part in parts if part)
 
 
@@ -157,6 +157,30 @@ def _peers(of: Record) -> str:
         return ""
     head = [f"instead, {_PEERS_SIZE:,} plates, k=1", "a read", "× platewatch, batch", "× platewatch, call", "matches"]
     return "\n".join([_row(*head), _row("---", "---:", "---:", "---:", "---"), *lines, ""])
+
+
+def _join(of: Record) -> str:
+    """A column for each number of threads: our time, the peer's, and how many times as long that is."""
+    threads = sorted({int(r.parameters["threads"]) for r in of.results("join")})
+    cells: dict[tuple[int, int], dict[int, str]] = {}
+    ours: dict[tuple[int, int, int], str] = {}
+    for r in of.results("join"):
+        k, entries, number = (int(r.parameters[name]) for name in ("k", "entries", "threads"))
+        taken = duration(1e6 * r.value.median)
+        if not r.ratios:
+            ours[k, entries, number] = taken
+            continue
+        (ratio,) = r.ratios.values()
+        line = cells.setdefault((k, entries), {})
+        line[number] = f"{ours[k, entries, number]}, {taken}: × {times(ratio.median)}"
+    if not cells:
+        return ""
+    head = ["from two lists to all pairs: platewatch, symscan", *(f"{n} thread{'s' if n > 1 else ''}" for n in threads)]
+    lines = [
+        _row(f"k={k}, {_SHORT.get(entries, f'{entries:,}')} plates", *(line.get(number, "") for number in threads))
+        for (k, entries), line in sorted(cells.items())
+    ]
+    return "\n".join([_row(*head), _row("---", *["---:"] * len(threads)), *lines, ""])
 
 
 def _rest(of: Record) -> str:

@@ -270,6 +270,7 @@ _DETAILS = {
     ("patterns", "one"): "One match of a pattern",
     ("patterns", "among plates"): "A pattern among plates",
     ("patterns", "loose"): "Thousands of patterns that match one read",
+    ("join", ""): "How long from two lists to all pairs",
     ("threads", ""): "Threads",
     ("kernels", ""): "Instruction sets",
     ("build", "build"): "Building",

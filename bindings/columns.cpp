@@ -39,34 +39,62 @@ struct ArrowArrayStream {
 namespace platewatch {
 namespace {
 
-// Any iterable, as a tuple: so nobody can change it while it is matched without the GIL.
+// Asks for the objects of later places in an array of them, which lie anywhere.
+void prefetch_object(PyObject* const* items, std::size_t place, std::size_t size) noexcept {
+    constexpr std::size_t kAhead = 24;
+    if (place + kAhead < size) __builtin_prefetch(items[place + kAhead]);
+}
+
+// The items of any iterable, held by references of its own: so nobody can change them while they are matched
+// without the GIL.
 class SequenceColumn final : public ReadColumn {
   public:
-    explicit SequenceColumn(py::tuple reads) : reads_(std::move(reads)) {}
+    explicit SequenceColumn(const py::object& reads) {
+        if (PyList_CheckExact(reads.ptr())) {
+            // As a tuple, but that each object is asked for before it is touched.
+            PyObject* const* items = reinterpret_cast<PyListObject*>(reads.ptr())->ob_item;
+            const auto size = static_cast<std::size_t>(PyList_GET_SIZE(reads.ptr()));
+            own_.resize(size);
+            for (std::size_t i = 0; i < size; ++i) {
+                prefetch_object(items, i, size);
+                own_[i] = Py_NewRef(items[i]);
+            }
+            items_ = own_;
+            return;
+        }
+        tuple_ = py::reinterpret_steal<py::tuple>(PySequence_Tuple(reads.ptr()));
+        if (!tuple_) throw py::error_already_set();
+        items_ = {reinterpret_cast<PyTupleObject*>(tuple_.ptr())->ob_item, tuple_.size()};
+    }
+    ~SequenceColumn() override {
+        for (std::size_t i = 0; i < own_.size(); ++i) {
+            prefetch_object(own_.data(), i, own_.size());
+            Py_DECREF(own_[i]);
+        }
+    }
+    SequenceColumn(const SequenceColumn&) = delete;
+    SequenceColumn& operator=(const SequenceColumn&) = delete;
 
     [[nodiscard]] TextSource source() const noexcept override {
         const auto fill = [](const void* context, std::size_t first, std::span<TextView> texts) {
-            auto* tuple = static_cast<PyObject*>(const_cast<void*>(context));
-            const auto size = static_cast<std::size_t>(PyTuple_GET_SIZE(tuple));
+            const std::span<PyObject* const> items = static_cast<const SequenceColumn*>(context)->items_;
             // Strings lie anywhere, and each has its header and its characters: those of the next call.
-            for (std::size_t i = first + texts.size(); i < std::min(first + 2 * texts.size(), size); ++i) {
-                const auto* next =
-                    reinterpret_cast<const std::byte*>(PyTuple_GET_ITEM(tuple, static_cast<Py_ssize_t>(i)));
+            for (std::size_t i = first + texts.size(); i < std::min(first + 2 * texts.size(), items.size());
+                 ++i) {
+                const auto* next = reinterpret_cast<const std::byte*>(items[i]);
                 __builtin_prefetch(next);
                 __builtin_prefetch(next + sizeof(PyCompactUnicodeObject));
             }
-            for (std::size_t i = 0; i < texts.size(); ++i) {
-                texts[i] = text_view(PyTuple_GET_ITEM(tuple, static_cast<Py_ssize_t>(first + i)));
-            }
+            for (std::size_t i = 0; i < texts.size(); ++i) texts[i] = text_view(items[first + i]);
         };
-        return {fill, reads_.ptr(), reads_.size()};
+        return {fill, this, items_.size()};
     }
-    [[nodiscard]] PyObject* object(std::size_t row) const noexcept override {
-        return PyTuple_GET_ITEM(reads_.ptr(), static_cast<Py_ssize_t>(row));
-    }
+    [[nodiscard]] PyObject* object(std::size_t row) const noexcept override { return items_[row]; }
 
   private:
-    py::tuple reads_;
+    std::vector<PyObject*> own_;  // references; or else ...
+    py::tuple tuple_;
+    std::span<PyObject* const> items_;
 };
 
 class NumpyColumn final : public ReadColumn {
@@ -135,10 +163,10 @@ class ArrowColumn final : public ReadColumn {
     void add_array(const py::object& reads) {
         const py::tuple capsules = reads.attr("__arrow_c_array__")();
         Released<ArrowSchema> schema;
+        auto array = std::make_unique<Released<ArrowArray>>();
         take(capsules[0], "arrow_schema", schema.value);
-        take(capsules[1], "arrow_array",
-             chunks_.emplace_back(std::make_unique<Released<ArrowArray>>())->value);
-        add_chunk(schema.value, chunks_.back()->value);
+        take(capsules[1], "arrow_array", array->value);
+        add_chunk(schema.value, std::move(array));
     }
 
     // From an object with __arrow_c_stream__: a chunked array.
@@ -154,44 +182,60 @@ class ArrowColumn final : public ReadColumn {
         Released<ArrowSchema> schema;
         check(stream.value.get_schema(&stream.value, &schema.value));
         for (;;) {
-            auto chunk = std::make_unique<Released<ArrowArray>>();
-            check(stream.value.get_next(&stream.value, &chunk->value));
-            if (chunk->value.release == nullptr) return;
-            add_chunk(schema.value, chunk->value);
-            chunks_.push_back(std::move(chunk));
+            auto array = std::make_unique<Released<ArrowArray>>();
+            check(stream.value.get_next(&stream.value, &array->value));
+            if (array->value.release == nullptr) return;
+            add_chunk(schema.value, std::move(array));
         }
     }
 
     [[nodiscard]] TextSource source() const noexcept override {
         const auto fill = [](const void* context, std::size_t first, std::span<TextView> texts) {
-            const auto& self = *static_cast<const ArrowColumn*>(context);
-            std::copy_n(self.texts_.begin() + static_cast<std::ptrdiff_t>(first), texts.size(),
-                        texts.begin());
+            const auto& chunks = static_cast<const ArrowColumn*>(context)->chunks_;
+            auto chunk = std::ranges::upper_bound(chunks, first, {}, &Chunk::end);
+            for (std::size_t i = 0; i < texts.size();) {
+                const std::size_t begin = chunk->end - static_cast<std::size_t>(chunk->array().length);
+                const std::size_t count = std::min(chunk->end - (first + i), texts.size() - i);
+                chunk->texts(*chunk, first + i - begin, texts.subspan(i, count));
+                i += count;
+                ++chunk;
+            }
         };
-        return {fill, this, texts_.size()};
+        return {fill, this, chunks_.empty() ? 0 : chunks_.back().end};
     }
     [[nodiscard]] PyObject* object(std::size_t) const noexcept override { return nullptr; }
 
   private:
-    void add_chunk(const ArrowSchema& schema, const ArrowArray& array) {
+    struct Chunk {
+        std::unique_ptr<Released<ArrowArray>> held;
+        void (*texts)(const Chunk& chunk, std::size_t first, std::span<TextView> out);
+        std::size_t end;  // the first row behind it
+
+        [[nodiscard]] const ArrowArray& array() const noexcept { return held->value; }
+    };
+
+    void add_chunk(const ArrowSchema& schema, std::unique_ptr<Released<ArrowArray>> array) {
         const std::string_view format = schema.format;
         if (schema.dictionary != nullptr || (format != "u" && format != "U" && format != "vu")) {
             throw py::type_error(
                 "an Arrow array of reads must have the type string, large_string or string_view");
         }
+        const std::size_t end =
+            (chunks_.empty() ? 0 : chunks_.back().end) + static_cast<std::size_t>(array->value.length);
+        const auto texts = format == "u"   ? &texts_of<by_offsets<std::int32_t>>
+                           : format == "U" ? &texts_of<by_offsets<std::int64_t>>
+                                           : &texts_of<by_view>;
+        chunks_.push_back({std::move(array), texts, end});
+    }
+
+    template <TextView (*TextOf)(const ArrowArray&, std::int64_t)>
+    static void texts_of(const Chunk& chunk, std::size_t first, std::span<TextView> out) {
+        const ArrowArray& array = chunk.array();
         const auto* valid = static_cast<const std::uint8_t*>(array.buffers[0]);
-        texts_.reserve(texts_.size() + static_cast<std::size_t>(array.length));
-        for (std::int64_t row = array.offset; row < array.offset + array.length; ++row) {
+        for (std::size_t i = 0; i < out.size(); ++i) {
+            const std::int64_t row = array.offset + static_cast<std::int64_t>(first + i);
             const bool is_null = valid != nullptr && (valid[row / 8] >> (row % 8) & 1) == 0;
-            if (is_null) {
-                texts_.emplace_back();
-            } else if (format == "u") {
-                texts_.push_back(by_offsets<std::int32_t>(array, row));
-            } else if (format == "U") {
-                texts_.push_back(by_offsets<std::int64_t>(array, row));
-            } else {
-                texts_.push_back(by_view(array, row));
-            }
+            out[i] = is_null ? TextView{} : TextOf(array, row);
         }
     }
 
@@ -213,8 +257,7 @@ class ArrowColumn final : public ReadColumn {
                 TextView::Unit::utf8};
     }
 
-    std::vector<std::unique_ptr<Released<ArrowArray>>> chunks_;
-    std::vector<TextView> texts_;
+    std::vector<Chunk> chunks_;
 };
 
 }  // namespace
@@ -251,9 +294,7 @@ std::unique_ptr<ReadColumn> make_read_column(const py::object& reads) {
         }
         return column;
     }
-    auto tuple = py::reinterpret_steal<py::tuple>(PySequence_Tuple(reads.ptr()));
-    if (!tuple) throw py::error_already_set();
-    return std::make_unique<SequenceColumn>(std::move(tuple));
+    return std::make_unique<SequenceColumn>(reads);
 }
 
 }  // namespace platewatch

@@ -117,6 +117,12 @@ class Matcher {
         const AnswersSignals interruptible;
         index_ = std::make_unique<LiveIndex>(make_index(entries));
     }
+    Matcher(const PlateList& plates, const MaxEdits& max_edits, const Microseconds& microseconds,
+            std::shared_ptr<ScoringModel> model)
+        : max_edits_(checked_edits(max_edits)), microseconds_(microseconds), model_(std::move(model)) {
+        const AnswersSignals interruptible;
+        index_ = std::make_unique<LiveIndex>(make_index(plates));
+    }
     Matcher(Index index, unsigned max_edits, const Microseconds& microseconds,
             std::shared_ptr<ScoringModel> model)
         : index_(std::make_unique<LiveIndex>(std::move(index))),
@@ -176,10 +182,11 @@ class Matcher {
     [[nodiscard]] unsigned max_edits() const noexcept { return max_edits_; }
     [[nodiscard]] EntryIds entry_ids() const { return EntryIds(state()); }
 
-    void replace(const Entries& entries) {
+    template <class Listed>
+    void replace(const Listed& listed) {
         const AnswersSignals interruptible;
         refuse_if_closed();
-        index_->replace(make_index(entries));
+        index_->replace(make_index(listed));
     }
 
     std::size_t apply(const Entries& upserts, const std::vector<std::string>& removals) {
@@ -369,6 +376,11 @@ class Matcher {
         return Index(std::move(rows));
     }
 
+    [[nodiscard]] static Index make_index(const PlateList& plates) {
+        const py::gil_scoped_release nogil;
+        return Index(plates);
+    }
+
     // `scores` may be empty.
     [[nodiscard]] py::list list(const std::shared_ptr<const State>& state,
                                 const std::shared_ptr<const ScoringModel>& model,
@@ -522,6 +534,9 @@ PLATEWATCH_KERNEL forces one; ValueError if this machine cannot run it.)");
              py::arg("model"), py::arg("mapped"),
              "snapshot: the path of one. max_edits: None for the one that was saved. mapped: None to read a "
              "small one.")
+        .def(
+            py::init<const PlateList&, const MaxEdits&, const Microseconds&, std::shared_ptr<ScoringModel>>(),
+            py::arg("plates"), py::arg("max_edits"), py::arg("microseconds"), py::arg("model"))
         .def(py::init<const Entries&, const MaxEdits&, const Microseconds&, std::shared_ptr<ScoringModel>>(),
              py::arg("entries"), py::arg("max_edits"), py::arg("microseconds"), py::arg("model"),
              "entries: objects with the fields of platewatch.Entry. microseconds: turns a datetime into "
@@ -542,7 +557,8 @@ PLATEWATCH_KERNEL forces one; ValueError if this machine cannot run it.)");
         .def("_settle", &Matcher::settle)
         .def("_close", &Matcher::close)
         .def("_use", &Matcher::use, py::arg("model"))
-        .def("_replace", &Matcher::replace, py::arg("entries"))
+        .def("_replace", &Matcher::replace<PlateList>, py::arg("plates"))
+        .def("_replace", &Matcher::replace<Entries>, py::arg("entries"))
         .def("_apply", &Matcher::apply, py::arg("upserts"), py::arg("removals"))
         .def_static("_verify", &Matcher::verify, py::arg("path"))
         .def("_match_batch", &Matcher::match_batch, py::arg("reads"), py::arg("max_edits"), py::arg("at"),

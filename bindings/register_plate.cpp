@@ -3,9 +3,11 @@
 #include <pybind11/typing.h>
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 
 #include "checked.hpp"
+#include "platewatch/hotlist/plate_list.hpp"
 #include "platewatch/text/grammar.hpp"
 #include "platewatch/text/pattern.hpp"
 #include "platewatch/text/region.hpp"
@@ -30,6 +32,7 @@ struct Plate {
 }  // namespace platewatch
 
 PLATEWATCH_CHECKED(platewatch::Plate)
+PLATEWATCH_CHECKED(platewatch::PlateList)
 
 namespace platewatch {
 namespace {
@@ -45,22 +48,57 @@ Symbols normalize_or_raise(const Text& text, TextKind kind) {
     return symbols;
 }
 
+// Asks for the text of a later row, as they lie all over the memory.
+void prefetch_text(PyObject* const* items, std::size_t row, std::size_t rows) {
+    constexpr std::size_t kAhead = 16;
+    if (row + kAhead >= rows) return;
+    const auto* text = reinterpret_cast<const std::byte*>(items[row + kAhead]);
+    __builtin_prefetch(text), __builtin_prefetch(text + 64);
+}
+
+[[nodiscard]] bool is_pattern_or_damaged(const TextView& view) {
+    return with_code_points(view, [](auto units) {
+        return is_pattern(units) || std::ranges::find(units, char32_t{0xFFFD}) != units.end();
+    });
+}
+
+// Null if a row has to be looked at by itself, or there are too many symbols.
+std::unique_ptr<PlateList> plate_list(const py::typing::List<py::object>& plates) {
+    const auto rows = py::reinterpret_steal<py::tuple>(PyList_AsTuple(plates.ptr()));  // nobody changes it
+    if (!rows) throw py::error_already_set();
+    const AnswersSignals interruptible;
+    const py::gil_scoped_release nogil;
+    PyObject* const* items = reinterpret_cast<PyTupleObject*>(rows.ptr())->ob_item;
+    const auto size = static_cast<std::size_t>(PyTuple_GET_SIZE(rows.ptr()));
+    PlateList::Builder builder;
+    builder.reserve(size);
+    Poller pass_by;
+    for (std::size_t i = 0; i < size; ++i) {
+        pass_by();
+        prefetch_text(items, i, size);
+        if (!PyUnicode_CheckExact(items[i])) return nullptr;
+        const TextView view = text_view(items[i]);
+        Symbols plate;
+        if (normalize(view, TextKind::plate, plate) != TextError::none) return nullptr;
+        // What lost nothing is neither a pattern nor damaged.
+        if (view.size != plate.size() && is_pattern_or_damaged(view)) return nullptr;
+        if (!builder.push_back(plate)) return nullptr;
+    }
+    return std::make_unique<PlateList>(std::move(builder).build());
+}
+
 // What Hotlist.from_plates does for almost every plate; the row-by-row way is ten times slower.
 std::tuple<py::typing::List<py::typing::Optional<py::str>>, std::size_t, py::typing::List<py::str>>
 canonical_plates(const py::typing::List<py::object>& plates) {
     py::list canonical(plates.size());
-    constexpr std::size_t kAhead = 16;
     std::size_t others = 0;
     std::vector<bool> used(0x110000);
     const AnswersSignals interruptible;
     Poller pass_by;
     for (std::size_t i = 0; i < canonical.size(); ++i) {
         pass_by();
-        // The texts lie all over the memory: fetch those of the next rows meanwhile.
-        if (const auto next = static_cast<py::ssize_t>(i + kAhead); next < PyList_GET_SIZE(plates.ptr())) {
-            const auto* text = reinterpret_cast<const char*>(PyList_GET_ITEM(plates.ptr(), next));
-            __builtin_prefetch(text), __builtin_prefetch(text + 64);
-        }
+        prefetch_text(reinterpret_cast<PyListObject*>(plates.ptr())->ob_item, i,
+                      static_cast<std::size_t>(PyList_GET_SIZE(plates.ptr())));
         const auto plate =
             py::reinterpret_borrow<py::object>(PyList_GetItem(plates.ptr(), static_cast<py::ssize_t>(i)));
         if (!plate) throw py::error_already_set();  // another thread may have made the list shorter
@@ -74,10 +112,7 @@ canonical_plates(const py::typing::List<py::object>& plates) {
                 with_code_points(view, [&](auto units) { return std::ranges::equal(units, text); });
             if (is_canonical) {
                 result = plate;
-            } else if (with_code_points(view, [](auto units) {
-                           return !is_pattern(units) &&
-                                  std::ranges::find(units, char32_t{0xFFFD}) == units.end();
-                       })) {
+            } else if (!is_pattern_or_damaged(view)) {
                 result = to_str(to_utf8(text));
             }
             if (!result.is_none()) {
@@ -143,6 +178,27 @@ or if the text is not valid Unicode.)");
 
 The form is None for what has to be looked at by itself: bad rows, patterns, what is not exactly a str. It is the
 same object where the plate is canonical already.)");
+
+    py::class_<PlateList>(m, "PlateList", "Distinct plates that are their own ids, ready to be indexed.")
+        .def("__len__", &PlateList::size)
+        .def(
+            "holds",
+            [](const PlateList& list, const Text& text) {
+                return list.holds(normalize_or_raise(text, TextKind::plate));
+            },
+            py::arg("plate"), "Whether a plate is among them, by its canonical form.")
+        .def_property_readonly(
+            "symbols",
+            [](const PlateList& list) {
+                const std::vector<char32_t>& symbols = list.alphabet().symbols();
+                return to_str(to_utf8({symbols.data(), symbols.size()}));
+            },
+            "The distinct symbols of all plates, ascending.");
+    m.def("plate_list", &plate_list, py::arg("plates"),
+          R"(The canonical forms of plates, each once.
+
+None if there is anything that has to be looked at by itself, bad rows, patterns, what is not exactly a str; or
+more than 254 distinct symbols.)");
 
     m.def(
         "region_marks",

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -263,3 +265,83 @@ def test_a_delta_may_swap_the_alphabet_but_not_outgrow_it() -> None:
 def test_kinds_counts_classes() -> None:
     hotlist = pw.Hotlist.from_plates(["12가3456", "123가4567", "서울52바3108", "AB12CDE"])
     assert kinds(hotlist) == {"private": 2, "commercial": 1, "unknown": 1}
+
+
+def plates_and_entries() -> tuple[pw.Hotlist, pw.Hotlist]:
+    """The same list twice: as plates that no entry has been asked of, and as entries."""
+    plates = ["12가3456", "１２거-3456", "서울52바3108", "AB12CDE", "12가3456", "1234567890123456"]
+    return pw.Hotlist.from_plates(plates), pw.Hotlist(pw.Hotlist.from_plates(plates))
+
+
+def matches(matcher: pw.Matcher) -> list[tuple[str, list[tuple[str, str, int]]]]:
+    reads = ["12가3456", "12거3456", "부산52바3108", "52바3108", "AB12CDF", "123456789012345"]
+    return [(read, [(m.entry_id, m.plate, m.edits) for m in matcher.match(read, max_edits=3)]) for read in reads]
+
+
+def test_plates_are_indexed_as_the_entries_that_they_become() -> None:
+    plates, entries = plates_and_entries()
+    assert plates.plate_list is not None
+    assert entries.plate_list is None
+    assert len(plates) == len(entries) == 5
+    assert repr(plates) == repr(entries)
+    expected = matches(pw.Matcher(entries))
+    assert any(found for _, found in expected)
+    matcher = pw.Matcher(plates)
+    assert matches(matcher) == expected
+    assert list(plates) == list(entries)
+    assert plates["12거3456"] == entries["12거3456"]
+    assert matches(pw.Matcher(plates)) == expected
+    matcher.update(["99하9999"])
+    assert matcher.match("12가3456") == []
+    matcher.update(plates)
+    assert matches(matcher) == expected
+
+
+def test_a_change_of_plates_is_a_change_of_entries() -> None:
+    for ask_first in (False, True):
+        plates, _ = plates_and_entries()
+        matcher = pw.Matcher(plates)
+        if ask_first:
+            assert "12가3456" in plates
+        plates.add(pw.Entry(id="new", plate="77허7777"))
+        plates.remove("12가3456")
+        assert plates.plate_list is None
+        assert len(plates) == 5
+        matcher.update(plates)
+        assert [m.entry_id for m in matcher.match("77허7777", max_edits=0)] == ["new"]
+        assert matcher.match("12가3456", max_edits=0) == []
+        assert matches(matcher) == matches(pw.Matcher(plates))
+
+
+def test_a_refused_change_of_plates_changes_nothing() -> None:
+    plates, entries = plates_and_entries()
+    bad = pw.Entry(id="x", plate="--")
+    with pytest.raises(pw.EntryError):
+        plates.apply(pw.HotlistDelta(upserts=(pw.Entry(id="new", plate="77허7777"), bad), removals=("12가3456",)))
+    assert len(plates) == 5
+    assert list(plates) == list(entries)
+    assert matches(pw.Matcher(plates)) == matches(pw.Matcher(entries))
+
+
+def test_plates_can_be_pickled_and_copied() -> None:
+    plates, entries = plates_and_entries()
+    for other in (pickle.loads(pickle.dumps(plates)), copy.deepcopy(plates)):
+        assert list(other) == list(entries)
+        assert matches(pw.Matcher(other)) == matches(pw.Matcher(entries))
+
+
+def test_the_callers_list_may_change_afterwards() -> None:
+    texts = ["12가3456", "12거3456"]
+    plates = pw.Hotlist.from_plates(texts)
+    texts[0] = "77허7777"
+    assert [entry.plate for entry in plates] == ["12가3456", "12거3456"]
+    assert [m.edits for m in pw.Matcher(plates).match("12가3456", max_edits=1)] == [0, 1]
+
+
+def test_what_is_no_plate_by_itself_takes_the_way_by_rows() -> None:
+    for row in ("12[가거]3456", "12?3456", "12가34\ufffd6"):
+        hotlist = pw.Hotlist.from_plates(["12가3456", row], strict=False)
+        assert hotlist.plate_list is None
+    for word in ("None", "NaN", "null"):
+        with pytest.raises(pw.EntryError):
+            pw.Hotlist.from_plates(["12가3456", word])

@@ -116,6 +116,9 @@ def test_tells_its_version_or_how_to_get_it(peer: Peer) -> None:
 
 def test_the_list_of_peers_needs_none_of_their_libraries() -> None:
     code = "import sys; sys.modules.update(dict.fromkeys(%r)); from benchmarks.peers import peers; print(len(peers()))"
-    libraries = "rapidfuzz symspellpy tantivy stringzilla stringzillas pybktree faiss duckdb psycopg cython fst_peer"
+    libraries = (
+        "rapidfuzz symscan fuzzyfst symspellpy tantivy stringzilla stringzillas pybktree faiss duckdb psycopg cython "
+        "fst_peer"
+    )
     ran = subprocess.run([sys.executable, "-c", code % libraries.split()], check=True, capture_output=True, text=True)
     assert int(ran.stdout) == len(PEERS)

@@ -48,9 +48,17 @@ class InMemory:
     """An Index that holds nothing but memory."""
 
     search: Callable[[Sequence[str], int], list[set[str]]]
+    count: Callable[[Sequence[str], int], Callable[[], int]] | None = None  # where it can be had without sets of text
 
     def close(self) -> None:
         """There is nothing to end."""
+
+
+def counting(index: Index, reads: Sequence[str], k: int) -> Callable[[], int]:
+    """A call that searches for these reads and tells how many matches there are: what is timed."""
+    if isinstance(index, InMemory) and index.count is not None:
+        return index.count(reads, k)
+    return lambda: sum(map(len, index.search(reads, k)))
 
 
 def version_of(distribution: str) -> str:
@@ -74,15 +82,18 @@ def peers() -> list[Peer]:
     from .duckdb_table import DuckDbLevenshtein
     from .faiss_binary import FaissBinary
     from .fst_automata import FstOwn, FstParametric
+    from .fuzzyfst_automata import FuzzyFst
     from .postgres_trgm import PostgresTrigrams
     from .python_set import PythonBlanks, PythonNeighbours, PythonSet
     from .rapidfuzz_process import RapidfuzzCdist, RapidfuzzExtract
     from .sqlite_table import SqliteDeletions, SqliteScan
     from .stringzilla_batch import StringzillaLevenshtein
+    from .symscan_batch import SymscanCached
     from .symspell import SymSpellLookup
     from .tantivy_fuzzy import TantivyFuzzy
 
     return [
+        SymscanCached(),
         PythonSet(),
         PythonNeighbours(),
         PythonBlanks(),
@@ -93,6 +104,7 @@ def peers() -> list[Peer]:
         BKTree(),
         FstParametric(),
         FstOwn(),
+        FuzzyFst(),
         TantivyFuzzy(),
         StringzillaLevenshtein(),
         FaissBinary(),

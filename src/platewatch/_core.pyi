@@ -9,7 +9,22 @@ import numpy.typing
 import os
 import types
 import typing
-__all__: list[str] = ['ChannelTable', 'EntryIds', 'Examples', 'Match', 'Matcher', 'Plate', 'ScoringModel', 'SearchResult', 'admits_everything', 'alike', 'canonical_plates', 'compiler', 'cpu_features', 'is_pattern', 'mark_kind', 'normalize', 'normalize_pattern', 'parse', 'plate_kinds', 'plate_symbols', 'read_evidence', 'read_texts', 'region_mark', 'region_marks', 'unicode_version']
+__all__: list[str] = ['ChannelTable', 'EntryIds', 'Examples', 'Match', 'Matcher', 'Plate', 'PlateList', 'ScoringModel', 'SearchResult', 'admits_everything', 'alike', 'canonical_plates', 'compiler', 'cpu_features', 'is_pattern', 'mark_kind', 'normalize', 'normalize_pattern', 'parse', 'plate_kinds', 'plate_list', 'plate_symbols', 'read_evidence', 'read_texts', 'region_mark', 'region_marks', 'unicode_version']
+class PlateList:
+    """
+    Distinct plates that are their own ids, ready to be indexed.
+    """
+    def __len__(self) -> int:
+        ...
+    def holds(self, plate: str | bytes) -> bool:
+        """
+        Whether a plate is among them, by its canonical form.
+        """
+    @property
+    def symbols(self) -> str:
+        """
+        The distinct symbols of all plates, ascending.
+        """
 class Plate:
     """
     A canonical plate and, where it fits a class of Korean plates, its parts.
@@ -324,6 +339,9 @@ class Matcher:
         snapshot: the path of one. max_edits: None for the one that was saved. mapped: None to read a small one.
         """
     @typing.overload
+    def __init__(self, plates: PlateList, max_edits: int | None, microseconds: collections.abc.Callable[[typing.Any], int | None], model: ScoringModel) -> None:
+        ...
+    @typing.overload
     def __init__(self, entries: collections.abc.Iterable[typing.Any], max_edits: int | None, microseconds: collections.abc.Callable[[typing.Any], int | None], model: ScoringModel) -> None:
         """
         entries: objects with the fields of platewatch.Entry. microseconds: turns a datetime into microseconds since 1970 UTC.
@@ -340,6 +358,10 @@ class Matcher:
         """
     def _match_pass(self, reads: list[typing.Any], max_edits: int | None, at: typing.Any, alternatives: bool, min_probability: typing.SupportsFloat | typing.SupportsIndex, keep_exact: bool) -> list[Match]:
         ...
+    @typing.overload
+    def _replace(self, plates: PlateList) -> None:
+        ...
+    @typing.overload
     def _replace(self, entries: collections.abc.Iterable[typing.Any]) -> None:
         ...
     def _save(self, path: os.PathLike | str | bytes) -> None:
@@ -430,6 +452,13 @@ def parse(text: str | bytes) -> Plate:
 def plate_kinds() -> list[str]:
     """
     Every kind that parse() knows, in the table's order.
+    """
+def plate_list(plates: list[typing.Any]) -> PlateList:
+    """
+    The canonical forms of plates, each once.
+    
+    None if there is anything that has to be looked at by itself, bad rows, patterns, what is not exactly a str; or
+    more than 254 distinct symbols.
     """
 def plate_symbols() -> str:
     """

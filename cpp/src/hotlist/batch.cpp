@@ -19,7 +19,7 @@
 namespace platewatch {
 namespace {
 
-constexpr std::size_t kChunk = 8192;      // rows that a thread takes at a time
+constexpr std::size_t kChunk = 2048;      // rows that a thread takes at a time
 constexpr std::size_t kManyMatches = 64;  // of one read: to score them takes a while
 
 // Another thread of the call has failed or was broken off.

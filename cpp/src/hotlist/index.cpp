@@ -1,16 +1,20 @@
 #include "platewatch/hotlist/index.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <cstring>
 #include <iterator>
 #include <map>
 #include <numeric>
 #include <ranges>
 #include <stdexcept>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include "platewatch/base/interrupt.hpp"
+#include "platewatch/base/radix_sort.hpp"
 #include "platewatch/text/normalize.hpp"
 #include "platewatch/text/region.hpp"
 
@@ -55,35 +59,73 @@ Alphabet alphabet_of(std::span<const IndexEntry> entries) {
     return Alphabet(std::move(symbols));
 }
 
+void check_size(std::size_t entries) {
+    if (entries >= (std::size_t{1} << 29)) throw std::length_error("more than 2^29 entries");
+}
+
+// Keys as UTF-8.
+class Spelling {
+  public:
+    using Room = std::array<char, 4 * (kMaxSymbols + 1)>;
+
+    explicit Spelling(const Alphabet& alphabet) {
+        for (std::size_t i = 0; i < alphabet.size(); ++i) {
+            const std::string text = to_utf8(std::u32string_view(&alphabet.symbols()[i], 1));
+            std::ranges::copy(text, bytes_[i + 1].begin());
+            sizes_[i + 1] = static_cast<std::uint8_t>(text.size());
+        }
+    }
+
+    template <class Key>
+    [[nodiscard]] std::size_t size(Key key) const noexcept {
+        std::size_t size = 0;
+        for (std::size_t i = 0; i < kKeySymbols<Key>; ++i) size += sizes_[code_at(key, i)];
+        return size;
+    }
+    template <class Key>
+    [[nodiscard]] std::string_view spell(Key key, Room& room) const noexcept {
+        char* at = room.data();
+        for (std::size_t i = 0; i < kKeySymbols<Key>; ++i) {
+            const Code code = code_at(key, i);
+            std::memcpy(at, bytes_[code].data(), 4);  // in one move; what is too much is written over
+            at += sizes_[code];
+        }
+        return {room.data(), at};
+    }
+
+  private:
+    std::array<std::array<char, 4>, kMaxCode + 1> bytes_{};  // by code; the padding has none
+    std::array<std::uint8_t, kMaxCode + 1> sizes_{};
+};
+
+template <class Key>
+Symbols decoded(Key key, const Alphabet& alphabet) {
+    Symbols text;
+    for (std::size_t i = 0, size = length(key); i < size; ++i)
+        text.push_back(alphabet.symbols()[code_at(key, i) - std::size_t{1}]);
+    return text;
+}
+
 }  // namespace
 
 Index::Index(std::vector<IndexEntry> entries) {
-    if (entries.size() >= (std::size_t{1} << 29)) throw std::length_error("more than 2^29 entries");
+    check_size(entries.size());
     const std::vector<std::uint32_t> order = order_of_ids(entries);
     const auto id_of = [&](std::uint32_t i) -> const std::string& { return entries[i].id; };
     const auto repeat = std::ranges::adjacent_find(order, {}, id_of);
     if (repeat != order.end()) throw std::invalid_argument("the id " + id_of(*repeat) + " stands twice");
     alphabet_ = alphabet_of(entries);
 
-    std::vector<std::pair<Key8, Owner>> short_forms;
-    std::vector<std::pair<Key16, Owner>> long_forms;
-    const auto add_form = [&](const Symbols& text, Owner owner) {
-        if (text.size() <= kKeySymbols<Key8>) {
-            short_forms.emplace_back(alphabet_.encode<Key8>(text), owner);
-        } else {
-            long_forms.emplace_back(alphabet_.encode<Key16>(text), owner);
-        }
-    };
+    Forms forms;
     StringPool::Builder names;
     std::vector<Pattern> patterns;
     Column<std::uint32_t> pattern_entries;
     names.reserve(2 * entries.size());
-    short_forms.reserve(entries.size());
+    forms.narrow.reserve(entries.size());
     Poller pass_by;
     for (std::uint32_t number = 0; number < entries.size(); ++number) {
         pass_by();
         const IndexEntry& entry = entries[order[number]];
-        const std::u32string_view plate = entry.plate.view();
         names.push_back(entry.id);
         if (entry.pattern) {
             names.push_back(to_utf8(*entry.pattern));
@@ -91,13 +133,8 @@ Index::Index(std::vector<IndexEntry> entries) {
             pattern_entries.push_back(number);
             continue;
         }
-        names.push_back(to_utf8(plate));
-        if (has_region_mark(plate)) {
-            add_form(entry.plate, {number, Owner::Form::marked});
-            add_form(Symbols(without_region_mark(plate)), {number, Owner::Form::bare});
-        } else {
-            add_form(entry.plate, {number, Owner::Form::plain});
-        }
+        names.push_back(to_utf8(entry.plate.view()));
+        add_forms(entry.plate, number, forms);
     }
     names_ = std::move(names).build();
     patterns_ = PatternIndex(patterns);
@@ -133,16 +170,75 @@ Index::Index(std::vector<IndexEntry> entries) {
         categories_ = std::move(categories_by_name).build();
         category_ = column([&](const IndexEntry& entry) { return categories.at(entry.category); });
     }
+    build(std::move(forms));
+}
+
+Index::Index(const PlateList& plates) : alphabet_(plates.alphabet()) {
+    check_size(plates.size());
+    const Spelling spelling(alphabet_);
+    const std::span<const Key8> narrow = plates.short_keys();
+    const std::span<const Key16> wide = plates.long_keys();
+    Poller pass_by;
+    std::size_t bytes = 0;
+    for (const Key8 key : narrow) pass_by(), bytes += spelling.size(key);
+    for (const Key16 key : wide) pass_by(), bytes += spelling.size(key);
+
+    StringPool::Builder names;
+    names.reserve(2 * plates.size(), 2 * bytes);
+    Forms forms;
+    forms.narrow.reserve(narrow.size());
+    std::uint32_t number = 0;
+    const auto add = [&](auto key) {
+        pass_by();
+        Spelling::Room room;
+        const std::string_view plate = spelling.spell(key, room);
+        names.push_back(plate);
+        names.push_back(plate);
+        if constexpr (std::is_same_v<decltype(key), Key8>) {
+            if (alphabet_.symbols()[code_at(key, 0) - std::size_t{1}] < U'가') {  // it has no mark
+                forms.narrow.emplace_back(key, Owner{number++, Owner::Form::plain});
+                return;
+            }
+        }
+        add_forms(decoded(key, alphabet_), number++, forms);
+    };
+    // The ids' order is that of the keys: codes follow code points, and what is shorter comes first.
+    for (std::size_t i = 0, j = 0; i < narrow.size() || j < wide.size();) {
+        if (j == wide.size() || (i < narrow.size() && Probe::widened(narrow[i]) < wide[j])) {
+            add(narrow[i++]);
+        } else {
+            add(wide[j++]);
+        }
+    }
+    names_ = std::move(names).build();
+    build(std::move(forms));
+}
+
+// A plate with a mark has two forms, with and without it.
+void Index::add_forms(const Symbols& plate, std::uint32_t number, Forms& forms) const {
+    const auto add = [&](const Symbols& text, Owner::Form form) {
+        if (text.size() <= kKeySymbols<Key8>) {
+            forms.narrow.emplace_back(alphabet_.encode<Key8>(text), Owner{number, form});
+        } else {
+            forms.wide.emplace_back(alphabet_.encode<Key16>(text), Owner{number, form});
+        }
+    };
+    if (!has_region_mark(plate.view())) return add(plate, Owner::Form::plain);
+    add(plate, Owner::Form::marked);
+    add(Symbols(without_region_mark(plate.view())), Owner::Form::bare);
+}
+
+void Index::build(Forms forms) {
     Shared shared;
-    short_ = build(std::move(short_forms), shared);
-    long_ = build(std::move(long_forms), shared);
+    short_ = build(std::move(forms.narrow), shared);
+    long_ = build(std::move(forms.wide), shared);
     shared_ = std::move(shared.owners);
     shared_ends_ = std::move(shared.ends);
 }
 
 template <class Key>
 auto Index::build(std::vector<std::pair<Key, Owner>> forms, Shared& shared) -> Section<Key> {
-    sort_interruptibly(forms);
+    radix_sort<sizeof(Key)>(forms, [](const auto& form) { return form.first; });
     Column<Key> keys;
     Column<Owner> owners;
     keys.reserve(forms.size() + kKernelPadding);

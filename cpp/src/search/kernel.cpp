@@ -6,7 +6,6 @@
 #include <string>
 #include <string_view>
 
-#include "platewatch/search/distance.hpp"
 #include "search/kernels/kernels.hpp"
 
 namespace platewatch {
@@ -29,21 +28,6 @@ const Kernel& choose() {
 }
 
 }  // namespace
-
-void scan_serially(const Scan<Key16>* scans, std::size_t size, unsigned k, Found<Key16> found,
-                   void* context) {
-    for (const Scan<Key16>& scan : std::span(scans, size)) {
-        for (std::uint32_t first = 0; first < scan.count; first += kKernelBlock) {
-            std::uint64_t mask = 0;
-            for (std::uint32_t i = 0; i < kKernelBlock && first + i < scan.count; ++i) {
-                const bool within =
-                    bounded_distance(scan.read, drop(scan.keys[first + i], scan.skip), k) <= k;
-                mask |= std::uint64_t{within} << i;
-            }
-            if (mask != 0) found(context, scan, first, mask);
-        }
-    }
-}
 
 std::span<const Kernel> kernels() noexcept {
     static const auto table = std::to_array<Kernel>({

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "platewatch/base/interrupt.hpp"
+#include "platewatch/base/radix_sort.hpp"
 #include "platewatch/search/walk.hpp"
 #include "platewatch/text/symbols.hpp"
 
@@ -85,7 +86,7 @@ void run_scans(const Kernel& kernel, const std::vector<Scan<Key>>& scans, unsign
     if constexpr (std::is_same_v<Key, Key8>) {
         kernel.scan(scans.data(), scans.size(), k, each, context);
     } else {
-        scan_serially(scans.data(), scans.size(), k, each, context);
+        kernel.scan_wide(scans.data(), scans.size(), k, each, context);
     }
 }
 
@@ -96,7 +97,7 @@ KeyIndex<Key>::KeyIndex(Column<Key> keys) : size_(keys.size()), kernel_(&active_
     Column<Key> mirrored;
     mirrored.reserve(size_ + kKernelPadding);
     for (const Key key : keys) mirrored.push_back(reversed(key));
-    sort_interruptibly(mirrored);
+    radix_sort<sizeof(Key)>(mirrored, [](Key key) { return key; });
     poll();
     forward_trie_ = Trie<Key>(keys);
     poll();

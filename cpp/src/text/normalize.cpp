@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <iterator>
 
 #include "text/utf8.hpp"
@@ -195,9 +196,66 @@ bool normalize_plain(std::span<const Unit> text, TextKind kind, Symbols& out) no
     return !out.empty();
 }
 
+// What nearly every text is by itself, canonical, is copied four symbols at a time; false if it is not, or
+// too short or too long for that.
+template <class Unit>
+bool copy_canonical(std::span<const Unit> text, Symbols& out) noexcept {
+    constexpr std::size_t kAtOnce = 4;
+    // Not `using`: GCC ignores the attribute of a type that depends.
+    typedef Unit Units __attribute__((vector_size(kAtOnce * sizeof(Unit))));
+    typedef std::uint32_t Lanes __attribute__((vector_size(16)));
+    typedef std::int32_t Signed __attribute__((vector_size(16)));
+    constexpr std::uint32_t kHighest = 1U << 31;
+    const std::size_t size = text.size();
+    if (size < kAtOnce || size > kMaxSymbols) return false;
+    char32_t* symbols = out.resized(size);
+    Signed kept = {-1, -1, -1, -1};
+    const auto copy = [&](std::size_t at) __attribute__((always_inline)) {
+        Units units;
+        std::memcpy(&units, text.data() + at, sizeof units);
+        const auto lanes = __builtin_convertvector(units, Lanes);
+        // One comparison for both ends of a range, by signed numbers, as others need newer machines.
+        const auto is_among = [&](char32_t first, std::uint32_t count) __attribute__((always_inline)) {
+            const Lanes moved = lanes + (kHighest - first);
+            const auto last = static_cast<std::int32_t>(kHighest + count);
+            return reinterpret_cast<Signed>(moved) < last;
+        };
+        kept &= is_among(U'0', 10) | is_among(U'A', 26) | is_among(kSyllableBase, kLeads * kVowels * kTrails);
+        std::memcpy(symbols + at, &lanes, sizeof lanes);
+    };
+    for (std::size_t at = 0; at + kAtOnce < size; at += kAtOnce) copy(at);
+    copy(size - kAtOnce);
+    return (kept[0] & kept[1] & kept[2] & kept[3]) != 0;
+}
+
+// The same for UTF-8 of ASCII and Hangul syllables, which has no need of the whole decoder.
+bool normalize_plain(std::string_view utf8, TextKind kind, Symbols& out) noexcept {
+    out.clear();
+    const auto* at = reinterpret_cast<const unsigned char*>(utf8.data());
+    const auto* const end = at + utf8.size();
+    while (at != end) {
+        char32_t c = *at;
+        if (c < 0x80) {
+            ++at;
+            if (c - U'a' < 26) c -= U'a' - U'A';
+            const bool kept =
+                c - U'0' < 10 || c - U'A' < 26 || (c == kUnknownSymbol && kind == TextKind::read);
+            if (!kept) continue;
+        } else {
+            if (end - at < 3 || (at[1] & 0xC0) != 0x80 || (at[2] & 0xC0) != 0x80) return false;
+            c = (c & 0x0F) << 12 | (at[1] & 0x3FU) << 6 | (at[2] & 0x3FU);
+            if (at[0] >> 4 != 0x0E || !is_hangul_syllable(c)) return false;
+            at += 3;
+        }
+        if (out.full()) return false;
+        out.push_back(c);
+    }
+    return !out.empty();
+}
+
 template <class Unit>
 TextError normalize_units(std::span<const Unit> text, TextKind kind, Symbols& out) noexcept {
-    if (normalize_plain(text, kind, out)) return TextError::none;
+    if (copy_canonical(text, out) || normalize_plain(text, kind, out)) return TextError::none;
     Normalizer normalizer(kind, out);
     for (const char32_t c : text) {
         if (is_surrogate(c)) return TextError::not_utf8;
@@ -219,6 +277,7 @@ TextError normalize(std::span<const char32_t> utf32, TextKind kind, Symbols& out
 }
 
 TextError normalize(std::string_view utf8, TextKind kind, Symbols& out) noexcept {
+    if (normalize_plain(utf8, kind, out)) return TextError::none;
     Normalizer normalizer(kind, out);
     if (!decode_utf8(utf8, [&](char32_t c) { normalizer.push(c); })) return TextError::not_utf8;
     return normalizer.finish();

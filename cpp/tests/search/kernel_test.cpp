@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <random>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "platewatch/search/distance.hpp"
@@ -13,7 +14,10 @@
 namespace platewatch {
 namespace {
 
-Key8 key(std::vector<Code> codes) { return pack<Key8>(codes); }
+template <class Key = Key8>
+Key key(const std::vector<Code>& codes) {
+    return pack<Key>(codes);
+}
 
 std::vector<const Kernel*> usable() {
     std::vector<const Kernel*> out;
@@ -24,16 +28,21 @@ std::vector<const Kernel*> usable() {
 }
 
 // The keys within k edits, as bits; `skip` symbols of each key and of the read are left out.
-std::uint64_t within(const Kernel& kernel, const Key8* keys, std::size_t count, Key8 read, unsigned k,
+template <class Key>
+std::uint64_t within(const Kernel& kernel, const Key* keys, std::size_t count, Key read, unsigned k,
                      std::uint32_t skip = 0) {
     std::uint64_t out = 0;
-    const Scan<Key8> scan{keys, drop(read, skip), static_cast<std::uint32_t>(count), skip, 7};
-    const auto found = [](void* context, const Scan<Key8>& of, std::uint32_t first, std::uint64_t mask) {
+    const Scan<Key> scan{keys, drop(read, skip), static_cast<std::uint32_t>(count), skip, 7};
+    const auto found = [](void* context, const Scan<Key>& of, std::uint32_t first, std::uint64_t mask) {
         EXPECT_EQ(of.tag, 7u);
         EXPECT_EQ(first, 0u);
         *static_cast<std::uint64_t*>(context) = mask;
     };
-    kernel.scan(&scan, 1, k, found, &out);
+    if constexpr (std::is_same_v<Key, Key8>) {
+        kernel.scan(&scan, 1, k, found, &out);
+    } else {
+        kernel.scan_wide(&scan, 1, k, found, &out);
+    }
     return out;
 }
 
@@ -56,40 +65,58 @@ TEST_P(EachKernel, ByHand) {
     EXPECT_EQ(within(*GetParam(), keys.data(), 7, read, 2), 0b0001111u);
     EXPECT_EQ(within(*GetParam(), keys.data(), 7, read, 3), 0b0101111u);
     EXPECT_EQ(within(*GetParam(), keys.data(), 7, key({1, 2, 3}), 3), 0b1100000u);
-    EXPECT_EQ(within(*GetParam(), keys.data(), 0, 0, 3), 0u);
+    EXPECT_EQ(within(*GetParam(), keys.data(), 0, Key8{0}, 3), 0u);
 }
 
 // Against bounded_distance, which distance_test.cpp holds against the reference. Tiny alphabets make
 // neighbours of everybody; the arrays end where the contract says, so that a sanitizer sees a kernel that
 // reads on.
-TEST_P(EachKernel, EqualsTheDistance) {
+template <class Key>
+void expect_the_distance(const Kernel& kernel) {
     SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
     std::mt19937_64 random(seed());
     const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
     for (int round = 0; round < 3000; ++round) {
         const std::size_t alphabet = 1 + below(5);
         const auto plate = [&](Code unknown) {
-            std::vector<Code> codes(below(9));
+            std::vector<Code> codes(below(sizeof(Key) + 1));
             for (Code& code : codes) code = below(12) == 0 ? unknown : static_cast<Code>(1 + below(alphabet));
-            return key(codes);
+            return key<Key>(codes);
         };
         const std::size_t count = below(kKernelBlock + 1);
-        std::vector<Key8> keys(count + kKernelPadding);
-        for (Key8& k : keys) k = plate(kMaxCode);
-        const Key8 read = plate(kUnknownCode);
+        std::vector<Key> keys(count + kKernelPadding);
+        for (Key& k : keys) k = plate(kMaxCode);
+        Key read = plate(kUnknownCode);
+        if (count > 0 && round % 2 == 0) {  // near a key: else there is hardly any of 16 symbols
+            std::vector<Code> codes(sizeof(Key));
+            for (std::size_t i = 0; i < sizeof(Key); ++i) codes[i] = code_at(keys[0], i);
+            codes.resize(length(keys[0]));
+            for (std::size_t edits = below(4); edits > 0 && !codes.empty(); --edits) {
+                const auto at = codes.begin() + static_cast<std::ptrdiff_t>(below(codes.size()));
+                const std::size_t kind = below(3);
+                if (kind == 0) *at = kUnknownCode;
+                if (kind == 1) codes.erase(at);
+                if (kind == 2 && codes.size() < sizeof(Key)) codes.insert(at, Code{1});
+            }
+            read = key<Key>(codes);
+        }
         for (unsigned k = 0; k <= kMaxEdits; ++k) {
-            for (const std::uint32_t skip : {0, 1, 4, 8}) {
+            for (const std::uint32_t skip : {0, 1, 4, 8, 13, 16}) {
+                if (skip > sizeof(Key)) continue;
                 std::uint64_t want = 0;
                 for (std::size_t i = 0; i < count; ++i) {
                     const bool is_within = bounded_distance(drop(read, skip), drop(keys[i], skip), k) <= k;
                     want |= std::uint64_t{is_within} << i;
                 }
-                ASSERT_EQ(within(*GetParam(), keys.data(), count, read, k, skip), want)
+                ASSERT_EQ(within(kernel, keys.data(), count, read, k, skip), want)
                     << "k = " << k << ", skip " << skip;
             }
         }
     }
 }
+
+TEST_P(EachKernel, EqualsTheDistance) { expect_the_distance<Key8>(*GetParam()); }
+TEST_P(EachKernel, EqualsTheDistanceOfWideKeys) { expect_the_distance<Key16>(*GetParam()); }
 
 TEST(Kernels, SerialIsAlwaysThereAndTheActiveOneIsUsable) {
     EXPECT_STREQ(kernels().front().name, "serial");

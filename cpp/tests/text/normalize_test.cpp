@@ -2,10 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <random>
 #include <span>
 #include <string>
 #include <string_view>
+
+#include "tests/support.hpp"
 
 namespace platewatch {
 namespace {
@@ -137,6 +141,41 @@ TEST(Normalize, EveryCodePointIsTheSameInEveryEncoding) {
         ASSERT_EQ(c <= 0xFF ? canonical_units<std::uint8_t>(c) : expected, expected);
     }
     EXPECT_EQ(canonical_units<char32_t>(0x110000), "A");
+}
+
+// What nearly every text is has ways of its own; a character that is dropped makes the same text go the whole
+// way.
+TEST(Normalize, TheShortWaysLeadWhereTheLongOneDoes) {
+    const std::u32string_view symbols =
+        U"0189AMZ가힣12345678나/:@[`az{?-\u3164\uABFF\uD7A4\uFF11\uFFFD\u1100\u1161\u00E9\U00010030";
+    std::mt19937_64 rng(seed());
+    for (int round = 0; round < 60'000; ++round) {
+        std::u32string text;
+        const std::size_t size = 1 + rng() % 18;
+        const std::size_t of = round % 2 == 0 ? symbols.size() : 16;  // mostly canonical ones, too
+        while (text.size() < size) text += symbols[rng() % of];
+        const std::u16string narrow(text.begin(), text.end());
+        const std::string bytes(text.begin(), text.end());
+        const bool fits_ucs2 = std::ranges::all_of(text, [](char32_t c) { return c <= 0xFFFF; });
+        const bool fits_latin1 = std::ranges::all_of(text, [](char32_t c) { return c <= 0xFF; });
+        for (const TextKind kind : {TextKind::plate, TextKind::read}) {
+            SCOPED_TRACE(to_utf8(text));
+            Symbols expected, out;
+            const TextError error = normalize(to_utf8(text) + "\u200B", kind, expected);
+            const auto expect_same = [&](TextError got) {
+                ASSERT_EQ(got, error);
+                if (error == TextError::none) {
+                    EXPECT_EQ(out.view(), expected.view());
+                }
+            };
+            expect_same(normalize(to_utf8(text), kind, out));
+            expect_same(normalize(std::span<const char32_t>(text), kind, out));
+            if (fits_ucs2) expect_same(normalize(std::span<const char16_t>(narrow), kind, out));
+            if (fits_latin1)
+                expect_same(normalize(
+                    std::span(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()), kind, out));
+        }
+    }
 }
 
 }  // namespace

@@ -10,7 +10,16 @@ from typing import Any, NamedTuple, Self, TypeAlias
 
 import msgspec
 
-from platewatch._core import admits_everything, canonical_plates, is_pattern, normalize, normalize_pattern, parse
+from platewatch._core import (
+    PlateList,
+    admits_everything,
+    canonical_plates,
+    is_pattern,
+    normalize,
+    normalize_pattern,
+    parse,
+    plate_list,
+)
 from platewatch.errors import EntryError, PlatewatchError
 from platewatch.matching.values import NO_PLATE, MatchMode, converters, microseconds, plate
 from platewatch.plural import plural
@@ -88,7 +97,10 @@ class EntrySet:
     """
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
-        self._entries: dict[str, Entry] = {}
+        self._known: dict[str, Entry] = {}
+        # A list of nothing but plates is kept as that until somebody asks for entries or changes some.
+        self._texts: list[str] | None = None
+        self._plates: PlateList | None = None
         # What the entries use, and perhaps some that entries used which are gone: once these are too many, `_uses`
         # counts in how many entries each symbol is.
         self._symbols: set[str] = set()
@@ -111,23 +123,23 @@ class EntrySet:
         if isinstance(plates, str | bytes):
             raise TypeError("plates must be a sequence of plates, not one text")
         plates = list(plates)
-        canonical, others, symbols = canonical_plates(plates)
-        doubtful = len(symbols) > MAX_DISTINCT_SYMBOLS or not _NO_PLATES.isdisjoint(canonical)
-        if doubtful:
+        listed = plate_list(plates)
+        if listed is not None and not any(map(listed.holds, _NO_PLATES)):
+            hotlist = cls()
+            hotlist._texts, hotlist._plates = plates, listed
+            hotlist._symbols.update(listed.symbols)
+            hotlist.report = LoadReport(rows=len(plates), duplicates=len(plates) - len(listed))
+            return hotlist
+        canonical, _, symbols = canonical_plates(plates)
+        if len(symbols) > MAX_DISTINCT_SYMBOLS or not _NO_PLATES.isdisjoint(canonical):
             canonical = [None] * len(plates)  # a row is at fault: which?
-        if others or doubtful:
-            return cls._load(enumerate(map(_plate_row, plates, canonical)), stop_at_first=strict)
-        hotlist = cls()
-        hotlist._entries = {plate: Entry(id=plate, plate=plate) for plate in canonical if plate is not None}
-        hotlist._symbols.update(symbols)
-        hotlist.report = LoadReport(rows=len(plates), duplicates=len(plates) - len(hotlist))
-        return hotlist
+        return cls._load(enumerate(map(_plate_row, plates, canonical)), stop_at_first=strict)
 
     @classmethod
     def _load(cls, rows: Iterable[Row], *, stop_at_first: bool = False) -> Self:
         """From rows whose entries are checked."""
         hotlist = cls()
-        report, entries = hotlist.report, hotlist._entries
+        report, entries = hotlist.report, hotlist._known
         row_of: dict[str, int] = {}  # of the entries that are listed
         repeats: dict[str, list[int]] = {}
         patterns = 0
@@ -170,8 +182,8 @@ class EntrySet:
 
     def apply(self, delta: HotlistDelta) -> None:
         """Apply a change as a whole: if one of its entries is bad, EntryError is raised and nothing changes."""
-        before = self._entries, self._symbols, self._uses
-        self._entries, self._symbols = dict(self._entries), set(self._symbols)
+        before = self._entries, self._symbols, self._uses, self._plates
+        self._known, self._symbols = dict(self._entries), set(self._symbols)
         self._uses = None if self._uses is None else Counter(self._uses)
         try:
             for entry_id in delta.removals:
@@ -180,7 +192,7 @@ class EntrySet:
             for entry in delta.upserts:
                 self._put(check(entry))
         except EntryError:
-            self._entries, self._symbols, self._uses = before
+            self._known, self._symbols, self._uses, self._plates = before
             raise
         self._changed([*delta.removals, *(entry.id for entry in delta.upserts)])
 
@@ -215,22 +227,40 @@ class EntrySet:
             _count(self._uses, gone, -1)
             _count(self._uses, added, 1)
         self._entries[entry.id] = entry
+        self._plates = None
 
     def _take(self, entry_id: str) -> None:
         entry = self._entries.pop(entry_id)
+        self._plates = None
         if self._uses is not None:
             _count(self._uses, _symbols(entry), -1)
 
     # ------------------------------------------------------------------ contents
 
+    @property
+    def _entries(self) -> dict[str, Entry]:
+        if self._texts is not None:
+            canonical, _, _ = canonical_plates(self._texts)
+            self._known = {plate: Entry(id=plate, plate=plate) for plate in canonical if plate is not None}
+            self._texts = None
+        return self._known
+
+    @property
+    def plate_list(self) -> PlateList | None:
+        """All that there is to the list, where that is plates that are their own ids; else None."""
+        return self._plates
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**self.__dict__, "_known": self._entries, "_texts": None, "_plates": None}
+
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._plates) if self._plates is not None else len(self._entries)
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries.values())
 
     def __repr__(self) -> str:
-        patterns = sum(is_pattern(entry.plate) for entry in self)
+        patterns = 0 if self._plates is not None else sum(is_pattern(entry.plate) for entry in self)
         counts = (
             plural(len(self), "entry", "entries"),
             plural(patterns, "pattern"),

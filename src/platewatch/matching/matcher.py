@@ -61,7 +61,7 @@ class Matcher(_core.Matcher):
         listed = _listed(hotlist)
         self._model = _checked_model(model)
         version = listed.version
-        super().__init__(listed, max_edits, microseconds, self._model.scoring)
+        super().__init__(_shortest(listed), max_edits, microseconds, self._model.scoring)
         self._hotlist, self._version = listed, version
 
     def __repr__(self) -> str:
@@ -170,7 +170,7 @@ class Matcher(_core.Matcher):
             version = hotlist.version
             changed = hotlist.changed_since(self._version) if hotlist is self._hotlist else None
             if changed is None:
-                self._replace(hotlist)
+                self._replace(_shortest(hotlist))
             else:
                 changed |= self._strayed
                 upserts = [hotlist[entry_id] for entry_id in changed if entry_id in hotlist]
@@ -304,7 +304,7 @@ class Matcher(_core.Matcher):
 
         `reads` are text or Reads; or a numpy `U` array, or an Arrow array or stream of strings (pyarrow, polars,
         anything with __arrow_c_array__ or __arrow_c_stream__), which are matched where they lie. Text is shared out
-        among `threads`; the answer is the same for any number of them.
+        among `threads`, 0 for as many as there are cores; the answer is the same for any number of them.
 
         A read without a time of its own takes the one of `times` in its place (datetimes with an offset, or
         datetime64 in UTC), else `at`, else now. `alternatives` is as for `match`. A bad read raises ReadError, or
@@ -318,8 +318,8 @@ class Matcher(_core.Matcher):
         min_probability = _number(min_probability, "min_probability")
         if min_probability > 0 and not score:
             raise ValueError("min_probability needs score=True")
-        if threads < 1:
-            raise ValueError("threads must be 1 or more")
+        if threads < 0:
+            raise ValueError("threads must be 0 or more")
         read, entry, edits, log_likelihood, probability, bad, entry_ids, not_lined_up = self._match_batch(
             reads,
             max_edits,
@@ -330,7 +330,7 @@ class Matcher(_core.Matcher):
             bool(score),
             min_probability,
             bool(keep_exact),
-            min(index(threads), _MOST_THREADS),
+            min(index(threads) or _cores(), _MOST_THREADS),
         )
         if not score:
             return MatchBatch(read, entry, edits, entry_ids, bad, not_lined_up)
@@ -353,6 +353,13 @@ def _restored(cls: type[Matcher], snapshot: bytes, max_edits: int, model: Channe
         path = Path(folder, "snapshot")
         path.write_bytes(snapshot)
         return cls.open(path, max_edits=max_edits, model=model, mapped=False)
+
+
+def _cores() -> int:
+    """Those that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _checked_model(model: ChannelModel | None) -> ChannelModel:
@@ -387,6 +394,11 @@ def _listed(hotlist: EntrySet | Iterable[str]) -> EntrySet:
         elif isinstance(first, Entry):
             instead = "use pw.Hotlist(entries)"
     raise TypeError(f"hotlist must be a pw.Hotlist or plates, not {what}" + (f": {instead}" if instead else ""))
+
+
+def _shortest(hotlist: EntrySet) -> EntrySet | _core.PlateList:
+    """What indexes the same in the least time."""
+    return hotlist if hotlist.plate_list is None else hotlist.plate_list
 
 
 def _refuse_no_reads(reads: object) -> None:

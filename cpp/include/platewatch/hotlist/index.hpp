@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "platewatch/hotlist/plate_list.hpp"
 #include "platewatch/search/alphabet.hpp"
 #include "platewatch/search/key_index.hpp"
 #include "platewatch/search/match.hpp"
@@ -89,6 +90,9 @@ class Index {
     // Throws std::length_error over 254 distinct symbols or 2^29 entries, std::invalid_argument if an id
     // repeats.
     explicit Index(std::vector<IndexEntry> entries);
+
+    // Of plates that are their own ids. Throws std::length_error over 2^29 plates.
+    explicit Index(const PlateList& plates);
 
     // Of an entry by its number, its place among all ids. A pattern's plate is its canonical text.
     [[nodiscard]] std::size_t size() const noexcept { return names_.size() / 2; }
@@ -184,6 +188,14 @@ class Index {
     void search_patterns(std::span<const Query> block, unsigned k, Workspace& workspace,
                          std::vector<Match>& out) const;
 
+    struct Forms {  // of the entries' plates, while they are gathered
+        std::vector<std::pair<Key8, Owner>> narrow;
+        std::vector<std::pair<Key16, Owner>> wide;
+    };
+    void add_forms(const Symbols& plate, std::uint32_t number, Forms& forms) const;
+    void build(Forms forms);
+
+    // Precondition: the forms of one key ascend by owner.
     template <class Key>
     static Section<Key> build(std::vector<std::pair<Key, Owner>> forms, Shared& shared);
 

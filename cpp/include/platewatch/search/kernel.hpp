@@ -42,11 +42,8 @@ struct Kernel {
     const char* name;
     bool (*supported)() noexcept;
     ScanFunction<Key8> scan;
+    ScanFunction<Key16> scan_wide;
 };
-
-// Keys of 9 to 16 symbols are compared one by one on every machine: no instruction set shifts 128-bit lanes
-// by a count of their own, and what stands in for it was slower.
-void scan_serially(const Scan<Key16>* scans, std::size_t size, unsigned k, Found<Key16> found, void* context);
 
 // The kernels of this build, slowest first; `supported` says which of them this machine can run.
 [[nodiscard]] std::span<const Kernel> kernels() noexcept;

@@ -17,7 +17,10 @@ class StringPool {
   public:
     class Builder {
       public:
-        void reserve(std::size_t strings) { ends_.reserve(strings); }
+        void reserve(std::size_t strings, std::size_t bytes = 0) {
+            ends_.reserve(strings);
+            text_.reserve(bytes);
+        }
         void push_back(std::string_view s) {
             text_.insert(text_.end(), s.begin(), s.end());
             ends_.push_back(text_.size());

@@ -36,6 +36,11 @@ class Symbols {
     // Precondition: !full().
     constexpr void push_back(char32_t c) noexcept { symbols_[size_++] = c; }
     constexpr void clear() noexcept { size_ = 0; }
+    // Room for kMaxSymbols, of which the first `size` are to be written. Precondition: size <= kMaxSymbols.
+    [[nodiscard]] constexpr char32_t* resized(std::size_t size) noexcept {
+        size_ = static_cast<std::uint8_t>(size);
+        return symbols_.data();
+    }
 
     friend constexpr bool operator==(const Symbols& a, const Symbols& b) noexcept {
         return a.view() == b.view();

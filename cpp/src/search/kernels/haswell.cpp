@@ -56,6 +56,23 @@ struct Zeros {
     }
 };
 
+struct Wide {
+    static constexpr std::size_t kKeys = 2, kBits = 1;
+
+    __m256i bytes;
+
+    static Wide load(const Key16* keys) noexcept {
+        return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(keys))};
+    }
+    static Wide broadcast(Key16 value) noexcept {
+        return {_mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(&value)))};
+    }
+    [[nodiscard]] std::uint64_t equal(Wide other) const noexcept {
+        return static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(bytes, other.bytes)));
+    }
+};
+
+#include "wide.hpp"
 #include "within.hpp"
 
 }  // namespace
@@ -67,7 +84,7 @@ namespace platewatch {
 const Kernel kHaswellKernel{
     "haswell",
     []() noexcept { return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("bmi2") != 0; },
-    &haswell::scan};
+    &haswell::scan, &haswell::scan_wide};
 
 }  // namespace platewatch
 

@@ -1,4 +1,4 @@
-// Eight keys at a time: AVX-512 with the counting of leading zeros (CD).
+// Eight keys at a time: AVX-512 with the counting of leading zeros (CD) and bytes (BW).
 #if defined(__x86_64__)
 
 // GCC 12's header sets some registers from themselves on purpose and warns of it.
@@ -10,7 +10,7 @@
 
 #include "kernels.hpp"
 
-PLATEWATCH_TARGET_BEGIN("avx512f,avx512cd,bmi2")
+PLATEWATCH_TARGET_BEGIN("avx512f,avx512bw,avx512cd,bmi2")
 namespace platewatch::icelake {
 namespace {
 
@@ -46,6 +46,21 @@ struct Zeros {
     [[nodiscard]] std::uint64_t mask() const noexcept { return _mm512_testn_epi64_mask(least, least); }
 };
 
+struct Wide {
+    static constexpr std::size_t kKeys = 4, kBits = 1;
+
+    __m512i bytes;
+
+    static Wide load(const Key16* keys) noexcept { return {_mm512_loadu_si512(keys)}; }
+    static Wide broadcast(Key16 value) noexcept {
+        return {_mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(&value)))};
+    }
+    [[nodiscard]] std::uint64_t equal(Wide other) const noexcept {
+        return _mm512_cmpeq_epi8_mask(bytes, other.bytes);
+    }
+};
+
+#include "wide.hpp"
 #include "within.hpp"
 
 }  // namespace
@@ -57,10 +72,11 @@ namespace platewatch {
 const Kernel kIcelakeKernel{"icelake",
                             []() noexcept {
                                 return __builtin_cpu_supports("avx512f") != 0 &&
+                                       __builtin_cpu_supports("avx512bw") != 0 &&
                                        __builtin_cpu_supports("avx512cd") != 0 &&
                                        __builtin_cpu_supports("bmi2") != 0;
                             },
-                            &icelake::scan};
+                            &icelake::scan, &icelake::scan_wide};
 
 }  // namespace platewatch
 

@@ -5,6 +5,9 @@
 // copy when linked, and be an illegal instruction on an older machine.
 #pragma once
 
+#include <algorithm>
+
+#include "platewatch/search/distance.hpp"
 #include "platewatch/search/kernel.hpp"
 
 #define PLATEWATCH_PRAGMA(text) _Pragma(#text)

@@ -53,12 +53,29 @@ struct Zeros {
     }
 };
 
+struct Wide {
+    static constexpr std::size_t kKeys = 1, kBits = 4;
+
+    uint8x16_t bytes;
+
+    static Wide load(const Key16* keys) noexcept {
+        return {vld1q_u8(reinterpret_cast<const std::uint8_t*>(keys))};
+    }
+    static Wide broadcast(Key16 value) noexcept { return load(&value); }
+    [[nodiscard]] std::uint64_t equal(Wide other) const noexcept {
+        // Four bits of each byte's answer, as NEON moves no masks out of its registers.
+        const uint16x8_t pairs = vreinterpretq_u16_u8(vceqq_u8(bytes, other.bytes));
+        return vget_lane_u64(vreinterpret_u64_u8(vshrn_n_u16(pairs, 4)), 0);
+    }
+};
+
+#include "wide.hpp"
 #include "within.hpp"
 
 }  // namespace
 }  // namespace neon
 
-const Kernel kNeonKernel{"neon", []() noexcept { return true; }, &neon::scan};
+const Kernel kNeonKernel{"neon", []() noexcept { return true; }, &neon::scan, &neon::scan_wide};
 
 }  // namespace platewatch
 

@@ -31,11 +31,34 @@ struct Zeros {
     [[nodiscard]] std::uint64_t mask() const noexcept { return found; }
 };
 
+struct Wide {
+    static constexpr std::size_t kKeys = 1, kBits = 1;
+
+    Key16 key;
+
+    static Wide load(const Key16* keys) noexcept { return {*keys}; }
+    static Wide broadcast(Key16 value) noexcept { return {value}; }
+    [[nodiscard]] std::uint64_t equal(Wide other) const noexcept {
+        const Key16 different = key ^ other.key;
+        return equal_bytes(static_cast<std::uint64_t>(different >> 64)) << 8 |
+               equal_bytes(static_cast<std::uint64_t>(different));
+    }
+
+  private:
+    // A bit for each byte that is 0.
+    static std::uint64_t equal_bytes(std::uint64_t different) noexcept {
+        constexpr std::uint64_t kLow = 0x7F7F7F7F7F7F7F7F;
+        const std::uint64_t zeros = ~(((different & kLow) + kLow) | different | kLow);
+        return (zeros >> 7) * 0x0102040810204080 >> 56;  // the bytes' bits, side by side
+    }
+};
+
+#include "wide.hpp"
 #include "within.hpp"
 
 }  // namespace
 }  // namespace serial
 
-const Kernel kSerialKernel{"serial", []() noexcept { return true; }, &serial::scan};
+const Kernel kSerialKernel{"serial", []() noexcept { return true; }, &serial::scan, &serial::scan_wide};
 
 }  // namespace platewatch
