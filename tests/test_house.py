@@ -17,7 +17,7 @@ PYTHON_FLOORS = (
     {"errors", "plural"},
     {"toml", "build"},
     {"matching", "probability"},
-    {"lists", "notify"},
+    {"lists", "notify", "bundle"},
     {"sources"},
     {"service"},
     {"evaluation"},

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from platewatch._core import Plate, cpu_features, normalize, parse
 from platewatch._core import __version__ as __version__
 from platewatch.errors import (
+    BundleError,
     ConfigError,
     EntryError,
     ModelError,
@@ -68,6 +69,7 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "BuildInfo",
+    "BundleError",
     "Candidate",
     "ChannelModel",
     "Character",

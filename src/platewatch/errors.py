@@ -89,6 +89,10 @@ class SnapshotError(PlatewatchError):
     """A file is no snapshot, a damaged one, or of a newer version."""
 
 
+class BundleError(PlatewatchError):
+    """A file is no bundle, a torn or damaged one, or not signed as it should be; or a key or manifest is none."""
+
+
 class ConfigError(PlatewatchError):
     """The service's configuration is not usable; `field` is the dotted name of the setting."""
 

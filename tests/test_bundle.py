@@ -1,0 +1,201 @@
+"""A bundle's file, its manifest, who signs it and who may open it. What a device does with one: cpp/tests/bundle."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import platewatch as pw
+from platewatch.bundle import keys
+from platewatch.bundle.container import Bundle, crc32c
+from platewatch.bundle.keys import SigningKey, check_signature, load_public, opened, sealed
+from platewatch.bundle.manifest import FORMAT, Manifest
+
+PAYLOAD = bytes(range(256)) * 20
+
+
+def fields(**changes: Any) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "kind": "full",
+        "version": 7,
+        "agency": "광주경찰청",
+        "group": "gate",
+        "issued": 1_700_000_000,
+        "expires": 1_700_600_000,
+        "payload_sha256": hashlib.sha256(PAYLOAD).hexdigest(),
+        "payload_bytes": len(PAYLOAD),
+    } | changes
+
+
+@pytest.fixture
+def bundle() -> Bundle:
+    return Bundle(Manifest(**fields()).encoded(), b"", PAYLOAD)
+
+
+@pytest.fixture(params=keys.ALGORITHMS)
+def signing(request: pytest.FixtureRequest) -> SigningKey:
+    return SigningKey.generate(request.param)
+
+
+def test_checksums_are_castagnolis() -> None:
+    assert crc32c(b"123456789") == 0xE3069283
+
+
+def test_a_bundle_comes_back(bundle: Bundle, tmp_path: Path) -> None:
+    path = tmp_path / "wanted.bundle"
+    bundle.save(path)
+    assert Bundle.load(path) == bundle
+    assert bundle.manifest.agency == "광주경찰청"
+    assert path.stat().st_size % 4096 == len(PAYLOAD) % 4096, "the payload can be mapped"
+    assert [file.name for file in tmp_path.iterdir()] == ["wanted.bundle"]
+
+
+def test_every_truncation_is_refused(bundle: Bundle, signing: SigningKey) -> None:
+    file = signing.signs(bundle).encoded()
+    for size in {*range(600), *range(600, len(file), 97), len(file) - 1}:
+        with pytest.raises(pw.BundleError):
+            Bundle.decoded(file[:size])
+    with pytest.raises(pw.BundleError, match="torn"):
+        Bundle.decoded(file + b"\0")
+
+
+def test_every_flipped_byte_is_refused(bundle: Bundle, signing: SigningKey) -> None:
+    file = bytearray(signing.signs(bundle).encoded())
+    for place in {*range(700), *range(700, len(file), 61)}:
+        file[place] ^= 0x20
+        with pytest.raises(pw.BundleError):
+            Bundle.decoded(bytes(file))
+        file[place] ^= 0x20
+    Bundle.decoded(bytes(file))
+
+
+@given(st.binary(max_size=200))
+def test_what_is_no_bundle_is_refused(file: bytes) -> None:
+    with pytest.raises(pw.BundleError):
+        Bundle.decoded(file)
+    with pytest.raises(pw.BundleError):
+        Bundle.decoded(b"PLTWBNDL" + file)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"format": "platewatch bundle 2"}, "format: is not 'platewatch bundle 1'"),
+        ({"version": 0}, "version: is out of range"),
+        ({"version": 2**53 + 1}, "version: is out of range"),
+        ({"expires": 1_700_000_000}, "expires: is not after issued"),
+        ({"payload_sha256": "AB" * 32}, "payload_sha256: is no SHA-256"),
+        ({"kind": "delta"}, "previous: is no SHA-256"),
+        ({"key": "a"}, "key: belongs to an algorithm"),
+        ({"algorithm": "ed25519", "key": "a b"}, "key: is no name of a key"),
+        ({"revoked": ["가"]}, "revoked: is no name of a key"),
+        ({"algorithm": "ed25519", "key": "a", "revoked": ["b", "a"]}, "revoked: names the key that signs"),
+        ({"encryption": "aes-256-gcm"}, "encryption: needs a key and a nonce"),
+    ],
+)
+def test_a_manifest_that_cannot_be_says_which_field(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(pw.BundleError) as caught:
+        Manifest(**fields(**changes))
+    assert str(caught.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [(b"{", "manifest"), (b"\xff", "manifest"), (b"[]", None), (b'{"format": 1}', "format"), (b"{}", None)],
+)
+def test_text_that_is_no_manifest_is_refused(text: bytes, field: str | None) -> None:
+    with pytest.raises(pw.BundleError) as caught:
+        Manifest.decoded(text)
+    assert caught.value.field == field
+
+
+def test_only_its_own_key_says_that_it_is_signed(bundle: Bundle, signing: SigningKey) -> None:
+    signed = Bundle.decoded(signing.signs(bundle).encoded())
+    assert check_signature(signed, [signing.public]) is signing.public
+    assert (signed.manifest.key, signed.manifest.algorithm) == (signing.public.id, signing.public.algorithm)
+    other = SigningKey.generate(signing.public.algorithm)
+    with pytest.raises(pw.BundleError, match="not among the keys given"):
+        check_signature(signed, [other.public])
+    impostor = SigningKey.generate(signing.public.algorithm, signing.public.id)
+    with pytest.raises(pw.BundleError, match="wrong signature"):
+        check_signature(signed, [impostor.public])
+    with pytest.raises(pw.BundleError, match="not signed"):
+        check_signature(bundle, [signing.public])
+    # Signed anew by a key that takes over: both are believed for a while.
+    again = other.signs(signed)
+    assert check_signature(again, [signing.public, other.public]) is other.public
+
+
+def test_what_is_signed_cannot_be_changed(bundle: Bundle, signing: SigningKey) -> None:
+    signed = signing.signs(bundle)
+    changed = signed.with_manifest(
+        Manifest(**fields(version=8, algorithm=signing.public.algorithm, key=signing.public.id)), signed.signature
+    )
+    Bundle.decoded(changed.encoded())
+    with pytest.raises(pw.BundleError, match="wrong signature"):
+        check_signature(changed, [signing.public])
+
+
+def test_keys_are_files_that_nobody_else_reads(signing: SigningKey, bundle: Bundle, tmp_path: Path) -> None:
+    path = tmp_path / "key.pem"
+    signing.save(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(FileExistsError):
+        signing.save(path)
+    (tmp_path / "key.pub").write_bytes(signing.public.pem())
+    public = load_public(tmp_path / "key.pub")
+    assert public.id == signing.public.id
+    check_signature(SigningKey.load(path).signs(bundle), [public])
+    assert "PRIVATE" not in repr(signing)
+    for load in (SigningKey.load, load_public):
+        (tmp_path / "no.pem").write_text("nothing")
+        with pytest.raises(pw.BundleError, match=r"no\.pem: is no (private|public) key in PEM"):
+            load(tmp_path / "no.pem")
+
+
+def test_openssl_agrees(signing: SigningKey, bundle: Bundle, tmp_path: Path) -> None:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("no openssl")
+    signed = signing.signs(bundle)
+    for name, content in (
+        ("key.pub", signing.public.pem()),
+        ("signature", signed.signature),
+        ("message", signed.signed_bytes),
+    ):
+        (tmp_path / name).write_bytes(content)
+    verify = [openssl, "pkeyutl", "-verify", "-pubin", "-inkey", "key.pub", "-sigfile", "signature", "-rawin"]
+    verify += ["-digest", "sha256"] if signing.public.algorithm != "ed25519" else []
+    done = subprocess.run([*verify, "-in", "message"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "Signature Verified Successfully\n"), done.stderr
+
+
+def test_what_is_sealed_opens_with_its_key_alone(bundle: Bundle, signing: SigningKey) -> None:
+    key = bytes(range(32))
+    closed = signing.signs(sealed(bundle, key, "group-1"))
+    assert PAYLOAD not in closed.encoded()
+    back = Bundle.decoded(closed.encoded())
+    assert opened(back, key) == PAYLOAD
+    assert opened(bundle, None) == PAYLOAD
+    refusals: list[tuple[bytes | None, str]] = [
+        (None, "is encrypted"),
+        (bytes(32), "not encrypted with this key, but with group-1"),
+        (b"short", "has 32 bytes"),
+    ]
+    for wrong, said in refusals:
+        with pytest.raises(pw.BundleError, match=said):
+            opened(back, wrong)
+
+
+def test_two_seals_are_never_alike(bundle: Bundle) -> None:
+    seal: Callable[[], Bundle] = lambda: sealed(bundle, bytes(32), "group-1")  # noqa: E731
+    assert seal().manifest.nonce != seal().manifest.nonce
