@@ -1,4 +1,4 @@
-"""A bundle's file, as cpp/include/platewatch/bundle/bundle.hpp has it: a header, a manifest, its signature, a payload."""
+"""A bundle's file: a header, a manifest, its signature, a payload; as cpp/include/platewatch/bundle/bundle.hpp."""
 
 from __future__ import annotations
 

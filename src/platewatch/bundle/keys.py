@@ -135,7 +135,7 @@ def check_signature(bundle: Bundle, keys: list[PublicKey]) -> PublicKey:
 
 
 def sealed(bundle: Bundle, key: bytes, key_id: str, nonce: Callable[[int], bytes] = secrets.token_bytes) -> Bundle:
-    """The bundle with its payload encrypted, and unsigned. Raises BundleError for a key that is not of 32 bytes, and if it is encrypted."""
+    """The bundle with its payload encrypted, and unsigned. Raises BundleError."""
     if bundle.manifest.encryption:
         raise BundleError("is encrypted already")
     with_nonce = nonce(12)
