@@ -83,7 +83,11 @@ def test_a_matcher_pickles_with_its_model(matcher: pw.Matcher) -> None:
 
 
 def test_the_default_model_pickles_as_itself(matcher: pw.Matcher) -> None:
-    assert pickle.loads(pickle.dumps(pw.ChannelModel.default())) is pw.ChannelModel.default()
+    default = pw.ChannelModel.default()
+    assert pickle.loads(pickle.dumps(default)) is default
+    refined = default.refined({"lpr": default.tables.general}, {})
+    assert "lpr" in pickle.loads(pickle.dumps(refined)).engines
+    assert "lpr" not in default.engines
     assert len(pickle.dumps(matcher)) < 20_000
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -129,7 +128,8 @@ class ChannelModel:
             engines=known.engines | {engine: table for engine, table in engines.items() if engine is not None},
             levels=levels,
         )
-        model = copy(self)
+        model = object.__new__(type(self))  # not by pickling, by which the default model is itself
+        model._population = self._population
         model._tables = tables
         model._scored = scored = accents.known(tables, self._population.symbols)
         model.scoring = self.scoring.refined(
