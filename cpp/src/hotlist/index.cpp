@@ -239,6 +239,13 @@ void Index::build(Forms forms) {
 template <class Key>
 auto Index::build(std::vector<std::pair<Key, Owner>> forms, Shared& shared) -> Section<Key> {
     radix_sort<sizeof(Key)>(forms, [](const auto& form) { return form.first; });
+    Extent extent{kMaxSymbols, 0, false};
+    for (const auto& [key, owner] : forms) {
+        const auto size = static_cast<std::uint32_t>(length(key));
+        extent.least = std::min(extent.least, size);
+        extent.most = std::max(extent.most, size);
+        extent.any_plain |= owner.form() == Owner::Form::plain;
+    }
     Column<Key> keys;
     Column<Owner> owners;
     keys.reserve(forms.size() + kKernelPadding);
@@ -257,7 +264,7 @@ auto Index::build(std::vector<std::pair<Key, Owner>> forms, Shared& shared) -> S
         }
         first = last;
     }
-    return {KeyIndex<Key>(std::move(keys)), std::move(owners)};
+    return {KeyIndex<Key>(std::move(keys)), std::move(owners), extent};
 }
 
 void Index::search(std::span<const Query> block, unsigned k, Workspace& workspace,
@@ -277,10 +284,7 @@ void Index::search(std::span<const Query> block, unsigned k, Workspace& workspac
     if (patterns_.size() != 0) search_patterns(block, k, workspace, out);
     search_section(short_, block, workspace.short_probes, k, workspace, workspace.short_keys, out);
     search_section(short_, block, workspace.long_probes, k, workspace, workspace.short_keys, out);
-    if (long_.keys.size() == 0) return;
     search_section(long_, block, workspace.long_probes, k, workspace, workspace.long_keys, out);
-    std::erase_if(workspace.short_probes,
-                  [&](const Probe& probe) { return probe.size + k <= kKeySymbols<Key8>; });
     search_section(long_, block, workspace.short_probes, k, workspace, workspace.long_keys, out);
 }
 
@@ -298,7 +302,16 @@ template <class Key>
 void Index::search_section(const Section<Key>& section, std::span<const Query> block,
                            std::span<const Probe> probes, unsigned k, Workspace& workspace,
                            KeyWorkspace<Key>& key_workspace, std::vector<Match>& out) const {
-    if (probes.empty()) return;
+    if (probes.empty() || section.keys.size() == 0) return;
+    const auto reaches = [&](const Probe& probe) {
+        return section.extent.reaches(probe, workspace.texts[probe.tag].plain_only, k);
+    };
+    if (!std::ranges::all_of(probes, reaches)) {
+        workspace.reaching.clear();
+        std::ranges::copy_if(probes, std::back_inserter(workspace.reaching), reaches);
+        probes = workspace.reaching;
+        if (probes.empty()) return;
+    }
     workspace.keys.clear();
     section.keys.search(probes, k, key_workspace, workspace.keys);
     for (const KeyMatch& key : workspace.keys) __builtin_prefetch(&section.owners[key.place]);
@@ -479,13 +492,13 @@ constexpr std::uint32_t kFactsSection = 1, kAlphabetSection = 2, kPatternSection
 struct Facts {
     std::uint64_t entries;
     std::uint32_t max_edits;
-    std::uint32_t reserved = 0;
+    std::uint32_t extents;  // of both sections' keys; 0 in files of older versions
 };
 
 }  // namespace
 
 void Index::save(const std::string& path, unsigned max_edits) const {
-    const Facts facts{size(), max_edits};
+    const Facts facts{size(), max_edits, short_.extent.noted() << 16 | long_.extent.noted()};
     SnapshotWriter writer;
     writer.add(kFactsSection, std::span(&facts, 1));
     writer.add(kAlphabetSection, std::span(alphabet_.symbols()));
@@ -528,6 +541,8 @@ Index Index::open(const std::string& path, unsigned& max_edits, SnapshotAccess a
         one_each(index.priority_) && one_each(index.weight_) && one_each(index.exact_);
     if (!sound) throw SnapshotError(path + ": its sections do not fit together");
     index.alphabet_ = Alphabet({symbols.begin(), symbols.end()});
+    index.short_.extent = Extent::of_note(facts[0].extents >> 16);
+    index.long_.extent = Extent::of_note(facts[0].extents);
     max_edits = facts[0].max_edits;
     return index;
 }

@@ -14,47 +14,62 @@
 namespace platewatch {
 namespace {
 
-// How a read is cut in two, and how many edits each side forgives.
+// How a read is cut in two, and what each side forgives.
 struct Cut {
     std::size_t place = 0;
-    unsigned forward_edits = 0, backward_edits = 0;
+    Forgives forward = Forgives::nothing, backward = Forgives::nothing;
 };
 
 // What visiting the anchors of each length costs, roughly, in vectors of keys that are compared.
 template <class Key>
 std::array<std::uint64_t, kMaxSymbols + 1> anchor_costs(const Trie<Key>& trie, const Path<Key>& path,
-                                                        std::size_t size, unsigned edits) noexcept {
+                                                        std::size_t size, Forgives forgives) noexcept {
     constexpr std::uint64_t kVector = 8, kVisit = 4;  // keys of one; vectors that the way to a range is worth
     const auto scan = [](const auto& node) { return node.range.size() / kVector + 1; };
     std::array<std::uint64_t, kMaxSymbols + 1> costs;
     std::uint64_t ways = 0;  // down which an edit in front of the last symbol leads
     for (std::size_t length = 0; length <= size; ++length) {
-        if (edits == 0 || length == 0) {
+        if (forgives == Forgives::nothing || length == 0) {
             costs[length] = 2 * scan(path[length]);
+        } else if (forgives == Forgives::missing) {
+            // As many ranges of keys that share one symbol less.
+            costs[length] = 2 * scan(path[length]) + length * (kVisit + scan(path[length - 1]));
         } else {
             costs[length] = 2 * scan(path[length - 1]) + ways * (kVisit + scan(path[length]));
-            ways += 2 * trie.child_count(path[length - 1]) + 1;
+            const unsigned ways_a_child = forgives == Forgives::any ? 2 : 1;
+            ways += ways_a_child * trie.child_count(path[length - 1]) + 1;
         }
     }
     return costs;
 }
 
-// The cheapest cut. Of an even number of edits, either side may be the one that forgives more.
+// The cheapest cut. Of two edits, either side may be the one that forgives more. What it has to find then has
+// one edit on each side. If no key is longer than the read, a code that the read lacks there goes with one
+// that the key lacks on the other side, and there it is cheaper to forgive: that is one way a place.
 template <class Key>
 Cut choose_cut(const Trie<Key>& forward_trie, const Trie<Key>& backward_trie, const Path<Key>& forward,
                const Path<Key>& backward, std::size_t size, unsigned k) noexcept {
     Cut best;
     std::uint64_t least = ~std::uint64_t{0};
-    const auto consider = [&](unsigned forward_edits, unsigned backward_edits) {
-        const auto forward_costs = anchor_costs(forward_trie, forward, size, forward_edits);
-        const auto backward_costs = anchor_costs(backward_trie, backward, size, backward_edits);
+    const auto consider = [&](Forgives ahead, Forgives behind) {
+        const auto forward_costs = anchor_costs(forward_trie, forward, size, ahead);
+        const auto backward_costs = anchor_costs(backward_trie, backward, size, behind);
         for (std::size_t cut = 0; cut <= size; ++cut) {
             const std::uint64_t cost = forward_costs[cut] + backward_costs[size - cut];
-            if (cost < least) least = cost, best = {cut, forward_edits, backward_edits};
+            if (cost < least) least = cost, best = {cut, ahead, behind};
         }
     };
-    consider(k / 2, (k - 1) / 2);
-    if (k % 2 == 0) consider((k - 1) / 2, k / 2);
+    if (k == 1) {
+        consider(Forgives::nothing, Forgives::nothing);
+    } else if (k == 3) {
+        consider(Forgives::any, Forgives::any);
+    } else {
+        consider(Forgives::any, Forgives::nothing);
+        consider(Forgives::nothing, Forgives::any);
+        if (size < kKeySymbols<Key>) return best;
+        consider(Forgives::missing_or_other, Forgives::missing);
+        consider(Forgives::missing, Forgives::missing_or_other);
+    }
     return best;
 }
 
@@ -314,9 +329,9 @@ void KeyIndex<Key>::visit_both(const Probe& probe, unsigned k, Workspace& worksp
     const Path<Key> backward = descend(backward_trie_, mirrored);
     const Cut cut = choose_cut(forward_trie_, backward_trie_, forward, backward, probe.size, k);
     const bool in_turns = forward_trie_.nbytes() > kNearBytes;
-    visit_anchored(forward_trie_, forward, read, cut.place, cut.forward_edits, in_turns, workspace.ways,
+    visit_anchored(forward_trie_, forward, read, cut.place, cut.forward, in_turns, workspace.ways,
                    [&](const Anchor& anchor) { visit(false, anchor); });
-    visit_anchored(backward_trie_, backward, mirrored, probe.size - cut.place, cut.backward_edits, in_turns,
+    visit_anchored(backward_trie_, backward, mirrored, probe.size - cut.place, cut.backward, in_turns,
                    workspace.ways, [&](const Anchor& anchor) { visit(true, anchor); });
 }
 

@@ -93,17 +93,26 @@ void expect_as_scan(const Trie<Key>& trie, const std::vector<Key>& keys, const t
     }
 }
 
-// A walk misses no key of which a prefix lies within the budget, and what it says of its way is true and the
-// cheapest: what is left of read and key then has the distance of the whole, less what was spent.
+// Whether `of_key` symbols, `left` edits away from `length` codes of a read, are these but for what is
+// forgiven.
+bool is_forgiven(Forgives forgives, std::size_t length, std::size_t of_key, unsigned left) {
+    if (left != 1) return left == 0;
+    if (forgives == Forgives::missing_or_other) return of_key <= length;
+    return forgives == Forgives::any || (forgives == Forgives::missing && of_key + 1 == length);
+}
+
+// A walk misses no key with a prefix that is the read's but for what is forgiven, and what it says of its way
+// is true and the cheapest: what is left of read and key then has the distance of the whole, less what was
+// spent.
 template <class Key>
 void expect_complete_walk(const Trie<Key>& trie, const std::vector<Key>& keys, const std::vector<Code>& read,
-                          std::size_t length, unsigned budget, bool in_turns) {
+                          std::size_t length, Forgives forgives, bool in_turns) {
     std::vector<unsigned> least(keys.size(), 99);
     const std::span<const Code> codes(read);
     const std::u32string text(read.begin(), read.end());
     std::vector<Way> ways;
     const auto path = descend(trie, codes);
-    visit_anchored(trie, path, codes, length, budget, in_turns, ways, [&](const Anchor& anchor) {
+    visit_anchored(trie, path, codes, length, forgives, in_turns, ways, [&](const Anchor& anchor) {
         for (std::uint32_t i = anchor.range.begin; i < anchor.range.end; ++i) {
             const std::u32string key = text_of(keys[i]);
             ASSERT_LE(anchor.of_read, text.size());
@@ -124,7 +133,7 @@ void expect_complete_walk(const Trie<Key>& trie, const std::vector<Key>& keys, c
         for (std::size_t n = 0; n <= key.size(); ++n) {
             const unsigned left = reference::levenshtein(text.substr(0, length), key.substr(0, n));
             const unsigned right = reference::levenshtein(text.substr(length), key.substr(n));
-            if (left <= budget && left + right == distance) {
+            if (is_forgiven(forgives, length, n, left) && left + right == distance) {
                 EXPECT_EQ(least[i], distance) << "key " << i;
             }
         }
@@ -179,11 +188,13 @@ TYPED_TEST(TrieOf, WalksMissNothing) {
             for (int round = 0; round < 30; ++round) {
                 const auto read = random_codes(random, below(random, 9), alphabet);
                 const std::size_t length = below(random, read.size() + 1);
-                for (unsigned budget = 0; budget <= 1; ++budget) {
+                for (const Forgives forgives :
+                     {Forgives::nothing, Forgives::missing, Forgives::missing_or_other, Forgives::any}) {
                     for (const bool in_turns : {false, true}) {
                         SCOPED_TRACE(testing::Message()
-                                     << count << " keys of " << alphabet << " symbols, budget " << budget);
-                        expect_complete_walk(trie, keys, read, length, budget, in_turns);
+                                     << count << " keys of " << alphabet << " symbols, forgives "
+                                     << static_cast<int>(forgives));
+                        expect_complete_walk(trie, keys, read, length, forgives, in_turns);
                     }
                 }
             }

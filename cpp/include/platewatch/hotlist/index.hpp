@@ -76,7 +76,7 @@ class Index {
             bool plain_only;
         };
         std::vector<Text> texts;
-        std::vector<Probe> short_probes, long_probes;
+        std::vector<Probe> short_probes, long_probes, reaching;
         std::vector<KeyMatch> keys;
         std::vector<PatternMatch> patterns;
         PatternIndex::Workspace pattern_walk;
@@ -174,10 +174,29 @@ class Index {
         Column<std::uint32_t> ends;
     };
 
+    // What is known of a section's keys as a whole: most reads of another kind need not be looked up in it.
+    struct Extent {
+        std::uint32_t least = 0, most = kMaxSymbols;  // symbols of a key
+        bool any_plain = true;                        // some entry without a mark has a key here
+
+        [[nodiscard]] bool reaches(const Probe& probe, bool plain_only, unsigned k) const noexcept {
+            return probe.size + k >= least && probe.size <= most + k && (any_plain || !plain_only);
+        }
+        // In 16 bits; 0 is for what nobody has noted.
+        [[nodiscard]] std::uint32_t noted() const noexcept {
+            return 1U << 15 | std::uint32_t{any_plain} << 10 | least << 5 | most;
+        }
+        [[nodiscard]] static Extent of_note(std::uint32_t bits) noexcept {
+            if ((bits >> 15 & 1) == 0) return {};
+            return {bits >> 5 & 31, bits & 31, (bits >> 10 & 1) != 0};
+        }
+    };
+
     template <class Key>
     struct Section {
         KeyIndex<Key> keys;
         Array<Owner> owners;  // by the key's place
+        Extent extent;
     };
 
     static constexpr std::int32_t kNoPriority = std::numeric_limits<std::int32_t>::min();

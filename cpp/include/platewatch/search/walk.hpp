@@ -76,13 +76,17 @@ struct Way {
     std::uint16_t of_read, of_key;
 };
 
-// Calls visit(anchor) so that for every key with a prefix within `budget` edits (0 or 1) of the first
-// `length` codes of the read, some anchor's way of using both is that of a cheapest alignment. Anchors may
-// overlap. `path` is the read's; `ways` is room to work in. In turns, each way's next node is fetched while
-// the others take their steps: that pays where the trie is too large for the cache.
+// What a walk forgives: nothing; one code of the read that the key lacks; that, or another code in its place;
+// any one edit.
+enum class Forgives : std::uint8_t { nothing, missing, missing_or_other, any };
+
+// Calls visit(anchor) so that for every key with a prefix that is the first `length` codes of the read but
+// for what is forgiven, some anchor's way of using both is that of a cheapest alignment. Anchors may overlap.
+// `path` is the read's; `ways` is room to work in. In turns, each way's next node is fetched while the others
+// take their steps: that pays where the trie is too large for the cache.
 template <class Key, class Visit>
 void visit_anchored(const Trie<Key>& trie, const Path<Key>& path, std::span<const Code> read,
-                    std::size_t length, unsigned budget, bool in_turns, std::vector<Way>& ways,
+                    std::size_t length, Forgives forgives, bool in_turns, std::vector<Way>& ways,
                     Visit&& visit) {
     using Node = typename Trie<Key>::Node;
     const auto as_read = [&](std::size_t depth) {
@@ -90,10 +94,11 @@ void visit_anchored(const Trie<Key>& trie, const Path<Key>& path, std::span<cons
         const auto used = static_cast<std::uint32_t>(depth);
         visit(Anchor{trie.range_of(path[depth]), used, used, 0});
     };
-    if (budget == 0 || length == 0) return as_read(length);
+    if (forgives == Forgives::nothing || length == 0) return as_read(length);
 
+    const bool only_missing = forgives == Forgives::missing;
     // Whatever happens to the last code, the key goes on from the node in front of it.
-    as_read(length - 1);
+    as_read(only_missing ? length : length - 1);
     ways.clear();
     const auto go_on = [&](Node node, std::size_t of_read, std::size_t of_key) {
         for (; !node.is_leaf() && of_read < length; ++of_read, ++of_key) {
@@ -109,12 +114,14 @@ void visit_anchored(const Trie<Key>& trie, const Path<Key>& path, std::span<cons
         if (range.size() == 0) return;
         visit(Anchor{range, static_cast<std::uint32_t>(of_read), static_cast<std::uint32_t>(of_key), 1});
     };
-    for (std::size_t i = 0; i + 1 < length && !path[i].is_leaf(); ++i) {
+    const std::size_t last = only_missing ? length : length - 1;
+    for (std::size_t i = 0; i < last && !path[i].is_leaf(); ++i) {
         go_on(path[i], i + 1, i);  // the read has a code too many here
+        if (only_missing) continue;
         trie.for_each_child(path[i], [&](Code code, const Node& child) {
             if (code == kPadding) return;
-            if (code != read[i]) go_on(child, i + 1, i + 1);  // another code stands in its place
-            go_on(child, i, i + 1);                           // the read lacks a code
+            if (code != read[i]) go_on(child, i + 1, i + 1);        // another code stands in its place
+            if (forgives == Forgives::any) go_on(child, i, i + 1);  // the read lacks a code
         });
     }
     constexpr std::size_t kAhead = 8;
