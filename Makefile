@@ -20,7 +20,7 @@ FUZZ_SECONDS ?= 60
 EVALUATE_MAX_EDITS ?= 2
 FUZZ_TARGETS := index normalize pattern
 
-.PHONY: demo evaluate evaluate-plate evaluate-ocr evaluate-readme test test-cpp test-tsan test-aarch64 aarch64-tools test-python bench bench-readme bench-core \
+.PHONY: demo evaluate evaluate-plate evaluate-ocr evaluate-readme test test-cpp test-tsan test-aarch64 test-armv7 aarch64-tools armv7-tools test-python bench bench-readme bench-core \
   check-instructions write-instructions peers dev lint format stubs wheel \
   fuzz fuzz-build fuzz-corpus soak clean
 
@@ -66,21 +66,28 @@ peers: $(VENV)/bin/python
 	    --manifest-path benchmarks/peers/fst_peer/Cargo.toml --target-dir build/fst_peer; \
 	else echo "fst_peer is LEFT OUT: there is no cargo (Debian: cargo, or rustup)" >&2; fi
 
-# The C++ tests on AArch64, whatever this machine is: cross-compiled and run by an emulator, GoogleTest too from
-# its sources. Its kernel is tested nowhere else.
+# The C++ tests on another architecture, whatever this machine is: cross-compiled and run by an emulator, GoogleTest
+# too from its sources. AArch64 has a kernel that is tested nowhere else, armv7 has no number of 128 bits.
 GTEST_SOURCE ?= /usr/src/googletest
-test-aarch64: aarch64-tools $(VENV)/installed-test
-	$(BIN)/cmake -S . -B build/aarch64 -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DCMAKE_BUILD_TYPE=Debug \
-	  -DCMAKE_CXX_FLAGS_DEBUG="-O1 -g" --toolchain cmake/aarch64-linux-gnu.cmake \
+ARCH_aarch64 := aarch64-linux-gnu
+ARCH_armv7 := arm-linux-gnueabihf
+TOOLCHAIN_aarch64 := cmake/aarch64-linux-gnu.cmake
+TOOLCHAIN_armv7 := cmake/armv7-linux-gnueabihf.cmake
+QEMU_aarch64 := qemu-aarch64
+QEMU_armv7 := qemu-arm
+
+test-aarch64 test-armv7: test-%: %-tools $(VENV)/installed-test
+	$(BIN)/cmake -S . -B build/$* -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DCMAKE_BUILD_TYPE=Debug \
+	  -DCMAKE_CXX_FLAGS_DEBUG="-O1 -g" --toolchain $(TOOLCHAIN_$*) \
 	  -Wno-deprecated -Wno-unused-cli \
 	  -DPLATEWATCH_TESTS=ON -DPLATEWATCH_PYTHON=OFF -DPLATEWATCH_WERROR=ON -DPLATEWATCH_GTEST_SOURCE=$(GTEST_SOURCE)
-	$(BIN)/cmake --build build/aarch64
-	$(BIN)/ctest --test-dir build/aarch64 --output-on-failure --parallel 2
+	$(BIN)/cmake --build build/$*
+	$(BIN)/ctest --test-dir build/$* --output-on-failure --parallel 2
 
-aarch64-tools:
-	@command -v aarch64-linux-gnu-g++ >/dev/null && command -v qemu-aarch64 >/dev/null && \
-	  test -f $(GTEST_SOURCE)/CMakeLists.txt || { echo "make test-aarch64 needs the Debian packages" \
-	  "g++-aarch64-linux-gnu, qemu-user and googletest" >&2; exit 1; }
+aarch64-tools armv7-tools: %-tools:
+	@command -v $(ARCH_$*)-g++ >/dev/null && command -v $(QEMU_$*) >/dev/null && \
+	  test -f $(GTEST_SOURCE)/CMakeLists.txt || { echo "make test-$* needs the Debian packages" \
+	  "g++-$(ARCH_$*), qemu-user and googletest" >&2; exit 1; }
 
 # The tests that start threads, under ThreadSanitizer, which cannot be combined with the others. That of GCC 12
 # does not start where addresses are as random as newer kernels make them.

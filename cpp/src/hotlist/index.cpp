@@ -498,9 +498,14 @@ struct Facts {
 }  // namespace
 
 void Index::save(const std::string& path, unsigned max_edits) const {
-    const Facts facts{size(), max_edits, short_.extent.noted() << 16 | long_.extent.noted()};
     SnapshotWriter writer;
-    writer.add(kFactsSection, std::span(&facts, 1));
+    add_to(writer, max_edits);
+    writer.write(path);
+}
+
+void Index::add_to(SnapshotWriter& writer, unsigned max_edits) const {
+    const Facts facts{size(), max_edits, short_.extent.noted() << 16 | long_.extent.noted()};
+    writer.add_copy(kFactsSection, std::span(&facts, 1));
     writer.add(kAlphabetSection, std::span(alphabet_.symbols()));
     for_each_part(
         *this, [&](int id, const auto& array) { writer.add(static_cast<std::uint32_t>(id), array.view()); });
@@ -510,12 +515,15 @@ void Index::save(const std::string& path, unsigned max_edits) const {
     writer.add(kPatternSections + 2, patterns.forms);
     writer.add(kPatternSections + 3, patterns.members);
     writer.add(kPatternSections + 4, patterns.set_ends);
-    writer.write(path);
 }
 
 Index Index::open(const std::string& path, unsigned& max_edits, SnapshotAccess access) {
+    return open(std::make_shared<const Snapshot>(Snapshot::open(path, access)), path, max_edits);
+}
+
+Index Index::open(std::shared_ptr<const Snapshot> opened, const std::string& name, unsigned& max_edits) {
     Index index;
-    index.snapshot_ = std::make_shared<const Snapshot>(Snapshot::open(path, access));
+    index.snapshot_ = std::move(opened);
     const Snapshot& snapshot = *index.snapshot_;
     const auto facts = snapshot.section<Facts>(kFactsSection);
     const auto symbols = snapshot.section<char32_t>(kAlphabetSection);
@@ -531,7 +539,7 @@ Index Index::open(const std::string& path, unsigned& max_edits, SnapshotAccess a
                                     snapshot.section<std::uint32_t>(kPatternSections + 3),
                                     snapshot.section<std::uint32_t>(kPatternSections + 4)},
                                    index.pattern_entries_.size());
-    const std::size_t entries = facts.empty() ? 0 : facts[0].entries;
+    const std::uint64_t entries = facts.empty() ? 0 : facts[0].entries;
     const auto one_each = [&](const auto& column) { return column.empty() || column.size() == entries; };
     const bool sound =
         facts.size() == 1 && facts[0].max_edits <= kMaxEdits && symbols.size() <= kMaxCode &&
@@ -539,7 +547,7 @@ Index Index::open(const std::string& path, unsigned& max_edits, SnapshotAccess a
         index.long_.keys.restore() && index.long_.keys.size() == index.long_.owners.size() &&
         index.names_.size() == 2 * entries && one_each(index.validity_) && one_each(index.category_) &&
         one_each(index.priority_) && one_each(index.weight_) && one_each(index.exact_);
-    if (!sound) throw SnapshotError(path + ": its sections do not fit together");
+    if (!sound) throw SnapshotError(name + ": its sections do not fit together");
     index.alphabet_ = Alphabet({symbols.begin(), symbols.end()});
     index.short_.extent = Extent::of_note(facts[0].extents >> 16);
     index.long_.extent = Extent::of_note(facts[0].extents);

@@ -22,6 +22,10 @@ namespace {
     throw SnapshotError(path + " " + why);
 }
 
+[[noreturn]] void refuse_format(const std::string& path, const std::string& why) {
+    throw UnknownFormat(path + " " + why);
+}
+
 // What the system refused, by errno.
 [[noreturn]] void fail(const std::string& path, const char* what) {
     const int error = errno;
@@ -33,6 +37,9 @@ std::string name(const SnapshotSection& section) { return "section " + std::to_s
 std::uint64_t aligned(std::uint64_t offset) {
     return (offset + kSnapshotAlignment - 1) / kSnapshotAlignment * kSnapshotAlignment;
 }
+
+// Of a number that is known not to exceed the size of something in memory, which may have 32 bits.
+std::size_t in_memory(std::uint64_t bytes) { return static_cast<std::size_t>(bytes); }
 
 std::uint64_t table_end(std::uint64_t sections) {
     return sizeof(SnapshotHeader) + sections * sizeof(SnapshotSection);
@@ -198,7 +205,7 @@ void SnapshotWriter::write(const std::string& path) const {
     constexpr std::array<std::byte, kSnapshotAlignment> kZeros{};
     end = table_end(table.size());
     for (const SnapshotSection& section : table) {
-        write(std::span(kZeros).first(section.offset - end));
+        write(std::span(kZeros).first(in_memory(section.offset - end)));
         write(sections_.at(section.id).bytes);
         end = section.offset + section.bytes;
     }
@@ -210,13 +217,10 @@ Snapshot Snapshot::open(const std::string& path, SnapshotAccess access) {
     const Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     struct stat status;
     if (descriptor.get() < 0 || ::fstat(descriptor.get(), &status) != 0) fail(path, "cannot be opened");
-    if (S_ISDIR(status.st_mode)) refuse(path, "is a directory, not a snapshot");
-    if (!S_ISREG(status.st_mode)) refuse(path, "is not a regular file");
+    if (S_ISDIR(status.st_mode)) refuse_format(path, "is a directory, not a snapshot");
+    if (!S_ISREG(status.st_mode)) refuse_format(path, "is not a regular file");
     const auto size = static_cast<std::size_t>(status.st_size);
     if (size == 0) refuse(path, "is empty");
-    if (size < sizeof(SnapshotHeader)) {
-        refuse(path, "is not a snapshot, or truncated: it has " + std::to_string(size) + " bytes");
-    }
 
     const bool copied =
         access == SnapshotAccess::read || (access == SnapshotAccess::read_if_small && size <= kSmallSnapshot);
@@ -235,15 +239,26 @@ Snapshot Snapshot::open(const std::string& path, SnapshotAccess access) {
             fail(path, "cannot be read");
     }
 
+    Snapshot snapshot = of(file, size, path);
+    if (copied) snapshot.verify();  // somebody may have been writing into it meanwhile
+    return snapshot;
+}
+
+Snapshot Snapshot::of(std::shared_ptr<const std::byte[]> file, std::size_t size, std::string path) {
+    if (size < sizeof(SnapshotHeader)) {
+        refuse(path, "is not a snapshot, or truncated: it has " + std::to_string(size) + " bytes");
+    }
+    if (reinterpret_cast<std::uintptr_t>(file.get()) % kSnapshotAlignment != 0)
+        refuse(path, "does not lie at a multiple of " + std::to_string(kSnapshotAlignment) + " bytes");
     // The version and the size before the checksum: they have reasons that are no damage.
     const SnapshotHeader header = *reinterpret_cast<const SnapshotHeader*>(file.get());
-    if (header.magic != SnapshotHeader::kMagic) refuse(path, "is not a snapshot");
+    if (header.magic != SnapshotHeader::kMagic) refuse_format(path, "is not a snapshot");
     if (header.byte_order != SnapshotHeader::kByteOrder) {
-        refuse(path, "is not in the byte order of this machine");
+        refuse_format(path, "is not in the byte order of this machine");
     }
     if (header.version == 0 || header.version > kSnapshotVersion) {
-        refuse(path, "is of format version " + std::to_string(header.version) +
-                         "; this platewatch reads up to " + std::to_string(kSnapshotVersion));
+        refuse_format(path, "is of format version " + std::to_string(header.version) +
+                                "; this platewatch reads up to " + std::to_string(kSnapshotVersion));
     }
     if (header.file_bytes != size) {
         refuse(path, std::string(size < header.file_bytes ? "is truncated" : "is too long") + ": it has " +
@@ -257,19 +272,17 @@ Snapshot Snapshot::open(const std::string& path, SnapshotAccess access) {
     if (header.checksum != checksum(header, sections))
         refuse(path, "has a damaged header: its checksum differs");
     check_table(path, sections, size);
-    Snapshot snapshot(path, file, std::move(sections));
-    if (copied) snapshot.verify();  // somebody may have been writing into it meanwhile
-    return snapshot;
+    return {std::move(path), std::move(file), std::move(sections)};
 }
 
 void Snapshot::verify() const {
     std::uint64_t end = table_end(sections_.size());
     for (const SnapshotSection& section : sections_) {
-        const std::span<const std::byte> padding(file_.get() + end, section.offset - end);
+        const std::span<const std::byte> padding(file_.get() + end, in_memory(section.offset - end));
         if (!std::ranges::all_of(padding, [](std::byte byte) { return byte == std::byte{0}; })) {
             refuse(path_, "is damaged: the padding in front of " + name(section) + " is not zero");
         }
-        if (checksum({file_.get() + section.offset, section.bytes}) != section.checksum) {
+        if (checksum({file_.get() + section.offset, in_memory(section.bytes)}) != section.checksum) {
             refuse(path_, "is damaged: the checksum of " + name(section) + " differs");
         }
         end = section.offset + section.bytes;
@@ -288,7 +301,7 @@ std::span<const std::byte> Snapshot::section_bytes(std::uint32_t id, std::size_t
         refuse(path_, "has elements of " + std::to_string(section->element_bytes) + " bytes in " +
                           name(*section) + ", not of " + std::to_string(element_bytes));
     }
-    return {file_.get() + section->offset, section->bytes};
+    return {file_.get() + section->offset, in_memory(section->bytes)};
 }
 
 }  // namespace platewatch

@@ -409,16 +409,16 @@ TEST_F(DamagedSnapshot, OfWrongNumbersKeepsSearchesInTheFile) {
         const std::size_t wrong = random.one_in(8) ? words : 1 + random.below(6);
         for (std::size_t i = 0; i < wrong; ++i) {
             const std::size_t at = s.offset + 4 * (wrong == words ? i : random.below(words));
-            const std::size_t numbers[] = {0,
-                                           1,
-                                           0xFFFFFFFF,
-                                           0x7FFFFFFF,
-                                           random.below(256),
-                                           s.bytes / s.element_bytes,
-                                           s.bytes / s.element_bytes - 1,
-                                           s.bytes / s.element_bytes + 1,
-                                           random.below(s.bytes / s.element_bytes + 1),
-                                           random.below(0xFFFFFFFF)};
+            const std::uint64_t numbers[] = {0,
+                                             1,
+                                             0xFFFFFFFF,
+                                             0x7FFFFFFF,
+                                             random.below(256),
+                                             s.bytes / s.element_bytes,
+                                             s.bytes / s.element_bytes - 1,
+                                             s.bytes / s.element_bytes + 1,
+                                             random.below(s.bytes / s.element_bytes + 1),
+                                             random.below(0xFFFFFFFF)};
             const auto number = static_cast<std::uint32_t>(numbers[random.below(std::size(numbers))]);
             std::memcpy(memory + at, &number, sizeof number);
         }

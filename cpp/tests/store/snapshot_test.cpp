@@ -247,7 +247,8 @@ std::string forged(std::string file, const std::function<void(SnapshotHeader&, S
     change(header, table.data());
     std::memcpy(file.data(), &header, sizeof header);
     std::memcpy(file.data() + sizeof header, table.data(), table.size() * sizeof table[0]);
-    const std::size_t end = std::min(file.size(), sizeof header + header.sections * sizeof table[0]);
+    const std::uint64_t table_end = sizeof header + std::uint64_t{header.sections} * sizeof table[0];
+    const auto end = static_cast<std::size_t>(std::min<std::uint64_t>(file.size(), table_end));
     const auto bytes = std::as_bytes(std::span(file));
     header.checksum = crc32c(bytes.subspan(sizeof header, end - sizeof header), crc32c(bytes.first(28)));
     std::memcpy(file.data(), &header, sizeof header);

@@ -142,10 +142,16 @@ class Index {
 
     // Writes a snapshot: see SnapshotWriter::write.
     void save(const std::string& path, unsigned max_edits) const;
+    // Adds the sections of one, numbered below kFirstFreeSection, which must not outlive the index.
+    void add_to(SnapshotWriter& writer, unsigned max_edits) const;
+    static constexpr std::uint32_t kFirstFreeSection = 1000;
     // Opens one; mapped, in milliseconds whatever its size. Throws as Snapshot::open does. Unless the file
     // has been verified, or read, the index may give wrong answers, but no search leaves the file.
     [[nodiscard]] static Index open(const std::string& path, unsigned& max_edits,
                                     SnapshotAccess access = SnapshotAccess::mapped);
+    // Of one that is open; other sections are left alone. `name` is for messages.
+    [[nodiscard]] static Index open(std::shared_ptr<const Snapshot> snapshot, const std::string& name,
+                                    unsigned& max_edits);
 
     // Bytes of keys, tries and the way from a key to its entries; ids, plates and other metadata are not
     // counted.

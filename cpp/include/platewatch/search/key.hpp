@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <span>
 
+#include "platewatch/search/wide_key.hpp"
+
 namespace platewatch {
 
 using Code = std::uint8_t;
@@ -18,7 +20,11 @@ inline constexpr Code kMaxCode = 254;
 inline constexpr Code kUnknownCode = 255;  // in reads only: no key holds it, so it equals nothing
 
 using Key8 = std::uint64_t;
+#if defined(__SIZEOF_INT128__)
 __extension__ using Key16 = unsigned __int128;
+#else
+using Key16 = WideKey;
+#endif
 
 template <class Key>
 inline constexpr std::size_t kKeySymbols = sizeof(Key);

@@ -15,6 +15,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <map>
 #include <memory>
 #include <span>
@@ -63,6 +64,12 @@ class SnapshotError : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+// It is none, or one that this platewatch does not read.
+class UnknownFormat : public SnapshotError {
+  public:
+    using SnapshotError::SnapshotError;
+};
+
 class SnapshotWriter {
   public:
     // The elements must outlive the calls of write. Throws std::invalid_argument if the id repeats.
@@ -77,6 +84,14 @@ class SnapshotWriter {
     // `path`.<number>.tmp.
     void write(const std::string& path) const;
 
+    // As `add`, of a copy that the writer keeps.
+    template <SnapshotElement T>
+    void add_copy(std::uint32_t id, std::span<const T> elements) {
+        const std::span<const std::byte> bytes = std::as_bytes(elements);
+        kept_.emplace_back(bytes.begin(), bytes.end());
+        add_bytes(id, sizeof(T), kept_.back());
+    }
+
   private:
     struct Elements {
         std::uint32_t element_bytes;
@@ -86,6 +101,7 @@ class SnapshotWriter {
     void add_bytes(std::uint32_t id, std::size_t element_bytes, std::span<const std::byte> bytes);
 
     std::map<std::uint32_t, Elements> sections_;  // by id
+    std::list<std::vector<std::byte>> kept_;
 };
 
 // How a file is opened. A mapped one takes no time and processes share its memory, but whoever writes into
@@ -103,6 +119,11 @@ class Snapshot {
     // truncated, longer than it should be, or if its header or table, or what is read, is damaged.
     [[nodiscard]] static Snapshot open(const std::string& path,
                                        SnapshotAccess access = SnapshotAccess::mapped);
+
+    // The same of a file that is in memory already, at an address that is a multiple of kSnapshotAlignment;
+    // `name` is for messages.
+    [[nodiscard]] static Snapshot of(std::shared_ptr<const std::byte[]> bytes, std::size_t size,
+                                     std::string name);
 
     // Reads the whole file. Throws SnapshotError if any byte is damaged.
     void verify() const;
