@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 #include <iterator>
 
@@ -228,7 +229,40 @@ bool copy_canonical(std::span<const Unit> text, Symbols& out) noexcept {
     return (kept[0] & kept[1] & kept[2] & kept[3]) != 0;
 }
 
-// The same for UTF-8 of ASCII and Hangul syllables, which has no need of the whole decoder.
+// The same for UTF-8 of ASCII, or of 6 to 8 symbols of which one is a Hangul syllable, as most plates have
+// it: without two of its three bytes it is ASCII but for one place.
+bool copy_canonical(std::string_view utf8, Symbols& out) noexcept {
+    using Word = std::uint64_t;
+    constexpr Word kHighBits = 0x8080808080808080;
+    constexpr std::size_t kLong = 10;
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(utf8.data());
+    const std::size_t size = utf8.size();
+    if constexpr (std::endian::native != std::endian::little) return false;
+    if (size < sizeof(Word)) return copy_canonical(std::span(bytes, size), out);
+    Word head, tail;
+    std::memcpy(&head, bytes, sizeof head);
+    if ((head & kHighBits) == 0) return copy_canonical(std::span(bytes, size), out);
+    if (size > kLong) return false;
+    // Of symbol i, behind the syllable: byte i + 2 of the text.
+    std::memcpy(&tail, bytes + size - sizeof tail, sizeof tail);
+    tail >>= 8 * (kLong - size);
+    const auto place = static_cast<std::size_t>(std::countr_zero(head & kHighBits)) / 8;
+    if (place + 3 > size) return false;
+    const std::uint8_t* at = bytes + place;
+    const char32_t syllable = (at[0] & 0x0FU) << 12 | (at[1] & 0x3FU) << 6 | (at[2] & 0x3FU);
+    if (at[0] >> 4 != 0x0E || (at[1] & 0xC0) != 0x80 || (at[2] & 0xC0) != 0x80 ||
+        !is_hangul_syllable(syllable))
+        return false;
+    const Word front = (Word{1} << (8 * place)) - 1, here = Word{0xFF} << (8 * place);
+    const Word ascii = (head & front) | (tail & ~front & ~here) | (Word{'0'} << (8 * place));
+    std::array<std::uint8_t, sizeof ascii> symbols;
+    std::memcpy(symbols.data(), &ascii, sizeof ascii);
+    if (!copy_canonical(std::span<const std::uint8_t>(symbols).first(size - 2), out)) return false;
+    out.resized(size - 2)[place] = syllable;
+    return true;
+}
+
+// UTF-8 of ASCII and Hangul syllables has no need of the whole decoder.
 bool normalize_plain(std::string_view utf8, TextKind kind, Symbols& out) noexcept {
     out.clear();
     const auto* at = reinterpret_cast<const unsigned char*>(utf8.data());
@@ -277,7 +311,7 @@ TextError normalize(std::span<const char32_t> utf32, TextKind kind, Symbols& out
 }
 
 TextError normalize(std::string_view utf8, TextKind kind, Symbols& out) noexcept {
-    if (normalize_plain(utf8, kind, out)) return TextError::none;
+    if (copy_canonical(utf8, out) || normalize_plain(utf8, kind, out)) return TextError::none;
     Normalizer normalizer(kind, out);
     if (!decode_utf8(utf8, [&](char32_t c) { normalizer.push(c); })) return TextError::not_utf8;
     return normalizer.finish();

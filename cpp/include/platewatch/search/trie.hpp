@@ -114,7 +114,7 @@ class Trie {
 
     // The child of a node that is no leaf; an empty leaf if no key goes on with that code.
     [[nodiscard]] Node child(const Node& node, Code code) const noexcept { return child(node.branch, code); }
-    [[nodiscard]] Node child(std::size_t header, Code code) const noexcept {
+    [[nodiscard]] [[gnu::always_inline]] Node child(std::size_t header, Code code) const noexcept {
         if (header >= slots_.size()) return {};
         const std::uint32_t nth = code - slots_[header].begin;
         if ((slots_[header].branch & kCompact) != 0) return compact_child(header, nth);
@@ -195,7 +195,8 @@ class Trie {
         return (kCompactHead + codes + 1 + sizeof(TrieSlot) - 1) / sizeof(TrieSlot);
     }
 
-    [[nodiscard]] Node compact_child(std::size_t header, std::uint32_t nth) const noexcept {
+    [[nodiscard]] [[gnu::always_inline]] Node compact_child(std::size_t header,
+                                                            std::uint32_t nth) const noexcept {
         if (nth >= (slots_[header].branch & ~kCompact) || header + compact_slots(nth + 1) > slots_.size())
             return {};
         const auto* bytes = reinterpret_cast<const unsigned char*>(&slots_[header]) + kCompactHead + nth;

@@ -31,8 +31,9 @@ struct Anchors {
 // Lets whichever anchor has the larger range go on, until all `left` symbols are used. From the roots, that
 // makes the larger of the two ranges as small as any cut can.
 template <class Key>
-void sharpen(const Trie<Key>& forward_trie, const Trie<Key>& backward_trie, Key rest, Key mirrored_rest,
-             std::uint32_t left, Anchors<Key>& anchors) noexcept {
+[[gnu::always_inline]] inline void sharpen(const Trie<Key>& forward_trie, const Trie<Key>& backward_trie,
+                                           Key rest, Key mirrored_rest, std::uint32_t left,
+                                           Anchors<Key>& anchors) noexcept {
     auto& [forward, backward, taken] = anchors;
     for (; left > 0; --left) {
         if (!forward.is_leaf() && (backward.is_leaf() || forward.range.size() >= backward.range.size())) {
