@@ -27,7 +27,7 @@ PYTHON_FLOORS = (
 MAY_KNOW = {"matching": {"probability"}}  # a matcher has a model
 MAY_NOT_KNOW = {"sources": {"notify"}}
 
-CORE_FLOORS = ({"base"}, {"text", "store"}, {"search"}, {"probability"}, {"hotlist"})
+CORE_FLOORS = ({"base"}, {"text", "store"}, {"search"}, {"probability"}, {"hotlist"}, {"bundle"}, {"c_api"})
 
 
 def python_imports() -> list[tuple[str, str, str]]:

@@ -222,8 +222,12 @@ ChannelRates::ChannelRates(std::size_t columns, std::size_t bins)
       syllable_listed(columns),
       clutter(columns) {}
 
-ChannelTable::ChannelTable(std::vector<char32_t> symbols, std::vector<double> bin_edges, ChannelRates rates)
-    : symbols_(std::move(symbols)), bin_edges_(std::move(bin_edges)), rates_(std::move(rates)) {
+ChannelTable::ChannelTable(std::vector<char32_t> symbols, std::vector<double> bin_edges, ChannelRates rates,
+                           std::vector<bool> rare_syllables)
+    : symbols_(std::move(symbols)),
+      rare_syllables_(std::move(rare_syllables)),
+      bin_edges_(std::move(bin_edges)),
+      rates_(std::move(rates)) {
     const ChannelRates shape(columns(), bins());
     if (symbols_.size() > 250) throw std::invalid_argument("more than 250 symbols in a channel model");
     const auto check = [](const std::vector<double>& values, const std::vector<double>& like) {
@@ -269,8 +273,12 @@ ChannelTable::ChannelTable(std::vector<char32_t> symbols, std::vector<double> bi
         const double all = clutter_of_class[class_of_column(i)];
         clutter_.push_back(all > 0 ? rates_.clutter[i] / all / column_size(i) : 0);
     }
-    rare_syllables_.resize(columns());
-    rare_syllables_[symbols_.size() + static_cast<std::size_t>(SymbolClass::syllable)] = true;
+    if (rare_syllables_.empty()) {
+        rare_syllables_.resize(columns());
+        rare_syllables_[symbols_.size() + static_cast<std::size_t>(SymbolClass::syllable)] = true;
+    }
+    if (rare_syllables_.size() != columns())
+        throw std::invalid_argument("the columns of a channel model do not agree with its symbols");
     plane_.resize(kPlane);
     for (char32_t c = 0; c < kPlane; ++c)
         plane_[c] = static_cast<std::uint8_t>(symbols_.size() + static_cast<std::size_t>(class_of(c)));

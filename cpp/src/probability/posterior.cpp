@@ -48,13 +48,15 @@ auto MatchScorer::compiled(const ScoringTable& table, std::string_view utf8) -> 
     if (compiled_for_ != table.population().id() || compiled_.size() >= kMostCompiled) compiled_.clear();
     compiled_for_ = table.population().id();
     if (const auto known = compiled_.find(utf8); known != compiled_.end()) return known->second;
-    Compiled& compiled = compiled_[std::string(utf8)];
+    Compiled compiled;
     Pattern pattern;
     compiled.is_one = parse_pattern(utf8, pattern) == PatternError::none;
-    if (!compiled.is_one) return compiled;
-    compiled.automaton = PatternAutomaton(pattern);
-    compiled.log_vehicles = std::log(scorer_.vehicles(compiled.automaton));
-    return compiled;
+    if (compiled.is_one) {
+        compiled.automaton = PatternAutomaton(pattern);
+        compiled.log_vehicles = std::log(scorer_.vehicles(compiled.automaton));
+    }
+    // Whole, or not at all: memory may run out on the way.
+    return compiled_.emplace(utf8, std::move(compiled)).first->second;
 }
 
 void MatchScorer::score_pattern(const ScoringTable& table, std::string_view utf8, double others,

@@ -31,7 +31,7 @@ PLATEWATCH_INLINE auto ReadScorer::as_other(const Character& character, std::siz
     return {table_->confused_[character.listing][at], table_->lost_[character.listing][at]};
 }
 
-void ReadScorer::set_read(const Recogniser& recogniser, const ReadEvidence& read) noexcept {
+void ReadScorer::set_read(const Recogniser& recogniser, const ReadEvidence& read) {
     const ScoringTable& table = *recogniser.table;
     for (const std::uint16_t column : made_) emission_places_[column] = 0;
     made_.clear();
@@ -171,7 +171,7 @@ PLATEWATCH_INLINE void ReadScorer::emit(std::size_t column, char32_t symbol, std
     out.weight = 1;
 }
 
-auto ReadScorer::emission_of(char32_t symbol) noexcept -> const Emission& {
+auto ReadScorer::emission_of(char32_t symbol) -> const Emission& {
     const std::size_t column = table_->table_.column(symbol);
     std::uint16_t& place = emission_places_[column];
     // Symbols without a column of their own share one, and are not kept.
@@ -310,11 +310,11 @@ PLATEWATCH_INLINE void ReadScorer::go_on(const Step& step, const Emission& emiss
     }
 }
 
-double ReadScorer::likelihood(std::u32string_view plate) noexcept {
+double ReadScorer::likelihood(std::u32string_view plate) {
     return with_widest([&]() PLATEWATCH_INLINED { return likelihood_here(plate); });
 }
 
-PLATEWATCH_INLINE double ReadScorer::likelihood_here(std::u32string_view plate) noexcept {
+PLATEWATCH_INLINE double ReadScorer::likelihood_here(std::u32string_view plate) {
     const std::size_t n = plate.size(), m = size_;
     const std::size_t before = kDetour + (n > m ? n - m : 0), ahead = kDetour + (m > n ? m - n : 0);
     end_row_here(rows_[n]);
@@ -366,11 +366,11 @@ bool ReadScorer::may_have(const PopulationTrie::Node& node) const noexcept {
     return !node.kept_word || begins_with_word_;
 }
 
-double ReadScorer::background() noexcept {
+double ReadScorer::background() {
     return with_widest([&]() PLATEWATCH_INLINED { return background_here(); });
 }
 
-PLATEWATCH_INLINE double ReadScorer::background_here() noexcept {
+PLATEWATCH_INLINE double ReadScorer::background_here() {
     const PopulationTrie& population = *table_->population_;
     const auto nodes = population.nodes();
     const auto sets = population.sets();
@@ -419,12 +419,12 @@ PLATEWATCH_INLINE double ReadScorer::background_here() noexcept {
     return sum(total) + clutter();
 }
 
-double ReadScorer::follow(std::uint32_t number, char32_t symbol, const Behind& behind, Row& out) noexcept {
+double ReadScorer::follow(std::uint32_t number, char32_t symbol, const Behind& behind, Row& out) {
     return with_widest([&]() PLATEWATCH_INLINED { return follow_here(number, symbol, behind, out); });
 }
 
 PLATEWATCH_INLINE double ReadScorer::follow_here(std::uint32_t number, char32_t symbol, const Behind& behind,
-                                                 Row& out) noexcept {
+                                                 Row& out) {
     const auto& node = table_->population_->nodes()[number];
     if (emissions_.empty()) emissions_.resize(kEmissions);
     const bool last = behind.symbol == 0;

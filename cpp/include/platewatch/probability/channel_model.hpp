@@ -97,9 +97,11 @@ class ChannelTable {
     ChannelTable() = default;
 
     // `symbols` ascend; `bin_edges` ascend: a confidence p of a character of a class is in the bin of how
-    // many edges are <= p, of that class. Throws std::invalid_argument if shapes do not agree, or for more
+    // many edges are <= p, of that class. `rare_syllables`: by column, or empty: that of other syllables.
+    // Throws std::invalid_argument if shapes do not agree, or for more
     // than 250 symbols.
-    ChannelTable(std::vector<char32_t> symbols, std::vector<double> bin_edges, ChannelRates rates);
+    ChannelTable(std::vector<char32_t> symbols, std::vector<double> bin_edges, ChannelRates rates,
+                 std::vector<bool> rare_syllables = {});
 
     // The same table with columns of their own for more symbols, which are read as others of their class are.
     [[nodiscard]] ChannelTable with_symbols(std::span<const char32_t> more) const;
@@ -140,6 +142,7 @@ class ChannelTable {
     // P(text | no plate is there), whatever the confidences.
     [[nodiscard]] double clutter(const ReadEvidence& read) const noexcept;
     [[nodiscard]] std::span<const char32_t> symbols() const noexcept { return symbols_; }
+    [[nodiscard]] std::span<const double> bin_edges() const noexcept { return bin_edges_; }
     [[nodiscard]] const ChannelRates& rates() const noexcept { return rates_; }
 
   private:

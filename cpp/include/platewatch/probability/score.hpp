@@ -32,21 +32,22 @@
 
 namespace platewatch {
 
-// Scores one read after another; one for each thread.
+// Scores one read after another; one for each thread. Asks for memory for the first ones only; where there is
+// none, it throws std::bad_alloc, and is as good as before.
 class ReadScorer {
     using Step = ScoringTable::Step;
 
   public:
     // What follows is about this read. It and the table must outlive it.
-    void set_read(const Recogniser& recogniser, const ReadEvidence& read) noexcept;
+    void set_read(const Recogniser& recogniser, const ReadEvidence& read);
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }  // characters of the read
 
     // P(read | plate). Precondition: at most kMaxSymbols symbols.
-    [[nodiscard]] double likelihood(std::u32string_view plate) noexcept;
+    [[nodiscard]] double likelihood(std::u32string_view plate);
 
     // The sum over all vehicles of the population, and clutter.
-    [[nodiscard]] double background() noexcept;
+    [[nodiscard]] double background();
     // The same over the plates that a pattern admits or lacks the mark of, clutter apart.
     [[nodiscard]] double fitting(const PatternAutomaton& pattern);
     // How many vehicles have one of these plates, whatever the read.
@@ -74,7 +75,7 @@ class ReadScorer {
     };
     void end_row(Row& out) const noexcept;
     // The row of a symbol at a node, and the probability of the whole read if plates begin there.
-    double follow(std::uint32_t node, char32_t symbol, const Behind& behind, Row& out) noexcept;
+    double follow(std::uint32_t node, char32_t symbol, const Behind& behind, Row& out);
     // Before the first `in_front` of a read; `longest` is the size of the longest one of the vehicle.
     void make_fronts(std::size_t longest);
     // The sum over all vehicles whose plates have that in front of a node, were each symbol from there on
@@ -151,7 +152,7 @@ class ReadScorer {
     void emit(std::size_t column, char32_t symbol, std::size_t begin, std::size_t end,
               Emission& out) const noexcept;
     void emit(std::size_t set, std::size_t end, Emission& out) const noexcept;
-    const Emission& emission_of(char32_t symbol) noexcept;
+    const Emission& emission_of(char32_t symbol);
     const Emission& set_emission(std::size_t set, std::size_t end) noexcept;
     const Row& splits(SymbolClass c) noexcept;
     // What becomes of a symbol that no character is.
@@ -171,9 +172,9 @@ class ReadScorer {
         return (level_ * levels).sum();
     }
     // What is done with the widest vectors (widest.hpp).
-    [[nodiscard]] double likelihood_here(std::u32string_view plate) noexcept;
-    [[nodiscard]] double background_here() noexcept;
-    double follow_here(std::uint32_t node, char32_t symbol, const Behind& behind, Row& out) noexcept;
+    [[nodiscard]] double likelihood_here(std::u32string_view plate);
+    [[nodiscard]] double background_here();
+    double follow_here(std::uint32_t node, char32_t symbol, const Behind& behind, Row& out);
     void end_row_here(Row& out) const noexcept;
 
     const ScoringTable* table_ = nullptr;
@@ -210,10 +211,10 @@ class TextsScorer {
     // What follows is about this read. It and the table must outlive it.
     void set_read(const Recogniser& recogniser, const ReadTexts& read);
 
-    [[nodiscard]] double likelihood(std::u32string_view plate) noexcept {
+    [[nodiscard]] double likelihood(std::u32string_view plate) {
         return mixed([&](ReadScorer& scorer) { return scorer.likelihood(plate); });
     }
-    [[nodiscard]] double background() noexcept {
+    [[nodiscard]] double background() {
         return mixed([](ReadScorer& scorer) { return scorer.background(); });
     }
     [[nodiscard]] double clutter() noexcept {
@@ -251,6 +252,9 @@ class ScoringModel {
                  CameraLevels levels, double frame_weight);
 
     [[nodiscard]] double frame_weight() const noexcept { return frame_weight_; }
+    [[nodiscard]] const Tables& engines() const noexcept { return engines_; }
+    [[nodiscard]] const Tables& cameras() const noexcept { return cameras_; }
+    [[nodiscard]] const CameraLevels& levels() const noexcept { return levels_; }
     [[nodiscard]] bool has_cameras() const noexcept { return !cameras_.empty() || !levels_.empty(); }
     [[nodiscard]] const ScoringTable& general() const noexcept { return *general_; }
     // The camera's table, or else the engine's, or else the general one; with the camera's levels, if it has

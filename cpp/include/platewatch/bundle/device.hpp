@@ -1,0 +1,127 @@
+// Which bundles a device takes: its rules, and what it keeps through a loss of power.
+//
+// In its directory lie `current.bundle`, the one in use, and `accepted`, the highest version and the newest
+// time of issue of each key, and the keys that are revoked. A bundle is checked, then kept, then used, and
+// only then recorded: whenever the power goes, the next start finds the old list or the new one, whole, and
+// refuses none that it should take. Versions are kept by key, or a key that leaked could sign the last of all
+// versions and lock everybody out; revoking a key takes what it has signed out of the record.
+//
+// Where the clock is dead, it is not before the newest time of issue that was ever accepted.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <stdexcept>
+#include <string>
+
+#include "platewatch/bundle/bundle.hpp"
+#include "platewatch/bundle/payload.hpp"
+
+namespace platewatch {
+
+// Whoever the device trusts with keys.
+struct KeyRing {
+    // Whether a signature is this key's; false for a key that is not known.
+    bool (*verify)(void* context, const std::string& algorithm, const std::string& key,
+                   std::span<const std::byte> message, std::span<const std::byte> signature) = nullptr;
+    // Opens AES-256-GCM, the tag of 16 bytes behind the text: false if it is not this key's. `out` has room
+    // for the text.
+    bool (*decrypt)(void* context, const std::string& key, std::span<const std::uint8_t> nonce,
+                    std::span<const std::byte> sealed, std::span<std::byte> out) = nullptr;
+    void* context = nullptr;
+};
+
+class BundleRefused : public std::runtime_error {
+  public:
+    enum class Why : std::uint8_t {
+        not_signed,
+        wrong_signature,
+        revoked_key,
+        expired,
+        foreign,      // of another group or agency
+        rolled_back,  // not newer than what its key has signed before
+        sealed,       // encrypted, and not to be opened here
+        delta,        // from another version than that in use
+    };
+    BundleRefused(Why because, const std::string& what) : std::runtime_error(what), why(because) {}
+    Why why;
+};
+
+// Throws BundleRefused not_signed, wrong_signature, SnapshotError if the payload is damaged.
+void check_signature(const Bundle& bundle, const KeyRing& keys);
+
+// The snapshot that a bundle carries; its bytes are kept as long as that lives, unless they were encrypted.
+// Throws BundleRefused sealed or delta, SnapshotError.
+[[nodiscard]] std::shared_ptr<const Snapshot> open_snapshot(const Bundle& bundle, const FileBytes& file,
+                                                            const KeyRing& keys, const std::string& name);
+
+class Device {
+  public:
+    // Seconds since 1970-01-01T00:00Z.
+    using Seconds = std::int64_t;
+    static constexpr Seconds kNoClock = std::numeric_limits<Seconds>::min();
+
+    struct Settings {
+        std::string directory;
+        std::string agency = {}, group = {};  // of the bundles that are for this device; "": any
+        KeyRing keys = {};
+    };
+    struct Opened {
+        Manifest manifest;
+        Digest digest = {};
+        Payload payload;
+    };
+
+    // Reads what was accepted. Throws SnapshotError if that is damaged, std::system_error.
+    explicit Device(Settings settings);
+
+    // What a device starts with: the bundle that it kept, though it may have expired meanwhile; none if there
+    // is none. Throws as `check`.
+    [[nodiscard]] std::optional<Opened> open_current();
+
+    // Throws BundleRefused, SnapshotError, ManifestError. Nothing changes.
+    void check(const FileBytes& file, Seconds now) const;
+    // Puts a bundle that was checked in the place of the current one, and opens it there. Throws as `check`,
+    // and std::system_error if it cannot be written: then what was current is so still, unless only the last
+    // step failed, to make it durable.
+    [[nodiscard]] Opened keep(const FileBytes& file);
+    // That it is in use. Throws std::system_error; then the next bundle, or the same again, will say so.
+    void record(const Manifest& manifest, const Digest& digest);
+
+    // Whether a bundle is the one in use: to offer it again is no mistake.
+    [[nodiscard]] bool is_current(const FileBytes& file) const;
+    [[nodiscard]] const std::optional<Manifest>& current() const noexcept { return current_; }
+    [[nodiscard]] const Digest& digest() const noexcept { return digest_; }
+    // The clock's time, or that of the newest bundle if that is later.
+    [[nodiscard]] Seconds time(Seconds now) const noexcept;
+    // Whether the list in use has expired: it goes on being used.
+    [[nodiscard]] bool is_stale(Seconds now) const noexcept;
+
+  private:
+    struct Signed {
+        std::int64_t version = 0;
+        Seconds issued = 0;
+        friend bool operator==(const Signed&, const Signed&) = default;
+    };
+    struct Accepted {
+        std::map<std::string, Signed> by_key = {};
+        std::set<std::string> revoked = {};
+        friend bool operator==(const Accepted&, const Accepted&) = default;
+    };
+
+    [[nodiscard]] std::string path(const char* name) const;
+    [[nodiscard]] Accepted read_accepted() const;
+    void write_accepted(const Accepted& accepted) const;
+
+    Settings settings_;
+    Accepted accepted_;
+    std::optional<Manifest> current_;
+    Digest digest_ = {};
+};
+
+}  // namespace platewatch

@@ -1,0 +1,213 @@
+#include "platewatch/bundle/device.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "platewatch/store/crc32c.hpp"
+
+namespace platewatch {
+namespace {
+
+using Why = BundleRefused::Why;
+
+constexpr std::string_view kFirstLine = "platewatch device 1";
+constexpr std::size_t kTag = 16;
+
+std::uint8_t digit(char c) { return static_cast<std::uint8_t>(c <= '9' ? c - '0' : c - 'a' + 10); }
+
+// Of what the manifest has checked.
+std::vector<std::uint8_t> from_hex(std::string_view hex) {
+    std::vector<std::uint8_t> out;
+    for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
+        out.push_back(static_cast<std::uint8_t>(digit(hex[i]) << 4 | digit(hex[i + 1])));
+    return out;
+}
+
+std::string checksum_line(std::string_view text) {
+    return "end " + std::to_string(crc32c(std::as_bytes(std::span(text)))) + "\n";
+}
+
+// The next word of a line, up to a blank or a line's end; the blank goes, too.
+std::string_view next_word(std::string_view& left) {
+    const std::size_t end = std::min(left.find_first_of(" \n"), left.size());
+    const std::string_view word = left.substr(0, end);
+    left.remove_prefix(std::min(end + 1, left.size()));
+    return word;
+}
+
+}  // namespace
+
+void check_signature(const Bundle& bundle, const KeyRing& keys) {
+    const Manifest& manifest = bundle.manifest;
+    if (bundle.signature.empty() || manifest.algorithm.empty())
+        throw BundleRefused(Why::not_signed, "the bundle is not signed");
+    const std::string message = bundle.signed_bytes();
+    if (keys.verify == nullptr || !keys.verify(keys.context, manifest.algorithm, manifest.key,
+                                               std::as_bytes(std::span(message)), bundle.signature))
+        throw BundleRefused(Why::wrong_signature, "the bundle's signature is not that of its key");
+    if (!bundle.payload_is_whole())
+        throw SnapshotError("the bundle is damaged: its payload is not the one that was signed");
+}
+
+std::shared_ptr<const Snapshot> open_snapshot(const Bundle& bundle, const FileBytes& file,
+                                              const KeyRing& keys, const std::string& name) {
+    const Manifest& manifest = bundle.manifest;
+    FileBytes payload = file.part(bundle.payload);
+    if (manifest.kind != "full")
+        throw BundleRefused(Why::delta, "the bundle is a delta, and no list of its own");
+    if (!manifest.encryption.empty()) {
+        const auto refuse = [](const char* why) { throw BundleRefused(Why::sealed, why); };
+        if (manifest.encryption != "aes-256-gcm" || keys.decrypt == nullptr)
+            refuse("the bundle is encrypted, and there is nobody to open it");
+        if (bundle.payload.size() < kTag) refuse("the bundle is encrypted, and too short to be opened");
+        FileBytes text = FileBytes::room(bundle.payload.size() - kTag);
+        if (!keys.decrypt(keys.context, manifest.encryption_key, from_hex(manifest.nonce), bundle.payload,
+                          text.writable()))
+            refuse("the bundle is encrypted for a key that is not here");
+        payload = std::move(text);
+    }
+    return std::make_shared<const Snapshot>(Snapshot::of(payload.bytes, payload.size, name));
+}
+
+Device::Device(Settings settings) : settings_(std::move(settings)), accepted_(read_accepted()) {}
+
+std::string Device::path(const char* name) const { return settings_.directory + "/" + name; }
+
+std::optional<Device::Opened> Device::open_current() {
+    const std::string name = path("current.bundle");
+    FileBytes file;
+    try {
+        file = FileBytes::map(name);
+    } catch (const std::system_error& error) {
+        if (error.code() == std::errc::no_such_file_or_directory) return std::nullopt;
+        throw;
+    }
+    const Bundle bundle = Bundle::of(file.view(), name);
+    check_signature(bundle, settings_.keys);
+    Opened opened{bundle.manifest, bundle.digest(),
+                  open_payload(open_snapshot(bundle, file, settings_.keys, name), name)};
+    current_ = opened.manifest;
+    digest_ = opened.digest;
+    return opened;
+}
+
+void Device::check(const FileBytes& file, Seconds now) const {
+    const Bundle bundle = Bundle::of(file.view(), "the bundle");
+    const Manifest& manifest = bundle.manifest;
+    if (!bundle.signature.empty() && accepted_.revoked.contains(manifest.key))
+        throw BundleRefused(Why::revoked_key, "the bundle is signed by a key that is revoked");
+    check_signature(bundle, settings_.keys);
+    if ((!settings_.group.empty() && manifest.group != settings_.group) ||
+        (!settings_.agency.empty() && manifest.agency != settings_.agency))
+        throw BundleRefused(Why::foreign, "the bundle is for other devices");
+    if (manifest.expires <= time(now)) throw BundleRefused(Why::expired, "the bundle has expired");
+    const auto before = accepted_.by_key.find(manifest.key);
+    if (before != accepted_.by_key.end() && manifest.version <= before->second.version)
+        throw BundleRefused(Why::rolled_back,
+                            "the bundle is not newer than one that its key has signed before");
+    if (manifest.kind == "delta" && (!current_ || manifest.previous != to_hex(digest_)))
+        throw BundleRefused(Why::delta, "the bundle is a delta from another version than that in use");
+    static_cast<void>(open_payload(open_snapshot(bundle, file, settings_.keys, "the bundle"), "the bundle"));
+}
+
+Device::Opened Device::keep(const FileBytes& file) {
+    const Digest digest = Bundle::of(file.view(), "the bundle").digest();
+    const std::string name = path("current.bundle");
+    write_file(name, file.view());
+    // From where it lies now: the memory that it came in may go, and somebody may have written into its file.
+    const FileBytes kept = FileBytes::map(name);
+    const Bundle bundle = Bundle::of(kept.view(), name);
+    check_signature(bundle, settings_.keys);
+    if (bundle.digest() != digest) throw SnapshotError(name + " is not what was written");
+    return {bundle.manifest, digest, open_payload(open_snapshot(bundle, kept, settings_.keys, name), name)};
+}
+
+void Device::record(const Manifest& manifest, const Digest& digest) {
+    current_ = manifest;
+    digest_ = digest;
+    Accepted accepted = accepted_;
+    for (const std::string& key : manifest.revoked) {
+        accepted.by_key.erase(key);
+        accepted.revoked.insert(key);
+    }
+    Signed& newest = accepted.by_key[manifest.key];
+    newest = {std::max(newest.version, manifest.version), std::max(newest.issued, manifest.issued)};
+    if (accepted == accepted_) return;
+    write_accepted(accepted);
+    accepted_ = std::move(accepted);
+}
+
+bool Device::is_current(const FileBytes& file) const {
+    return current_ && Bundle::of(file.view(), "the bundle").digest() == digest_;
+}
+
+Device::Seconds Device::time(Seconds now) const noexcept {
+    for (const auto& [key, newest] : accepted_.by_key) now = std::max(now, newest.issued);
+    return now;
+}
+
+bool Device::is_stale(Seconds now) const noexcept { return current_ && current_->expires <= time(now); }
+
+// Lines: `key <version> <issued> <name>`, `revoked <name>`, and at the end their checksum.
+Device::Accepted Device::read_accepted() const {
+    const std::string name = path("accepted");
+    FileBytes file;
+    try {
+        file = FileBytes::map(name);
+    } catch (const std::system_error& error) {
+        if (error.code() == std::errc::no_such_file_or_directory) return {};
+        throw;
+    }
+    const std::string_view text(reinterpret_cast<const char*>(file.bytes.get()), file.size);
+    const auto refuse = [&] { throw SnapshotError(name + " is damaged"); };
+    const std::size_t end = text.rfind("end ");
+    if (end == std::string_view::npos || text.substr(end) != checksum_line(text.substr(0, end))) refuse();
+    std::string_view left = text.substr(0, end);
+    const auto number = [&] {
+        const std::string_view word = next_word(left);
+        std::int64_t value = 0;
+        const auto [stop, error] = std::from_chars(word.data(), word.data() + word.size(), value);
+        if (error != std::errc() || stop != word.data() + word.size()) refuse();
+        return value;
+    };
+    const auto line = [&] {
+        const std::size_t stop = std::min(left.find('\n'), left.size());
+        const std::string_view rest = left.substr(0, stop);
+        left.remove_prefix(std::min(stop + 1, left.size()));
+        return rest;
+    };
+    if (line() != kFirstLine) refuse();
+    Accepted accepted;
+    while (!left.empty()) {
+        const std::string_view what = next_word(left);
+        if (what == "key") {
+            Signed newest;
+            newest.version = number();
+            newest.issued = number();
+            accepted.by_key.emplace(line(), newest);
+        } else if (what == "revoked") {
+            accepted.revoked.emplace(line());
+        } else {
+            refuse();
+        }
+    }
+    return accepted;
+}
+
+void Device::write_accepted(const Accepted& accepted) const {
+    std::string text(kFirstLine);
+    text += '\n';
+    for (const auto& [key, newest] : accepted.by_key)
+        text +=
+            "key " + std::to_string(newest.version) + " " + std::to_string(newest.issued) + " " + key + "\n";
+    for (const std::string& key : accepted.revoked) text += "revoked " + key + "\n";
+    text += checksum_line(text);
+    write_file(path("accepted"), std::as_bytes(std::span(text)));
+}
+
+}  // namespace platewatch

@@ -1,0 +1,114 @@
+// What the handles of the C API point to.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "platewatch.h"
+#include "platewatch/bundle/bundle.hpp"
+#include "platewatch/bundle/device.hpp"
+#include "platewatch/bundle/payload.hpp"
+#include "platewatch/hotlist/live_index.hpp"
+#include "platewatch/probability/pass.hpp"
+#include "platewatch/probability/posterior.hpp"
+#include "platewatch/probability/read.hpp"
+
+namespace platewatch::c {
+
+// A list in use, which its overlay changes.
+struct Generation {
+    LiveIndex live;
+    unsigned max_edits;
+    std::shared_ptr<const ScoringModel> model;
+    std::optional<Policy> policy;
+
+    explicit Generation(Payload payload)
+        : live(std::move(payload.index)),
+          max_edits(payload.max_edits),
+          model(std::move(payload.model)),
+          policy(std::move(payload.policy)) {}
+};
+
+// Callers' keys as the core asks for them; `keys` has to live as long as what it returns.
+[[nodiscard]] KeyRing key_ring(const pw_keys& keys) noexcept;
+
+}  // namespace platewatch::c
+
+struct pw_list {
+    std::string name;
+    platewatch::FileBytes file;
+    std::shared_ptr<const platewatch::Snapshot> snapshot;
+    platewatch::Payload payload;  // whose index matchers open again for themselves
+
+    [[nodiscard]] platewatch::Payload open() const;
+};
+
+struct pw_matcher {
+    explicit pw_matcher(platewatch::Payload payload);
+
+    void use(platewatch::Payload payload);
+    [[nodiscard]] std::shared_ptr<platewatch::c::Generation> generation() const;
+    // Whatever has changed is there before this rises.
+    std::atomic<std::uint32_t> changes = 1;
+
+  private:
+    mutable std::mutex known_;  // held while a pointer is copied or exchanged
+    std::shared_ptr<platewatch::c::Generation> generation_;
+};
+
+struct pw_session {
+    explicit pw_session(pw_matcher& of) noexcept : matcher(&of) {}
+
+    // What matches from now on; takes a lock only if something has changed.
+    void look();
+
+    pw_matcher* matcher;
+    std::uint32_t seen = 0;
+    std::shared_ptr<platewatch::c::Generation> generation;
+    std::shared_ptr<const platewatch::State> state;
+
+    // What is asked for once and used for each read.
+    struct Room {
+        Room() noexcept;  // out of line: GCC 12 would work it out at compile time, and ask for all there is
+        Room(const Room&) = delete;
+        Room& operator=(const Room&) = delete;
+        ~Room() = default;
+
+        std::vector<platewatch::RawRead::Alternative> alternatives;  // a read as the core takes it
+        std::vector<platewatch::RawRead::Character> characters;
+        std::vector<platewatch::RawRead::Candidate> candidates;
+
+        platewatch::ReadMaker maker;
+        platewatch::ReadTexts texts;
+        std::vector<platewatch::ReadText> further;
+        std::vector<platewatch::Query> queries;
+        platewatch::Index::Workspace workspace;
+        std::vector<platewatch::Match> found, of_read;
+        std::vector<platewatch::Score> scores;
+        platewatch::MatchScorer scorer;
+        platewatch::PassScorer pass_scorer;
+        std::vector<platewatch::PassRead> pass;
+
+        std::vector<pw_match> matches;
+        std::vector<pw_refused> refused;
+        std::vector<pw_event> events;
+    };
+    // Where memory ran out midway, what a part of it holds may not fit the rest.
+    void start_anew() noexcept;
+
+    Room room;
+};
+
+struct pw_device {
+    pw_device(platewatch::Device::Settings settings, const pw_keys& of, pw_matcher& in);
+
+    pw_keys keys;
+    platewatch::Device device;
+    pw_matcher* matcher;
+};
