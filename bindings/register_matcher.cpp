@@ -10,11 +10,13 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <system_error>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -23,6 +25,7 @@
 #include "entries.hpp"
 #include "evidence.hpp"
 #include "match.hpp"
+#include "platewatch/bundle/payload.hpp"
 #include "platewatch/hotlist/batch.hpp"
 #include "platewatch/hotlist/live_index.hpp"
 #include "platewatch/probability/pass.hpp"
@@ -99,6 +102,9 @@ auto translated(const Work& work) {
     }
 }
 
+// Of a policy: (notify, check, quiet) by category, "" for all others.
+using NamedThresholds = std::map<std::string, std::tuple<double, double, double>>;
+
 class Matcher;
 
 }  // namespace
@@ -174,6 +180,30 @@ class Matcher {
             if (segments.size() == 1 && !segments[0].removed)
                 return segments[0].index->save(path, max_edits_);
             Index(state->entries()).save(path, max_edits_);
+        });
+    }
+
+    // As a bundle carries it: the list with the model, the population and a policy.
+    void save_payload(const std::filesystem::path& file, const std::optional<NamedThresholds>& policy) const {
+        const AnswersSignals interruptible;
+        const std::string path = file.string();
+        const std::shared_ptr<const State> state = this->state();
+        const std::shared_ptr<const ScoringModel> model = this->model();
+        std::optional<Policy> grades;
+        if (policy) {
+            grades.emplace();
+            for (const auto& [category, thresholds] : *policy) {
+                const auto& [notify, check, quiet] = thresholds;
+                (category.empty() ? grades->general : grades->categories[category]) = {notify, check, quiet};
+            }
+        }
+        const py::gil_scoped_release nogil;
+        translated([&] {
+            const Policy* const told = grades ? &*grades : nullptr;
+            const auto segments = state->segments();
+            if (segments.size() == 1 && !segments[0].removed)
+                return write_payload(path, *segments[0].index, max_edits_, model.get(), told);
+            write_payload(path, Index(state->entries()), max_edits_, model.get(), told);
         });
     }
 
@@ -554,6 +584,8 @@ PLATEWATCH_KERNEL forces one; ValueError if this machine cannot run it.)");
              py::arg("alternatives"), py::arg("min_probability"), py::arg("keep_exact"))
         .def("_search", &Matcher::search, py::arg("query"), py::arg("at"))
         .def("_save", &Matcher::save, py::arg("path"))
+        .def("_save_payload", &Matcher::save_payload, py::arg("path"), py::arg("policy"),
+             "policy: (notify, check, quiet) by category, \"\" for all others.")
         .def("_settle", &Matcher::settle)
         .def("_close", &Matcher::close)
         .def("_use", &Matcher::use, py::arg("model"))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,9 @@ import platewatch as pw
 from platewatch.bundle import keys
 from platewatch.bundle.container import Bundle, crc32c
 from platewatch.bundle.keys import SigningKey, check_signature, load_public, opened, sealed
+from platewatch.bundle.make import listed, make
 from platewatch.bundle.manifest import FORMAT, Manifest
+from platewatch.service.policy import CategoryPolicy, Policy
 
 PAYLOAD = bytes(range(256)) * 20
 
@@ -199,3 +203,95 @@ def test_what_is_sealed_opens_with_its_key_alone(bundle: Bundle, signing: Signin
 def test_two_seals_are_never_alike(bundle: Bundle) -> None:
     seal: Callable[[], Bundle] = lambda: sealed(bundle, bytes(32), "group-1")  # noqa: E731
     assert seal().manifest.nonce != seal().manifest.nonce
+
+
+def test_a_bundle_has_the_list_of_its_matcher() -> None:
+    matcher = pw.Matcher(["12가3456", "34나5678", "12?가34*"], max_edits=1)
+    matcher.add(pw.Entry(id="new", plate="서울12바3456", category="stolen"))
+    policy = Policy(notify=0.6, categories={"missing": CategoryPolicy(check=0.01)})
+    made = make(matcher, version=3, agency="a", group="g", issued=1, expires=2, policy=policy, revoked=("old",))
+    back = Bundle.decoded(made.encoded())
+    assert (back.manifest.version, back.manifest.revoked) == (3, ("old",))
+    again = listed(back.payload)
+    assert (len(again), again.max_edits) == (4, 1)
+    for read in ("12거3456", "12바3456", "12가가3499"):
+        assert again.match(read) == matcher.match(read)
+
+
+def cli(*arguments: object, status: int = 0, cwd: Path) -> tuple[str, str]:
+    command = [sys.executable, "-m", "platewatch", "bundle", *map(str, arguments)]
+    done = subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, check=False, env=os.environ | {"COLUMNS": "200"}
+    )
+    assert done.returncode == status, done.stderr
+    return done.stdout, done.stderr
+
+
+MAKE = (
+    "make",
+    "--hotlist",
+    "wanted.csv",
+    "--output",
+    "wanted.bundle",
+    "--list-version",
+    3,
+    "--agency",
+    "gj",
+    "--group",
+    "g",
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "wanted.csv").write_text("id,plate\nA1,12가3456\nA2,34나5678\n", encoding="utf-8")
+    (tmp_path / "seal.key").write_bytes(bytes(range(32)))
+    return tmp_path
+
+
+@pytest.mark.parametrize("algorithm", keys.ALGORITHMS)
+def test_the_command_makes_signs_and_verifies(folder: Path, algorithm: str) -> None:
+    cli("key", "key.pem", "--algorithm", algorithm, "--key-id", "2026", cwd=folder)
+    out, _ = cli(*MAKE, cwd=folder)
+    assert out == "wanted.bundle: 2 entries, version 3, not signed: devices refuse it\n"
+    _, err = cli("verify", "wanted.bundle", "--key", "key.pem.pub", "--key-id", "2026", status=2, cwd=folder)
+    assert err == "wanted.bundle: is not signed\n"
+    out, _ = cli("sign", "wanted.bundle", "--key", "key.pem", "--key-id", "2026", cwd=folder)
+    assert out == f"wanted.bundle: signed by 2026 ({algorithm})\n"
+    verify = ("verify", "wanted.bundle", "--key", "key.pem.pub", "--key-id", "2026")
+    out, _ = cli(*verify, "--agency", "gj", "--group", "g", cwd=folder)
+    assert out.startswith("wanted.bundle: signed by 2026, version 3, good until 2")
+    _, err = cli(*verify, "--group", "h", status=2, cwd=folder)
+    assert err == "wanted.bundle: is of another group, g\n"
+    _, err = cli("verify", "wanted.bundle", "--key", "key.pem.pub", status=2, cwd=folder)  # by another id
+    assert "is signed by 2026" in err
+    file = bytearray((folder / "wanted.bundle").read_bytes())
+    file[-1] ^= 1
+    (folder / "wanted.bundle").write_bytes(file)
+    _, err = cli(*verify, status=2, cwd=folder)
+    assert err == "wanted.bundle: is damaged: its payload is not what its manifest says\n"
+
+
+def test_the_command_seals_and_shows_without_a_plate(folder: Path) -> None:
+    cli("key", "key.pem", cwd=folder)
+    cli(*MAKE, "--seal", "seal.key", "--seal-id", "group-1", "--key", "key.pem", "--revoke", "old", cwd=folder)
+    out, _ = cli("open", "wanted.bundle", cwd=folder)
+    assert "encrypted" in out
+    assert "aes-256-gcm, key group-1" in out
+    out, _ = cli("open", "wanted.bundle", "--seal", "seal.key", cwd=folder)
+    assert "2 entries, max_edits 2" in out
+    assert "12가3456" not in out
+    cli(*MAKE, "--previous", "wanted.bundle", "--key", "key.pem", cwd=folder)
+    _, err = cli(*MAKE, "--seal", "seal.key", status=2, cwd=folder)
+    assert "--seal and --seal-id belong together" in err
+    _, err = cli("key", "key.pem", status=2, cwd=folder)
+    assert "File exists" in err
+
+
+def test_an_old_bundle_is_refused(folder: Path) -> None:
+    cli("key", "key.pem", cwd=folder)
+    signing = SigningKey.load(folder / "key.pem")
+    made = make(pw.Matcher(["12가3456"]), version=1, agency="a", group="g", issued=1, expires=2)
+    signing.signs(made).save(folder / "old.bundle")
+    _, err = cli("verify", "old.bundle", "--key", "key.pem.pub", status=2, cwd=folder)
+    assert err == "old.bundle: has expired, 1970-01-01T00:00:02Z\n"

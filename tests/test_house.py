@@ -17,10 +17,10 @@ PYTHON_FLOORS = (
     {"errors", "plural"},
     {"toml", "build"},
     {"matching", "probability"},
-    {"lists", "notify", "bundle"},
+    {"lists", "notify"},
     {"sources"},
     {"service"},
-    {"evaluation"},
+    {"evaluation", "bundle"},
     {"benchmarks"},
     {"cli"},
 )

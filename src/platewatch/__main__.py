@@ -13,6 +13,7 @@ _SERVE: Final = "pip install 'platewatch[serve]'"
 _INSTALLS: Final = {
     "typer": _CLI,
     "rich": _CLI,
+    "cryptography": "pip install 'platewatch[bundle]'",
     "aiohttp": _SERVE,
     "httptools": _SERVE,
     "structlog": _SERVE,

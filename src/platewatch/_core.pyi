@@ -366,6 +366,10 @@ class Matcher:
         ...
     def _save(self, path: os.PathLike | str | bytes) -> None:
         ...
+    def _save_payload(self, path: os.PathLike | str | bytes, policy: collections.abc.Mapping[str, tuple[typing.SupportsFloat | typing.SupportsIndex, typing.SupportsFloat | typing.SupportsIndex, typing.SupportsFloat | typing.SupportsIndex]] | None) -> None:
+        """
+        policy: (notify, check, quiet) by category, "" for all others.
+        """
     def _search(self, query: str, at: typing.Any) -> list[SearchResult]:
         ...
     def _settle(self) -> None:

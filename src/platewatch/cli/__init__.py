@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 
 from platewatch._core import __version__
-from platewatch.cli import bench, demo, evaluate, explain, fit, hotlist, match, outbox, population, serve, simulator
+from platewatch.cli import (
+    bench,
+    bundle,
+    demo,
+    evaluate,
+    explain,
+    fit,
+    hotlist,
+    match,
+    outbox,
+    population,
+    serve,
+    simulator,
+)
 
 app = typer.Typer(
     help="Find wanted vehicles among camera number-plate reads, and notify the police.",
@@ -22,6 +35,7 @@ app.command("fit")(fit.fit)
 app.command("bench")(bench.bench)
 app.command("demo")(demo.demo)
 app.command("wass-simulator")(simulator.wass_simulator)
+app.add_typer(bundle.app, name="bundle")
 app.add_typer(hotlist.app, name="hotlist")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(population.app, name="population")
