@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -22,6 +23,7 @@
 #include "entries.hpp"
 #include "evidence.hpp"
 #include "match.hpp"
+#include "platewatch/bundle/payload.hpp"
 #include "platewatch/hotlist/batch.hpp"
 #include "platewatch/hotlist/live_index.hpp"
 #include "platewatch/probability/pass.hpp"
@@ -77,6 +79,8 @@ unsigned checked_edits(const MaxEdits& max_edits) {
     raise(make_error(is_read ? "ReadError" : "ReadTypeError", why, py::arg("row") = row,
                      py::arg("field") = refusal.field));
 }
+
+using Thresholds = std::map<std::string, std::array<double, 3>>;
 
 Floor checked_floor(double min_probability, bool keep_exact) {
     if (!(min_probability >= 0 && min_probability <= 1))
@@ -167,6 +171,31 @@ class Matcher {
             if (segments.size() == 1 && !segments[0].removed)
                 return segments[0].index->save(path, max_edits_);
             Index(state->entries()).save(path, max_edits_);
+        });
+    }
+
+    // As `save`, with the model and, where there are thresholds, the policy: "" has those in general.
+    void save_payload(const std::filesystem::path& file, const std::optional<Thresholds>& thresholds) const {
+        const AnswersSignals interruptible;
+        const std::string path = file.string();
+        const std::shared_ptr<const State> state = index_->state();
+        const std::shared_ptr<const ScoringModel> model = this->model();
+        std::optional<Policy> policy;
+        if (thresholds) {
+            policy.emplace();
+            for (const auto& [category, values] : *thresholds) {
+                const Policy::Thresholds given{values[0], values[1], values[2]};
+                if (!given.sound()) throw py::value_error("thresholds are 0 < check <= notify <= 1");
+                (category.empty() ? policy->general : policy->categories[category]) = given;
+            }
+        }
+        const py::gil_scoped_release nogil;
+        translated([&] {
+            const Policy* const told = policy ? &*policy : nullptr;
+            const auto segments = state->segments();
+            if (segments.size() == 1 && !segments[0].removed)
+                return write_payload(path, *segments[0].index, max_edits_, model.get(), told);
+            write_payload(path, Index(state->entries()), max_edits_, model.get(), told);
         });
     }
 
@@ -521,6 +550,7 @@ PLATEWATCH_KERNEL forces one; ValueError if this machine cannot run it.)");
              py::arg("alternatives"), py::arg("min_probability"), py::arg("keep_exact"))
         .def("_search", &Matcher::search, py::arg("query"), py::arg("at"))
         .def("_save", &Matcher::save, py::arg("path"))
+        .def("_save_payload", &Matcher::save_payload, py::arg("path"), py::arg("thresholds"))
         .def("_settle", &Matcher::settle)
         .def("_use", &Matcher::use, py::arg("model"))
         .def("_replace", &Matcher::replace, py::arg("entries"))

@@ -1,0 +1,1 @@
+"""Bundles: one file for a device, of a manifest, its signature and what the device matches with."""
