@@ -5,6 +5,7 @@
 # make evaluate  our own figures of alarms, what is found, and calibration, into build/evaluation-2/plate and /ocr
 # make bench  every benchmark, beside all peers, and a page about it; up to 20 minutes, goes on where it was interrupted
 # make wheel  an sdist and a wheel of it, audited, installed where no compiler is, and tried, into dist
+# make edge   what a device links: libraries, examples, and what Python answers replayed in C; also edge-armv7, edge-aarch64
 # make lint   what CI checks beside the tests
 # make soak   kills the service again and again under load and counts what is lost; about ten minutes
 # make fuzz   looks for inputs that break the core, FUZZ_SECONDS for each target; needs Clang with libFuzzer
@@ -20,7 +21,7 @@ FUZZ_SECONDS ?= 60
 EVALUATE_MAX_EDITS ?= 2
 FUZZ_TARGETS := index normalize pattern
 
-.PHONY: demo evaluate evaluate-plate evaluate-ocr evaluate-readme test test-cpp test-tsan test-aarch64 test-armv7 aarch64-tools armv7-tools test-python bench bench-readme bench-core \
+.PHONY: demo evaluate evaluate-plate evaluate-ocr evaluate-readme test test-cpp test-tsan test-aarch64 test-armv7 aarch64-tools armv7-tools edge edge-host edge-aarch64 edge-armv7 test-python bench bench-readme bench-core \
   check-instructions write-instructions peers dev lint format stubs wheel \
   fuzz fuzz-build fuzz-corpus soak clean
 
@@ -88,6 +89,24 @@ aarch64-tools armv7-tools: %-tools:
 	@command -v $(ARCH_$*)-g++ >/dev/null && command -v $(QEMU_$*) >/dev/null && \
 	  test -f $(GTEST_SOURCE)/CMakeLists.txt || { echo "make test-$* needs the Debian packages" \
 	  "g++-$(ARCH_$*), qemu-user and googletest" >&2; exit 1; }
+
+# What a device links, built as for one: the libraries installed, both examples and a consumer of the package built
+# against them, and what Python answers replayed in C; the sizes are printed. Elsewhere under an emulator.
+EDGE_TOLERANCE_host := 0
+EDGE_TOLERANCE_aarch64 := 1e-12
+EDGE_TOLERANCE_armv7 := 1e-12
+
+edge: edge-host
+edge-host: $(VENV)/installed-test
+edge-aarch64 edge-armv7: edge-%: %-tools $(VENV)/installed-test
+edge-host edge-aarch64 edge-armv7: edge-%:
+	$(BIN)/cmake -S . -B build/edge-$* -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) \
+	  $(if $(TOOLCHAIN_$*),--toolchain $(TOOLCHAIN_$*)) -Wno-deprecated -DPLATEWATCH_PYTHON=OFF -DPLATEWATCH_EDGE=ON \
+	  -DPLATEWATCH_WERROR=ON -DCMAKE_INSTALL_PREFIX=$(abspath build/edge-$*/install) -DCMAKE_INSTALL_LIBDIR=lib
+	$(BIN)/cmake --build build/edge-$*
+	$(BIN)/cmake --install build/edge-$* >/dev/null
+	$(BIN)/python -m tests.edge.conformance build/edge-$*/conformance
+	PATH="$(abspath $(BIN)):$$PATH" tests/edge/check.sh build/edge-$* $(EDGE_TOLERANCE_$*) "$(ARCH_$*)" "$(QEMU_$*)"
 
 # The tests that start threads, under ThreadSanitizer, which cannot be combined with the others. That of GCC 12
 # does not start where addresses are as random as newer kernels make them.

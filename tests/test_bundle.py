@@ -22,6 +22,7 @@ from platewatch.bundle.keys import SigningKey, check_signature, load_public, ope
 from platewatch.bundle.make import listed, make
 from platewatch.bundle.manifest import FORMAT, Manifest
 from platewatch.service.policy import CategoryPolicy, Policy
+from tests.edge import conformance
 
 PAYLOAD = bytes(range(256)) * 20
 
@@ -295,3 +296,23 @@ def test_an_old_bundle_is_refused(folder: Path) -> None:
     signing.signs(made).save(folder / "old.bundle")
     _, err = cli("verify", "old.bundle", "--key", "key.pem.pub", status=2, cwd=folder)
     assert err == "old.bundle: has expired, 1970-01-01T00:00:02Z\n"
+
+
+def test_the_same_list_makes_the_same_payload() -> None:
+    first, second = (
+        make(pw.Matcher(["12가3456"]), version=1, agency="a", group="g", issued=1, expires=2) for _ in range(2)
+    )
+    assert first == second
+
+
+def test_conformance_asks_of_every_kind(tmp_path: Path) -> None:
+    conformance.make(tmp_path)
+    Bundle.load(tmp_path / "conformance.bundle")
+    lines = [line.split("\t") for line in (tmp_path / "conformance.tsv").read_text("utf-8").splitlines()]
+    kinds = [line[0] for line in lines]
+    assert min(kinds.count(kind) for kind in "rcaoqm") > 100
+    matches = [line for line in lines if line[0] == "m"]
+    assert {line[2] for line in matches} == {"0", "1", "2", "3"}
+    assert {line[3] for line in matches} == {"0", "1", "2"}
+    assert {line[1] for line in matches} & set(conformance.PATTERNS)
+    assert [line[1] for line in lines if line[0] == "q"].count("pass") > 20

@@ -20,7 +20,7 @@ PYTHON_FLOORS = (
     {"lists", "notify"},
     {"sources"},
     {"service"},
-    {"evaluation", "bundle"},
+    {"bundle", "evaluation"},
     {"benchmarks"},
     {"cli"},
 )

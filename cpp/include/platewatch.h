@@ -231,7 +231,7 @@ enum { PW_NO_HIT = 0, PW_CHECK = 1, PW_NOTIFY = 2 };
 typedef struct pw_match {
     uint32_t read; /* its place among the reads of the call; 0 of a pass */
     uint32_t edits;
-    double log_likelihood, probability; /* NaN without scores */
+    double log_likelihood, probability; /* NaN without scores; of passes, the former is minus infinity */
     const char *id, *plate, *category;  /* without a 0 at the end */
     uint32_t id_size, plate_size, category_size;
     uint32_t grade;      /* PW_NO_HIT, PW_CHECK or PW_NOTIFY; PW_NO_HIT without scores or a policy */

@@ -68,7 +68,9 @@ Payload pw_list::open() const {
 pw_status pw_list_open(const char* path, const pw_keys* keys, pw_list** list) {
     return guarded([&] {
         checked_pointer(list) = nullptr;
-        c::open(FileBytes::map(&checked_pointer(path)), path, keys, list);
+        std::string name = &checked_pointer(path);
+        FileBytes file = FileBytes::map(name);
+        c::open(std::move(file), std::move(name), keys, list);
     });
 }
 

@@ -29,7 +29,7 @@ std::size_t MatchScorer::plate_of(const ScoringTable& table, std::string_view ut
     plate.weight = static_cast<double>(weight);
     plate.as_listed = plate.text.empty() ? 0 : scorer_.likelihood(plate.text);
     plate.may_lack_mark = may_lack(plate.text, mark_, table);
-    plate.with_mark = plate.may_lack_mark ? scorer_.likelihood(mark_ + plate.text) : 0;
+    plate.with_mark = plate.may_lack_mark ? scorer_.likelihood(behind(mark_, plate.text).view()) : 0;
     plate.likelihood = plate.may_lack_mark
                            ? (1 - kMarkOmitted) * plate.as_listed + kMarkOmitted * plate.with_mark
                            : plate.as_listed;
@@ -67,7 +67,8 @@ void MatchScorer::score_pattern(const ScoringTable& table, std::string_view utf8
     if (std::isfinite(log_vehicles)) score.log_likelihood = std::log(sum) - log_vehicles;
     for (const std::size_t i : order_) {
         const Plate& plate = plates_[i];
-        const bool with_mark = plate.may_lack_mark && automaton.admits_or_lacks_mark(mark_ + plate.text);
+        const bool with_mark =
+            plate.may_lack_mark && automaton.admits_or_lacks_mark(behind(mark_, plate.text).view());
         if (automaton.admits_or_lacks_mark(plate.text)) {
             sum += plate.weight * plate.likelihood - plate.own_as_listed;
         } else if (with_mark) {
@@ -103,9 +104,9 @@ double MatchScorer::unlisted(const ScoringTable& table) {
         plate.own_with_mark = 0;
         if (plate.may_lack_mark) {
             plate.own_as_listed *= 1 - kMarkOmitted;
-            const std::u32string with_mark = mark_ + plate.text;
-            if (!is_listed(with_mark))
-                plate.own_with_mark = kMarkOmitted * table.registered(with_mark) * plate.with_mark;
+            const Symbols with_mark = behind(mark_, plate.text);
+            if (!is_listed(with_mark.view()))
+                plate.own_with_mark = kMarkOmitted * table.registered(with_mark.view()) * plate.with_mark;
         }
         others -= plate.own_as_listed + plate.own_with_mark;
     }

@@ -31,8 +31,11 @@ template <class Item>
 [[nodiscard]] inline bool is_exact(const Wanted& wanted, const Match& match, std::u32string_view read) {
     if (match.edits != 0) return false;
     if (wanted.is_pattern(match.entry)) return true;
-    std::u32string plate;
-    if (!decode_utf8(wanted.plate(match.entry), [&](char32_t c) { plate += c; })) return false;
+    Symbols symbols;
+    bool fits = true;
+    const auto push = [&](char32_t c) { symbols.full() ? void(fits = false) : symbols.push_back(c); };
+    if (!decode_utf8(wanted.plate(match.entry), push) || !fits) return false;
+    const std::u32string_view plate = symbols.view();
     if (plate == read) return true;
     return has_region_mark(plate) ? without_region_mark(plate) == read
                                   : has_region_mark(read) && without_region_mark(read) == plate;
@@ -64,8 +67,17 @@ inline void decode_plate(std::string_view utf8, std::u32string& out) {
 [[nodiscard]] inline std::u32string mark_of(const ReadEvidence& read) {
     // Most reads begin with a digit.
     if (read.size() == 0 || read[0].c - U'0' < 10) return {};
-    const std::u32string text = canonical_text(read);
-    return has_region_mark(text) ? text.substr(0, kRegionMarkSize) : std::u32string();
+    Symbols text;
+    for (const Evidence& evidence : read.view()) text.push_back(evidence.c);
+    return std::u32string(has_region_mark(text.view()) ? text.view().substr(0, kRegionMarkSize)
+                                                       : std::u32string_view());
+}
+
+// A plate behind a mark. Precondition: together they are at most kMaxSymbols.
+[[nodiscard]] inline Symbols behind(std::u32string_view mark, std::u32string_view plate) noexcept {
+    Symbols out(mark);
+    for (const char32_t c : plate) out.push_back(c);
+    return out;
 }
 
 // The contract of matching forgives a mark that the list lacks: so where one was read, a listed plate without
@@ -75,7 +87,7 @@ inline constexpr double kMarkOmitted = 0.5;
 [[nodiscard]] inline bool may_lack(const std::u32string& plate, const std::u32string& mark,
                                    const ScoringTable& table) {
     return !mark.empty() && !has_region_mark(plate) && plate.size() >= kLeastBehindMark &&
-           plate.size() + mark.size() <= kMaxSymbols && table.registered(mark + plate) > 0;
+           plate.size() + mark.size() <= kMaxSymbols && table.registered(behind(mark, plate).view()) > 0;
 }
 
 }  // namespace platewatch

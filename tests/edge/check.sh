@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# check.sh BUILD TOLERANCE [TARGET EMULATOR]: uses what `make edge` has installed under BUILD as a vendor would, and
+# replays what Python answers.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+build=$(cd "$1" && pwd) tolerance=$2 target=${3:-} emulator=${4:-}
+prefix=$build/install
+cc=${target:+$target-}gcc cxx=${target:+$target-}g++ strip=${target:+$target-}strip
+run=(${emulator:+"$emulator" -L "/usr/$target"})
+out=$build/check
+mkdir -p "$out"
+bundle=$build/conformance/conformance.bundle answers=$build/conformance/conformance.tsv
+
+# C, linked by the C compiler: with the static libraries, and with the shared one by pkg-config.
+warn=(-std=c99 -Wall -Wextra -Wpedantic -Werror -O2)
+static=(-I"$prefix/include" -L"$prefix/lib" -Wl,--gc-sections -lplatewatch_c -lplatewatch_core -lstdc++ -lm -pthread)
+"$cc" "${warn[@]}" "$root/examples/edge/match.c" -o "$out/match-static" "${static[@]}"
+"$cc" "${warn[@]}" "$root/tests/edge/replay.c" -o "$out/replay-static" "${static[@]}"
+export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+read -ra flags <<<"$(pkg-config --cflags --libs platewatch)"
+"$cc" "${warn[@]}" "$root/examples/edge/match.c" -o "$out/match-shared" "${flags[@]}" -Wl,-rpath,"$prefix/lib"
+"$cc" "${warn[@]}" "$root/tests/edge/replay.c" -o "$out/replay-shared" "${flags[@]}" -lm -Wl,-rpath,"$prefix/lib"
+
+# A project that finds the package, in C and in C++.
+toolchain=()
+[ -z "$target" ] || toolchain=(-DCMAKE_C_COMPILER="$cc" -DCMAKE_CXX_COMPILER="$cxx" -DCMAKE_SYSTEM_NAME=Linux)
+cmake -S "$root/tests/edge/consumer" -B "$out/consumer" -G Ninja -DCMAKE_BUILD_TYPE=Release "${toolchain[@]}" \
+  -Dplatewatch_DIR="$prefix/lib/cmake/platewatch" -DEXAMPLES="$root/examples/edge" >/dev/null
+cmake --build "$out/consumer" >/dev/null
+
+for replay in replay-static replay-shared; do
+  "${run[@]}" "$out/$replay" "$bundle" "$answers" "$tolerance"
+done
+# The plates of the first reads: every program finds some, and they agree.
+awk -F'\t' '$1 == "r" && n++ < 60 { print $2 }' "$answers" >"$out/reads.txt"
+"${run[@]}" "$out/match-static" "$bundle" <"$out/reads.txt" >"$out/hits.txt"
+grep -q notify "$out/hits.txt" || { echo "the C example finds nothing" >&2; exit 1; }
+for match in match-shared consumer/match_c consumer/match_c_shared; do
+  "${run[@]}" "$out/$match" "$bundle" <"$out/reads.txt" | cmp - "$out/hits.txt"
+done
+"${run[@]}" "$out/consumer/match_core" "$bundle" <"$out/reads.txt" >"$out/core.txt"
+test -s "$out/core.txt"
+
+# What leaves the shared library is the header's, and it needs no library but the C library's.
+exported=$(nm -D --defined-only "$prefix/lib/libplatewatch.so" | awk '{ print $3 }' | sort)
+declared=$(grep -E '^PW_API' "$prefix/include/platewatch.h" | grep -oE 'pw_[a-z_]+\(' | tr -d '(' | sort)
+diff <(echo "$declared") <(echo "$exported")
+if objdump -p "$prefix/lib/libplatewatch.so" | awk '$1 == "NEEDED" { print $2 }' | grep -vE '^(libc|libm|libpthread|ld-linux.*)\.so'; then
+  echo "the shared library needs more than the C library" >&2
+  exit 1
+fi
+
+for file in "$prefix/lib/libplatewatch.so" "$out/match-static"; do
+  "$strip" -o "$out/stripped" "$file"
+  printf '%s: %d KB stripped\n' "$(basename "$file")" "$(($(stat -Lc %s "$out/stripped") / 1000))"
+done
