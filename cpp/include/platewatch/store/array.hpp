@@ -33,7 +33,8 @@ struct HugePageAllocator {
 
     [[nodiscard]] T* allocate(std::size_t n) {
         const std::size_t bytes = n * sizeof(T);
-        if (!kUsed || bytes < kHugePage) return static_cast<T*>(::operator new(bytes, std::align_val_t{alignof(T)}));
+        if (!kUsed || bytes < kHugePage)
+            return static_cast<T*>(::operator new(bytes, std::align_val_t{alignof(T)}));
         const std::size_t whole = (bytes + kHugePage - 1) / kHugePage * kHugePage;
         void* memory = std::aligned_alloc(kHugePage, whole);
         if (memory == nullptr) throw std::bad_alloc();
@@ -43,7 +44,8 @@ struct HugePageAllocator {
         return static_cast<T*>(memory);
     }
     void deallocate(T* memory, std::size_t n) noexcept {
-        if (!kUsed || n * sizeof(T) < kHugePage) return ::operator delete(memory, std::align_val_t{alignof(T)});
+        if (!kUsed || n * sizeof(T) < kHugePage)
+            return ::operator delete(memory, std::align_val_t{alignof(T)});
         std::free(memory);
     }
     friend bool operator==(const HugePageAllocator&, const HugePageAllocator&) noexcept { return true; }
