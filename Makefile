@@ -19,7 +19,7 @@ SOURCES := $(shell find src bindings cpp examples benchmarks -type f -not -name 
 FUZZ_CXX ?= clang++-16
 FUZZ_SECONDS ?= 60
 EVALUATE_MAX_EDITS ?= 2
-FUZZ_TARGETS := index normalize pattern
+FUZZ_TARGETS := bundle index normalize pattern
 
 .PHONY: demo evaluate evaluate-plate evaluate-ocr evaluate-readme test test-cpp test-tsan test-aarch64 test-armv7 aarch64-tools armv7-tools edge edge-host edge-aarch64 edge-armv7 test-python bench bench-readme bench-core \
   check-instructions write-instructions peers dev lint format stubs wheel \
