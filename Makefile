@@ -76,6 +76,8 @@ TOOLCHAIN_aarch64 := cmake/aarch64-linux-gnu.cmake
 TOOLCHAIN_armv7 := cmake/armv7-linux-gnueabihf.cmake
 QEMU_aarch64 := qemu-aarch64
 QEMU_armv7 := qemu-arm
+# Two minutes under the emulator, and what it damages at every byte DamagedSnapshot damages at random.
+LEFT_OUT_armv7 := DamagedByte
 
 test-aarch64 test-armv7: test-%: %-tools $(VENV)/installed-test
 	$(BIN)/cmake -S . -B build/$* -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DCMAKE_BUILD_TYPE=Debug \
@@ -83,7 +85,7 @@ test-aarch64 test-armv7: test-%: %-tools $(VENV)/installed-test
 	  -Wno-deprecated -Wno-unused-cli \
 	  -DPLATEWATCH_TESTS=ON -DPLATEWATCH_PYTHON=OFF -DPLATEWATCH_WERROR=ON -DPLATEWATCH_GTEST_SOURCE=$(GTEST_SOURCE)
 	$(BIN)/cmake --build build/$*
-	$(BIN)/ctest --test-dir build/$* --output-on-failure --parallel 2
+	$(BIN)/ctest --test-dir build/$* --output-on-failure --parallel 2 $(if $(LEFT_OUT_$*),--exclude-regex $(LEFT_OUT_$*))
 
 aarch64-tools armv7-tools: %-tools:
 	@command -v $(ARCH_$*)-g++ >/dev/null && command -v $(QEMU_$*) >/dev/null && \

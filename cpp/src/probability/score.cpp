@@ -367,16 +367,17 @@ bool ReadScorer::may_have(const PopulationTrie::Node& node) const noexcept {
 }
 
 double ReadScorer::background() {
+    const PopulationTrie& population = *table_->population_;
+    if (node_rows_.size() < population.nodes().size() + 1) node_rows_.resize(population.nodes().size() + 1);
+    if (set_emissions_.size() < population.sets().size()) set_emissions_.resize(population.sets().size());
     return with_widest([&]() PLATEWATCH_INLINED { return background_here(); });
 }
 
-PLATEWATCH_INLINE double ReadScorer::background_here() {
+PLATEWATCH_INLINE double ReadScorer::background_here() noexcept {
     const PopulationTrie& population = *table_->population_;
     const auto nodes = population.nodes();
     const auto sets = population.sets();
-    if (node_rows_.size() < nodes.size() + 1) node_rows_.resize(nodes.size() + 1);
-    if (set_emissions_.size() < sets.size()) set_emissions_.resize(sets.size());
-    set_ends_.assign(sets.size(), 0);
+    std::ranges::fill(set_ends_, std::size_t{0});
     Row& end = node_rows_[nodes.size()];
     end_row_here(end);
     Levels total;

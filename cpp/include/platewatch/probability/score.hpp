@@ -173,7 +173,7 @@ class ReadScorer {
     }
     // What is done with the widest vectors (widest.hpp).
     [[nodiscard]] double likelihood_here(std::u32string_view plate);
-    [[nodiscard]] double background_here();
+    [[nodiscard]] double background_here() noexcept;
     double follow_here(std::uint32_t node, char32_t symbol, const Behind& behind, Row& out);
     void end_row_here(Row& out) const noexcept;
 
