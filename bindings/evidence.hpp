@@ -1,212 +1,118 @@
-// What Python tells of a read, as the channel model's evidence.
+// What Python tells of a read, as the core takes it; its rules are the core's (probability/read.hpp).
 #pragma once
 
 #include <pybind11/pybind11.h>
 
-#include <algorithm>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
-#include "candidates.hpp"
-#include "platewatch/probability/evidence.hpp"
-#include "platewatch/probability/marks.hpp"
+#include "lease.hpp"
+#include "platewatch/probability/read.hpp"
 #include "platewatch/probability/score.hpp"
-#include "platewatch/text/alternatives.hpp"
-#include "platewatch/text/normalize.hpp"
 #include "text.hpp"
 
 namespace platewatch {
 
-class EvidenceReader {
+// A platewatch.Read, whose texts it views and keeps alive. What is of another type, or no text in UTF-8, is
+// left out: of `chars` all if one is, of `candidates` just that.
+class RawReadOf {
   public:
-    // `canonical` is the canonical form of `text`. False if `chars` did not line up, and are left out of it.
-    bool read(const std::u32string& text, const Symbols& canonical, py::handle chars, ReadEvidence& out) {
-        bool none = false, lines_up = false;
-        const bool typed = finds_types([&] {
-            none = py::len(chars) == 0;
-            lines_up = !none && (from_characters(canonical, chars, 1, out) ||
-                                 (is_percent_ && from_characters(canonical, chars,
-                                                                 static_cast<float>(kHundredPercent), out)));
+    // Precondition: `read` has a `text`, str or bytes, with a canonical form.
+    RawReadOf(py::handle read, py::object text) {
+        raw_.text = view(std::move(text));
+        std::vector<std::size_t> ends;
+        is_usable_ = finds_types([&] {
+            for (const py::handle character : read.attr("chars")) {
+                characters_.push_back({view(character.attr("c")), number_or_none(character.attr("p")), {}});
+                for (const py::handle pair : character.attr("alts")) {
+                    const auto alternative = py::reinterpret_borrow<py::sequence>(pair);
+                    alternatives_.push_back({view(alternative[0]), number(alternative[1])});
+                }
+                ends.push_back(alternatives_.size());
+            }
         });
-        if (typed && lines_up) return true;
-        evidence_of(std::span<const char32_t>(text), canonical.view(), out);
-        return none;
+        if (!is_usable_) characters_.clear();
+        for (std::size_t i = 0, begin = 0; i < characters_.size(); begin = ends[i++])
+            characters_[i].alternatives = std::span(alternatives_).subspan(begin, ends[i] - begin);
+        finds_types([&] {
+            for (const py::handle candidate : read.attr("candidates")) {
+                finds_types([&] {
+                    const double p = number_or_none(candidate.attr("p"));
+                    if (p < 0 && !candidate.attr("p").is_none()) return;  // no probability
+                    candidates_.push_back({view(candidate.attr("text")), p});
+                });
+            }
+        });
+        finds_types([&] { raw_.confidence = number_or_none(read.attr("confidence")); });
+        raw_.characters = characters_;
+        raw_.candidates = candidates_;
     }
+
+    RawReadOf(const RawReadOf&) = delete;
+    RawReadOf& operator=(const RawReadOf&) = delete;
+
+    [[nodiscard]] const RawRead& get() const noexcept { return raw_; }
+    // Whether `chars` are.
+    [[nodiscard]] bool is_usable() const noexcept { return is_usable_; }
 
   private:
-    bool from_characters(const Symbols& canonical, py::handle chars, float whole, ReadEvidence& out) {
-        out.clear();
-        for (const py::handle character : chars) {
-            const std::u32string text = to_u32(character.attr("c"));
-            Evidence evidence{.c = character_of(std::span<const char32_t>(text))};
-            if (evidence.c == 0) {
-                // White space, what nobody sees, or what cannot stand alone.
-                if (text.size() == 1 || (!text.empty() && std::ranges::all_of(text, is_invisible))) continue;
-                return false;
-            }
-            if (!add(character, whole, evidence)) return false;
-            if (!is_kept(evidence.c)) {
-                out.push_mark(evidence);
-            } else if (out.size() == canonical.size() || canonical.view()[out.size()] != evidence.c) {
-                return false;
-            } else {
-                out.push_back(evidence);
-            }
+    static constexpr double kNone = -1;
+
+    [[nodiscard]] std::string_view view(py::object text) {
+        Py_ssize_t size = 0;
+        const char* utf8 = nullptr;
+        if (PyUnicode_Check(text.ptr())) {
+            utf8 = PyUnicode_AsUTF8AndSize(text.ptr(), &size);
+            if (utf8 == nullptr) throw py::error_already_set();
+        } else if (PyBytes_Check(text.ptr())) {
+            utf8 = PyBytes_AS_STRING(text.ptr());
+            size = PyBytes_GET_SIZE(text.ptr());
+        } else {
+            throw py::type_error("text must be str");
         }
-        return out.size() == canonical.size();
+        kept_.push_back(std::move(text));
+        return {utf8, static_cast<std::size_t>(size)};
+    }
+    [[nodiscard]] static double number(const py::object& value) { return value.cast<double>(); }
+    [[nodiscard]] static double number_or_none(const py::object& value) {
+        return value.is_none() ? kNone : number(value);
     }
 
-    // False for probabilities that are none.
-    bool add(py::handle character, float whole, Evidence& evidence) {
-        const auto scaled = [&](py::handle given) {
-            const auto value = given.cast<float>();
-            is_percent_ = is_percent_ || is_percent(double{value});
-            return value / whole;
-        };
-        const py::object p = character.attr("p");
-        if (!p.is_none()) {
-            const float value = scaled(p);
-            if (!(value <= kMost)) return false;
-            evidence.p = std::min(value, 1.0F);
-        }
-        const py::object listed = character.attr("alts");
-        evidence.has_alternatives = py::len(listed) != 0;
-        std::vector<Evidence::Alternative> alternatives;
-        for (const py::handle pair : listed) {
-            const auto alternative = py::reinterpret_borrow<py::sequence>(pair);
-            const std::u32string text = to_u32(alternative[0]);
-            const char32_t symbol = character_of(std::span<const char32_t>(text));
-            const float value = scaled(py::object(alternative[1]));
-            if (!(value <= kMost)) return false;
-            if (symbol == 0 || symbol == evidence.c || !is_kept(symbol)) continue;
-            const auto same = std::ranges::find(alternatives, symbol, &Evidence::Alternative::symbol);
-            if (same == alternatives.end()) {
-                alternatives.push_back({symbol, value});
-            } else {
-                same->p = std::max(same->p, value);
-            }
-        }
-        std::ranges::stable_sort(alternatives, std::ranges::greater{}, &Evidence::Alternative::p);
-        for (const Evidence::Alternative& alternative : alternatives) {
-            if (evidence.alternative_count == Evidence::kMostAlternatives) break;
-            evidence.alternatives[evidence.alternative_count++] = alternative;
-        }
-        return true;
-    }
-
-    static constexpr float kMost = 1.001F;  // more is on another scale
-    bool is_percent_ = false;               // one of them is, so all are
+    std::vector<py::object> kept_;
+    std::vector<RawRead::Alternative> alternatives_;
+    std::vector<RawRead::Character> characters_;
+    std::vector<RawRead::Candidate> candidates_;
+    RawRead raw_;
+    bool is_usable_ = true;
 };
 
-// What the recogniser believes of the whole plate, 0 to 1; none if it says nothing that can be that.
-inline std::optional<double> confidence_of(py::handle read) {
-    std::optional<double> confidence;
-    finds_types([&] {
-        if (const py::object given = read.attr("confidence"); !given.is_none())
-            confidence = given.cast<double>();
-    });
-    if (confidence && is_percent(*confidence)) *confidence /= kHundredPercent;
-    return confidence && *confidence >= 0 && *confidence <= kMaxProbability ? confidence : std::nullopt;
-}
-
 // Of a platewatch.Read or its text (str or bytes). False if its `chars` did not line up. Raises ReadError.
-inline bool evidence_of_object(py::handle read, ReadEvidence& out) {
+inline bool texts_of_object(py::handle read, ReadTexts& out) {
     const bool is_text = text_view(read.ptr()).unit != TextView::Unit::none;
     py::object text = is_text ? py::reinterpret_borrow<py::object>(read) : read.attr("text");
     Symbols canonical;
     const std::optional<TextError> error = normalize_object(text, TextKind::read, canonical);
     if (!error) throw py::type_error("text must be str or bytes");
     if (*error != TextError::none) raise(make_error("ReadError", reason(*error), py::arg("field") = "text"));
+    if (!is_text) {
+        const RawReadOf raw(read, std::move(text));
+        const Lease<ReadMaker> maker;
+        static_cast<void>(maker->make(raw.get(), canonical, &out));  // it has a canonical form
+        return raw.is_usable() && maker->lined_up();
+    }
+    out.share = 1;
+    out.others.clear();
     if (text_view(text.ptr()).size > 4 * kMaxRawLength) {  // as the batch has it
-        out.assign(canonical.view());
-        return is_text || py::len(read.attr("chars")) == 0;
-    }
-    if (PyBytes_Check(text.ptr())) text = text.attr("decode")();
-    const std::u32string raw = to_u32(text);
-    if (is_text) {
-        evidence_of(std::span<const char32_t>(raw), canonical.view(), out);
-        return true;
-    }
-    const bool lined_up = EvidenceReader().read(raw, canonical, read.attr("chars"), out);
-    // Beside candidates it is the own text's share.
-    if (py::len(read.attr("candidates")) != 0) return lined_up;
-    if (const std::optional<double> confidence = confidence_of(read))
-        out.set_confidence(static_cast<float>(*confidence));
-    return lined_up;
-}
-
-// How much is believed of each text of a read: by the candidates' own probabilities; the read's own text has
-// the one of the candidate that is the same, or else the read's confidence, or else what the candidates
-// leave.
-class ShareReader {
-  public:
-    // Puts the candidates that are no repeat of the own text into `out`, likeliest first.
-    void read(py::handle read, const Symbols& own, ReadTexts& out) {
-        out.share = 1;
-        out.others.clear();
-        candidates_.clear();
-        std::optional<double> of_own;
-        for_each_candidate(read,
-                           [&](const std::u32string& raw, const Symbols& text, std::optional<double> p) {
-                               if (text == own) {
-                                   if (p && *p > of_own.value_or(0)) of_own = p;
-                                   return;
-                               }
-                               const double share = p.value_or(kUnsaid);
-                               const auto known = std::ranges::find(candidates_, text, &Candidate::text);
-                               if (known != candidates_.end()) {
-                                   known->share = std::max(known->share, share);
-                               } else if (share > 0) {
-                                   candidates_.push_back({raw, text, share});
-                               }
-                           });
-        if (candidates_.empty()) return;
-        std::ranges::stable_sort(candidates_, std::ranges::greater{}, &Candidate::share);
-        if (candidates_.size() > ReadTexts::kMostOthers) candidates_.resize(ReadTexts::kMostOthers);
-        double sum = 0;
-        for (const Candidate& candidate : candidates_) sum += candidate.share;
-        out.share = of_own ? *of_own : own_share(read, sum);
-        const double all = out.share + sum;
-        out.share /= all;
-        for (const Candidate& candidate : candidates_) {
-            ReadTexts::Other& other = out.others.emplace_back();
-            evidence_of(std::span<const char32_t>(candidate.raw), candidate.text.view(), other.evidence);
-            other.share = candidate.share / all;
-        }
-    }
-
-  private:
-    struct Candidate {
-        std::u32string raw;
-        Symbols text;
-        double share;
-    };
-    static constexpr double kUnsaid = 0.05;  // of a candidate without a probability
-    static constexpr double kLeast = 0.01;   // of the own text, where nothing is said of it
-
-    [[nodiscard]] double own_share(py::handle read, double of_candidates) const {
-        const std::optional<double> confidence = confidence_of(read);
-        if (confidence && *confidence > 0) return *confidence;
-        // More than 1 are no shares of one whole: then the own text has as much as the likeliest.
-        return of_candidates > kMaxProbability ? candidates_.front().share
-                                               : std::max(1 - of_candidates, kLeast);
-    }
-
-    std::vector<Candidate> candidates_;
-};
-
-// The same with its candidates.
-inline bool texts_of_object(py::handle read, ReadTexts& out) {
-    const bool lined_up = evidence_of_object(read, out.own);
-    if (text_view(read.ptr()).unit != TextView::Unit::none) {
-        out.share = 1;
-        out.others.clear();
+        out.own.assign(canonical.view());
     } else {
-        ShareReader().read(read, Symbols(canonical_text(out.own)), out);
+        if (PyBytes_Check(text.ptr())) text = text.attr("decode")();
+        evidence_of(std::span<const char32_t>(to_u32(text)), canonical.view(), out.own);
     }
-    return lined_up;
+    return true;
 }
 
 // The name of an engine or a camera, while `name` lives; what is no text names none.

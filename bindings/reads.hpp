@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "candidates.hpp"
+#include "evidence.hpp"
+#include "lease.hpp"
 #include "platewatch/hotlist/index.hpp"
-#include "platewatch/text/alternatives.hpp"
 #include "text.hpp"
 
 namespace platewatch {
@@ -67,18 +67,10 @@ class ReadParser {
             has_none = is_empty_tuple(read.attr("chars")) && is_empty_tuple(read.attr("candidates"));
         });
         if (has_none) return;
-        texts_.assign(1, {query.text, 1.0});
-        bool lines_up = true;
-        const bool typed = finds_types([&] {
-            const py::object characters = read.attr("chars");
-            if (py::len(characters) == 0 || !PyUnicode_Check(raw.ptr())) return;
-            read_characters(characters);
-            lines_up = alternatives_.expand(to_u32(raw), texts_);
-        });
-        if (!typed || !lines_up) ++not_lined_up_;
-        for_each_candidate(read, [&](const std::u32string&, const Symbols& text, std::optional<double>) {
-            add_text(texts_, text, 0.0);
-        });
+        const RawReadOf given(read, raw);
+        const Lease<ReadMaker> maker;
+        maker->expand(given.get(), query.text, texts_);
+        if (!given.is_usable() || !maker->lined_up()) ++not_lined_up_;
         for (const ReadText& text : texts_) {
             if (text.text == query.text) continue;
             out.push_back({query.read, query.at, text.text});
@@ -89,21 +81,7 @@ class ReadParser {
         return PyTuple_CheckExact(object.ptr()) && PyTuple_GET_SIZE(object.ptr()) == 0;
     }
 
-    void read_characters(py::handle characters) {
-        alternatives_.clear();
-        for (const py::handle character : characters) {
-            const py::object p = character.attr("p");
-            alternatives_.add(to_u32(character.attr("c")),
-                              p.is_none() ? std::nullopt : std::optional(p.cast<double>()));
-            for (const py::handle pair : character.attr("alts")) {
-                const auto alternative = py::reinterpret_borrow<py::sequence>(pair);
-                alternatives_.add_alternative(to_u32(alternative[0]), alternative[1].cast<double>());
-            }
-        }
-    }
-
     bool with_alternatives_;
-    Alternatives alternatives_;
     std::vector<ReadText> texts_;
     std::size_t not_lined_up_ = 0;
 };

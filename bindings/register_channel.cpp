@@ -110,9 +110,9 @@ ChannelRates to_rates(const py::dict& arrays, std::size_t columns, std::size_t b
 }
 
 ReadEvidence to_evidence(py::handle read) {
-    ReadEvidence evidence;
-    evidence_of_object(read, evidence);
-    return evidence;
+    ReadTexts texts;
+    texts_of_object(read, texts);
+    return texts.own;
 }
 
 // Any object: pybind11 quotes all arguments of a call that it refuses, and with a plate of another type the

@@ -55,16 +55,16 @@ def test_chars_that_do_not_line_up_are_ignored_and_counted() -> None:
     matcher = pw.Matcher(pw.Hotlist.from_plates(["12가3456", "77나7777"]), max_edits=0)
     good = read_of("12거3456", [[], [], [("가", 0.3)], [], [], [], []])
     short = pw.Read(text="12거3456", chars=good.chars[:-1], candidates=(pw.Candidate("77나7777"),))
-    percent = read_of("12거3456", [[], [], [("가", 30.0)], [], [], [], []])
+    thousandths = read_of("12거3456", [[], [], [("가", 300.0)], [], [], [], []])
     spaced = pw.Read(text=" 12거 3456\n", chars=good.chars)
-    batch = matcher.match_batch([short, good, percent, spaced], alternatives=True)
+    batch = matcher.match_batch([short, good, thousandths, spaced], alternatives=True)
     found = [
         (row, batch.entry_ids[entry]) for row, entry in zip(batch.read.tolist(), batch.entry.tolist(), strict=True)
     ]
     assert found == [(0, "77나7777"), (1, "12가3456"), (3, "12가3456")]
     assert batch.not_lined_up == 2
-    assert matcher.match_batch([short, good, percent]).not_lined_up == 0
-    assert len(matcher.match_batch([short, good, percent])) == 0
+    assert matcher.match_batch([short, good, thousandths]).not_lined_up == 0
+    assert len(matcher.match_batch([short, good, thousandths])) == 0
 
 
 def test_candidates_that_are_no_plates_are_ignored() -> None:
@@ -139,3 +139,15 @@ def test_candidates_of_wrong_types_are_ignored(candidates: Any) -> None:
 def test_an_engine_or_camera_that_is_no_text_is_not_known(name: Any) -> None:
     matcher = pw.Matcher(pw.Hotlist.from_plates(["12가3456"]))
     assert matcher.match(duck(text="12가3456", engine=name, camera_id=name)) == matcher.match("12가3456")
+
+
+def test_percent_are_shares() -> None:
+    def read(whole: float) -> pw.Read:
+        chars = [{"c": c, "p": 0.9 * whole, "alts": [["가", 0.05 * whole]] if c == "거" else []} for c in "12거3456"]
+        return pw.Read(text="12거3456", chars=chars)
+
+    matcher = pw.Matcher(["12가3456"], max_edits=0)
+    found = matcher.match(read(1), alternatives=True)
+    assert [match.edits for match in found] == [0]
+    assert matcher.match(read(100), alternatives=True) == found
+    assert matcher.match_batch([read(100)], alternatives=True).not_lined_up == 0

@@ -663,7 +663,7 @@ def test_chars_that_are_ignored_are_told() -> None:
 
     plates = sample_plates(4)
     good = [with_chars(plate, 0.9, 99) for plate in plates]
-    bad = [with_chars(plates[0], 90, 99), with_chars(plates[1], 0.9, 5)]
+    bad = [with_chars(plates[0], 900, 99), with_chars(plates[1], 0.9, 5)]
     (note,) = evaluate(good + bad, SHIPPED, SMALL).notes
     assert note.startswith("Of 2 of these reads, `chars` do not line up with the text, and were ignored")
     assert evaluate(good, SHIPPED, SMALL).notes == []

@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "platewatch/store/crc32c.hpp"
+#include "store/descriptor.hpp"
 
 namespace platewatch {
 namespace {
@@ -23,20 +24,6 @@ namespace {
     const int error = errno;
     throw std::system_error(error, std::generic_category(), path + " " + what);
 }
-
-class Descriptor {
-  public:
-    explicit Descriptor(int number) noexcept : number_(number) {}
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    ~Descriptor() {
-        if (number_ >= 0) ::close(number_);
-    }
-    [[nodiscard]] int get() const noexcept { return number_; }
-
-  private:
-    int number_;
-};
 
 }  // namespace
 

@@ -17,6 +17,15 @@ constexpr std::size_t kMostBytes =
 [[nodiscard]] bool is_percent(double p) noexcept { return p >= kLeastPercent && p <= kHundredPercent; }
 [[nodiscard]] bool is_share(double p) noexcept { return p >= 0 && p <= kMaxProbability; }
 
+// Of the characters' probabilities: all are percent if one must be.
+[[nodiscard]] double whole_of(std::span<const RawRead::Character> characters) noexcept {
+    const auto says_percent = [](const RawRead::Character& character) {
+        return is_percent(character.p) ||
+               std::ranges::any_of(character.alternatives, is_percent, &RawRead::Alternative::p);
+    };
+    return std::ranges::any_of(characters, says_percent) ? kHundredPercent : 1;
+}
+
 // What the recogniser believes of the whole plate; negative if it says nothing that can be that.
 [[nodiscard]] double confidence_of(const RawRead& read) noexcept {
     const double p = is_percent(read.confidence) ? read.confidence / kHundredPercent : read.confidence;
@@ -49,13 +58,12 @@ TextError ReadMaker::make(const RawRead& read, Symbols& canonical, ReadTexts* ou
 }
 
 void ReadMaker::make_own(const RawRead& read, const Symbols& canonical, ReadEvidence& out) {
+    lined_up_ = read.characters.empty();
     if (read.text.size() > kMostBytes) return out.assign(canonical.view());
-    is_percent_ = false;
-    const bool lines_up =
-        !read.characters.empty() &&
-        (make_characters(read, canonical, 1, out) ||
-         (is_percent_ && make_characters(read, canonical, static_cast<float>(kHundredPercent), out)));
-    if (!lines_up) {
+    const bool from_characters = !lined_up_ && make_characters(read, canonical, out);
+    if (from_characters) {
+        lined_up_ = true;
+    } else {
         static_cast<void>(decode(read.text));  // as it has a canonical form
         evidence_of(std::span<const char32_t>(code_points_), canonical.view(), out);
     }
@@ -64,8 +72,8 @@ void ReadMaker::make_own(const RawRead& read, const Symbols& canonical, ReadEvid
     if (read.candidates.empty() && confidence >= 0) out.set_confidence(static_cast<float>(confidence));
 }
 
-bool ReadMaker::make_characters(const RawRead& read, const Symbols& canonical, float whole,
-                                ReadEvidence& out) {
+bool ReadMaker::make_characters(const RawRead& read, const Symbols& canonical, ReadEvidence& out) {
+    const auto whole = static_cast<float>(whole_of(read.characters));
     out.clear();
     for (const RawRead::Character& character : read.characters) {
         if (!decode(character.c)) return false;
@@ -91,11 +99,7 @@ bool ReadMaker::make_characters(const RawRead& read, const Symbols& canonical, f
 // False for probabilities that are none.
 bool ReadMaker::make_character(const RawRead::Character& character, float whole, Evidence& evidence) {
     constexpr float kMost = 1.001F;  // more is on another scale
-    const auto scaled = [&](double given) {
-        const auto value = static_cast<float>(given);
-        is_percent_ = is_percent_ || is_percent(double{value});
-        return value / whole;
-    };
+    const auto scaled = [&](double given) { return static_cast<float>(given) / whole; };
     if (!(character.p < 0)) {
         const float value = scaled(character.p);
         if (!(value <= kMost)) return false;
@@ -188,20 +192,23 @@ void ReadMaker::make_shares(const RawRead& read, const Symbols& own, ReadTexts& 
 
 void ReadMaker::expand(const RawRead& read, const Symbols& canonical, std::vector<ReadText>& out) {
     out.assign(1, {canonical, 1.0});
-    if (!read.characters.empty() && decode(read.text)) {
+    lined_up_ = read.characters.empty();
+    if (!lined_up_ && decode(read.text)) {
+        const double whole = whole_of(read.characters);
         raw_ = code_points_;
         alternatives_.clear();
         bool is_text = true;
         for (const RawRead::Character& character : read.characters) {
             is_text = is_text && decode(character.c);
             if (!is_text) break;
-            alternatives_.add(code_points_, character.p < 0 ? std::nullopt : std::optional(character.p));
+            alternatives_.add(code_points_,
+                              character.p < 0 ? std::nullopt : std::optional(character.p / whole));
             for (const RawRead::Alternative& alternative : character.alternatives) {
                 is_text = is_text && decode(alternative.text);
-                if (is_text) alternatives_.add_alternative(code_points_, alternative.p);
+                if (is_text) alternatives_.add_alternative(code_points_, alternative.p / whole);
             }
         }
-        if (is_text) static_cast<void>(alternatives_.expand(raw_, out));
+        lined_up_ = is_text && alternatives_.expand(raw_, out);
     }
     for_each_candidate(read, [&](const RawRead::Candidate&, const Symbols& text, std::optional<double>) {
         add_text(out, text, 0.0);

@@ -14,6 +14,7 @@
 
 #include "platewatch/base/interrupt.hpp"
 #include "platewatch/store/crc32c.hpp"
+#include "store/descriptor.hpp"
 
 namespace platewatch {
 namespace {
@@ -61,20 +62,6 @@ std::uint32_t checksum(const SnapshotHeader& header, std::span<const SnapshotSec
     const auto in_front = std::as_bytes(std::span(&header, 1)).first(offsetof(SnapshotHeader, checksum));
     return crc32c(std::as_bytes(table), crc32c(in_front));
 }
-
-class Descriptor {
-  public:
-    explicit Descriptor(int number) noexcept : number_(number) {}
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    ~Descriptor() {
-        if (number_ >= 0) ::close(number_);
-    }
-    [[nodiscard]] int get() const noexcept { return number_; }
-
-  private:
-    int number_;
-};
 
 // Removes its file unless it got its final name.
 class TemporaryFile {

@@ -45,9 +45,12 @@ class ReadMaker {
     // are left out.
     [[nodiscard]] TextError make(const RawRead& read, Symbols& canonical, ReadTexts* out);
 
-    // The distinct further texts of the read taken last, whatever their probability: the likeliest ways
-    // through its alternatives, and its candidates. Precondition: `make` has taken it.
+    // The distinct texts of the read, its own first, whatever their probability: the likeliest ways through
+    // its alternatives, and its candidates.
     void expand(const RawRead& read, const Symbols& canonical, std::vector<ReadText>& out);
+
+    // Whether the characters of the read taken last lined up with its text, if it has any.
+    [[nodiscard]] bool lined_up() const noexcept { return lined_up_; }
 
   private:
     struct Candidate {
@@ -58,8 +61,7 @@ class ReadMaker {
 
     [[nodiscard]] bool decode(std::string_view utf8);  // to code_points_
     void make_own(const RawRead& read, const Symbols& canonical, ReadEvidence& out);
-    [[nodiscard]] bool make_characters(const RawRead& read, const Symbols& canonical, float whole,
-                                       ReadEvidence& out);
+    [[nodiscard]] bool make_characters(const RawRead& read, const Symbols& canonical, ReadEvidence& out);
     [[nodiscard]] bool make_character(const RawRead::Character& character, float whole, Evidence& evidence);
     void make_shares(const RawRead& read, const Symbols& own, ReadTexts& out);
     template <class Visit>
@@ -69,7 +71,7 @@ class ReadMaker {
     std::u32string code_points_, raw_;
     std::vector<Evidence::Alternative> listed_;
     std::vector<Candidate> candidates_;
-    bool is_percent_ = false;
+    bool lined_up_ = true;
 };
 
 }  // namespace platewatch

@@ -13,7 +13,7 @@
 // - A `p` that is missing, NaN or negative is the one that `c` has among its alternatives, or else what they
 //   leave of 1, at least kMinPathProbability. The probabilities of a place need not sum to 1.
 // - A probability a trifle over 1 counts as 1, for rounding. One above kMaxProbability says that the list is
-//   on another scale, percent perhaps: it does not line up.
+//   on another scale: it does not line up.
 #pragma once
 
 #include <cstddef>
