@@ -50,6 +50,7 @@ void prefetch_object(PyObject* const* items, std::size_t place, std::size_t size
 class SequenceColumn final : public ReadColumn {
   public:
     explicit SequenceColumn(const py::object& reads) {
+#ifndef Py_GIL_DISABLED  // where another thread may change the list meanwhile
         if (PyList_CheckExact(reads.ptr())) {
             // As a tuple, but that each object is asked for before it is touched.
             PyObject* const* items = reinterpret_cast<PyListObject*>(reads.ptr())->ob_item;
@@ -62,6 +63,7 @@ class SequenceColumn final : public ReadColumn {
             items_ = own_;
             return;
         }
+#endif
         tuple_ = py::reinterpret_steal<py::tuple>(PySequence_Tuple(reads.ptr()));
         if (!tuple_) throw py::error_already_set();
         items_ = {reinterpret_cast<PyTupleObject*>(tuple_.ptr())->ob_item, tuple_.size()};

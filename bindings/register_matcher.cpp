@@ -391,8 +391,9 @@ class Matcher {
         if (closed_) raise(make_error("StateError", "the matcher is closed"));
     }
     [[nodiscard]] std::shared_ptr<const State> state() const {
-        refuse_if_closed();
-        return index_->state();
+        std::shared_ptr<const State> state = index_->state();
+        refuse_if_closed();  // afterwards: what `close` has put there is no list
+        return state;
     }
 
     [[nodiscard]] std::shared_ptr<const ScoringModel> model() const {

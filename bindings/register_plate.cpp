@@ -90,18 +90,18 @@ std::unique_ptr<PlateList> plate_list(const py::typing::List<py::object>& plates
 // What Hotlist.from_plates does for almost every plate; the row-by-row way is ten times slower.
 std::tuple<py::typing::List<py::typing::Optional<py::str>>, std::size_t, py::typing::List<py::str>>
 canonical_plates(const py::typing::List<py::object>& plates) {
-    py::list canonical(plates.size());
+    const auto rows = py::reinterpret_steal<py::tuple>(PyList_AsTuple(plates.ptr()));  // nobody changes it
+    if (!rows) throw py::error_already_set();
+    PyObject* const* items = reinterpret_cast<PyTupleObject*>(rows.ptr())->ob_item;
+    py::list canonical(rows.size());
     std::size_t others = 0;
     std::vector<bool> used(0x110000);
     const AnswersSignals interruptible;
     Poller pass_by;
     for (std::size_t i = 0; i < canonical.size(); ++i) {
         pass_by();
-        prefetch_text(reinterpret_cast<PyListObject*>(plates.ptr())->ob_item, i,
-                      static_cast<std::size_t>(PyList_GET_SIZE(plates.ptr())));
-        const auto plate =
-            py::reinterpret_borrow<py::object>(PyList_GetItem(plates.ptr(), static_cast<py::ssize_t>(i)));
-        if (!plate) throw py::error_already_set();  // another thread may have made the list shorter
+        prefetch_text(items, i, rows.size());
+        const auto plate = py::reinterpret_borrow<py::object>(items[i]);
         py::object result = py::none();
         Symbols symbols;
         const TextView view = text_view(plate.ptr());

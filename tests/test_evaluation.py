@@ -836,19 +836,20 @@ def test_what_confidences_are_worth_is_told_of_each_engine_that_is_left_out() ->
     """Of one engine they tell which symbols are wrong; another says of right and wrong ones what the first does not."""
     plates = sample_plates(60)
 
-    def reads(engine: str, doubt: Callable[[bool], float]) -> list[LabelledRead]:
+    def reads(engine: str, doubt: Callable[[bool], float], in_whole: bool = False) -> list[LabelledRead]:
         found = []
         for i, plate in enumerate(plates):
             text = plate[:-1] + ("8" if i % 2 else plate[-1])
             chars = [pw.Character(c=c, p=doubt(c == of_plate)) for c, of_plate in zip(text, plate, strict=True)]
-            found.append(LabelledRead(pw.Read(text=text, chars=tuple(chars), engine=engine), plate))
+            whole = doubt(text == plate) if in_whole else None
+            found.append(LabelledRead(pw.Read(text=text, chars=tuple(chars), engine=engine, confidence=whole), plate))
         return found
 
     def telling(is_right: bool) -> float:
         return 0.99 if is_right else 0.3
 
-    def rows(**options: Callable[[bool], float]) -> list[Confidences]:
-        sample = [read for engine, doubt in options.items() for read in reads(engine, doubt)]
+    def rows(in_whole: bool = False, **options: Callable[[bool], float]) -> list[Confidences]:
+        sample = [read for engine, doubt in options.items() for read in reads(engine, doubt, in_whole)]
         models = cross_validated(sample, SMALL, leave_out="engine")
         return evaluate(sample, models, SMALL).confidences
 
@@ -859,6 +860,7 @@ def test_what_confidences_are_worth_is_told_of_each_engine_that_is_left_out() ->
         assert one.without.value is not None
         assert one.log_loss.value < 0.9 * one.without.value
         assert one.ratio.value == pytest.approx(one.log_loss.value / one.without.value)
+    assert rows(in_whole=True, a=telling, b=telling) == both, "and what is said of the whole does not count without"
     deceived = rows(a=telling, b=lambda is_right: 0.3 if is_right else 0.99)
     assert (deceived[1].ratio.value or 0) > 1, "it is told where they hurt"
     assert evaluate(reads("a", telling), SHIPPED, SMALL).confidences == [], "no engine was left out"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import threading
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 
 import platewatch as pw
+from platewatch import _core
+from platewatch.matching import hotlist as hotlist_module
 from platewatch.matching.hotlist import MAX_DISTINCT_SYMBOLS, kinds
 from platewatch.matching.values import microseconds
 
@@ -345,3 +348,27 @@ def test_what_is_no_plate_by_itself_takes_the_way_by_rows() -> None:
     for word in ("None", "NaN", "null"):
         with pytest.raises(pw.EntryError):
             pw.Hotlist.from_plates(["12가3456", word])
+
+
+def test_two_threads_make_the_entries_of_plates_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    hotlist = pw.Hotlist.from_plates(["12가3456", "34나5678"])
+    entered, added, made = threading.Event(), threading.Event(), []
+    canonical_plates = _core.canonical_plates
+
+    def slow(*arguments: Any) -> Any:
+        made.append(threading.get_ident())
+        if len(made) == 1:
+            entered.set()
+            added.wait(0.5)  # or as long as it takes the other thread to be done, if nothing holds it
+        return canonical_plates(*arguments)
+
+    monkeypatch.setattr(hotlist_module, "canonical_plates", slow)
+    reading = threading.Thread(target=lambda: list(hotlist))
+    reading.start()
+    assert entered.wait(60)
+    hotlist.add(pw.Entry(id="new", plate="56다7890"))
+    added.set()
+    reading.join()
+    assert "new" in hotlist
+    assert len(hotlist) == 3
+    assert len(made) == 1

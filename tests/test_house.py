@@ -14,7 +14,7 @@ PACKAGE = ROOT / "src" / "platewatch"
 # Floors from the ground up; rooms of one floor know nothing of each other.
 PYTHON_FLOORS = (
     {"_core"},
-    {"errors", "plural"},
+    {"errors", "plural", "cores"},
     {"toml", "build"},
     {"matching", "probability"},
     {"lists", "notify"},

@@ -106,6 +106,20 @@ def test_a_mapped_snapshot_pickles_as_its_path(matcher: pw.Matcher, tmp_path: Pa
         pickle.loads(pickled)
 
 
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_a_file_that_got_another_list_is_not_what_is_pickled(
+    matcher: pw.Matcher, tmp_path: Path, is_gone: bool
+) -> None:
+    path = tmp_path / "wanted.snapshot"
+    matcher.save(path)
+    opened = pw.Matcher.open(path, mapped=True)
+    if is_gone:
+        path.unlink()
+    else:
+        pw.Matcher(["99하9999"]).save(path)
+    assert pickle.loads(pickle.dumps(opened)).match("34나5678") == matcher.match("34나5678")
+
+
 def found_by(matcher: pw.Matcher, read: str) -> list[pw.Match]:
     return matcher.match(read)
 
@@ -141,6 +155,16 @@ def test_a_matcher_that_is_closed_refuses(matcher: pw.Matcher) -> None:
         with pytest.raises(pw.StateError, match="the matcher is closed"):
             call()
     matcher.close()  # again is no matter
+    assert repr(matcher) == "Matcher(closed)"
+
+
+def test_a_mapped_matcher_that_is_closed_does_not_pickle(matcher: pw.Matcher, tmp_path: Path) -> None:
+    path = tmp_path / "wanted.snapshot"
+    matcher.save(path)
+    opened = pw.Matcher.open(path, mapped=True)
+    opened.close()
+    with pytest.raises(pw.StateError, match="the matcher is closed"):
+        pickle.dumps(opened)
 
 
 def test_an_error_in_the_block_is_not_swallowed(matcher: pw.Matcher) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from platewatch._core import normalize
+from platewatch.cores import cores
 from platewatch.errors import PlatewatchError
 from platewatch.evaluation.figures import (
     Alarms,
@@ -291,7 +291,7 @@ def _in_fold(labelled: LabelledRead, left_out: LeftOut | None) -> str:
 @contextmanager
 def worker_threads() -> Iterator[ThreadPoolExecutor]:
     """As many as there are cores: the core needs no lock of Python's. What has not begun when it fails is left."""
-    threads = ThreadPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())
+    threads = ThreadPoolExecutor(cores())
     try:
         yield threads
     finally:
@@ -553,7 +553,7 @@ class _Trial:
             self.grades.found[draw, unit[right]] = rank[right]
             found.append((probability, right, unit))
             if bare:
-                texts = [msgspec.structs.replace(read, chars=()) for read in reads]
+                texts = [msgspec.structs.replace(read, chars=(), confidence=None, candidates=()) for read in reads]
                 of_bare.append(self._matched(matcher, texts, places)[1:])
             if fused is not None:
                 fused.match(draw, matcher, places)

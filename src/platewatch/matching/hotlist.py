@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +29,9 @@ from platewatch.plural import plural
 MAX_DISTINCT_SYMBOLS = 254  # an index codes a symbol in one byte
 
 _REMEMBERED_CHANGES = 100_000  # ids; a matcher that is further behind indexes the list anew
+_MAKING = threading.Lock()  # entries of plates that had none
+if hasattr(os, "register_at_fork"):  # a fork copies only the thread that asked for it
+    os.register_at_fork(before=_MAKING.acquire, after_in_parent=_MAKING.release, after_in_child=_MAKING.release)
 _NO_PLATES = frozenset(normalize(word) for word in NO_PLATE)  # NaN, None and their like, or somebody's plate
 _REPLACEMENT_CHARACTER = "\ufffd"
 _TOO_MANY_SYMBOLS = (
@@ -240,9 +245,11 @@ class EntrySet:
     @property
     def _entries(self) -> dict[str, Entry]:
         if self._texts is not None:
-            canonical, _, _ = canonical_plates(self._texts)
-            self._known = {plate: Entry(id=plate, plate=plate) for plate in canonical if plate is not None}
-            self._texts = None
+            with _MAKING:  # or what one thread adds would be lost in what another one makes
+                if self._texts is not None:
+                    canonical, _, _ = canonical_plates(self._texts)
+                    self._known = {plate: Entry(id=plate, plate=plate) for plate in canonical if plate is not None}
+                    self._texts = None
         return self._known
 
     @property

@@ -10,13 +10,14 @@ from operator import index
 from os import PathLike, fsdecode
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Literal, Protocol, Self, overload
+from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeAlias, overload
 from weakref import WeakSet
 
 import numpy as np
 import numpy.typing as npt
 
 from platewatch import _core
+from platewatch.cores import cores
 from platewatch.errors import EntryError, SnapshotError
 from platewatch.matching.batch import MatchBatch as MatchBatch
 from platewatch.matching.batch import ScoredMatchBatch
@@ -28,6 +29,7 @@ from platewatch.plural import plural
 from platewatch.probability.channel_model import ChannelModel
 
 _MOST_THREADS = 1024
+_Stamp: TypeAlias = tuple[int, int, int, int]
 _matchers: WeakSet[Matcher] = WeakSet()
 
 
@@ -65,6 +67,8 @@ class Matcher(_core.Matcher):
         self._hotlist, self._version = listed, version
 
     def __repr__(self) -> str:
+        if self._is_closed:
+            return f"{type(self).__name__}(closed)"
         return f"{type(self).__name__}({plural(len(self), 'entry', 'entries')}, max_edits={self.max_edits})"
 
     def __new__(cls, *args: object, **kwargs: object) -> Self:
@@ -74,6 +78,7 @@ class Matcher(_core.Matcher):
         matcher._version = 0
         matcher._strayed = set()
         matcher._mapped = None
+        matcher._is_closed = False
         _matchers.add(matcher)
         return matcher
 
@@ -86,16 +91,17 @@ class Matcher(_core.Matcher):
     def close(self) -> None:
         """Let go of the index and of a mapped file. Calls under way finish; later ones raise StateError."""
         with self._changing:
+            self._mapped, self._is_closed = None, True
             self._close()
 
     def __reduce__(self) -> tuple[object, ...]:
-        """By the snapshot: of one that `open` mapped and nothing has changed since, the path; else its bytes.
+        """By the path, if it was opened with mapped=True and nothing has changed since; else by the snapshot's bytes.
 
         An index that comes back knows no hotlist, so its first `update` indexes the whole one.
         """
         with self._changing:
-            if self._mapped is not None:
-                return _opened, (type(self), self._mapped, _stamp(self._mapped), self.max_edits, self._model)
+            if self._mapped is not None and _stamp(self._mapped[0]) == self._mapped[1]:
+                return _opened, (type(self), *self._mapped, self.max_edits, self._model)
             with TemporaryDirectory(prefix="platewatch-") as folder:
                 path = Path(folder, "snapshot")
                 self.save(path)
@@ -125,7 +131,8 @@ class Matcher(_core.Matcher):
         """
         matcher = cls.__new__(cls)
         matcher._model = _checked_model(model)
-        matcher._mapped = Path(path).absolute() if mapped else None
+        if mapped and (stamp := _stamp(file := Path(fsdecode(path)).absolute())):
+            matcher._mapped = file, stamp
         scoring = matcher._model.scoring
         _core.Matcher.__init__(
             matcher, fsdecode(path), max_edits, microseconds, scoring, None if mapped is None else bool(mapped)
@@ -205,7 +212,8 @@ class Matcher(_core.Matcher):
     _hotlist: EntrySet | None  # that the index equals, but for ...
     _version: int
     _strayed: set[str]  # ... ids that were changed here and not in the hotlist
-    _mapped: Path | None  # the file that the index is, as far as it is one
+    _mapped: tuple[Path, _Stamp] | None  # the file that the index is, as far as it is one
+    _is_closed: bool
 
     if TYPE_CHECKING:  # it is the core's, as a Python function around it would take a good part of its time
 
@@ -330,19 +338,23 @@ class Matcher(_core.Matcher):
             bool(score),
             min_probability,
             bool(keep_exact),
-            min(index(threads) or _cores(), _MOST_THREADS),
+            min(index(threads) or cores(), _MOST_THREADS),
         )
         if not score:
             return MatchBatch(read, entry, edits, entry_ids, bad, not_lined_up)
         return ScoredMatchBatch(read, entry, edits, entry_ids, bad, not_lined_up, log_likelihood, probability)
 
 
-def _stamp(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
+def _stamp(path: Path) -> _Stamp | None:
+    """What tells a file from others that had or get its name; None if there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _opened(cls: type[Matcher], path: Path, stamp: tuple[int, int], max_edits: int, model: ChannelModel) -> Matcher:
+def _opened(cls: type[Matcher], path: Path, stamp: _Stamp, max_edits: int, model: ChannelModel) -> Matcher:
     if _stamp(path) != stamp:
         raise SnapshotError(f"{path}: is not the file that was mapped when the matcher was pickled")
     return cls.open(path, max_edits=max_edits, model=model, mapped=True)
@@ -353,13 +365,6 @@ def _restored(cls: type[Matcher], snapshot: bytes, max_edits: int, model: Channe
         path = Path(folder, "snapshot")
         path.write_bytes(snapshot)
         return cls.open(path, max_edits=max_edits, model=model, mapped=False)
-
-
-def _cores() -> int:
-    """Those that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _checked_model(model: ChannelModel | None) -> ChannelModel:
@@ -398,7 +403,8 @@ def _listed(hotlist: EntrySet | Iterable[str]) -> EntrySet:
 
 def _shortest(hotlist: EntrySet) -> EntrySet | _core.PlateList:
     """What indexes the same in the least time."""
-    return hotlist if hotlist.plate_list is None else hotlist.plate_list
+    plates = hotlist.plate_list
+    return hotlist if plates is None else plates
 
 
 def _refuse_no_reads(reads: object) -> None:
