@@ -175,12 +175,8 @@ class Matcher {
         const std::string path = file.string();
         const std::shared_ptr<const State> state = this->state();
         const py::gil_scoped_release nogil;
-        translated([&] {
-            const auto segments = state->segments();
-            if (segments.size() == 1 && !segments[0].removed)
-                return segments[0].index->save(path, max_edits_);
-            Index(state->entries()).save(path, max_edits_);
-        });
+        translated(
+            [&] { with_one_index(*state, [&](const Index& index) { index.save(path, max_edits_); }); });
     }
 
     // As a bundle carries it: the list with the model, the population and a policy.
@@ -200,10 +196,9 @@ class Matcher {
         const py::gil_scoped_release nogil;
         translated([&] {
             const Policy* const told = grades ? &*grades : nullptr;
-            const auto segments = state->segments();
-            if (segments.size() == 1 && !segments[0].removed)
-                return write_payload(path, *segments[0].index, max_edits_, model.get(), told);
-            write_payload(path, Index(state->entries()), max_edits_, model.get(), told);
+            with_one_index(*state, [&](const Index& index) {
+                write_payload(path, index, max_edits_, model.get(), told);
+            });
         });
     }
 
@@ -386,6 +381,14 @@ class Matcher {
         std::vector<Match> found;
         std::vector<Score> scores;
     };
+
+    // Calls write(an index of all entries), which is made where they are in several.
+    template <class Write>
+    static void with_one_index(const State& state, const Write& write) {
+        const auto segments = state.segments();
+        if (segments.size() == 1 && !segments[0].removed) return write(*segments[0].index);
+        write(Index(state.entries()));
+    }
 
     void refuse_if_closed() const {
         if (closed_) raise(make_error("StateError", "the matcher is closed"));

@@ -110,7 +110,7 @@ void run_scans(const Kernel& kernel, const std::vector<Scan<Key>>& scans, unsign
 template <class Key>
 KeyIndex<Key>::KeyIndex(Column<Key> keys) : size_(keys.size()), kernel_(&active_kernel()) {
     Column<Key> mirrored;
-    mirrored.reserve(size_ + kKernelPadding);
+    mirrored.reserve(size_);
     for (const Key key : keys) mirrored.push_back(reversed(key));
     radix_sort<sizeof(Key)>(mirrored, [](Key key) { return key; });
     poll();

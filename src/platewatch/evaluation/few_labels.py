@@ -29,13 +29,12 @@ _LEAST_LOG: Final = -30.0  # of a plate that no way leads to
 class HeldOut(msgspec.Struct, frozen=True, kw_only=True):
     """What labels say, each plate's under a model that has not seen it.
 
-    `misread` is the share of reads that are not their plate; `surprise` the mean of -log P(true plate | read), in nats
-    a read, if no plate is listed, under the model that was refined; `gain` how much less it is after the refinement.
+    `misread` is the share of reads that are not their plate; `gain` how much less than the model that was refined the
+    refined one is surprised by the true plates, in nats a read.
     """
 
     plates: int
     misread: Interval
-    surprise: Interval
     gain: Interval
 
     def in_words(self) -> str:
@@ -89,7 +88,6 @@ def held_out(
     return HeldOut(
         plates=len(plates),
         misread=bootstrap.ratio(wrong, reads),
-        surprise=bootstrap.quotient(before, reads),
         gain=_gain(bootstrap, before - after, reads),
     )
 

@@ -24,8 +24,9 @@ from platewatch.matching.reads import Read
 from platewatch.probability.channel_model import ChannelModel
 from platewatch.probability.fit import usable_passes
 
-ALARM_RATES = (0.0003, 0.001)
-THRESHOLDS = (0.5, 0.9)
+TOLD_ALARM_RATES = (0.0003, 0.001)
+TOLD_THRESHOLDS = (0.5, 0.9)
+"""Of all that are measured."""
 NAMES_OF_LEARNERS = {("read", "model"): "by read", ("pass", "model, fused"): "by pass, fused"}
 """What is told of: units and models, and how they are called."""
 
@@ -131,8 +132,8 @@ def _figures(evaluation: Evaluation, asked: int, lesson: _Lesson) -> Learnt:
             LearntRates(
                 unit=view.unit,
                 name=model.name,
-                at_alarm_rates=[point for point in model.at_alarm_rates if point.alarm_rate in ALARM_RATES],
-                at_thresholds=[point for point in model.at_thresholds if point.threshold in THRESHOLDS],
+                at_alarm_rates=[point for point in model.at_alarm_rates if point.alarm_rate in TOLD_ALARM_RATES],
+                at_thresholds=[point for point in model.at_thresholds if point.threshold in TOLD_THRESHOLDS],
             )
             for view in evaluation.views
             for model in view.models

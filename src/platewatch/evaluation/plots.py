@@ -109,10 +109,11 @@ def learning(evaluation: Evaluation) -> Figure:
     least = min(reads[1:]) / 3  # where none stands on the logarithmic axis
     places = [least, *reads[1:]]
     by_read = [learnt.rates[0] for learnt in evaluation.learnt]
+    finer, coarser = zip(*(rates.at_alarm_rates for rates in by_read), strict=True)
+    _, sure = zip(*(rates.at_thresholds for rates in by_read), strict=True)
     lines = {
-        "≤ 0.1 % alarmed": [rates.at_alarm_rates[1].recall for rates in by_read],
-        "≤ 0.03 % alarmed": [rates.at_alarm_rates[0].recall for rates in by_read],
-        "p ≥ 0.9": [rates.at_thresholds[1].recall for rates in by_read],
+        name: [point.recall for point in points]
+        for name, points in (("≤ 0.1 % alarmed", coarser), ("≤ 0.03 % alarmed", finer), ("p ≥ 0.9", sure))
     }
     for (name, points), colour in zip(lines.items(), (*_MODEL_COLOURS, ORANGE), strict=True):
         values = [float("nan") if point.value is None else point.value for point in points]

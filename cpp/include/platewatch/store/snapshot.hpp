@@ -72,6 +72,10 @@ class UnknownFormat : public SnapshotError {
 
 class SnapshotWriter {
   public:
+    SnapshotWriter() = default;
+    SnapshotWriter(const SnapshotWriter&) = delete;
+    SnapshotWriter& operator=(const SnapshotWriter&) = delete;
+
     // The elements must outlive the calls of write. Throws std::invalid_argument if the id repeats.
     template <SnapshotElement T>
     void add(std::uint32_t id, std::span<const T> elements) {
