@@ -73,8 +73,9 @@ class UnknownFormat : public SnapshotError {
 class SnapshotWriter {
   public:
     SnapshotWriter() = default;
-    SnapshotWriter(const SnapshotWriter&) = delete;
-    SnapshotWriter& operator=(const SnapshotWriter&) = delete;
+    // Moved, not copied: its sections name what it keeps.
+    SnapshotWriter(SnapshotWriter&&) = default;
+    SnapshotWriter& operator=(SnapshotWriter&&) = default;
 
     // The elements must outlive the calls of write. Throws std::invalid_argument if the id repeats.
     template <SnapshotElement T>
