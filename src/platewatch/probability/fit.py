@@ -90,6 +90,7 @@ _LIKELY_RANK = 3  # below it
 
 # How many reads the counts of the coarser table are worth where a finer one is made.
 _ENGINE_READS = 100.0
+_REFINED_ENGINE_READS = 350.0  # of a model that is refined: by few labels of an engine that it did not know
 _CAMERA_READS = 30.0
 _BASE_READS = 1000.0
 _LEVEL_READS = 200.0  # at the most
@@ -233,9 +234,10 @@ def fit_tables(
     if base is not None:
         tables = replace(base, general=general, engines=dict(base.engines), cameras=dict(base.cameras))
     iterations = max(2, iterations // 3)  # what is refined starts near its end
+    worth = _ENGINE_READS if base is None else _REFINED_ENGINE_READS
     for engine, own in _by_name(examples, engine_of).items():
         parent = tables.of_engine(engine)
-        tables.engines[engine] = _fit_table(own, symbols, parent, iterations, parent, _ENGINE_READS, done, SHARED)
+        tables.engines[engine] = _fit_table(own, symbols, parent, iterations, parent, worth, done, SHARED)
     if camera_reads is None:
         return tables
     for camera, own in _by_name(examples, camera_of).items():
