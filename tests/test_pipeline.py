@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ import pytest
 import platewatch as pw
 from platewatch.notify import HitData, HitEvent, Outbox, OutboxError
 from platewatch.notify.event import decode
-from platewatch.notify.outbox import export_events
+from platewatch.notify.outbox import NewEvent, export_events
 from platewatch.service.passes import MOST_READS
 from platewatch.service.pipeline import Pipeline
 from platewatch.service.policy import CategoryPolicy, Policy
@@ -72,15 +72,17 @@ def test_each_entry_is_graded_by_its_category(tmp_path: Path) -> None:
 def test_chars_that_are_ignored_are_counted_once_a_read(tmp_path: Path) -> None:
     """However often a read is judged again with those of its pass."""
 
-    def with_chars(at: float, share: float) -> pw.Read:
-        return msgspec.structs.replace(
-            seen("12가3456", at), chars=tuple(pw.Character(c=c, p=share) for c in "12가3456")
-        )
+    def with_chars(at: float, text: str) -> pw.Read:
+        return msgspec.structs.replace(seen("12가3456", at), chars=tuple(pw.Character(c=c, p=0.9) for c in text))
 
     async def body(it: Running) -> None:
         counts = [
             (await it.pipeline.accept(reads)).not_lined_up
-            for reads in ([with_chars(0, 0.9), with_chars(1, 90), with_chars(1.5, 91)], [with_chars(2, 0.9)], [])
+            for reads in (
+                [with_chars(0, "12가3456"), with_chars(1, "12가345"), with_chars(1.5, "2가3456")],
+                [with_chars(2, "12가3456")],
+                [],
+            )
         ]
         assert counts == [2, 0, 0]
 
@@ -430,8 +432,9 @@ def test_of_two_calls_with_one_hit_the_one_that_gets_it_onto_the_disk_counts_it(
     async def body(it: Running) -> None:
         append = it.outbox.append
 
-        async def append_small(events: Sequence[tuple[str, bytes]]) -> int:
-            if any(len(event) > len(LONG) for _, event in events):
+        async def append_small(events: Iterable[NewEvent]) -> int:
+            events = list(events)
+            if any(len(event.body) > len(LONG) for event in events):
                 raise OutboxError("the disk is full")
             return await append(events)
 

@@ -29,6 +29,7 @@ from platewatch.notify.simulator import Faults, WassSimulator
 from platewatch.service.app import _model
 from platewatch.service.config import load
 from platewatch.service.policy import Policy
+from tests.notify.support import counts
 from tests.patience import PATIENCE
 from tests.service import SECRET, Service, running
 
@@ -330,10 +331,10 @@ def test_optional_fields_that_are_not_usable_cost_themselves_and_are_counted(ser
 
 
 def test_reads_whose_chars_do_not_line_up_are_counted(service: Service) -> None:
-    percents = {**read(0), "chars": [{"c": c, "p": 97} for c in EXACT]}
+    of_another_text = {**read(0), "chars": [{"c": c, "p": 0.97} for c in EXACT[1:]]}
     assert service.get("/v1/status")[1]["not_lined_up"] == 0
-    assert service.send(percents, read(1))[1]["hits"] == 2
-    assert service.send({**percents, "time": moment(2).isoformat()})[1]["hits"] == 1
+    assert service.send(of_another_text, read(1))[1]["hits"] == 2
+    assert service.send({**of_another_text, "time": moment(2).isoformat()})[1]["hits"] == 1
     assert service.get("/v1/status")[1]["not_lined_up"] == 2
 
 
@@ -447,7 +448,7 @@ def test_dead_letters_are_kept_listed_and_revived(tmp_path: Path, config: Path, 
         wass.faults = Faults(error=1.0)
         service.send(read(0))
         service.wait_until_delivered()
-        assert service.get("/v1/status")[1]["outbox"] == {"pending": 0, "delivered": 0, "dead": 1}
+        assert service.get("/v1/status")[1]["outbox"] == counts(dead=1)
         assert any(event["event"] == "dead letter" and event["level"] == "error" for event in service.log())
         assert "HTTP 500" in outbox("list", tmp_path, "--state", "dead")
         wass.faults = Faults()

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from platewatch.notify.outbox import Outbox, OutboxError, OutboxLockedError, OutboxLostError, list_events
+from platewatch.notify.outbox import NewEvent, Outbox, OutboxError, OutboxLockedError, OutboxLostError, list_events
 from platewatch.notify.simulator import Faults, WassSimulator
-from tests.notify.support import message, messages, until
+from tests.notify.support import counts, message, messages, until
 from tests.patience import PATIENCE
 from tests.service import running
 
@@ -151,7 +151,7 @@ def test_what_waits_is_saved_and_can_still_be_delivered(path: Path, harm: Callab
             await outbox.append([message("late")])
         assert [event.seq for event in await outbox.due(time.time() + 1, 9)] == [2, 3]
         await outbox.delivered(2, time.time())
-        assert await outbox.counts() == {"pending": 1, "delivered": 2, "dead": 0}
+        assert await outbox.counts() == counts(pending=1, delivered=2)
         await outbox.retry()
 
     keys: list[bytes] = []
@@ -164,7 +164,7 @@ def test_what_waits_is_saved_and_can_still_be_delivered(path: Path, harm: Callab
     (saved,) = path.parent.glob("outbox.db.saved-*")
     assert saved.stat().st_mode & 0o777 == 0o600
     assert {event.event_id: event.state for event in list_events(saved)} == {
-        event_id: state for (event_id, _), state in zip(messages(3), ["delivered", "pending", "pending"], strict=True)
+        event_id: state for (event_id, *_), state in zip(messages(3), ["delivered", "pending", "pending"], strict=True)
     }
     for left in path.parent.glob("outbox.db*"):
         if not left.name.startswith((saved.name, "outbox.db.lock")):
@@ -192,7 +192,7 @@ def test_what_is_not_ours_any_more_is_left_alone(path: Path, harm: Callable[[Pat
 def test_readers_and_backups_are_no_harm(path: Path, tmp_path: Path) -> None:
     async def test(outbox: Outbox) -> None:
         for number in range(300):
-            await outbox.append([message(f"{number}"), (f"large {number}", bytes(20_000))])  # with checkpoints
+            await outbox.append([message(f"{number}"), NewEvent(f"large {number}", bytes(20_000))])  # with checkpoints
             if number % 50 == 0:
                 assert len(await asyncio.to_thread(list_events, path)) == min(100, 2 * number + 2)
                 with closing(sqlite3.connect(path)) as reader, closing(sqlite3.connect(tmp_path / "copy")) as copy:
@@ -214,9 +214,9 @@ def test_an_outbox_that_is_gone_is_not_begun_anew(path: Path, ended: bool, left:
         run(nothing, path)
     else:
         code = (
-            "import asyncio, os, sys; from platewatch.notify.outbox import Outbox\n"
+            "import asyncio, os, sys; from platewatch.notify.outbox import NewEvent, Outbox\n"
             "async def main():\n"
-            "    outbox = await Outbox.open(sys.argv[1]); await outbox.append([('1', b'body')]); os._exit(9)\n"
+            "    outbox = await Outbox.open(sys.argv[1]); await outbox.append([NewEvent('1', b'body')]); os._exit(9)\n"
             "asyncio.run(main())"
         )
         assert subprocess.run([sys.executable, "-c", code, str(path)], check=False).returncode == 9

@@ -11,6 +11,7 @@ from typing import Any
 from platewatch.matching.alignment import Difference
 from platewatch.notify import Camera, HitData, HitEvent, new_event
 from platewatch.notify.event import encode
+from platewatch.notify.outbox import NewEvent
 from tests.patience import PATIENCE
 
 SECRET = "whsec_" + "c2VjcmV0" * 4
@@ -45,15 +46,20 @@ def hit_event(entry_id: str = "W-1", sequence: int = 1) -> HitEvent:
     return new_event(KEY, "urn:platewatch:gwangju", READ_AT, hit_data(entry_id=entry_id), sequence)
 
 
-def message(entry_id: str = "W-1") -> tuple[str, bytes]:
+def message(entry_id: str = "W-1", sequence: int = 1) -> NewEvent:
     """An event as the outbox takes it."""
-    event = hit_event(entry_id)
-    return event.id, encode(event)
+    event = hit_event(entry_id, sequence)
+    return NewEvent(event.id, encode(event), entry_id=entry_id)
 
 
-def messages(count: int) -> list[tuple[str, bytes]]:
+def messages(count: int) -> list[NewEvent]:
     """So many events of different hits."""
     return [message(f"W-{number}") for number in range(count)]
+
+
+def counts(**changes: int) -> dict[str, int]:
+    """What `Outbox.counts` says of an outbox that has so many of some states, and none of the others."""
+    return {"pending": 0, "delivered": 0, "dead": 0, "cancelled": 0, **changes}
 
 
 def open_files() -> int:

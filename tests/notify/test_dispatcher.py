@@ -14,12 +14,13 @@ import structlog
 
 from platewatch.notify import Outbox, Signer
 from platewatch.notify.dispatcher import Dispatcher, RetryPolicy
-from platewatch.notify.outbox import list_events
+from platewatch.notify.event import cancellation, decode, encode
+from platewatch.notify.outbox import NewEvent, list_events
 from platewatch.notify.sender import DeliveryError, Sender, WassSender
 from platewatch.notify.simulator import Faults, WassSimulator
 from tests.patience import PATIENCE
 
-from .support import SECRET, message, messages, until
+from .support import READ_AT, SECRET, counts, hit_event, message, messages, until
 
 NOW = 1_795_400_000.0
 FAST = RetryPolicy(first_delay=0.01, max_delay=0.05)
@@ -76,7 +77,7 @@ async def running(dispatcher: Dispatcher) -> AsyncIterator[None]:
 
 async def all_are(outbox: Outbox, state: str, count: int) -> None:
     """Wait until so many events are in this state, and none in any other."""
-    wanted = {"pending": 0, "delivered": 0, "dead": 0, state: count}
+    wanted = counts(**{state: count})
     async with asyncio.timeout(PATIENCE):
         while await outbox.counts() != wanted:
             await asyncio.sleep(0.005)
@@ -122,12 +123,12 @@ def test_every_event_arrives_under_one_id_whatever_the_fault(path: Path, faults:
                 dispatcher.wake()
                 await all_are(outbox, "delivered", count)
         summary = simulator.summary()
-        assert sorted(event.id for event in summary.events) == sorted(event_id for event_id, _ in messages(count))
+        assert sorted(event.id for event in summary.events) == sorted(event_id for event_id, *_ in messages(count))
         assert (summary.duplicates > 0) == repeats
         assert summary.rejected == 0
 
     asyncio.run(body())
-    assert latencies.keys() == {event_id for event_id, _ in messages(count)}
+    assert latencies.keys() == {event_id for event_id, *_ in messages(count)}
     assert all(seconds >= 0 for seconds in latencies.values())
 
 
@@ -154,13 +155,14 @@ def test_a_far_end_that_comes_up_late_gets_everything(path: Path) -> None:
 # --- the schedule
 
 
-def test_the_delay_doubles_up_to_its_maximum_less_jitter() -> None:
+def test_the_delay_grows_up_to_its_maximum_less_jitter() -> None:
     policy, random = RetryPolicy(), Random(1)
-    for attempts, longest in [(1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (8, 60), (1_000_000, 60)]:
+    growing = enumerate([0.2, 0.5, 1, 2, 5, 10, 20, 50, 60, 60], start=1)
+    for attempts, longest in [*growing, (1_000_000, 60)]:
         delays = [policy.delay(attempts, random) for _ in range(1000)]
         assert longest / 2 <= min(delays) < longest * 0.51
         assert longest * 0.99 < max(delays) <= longest
-    assert RetryPolicy(jitter=0).delay(3, random) == 4
+    assert RetryPolicy(jitter=0).delay(3, random) == 1
 
 
 def test_retries_follow_the_clock(path: Path) -> None:
@@ -182,7 +184,7 @@ def test_retries_follow_the_clock(path: Path) -> None:
 
     asyncio.run(body())
     waits = [later - earlier for earlier, later in pairwise(attempted_at)]
-    assert waits == pytest.approx([0.01, 0.02, 0.04, 0.08, 0.08], abs=1e-6)
+    assert waits == pytest.approx([0.01, 0.025, 0.05, 0.08, 0.08], abs=1e-6)
 
 
 def test_nothing_is_sent_before_it_is_due(path: Path) -> None:
@@ -235,7 +237,13 @@ def test_a_permanent_refusal_is_a_dead_letter_until_retried(path: Path) -> None:
                     await until(lambda: len(sender.sent) == 2)
                     await all_are(outbox, "dead", 1)
             assert list_events(path)[0].last_error == "HTTP 422"
-            entry = {"event": "dead letter", "event_id": message()[0], "error": "HTTP 422", "attempts": 1}
+            entry = {
+                "event": "dead letter",
+                "route": "wass",
+                "event_id": message()[0],
+                "error": "HTTP 422",
+                "attempts": 1,
+            }
             assert logs == [{**entry, "log_level": "error"}] * 2
 
     asyncio.run(body())
@@ -310,22 +318,128 @@ def test_no_more_than_the_allowed_number_are_in_flight(path: Path) -> None:
 
     asyncio.run(body())
     assert sender.most_in_flight == 4
-    assert sorted(sender.sent) == sorted(event_id for event_id, _ in messages(100))
-    assert sender.sent[:4] == [event_id for event_id, _ in messages(4)]
+    assert sorted(sender.sent) == sorted(event_id for event_id, *_ in messages(100))
+    assert sender.sent[:4] == [event_id for event_id, *_ in messages(4)]
 
 
-def test_a_far_end_that_is_down_is_tried_at_a_bounded_rate(path: Path) -> None:
+def test_a_far_end_that_is_down_is_tried_with_one_event_at_a_time(path: Path) -> None:
+    clock = Clock()
     sender = failing(DeliveryError("ClientConnectorError"))
-    policy = RetryPolicy(first_delay=0.1, max_delay=0.1, concurrency=4)
+    policy = RetryPolicy(first_delay=1, max_delay=60, jitter=0, concurrency=4, failures_in_a_row=6, longest_probe=4)
+    probes: list[float] = []
+
+    async def body() -> None:
+        async with await Outbox.open(path, clock=clock) as outbox:
+            await outbox.append(messages(2000))
+            dispatcher = Dispatcher(outbox, sender, policy, clock=clock)
+            with structlog.testing.capture_logs() as logs:
+                async with running(dispatcher):
+                    await until(lambda: dispatcher.is_down)
+                    await until(lambda: sender.in_flight == 0)
+                    begun = len(sender.sent)
+                    assert 6 <= begun < 6 + 4, "only those that were under way when it was noticed"
+                    for _ in range(4):
+                        tried = len(sender.sent)
+                        while len(sender.sent) == tried:
+                            clock.now += 0.5
+                            dispatcher.wake()
+                            await asyncio.sleep(0.02)
+                        assert len(sender.sent) == tried + 1
+                        probes.append(clock.now)
+            assert [log["event"] for log in logs].count("route is down") == 1
+            assert (await outbox.counts())["pending"] == 2000
+
+    asyncio.run(body())
+    assert all(later - earlier <= 4.5 for earlier, later in pairwise(probes)), "at most longest_probe apart"
+
+
+def test_a_far_end_that_is_back_gets_at_once_what_had_to_wait(path: Path) -> None:
+    clock, is_down = Clock(), [True]
+
+    async def answer(_: str) -> None:
+        if is_down[0]:
+            raise DeliveryError("HTTP 503")
+
+    sender = FakeSender(answer)
+    policy = RetryPolicy(first_delay=1, max_delay=3600, jitter=0, failures_in_a_row=3)
+
+    async def body() -> None:
+        async with await Outbox.open(path, clock=clock) as outbox:
+            await outbox.append(messages(10))
+            dispatcher = Dispatcher(outbox, sender, policy, clock=clock)
+            async with running(dispatcher):
+                await until(lambda: dispatcher.is_down and sender.in_flight == 0)
+                for event in list_events(path):
+                    await outbox.failed(event.seq, "HTTP 503", NOW + 3600)  # it has failed for long
+                is_down[0] = False
+                await outbox.append([message("the probe")])
+                clock.now += 10
+                dispatcher.wake()
+                await all_are(outbox, "delivered", 11)
+
+    asyncio.run(body())
+
+
+def test_a_dead_route_holds_up_no_other(path: Path) -> None:
+    dead, living = failing(DeliveryError("timeout")), FakeSender()
 
     async def body() -> None:
         async with await Outbox.open(path) as outbox:
-            await outbox.append(messages(2000))
-            async with running(Dispatcher(outbox, sender, policy)):
-                started = time.monotonic()
-                await until(lambda: len(sender.sent) >= 16)
-                rounds = (time.monotonic() - started) / policy.first_delay + 1
-                assert len(sender.sent) <= 4 * rounds
+            both = [event._replace(routes=("dead", "living")) for event in messages(300)]
+            assert await outbox.append(both) == 300, "an event counts once, whatever its routes"
+            async with (
+                running(Dispatcher(outbox, dead, FAST, route="dead")),
+                running(Dispatcher(outbox, living, FAST, route="living")),
+            ):
+                await until(lambda: len(living.sent) == 300)
+            assert {event.route for event in list_events(path, "delivered", 1000)} == {"living"}
+            assert (await outbox.backlog())["dead"]["pending"][0] == 300
+
+    asyncio.run(body())
+
+
+def test_urgent_events_are_sent_before_all_that_wait(path: Path) -> None:
+    sender = FakeSender()
+
+    async def body() -> None:
+        async with await Outbox.open(path) as outbox:
+            await outbox.append(messages(50))
+            urgent = message("urgent")._replace(urgent=True)
+            await outbox.append([urgent])
+            async with running(Dispatcher(outbox, sender, FAST)):
+                await all_are(outbox, "delivered", 51)
+
+    asyncio.run(body())
+    assert sender.sent[0] == message("urgent").event_id
+
+
+def test_what_is_cancelled_while_it_is_sent_is_taken_back(path: Path) -> None:
+    """Whether it has arrived is not known until the answer: so an event follows that takes it back."""
+    may_answer = asyncio.Event()
+
+    async def answer(event_id: str) -> None:
+        if event_id == message().event_id:
+            await may_answer.wait()
+
+    sender = FakeSender(answer)
+
+    def withdraw(body: bytes, sequence: int) -> NewEvent:
+        event = cancellation(decode(body), READ_AT, "entry_removed", sequence)
+        return NewEvent(event.id, encode(event))
+
+    async def body() -> None:
+        async with await Outbox.open(path) as outbox:
+            dispatcher = Dispatcher(outbox, sender, FAST)
+            async with running(dispatcher):
+                await outbox.append([message()])
+                dispatcher.wake()
+                await until(lambda: sender.in_flight == 1)
+                assert await outbox.cancel(withdraw, entry_ids=["W-1"]) == 1
+                assert await outbox.counts() == counts(cancelled=1)
+                may_answer.set()
+                dispatcher.wake()
+                await until(lambda: len(sender.sent) == 2)
+            assert sender.sent[1] == hit_event("W-1", 2).id
 
     asyncio.run(body())
 
@@ -373,7 +487,7 @@ def test_stop_lets_what_is_in_flight_finish(path: Path) -> None:
             dispatcher.stop(grace=PATIENCE)
             answered.set()
             await task
-            assert await outbox.counts() == {"pending": 1, "delivered": 2, "dead": 0}
+            assert await outbox.counts() == counts(pending=1, delivered=2)
 
     asyncio.run(body())
 
@@ -419,7 +533,7 @@ def test_a_defect_ends_the_run_loudly_and_loses_nothing(path: Path) -> None:
             with pytest.raises(ExceptionGroup) as caught:
                 await Dispatcher(outbox, broken[0], RetryPolicy(concurrency=4)).run()
             assert caught.group_contains(RuntimeError, match="a defect")
-            assert await outbox.counts() == {"pending": 20, "delivered": 0, "dead": 0}
+            assert await outbox.counts() == counts(pending=20)
             async with running(Dispatcher(outbox, broken[1], FAST)):
                 await all_are(outbox, "delivered", 20)
 

@@ -19,9 +19,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from platewatch.notify.event import cancellation, decode, decode_any, encode
 from platewatch.notify.outbox import (
     _DUE,
     _NEXT_DUE,
+    NewEvent,
     Outbox,
     OutboxError,
     OutboxLockedError,
@@ -32,7 +34,7 @@ from platewatch.notify.outbox import (
 from platewatch.notify.outbox_file import APPLICATION_ID, SCHEMA_VERSION
 from tests.patience import PATIENCE
 
-from .support import message, messages, open_files
+from .support import READ_AT, counts, hit_event, message, messages, open_files
 
 NOW = 1_795_400_000.0
 
@@ -78,7 +80,7 @@ def test_appended_events_are_due_at_once_in_order(path: Path) -> None:
     async def test(outbox: Outbox) -> None:
         assert await outbox.append(messages(3)) == 3
         due = await outbox.due(NOW, 10)
-        assert [(event.event_id, event.body) for event in due] == messages(3)
+        assert [(event.event_id, event.body) for event in due] == [message[:2] for message in messages(3)]
         assert [(event.attempts, event.created_at, event.queued_at) for event in due] == [(0, NOW, NOW)] * 3
         assert await outbox.due(NOW - 1, 10) == []
 
@@ -93,7 +95,7 @@ def test_a_repeated_id_is_queued_once(path: Path) -> None:
         assert await outbox.append([]) == 0
         await outbox.delivered(1, NOW)
         assert await outbox.append([first]) == 0
-        assert await outbox.counts() == {"pending": 2, "delivered": 1, "dead": 0}
+        assert await outbox.counts() == counts(pending=2, delivered=1)
 
     run(test, path)
 
@@ -106,7 +108,7 @@ def test_500_concurrent_appends_share_few_commits(path: Path) -> None:
             appends = [asyncio.create_task(outbox.append([event])) for event in messages(500)]
         assert await asyncio.gather(*appends) == [1] * 500
         assert statements.count("COMMIT") <= 4  # the tracing itself, the blocker, 256 and 244
-        assert [event.event_id for event in await outbox.due(NOW, 500)] == [event_id for event_id, _ in messages(500)]
+        assert [event.event_id for event in await outbox.due(NOW, 500)] == [event_id for event_id, *_ in messages(500)]
 
     run(test, path)
 
@@ -147,7 +149,8 @@ def test_close_commits_what_was_called_before(path: Path) -> None:
 
 def test_one_bad_operation_fails_alone_and_whole(path: Path) -> None:
     async def test(outbox: Outbox) -> None:
-        bad: Any = [message("bad-1"), ("bad-2", None)]
+        no_body: Any = None
+        bad = [message("bad-1"), message("bad-2")._replace(body=no_body)]
         async with one_group(outbox):
             before = asyncio.create_task(outbox.append([message("before")]))
             failing = asyncio.create_task(outbox.append(bad))
@@ -166,14 +169,14 @@ def test_a_full_disk_fails_the_group_and_the_next_one_goes_on(path: Path) -> Non
         await outbox._query(f"PRAGMA max_page_count = {pages}")
         async with one_group(outbox):
             small = asyncio.create_task(outbox.append([message("small")]))
-            large = asyncio.create_task(outbox.append([("large", bytes(1_000_000))]))
+            large = asyncio.create_task(outbox.append([NewEvent("large", bytes(1_000_000))]))
             late = asyncio.create_task(outbox.append([message("late")]))
         for append in (small, large, late):  # SQLite undoes all of the transaction: none may think it is safe
             with pytest.raises(OutboxError, match="full"):
                 await append
         assert (await outbox.counts())["pending"] == 0
         await outbox._query(f"PRAGMA max_page_count = {pages + 1000}")
-        assert await outbox.append([message("small"), ("large", bytes(1_000_000)), message("late")]) == 3
+        assert await outbox.append([message("small"), NewEvent("large", bytes(1_000_000)), message("late")]) == 3
 
     run(test, path)
     assert len(list_events(path)) == 3
@@ -238,12 +241,12 @@ def test_a_settled_event_cannot_be_settled_again(path: Path) -> None:
 
 CRASHING = """
 import asyncio, sys
-from platewatch.notify.outbox import Outbox
+from platewatch.notify.outbox import NewEvent, Outbox
 
 async def main(path, start):
     outbox = await Outbox.open(path)
     for number in range(start, start + 1_000_000):
-        await outbox.append([(str(number), b"body %d" % number)])
+        await outbox.append([NewEvent(str(number), b"body %d" % number)])
         print(number, flush=True)
 
 asyncio.run(main(sys.argv[1], int(sys.argv[2])))
@@ -399,7 +402,7 @@ def test_due_takes_the_longest_due_first_and_skips_what_is_in_flight(path: Path)
 
 def test_due_and_next_due_use_the_index(path: Path) -> None:
     async def test(outbox: Outbox) -> None:
-        for sql, parameters in ((_DUE, (NOW, "[]", 1)), (_NEXT_DUE, ("[]",))):
+        for sql, parameters in ((_DUE, ("wass", 0, NOW, "[]", 1)), (_NEXT_DUE, ("wass", 0, "[]"))):
             plan = [row[3] for row in await outbox._query(f"EXPLAIN QUERY PLAN {sql}", *parameters)]
             assert any("events_by_schedule" in step for step in plan)
             assert not any("TEMP B-TREE" in step or step.startswith("SCAN events") for step in plan)
@@ -429,14 +432,14 @@ def test_retry_revives_dead_letters_as_if_new(path: Path) -> None:
 
     async def revive(outbox: Outbox) -> None:
         later = NOW + 1000
-        ids = [event_id for event_id, _ in messages(4)]
+        ids = [event_id for event_id, *_ in messages(4)]
         assert await outbox.retry([ids[1], ids[3], "unknown"]) == 1  # the fourth is not dead
         (fourth, second) = await outbox.due(later, 10)
         assert (fourth.event_id, fourth.queued_at) == (ids[3], NOW)
         assert (second.event_id, second.attempts, second.created_at, second.queued_at) == (ids[1], 0, NOW, later)
         assert await outbox.retry([]) == 0
         assert await outbox.retry() == 2
-        assert await outbox.counts() == {"pending": 4, "delivered": 0, "dead": 0}
+        assert await outbox.counts() == counts(pending=4)
 
     run(bury, path)
     run(revive, path, NOW + 1000)
@@ -444,7 +447,7 @@ def test_retry_revives_dead_letters_as_if_new(path: Path) -> None:
 
 def test_prune_deletes_only_old_deliveries(path: Path) -> None:
     async def test(outbox: Outbox) -> None:
-        await outbox.append([*messages(1501), ("new", b"-"), ("dead", b"-"), ("wait", b"-")])
+        await outbox.append([*messages(1501), NewEvent("new", b"-"), NewEvent("dead", b"-"), NewEvent("wait", b"-")])
         await outbox._query("UPDATE events SET state = 'delivered', delivered_at = ? WHERE seq <= 1501", NOW - 1)
         await outbox.delivered(1502, NOW)
         await outbox.dead(1503, "HTTP 422")
@@ -457,7 +460,7 @@ def test_prune_deletes_only_old_deliveries(path: Path) -> None:
 
 def test_what_is_pruned_is_overwritten(path: Path) -> None:
     async def deliver(outbox: Outbox) -> None:
-        await outbox.append([(str(number), b"secret body " * 100) for number in range(20)])
+        await outbox.append([NewEvent(str(number), b"secret body " * 100) for number in range(20)])
         for seq in range(1, 21):
             await outbox.delivered(seq, NOW)
 
@@ -500,8 +503,104 @@ def test_export_gives_the_bodies_oldest_first(path: Path) -> None:
         await outbox.dead(2, "HTTP 422")
 
     run(test, path)
-    assert list(export_events(path)) == [body for _, body in messages(3)]
+    assert list(export_events(path)) == [message.body for message in messages(3)]
     assert list(export_events(path, "dead")) == [messages(3)[1][1]]
+
+
+# --- hits that are taken back
+
+
+def withdraw(body: bytes, sequence: int) -> NewEvent:
+    event = cancellation(decode(body), READ_AT, "entry_removed", sequence)
+    return NewEvent(event.id, encode(event))
+
+
+def test_a_hit_that_waits_is_cancelled_and_a_delivered_one_is_taken_back(path: Path) -> None:
+    async def test(outbox: Outbox) -> None:
+        both = ("wass", "112")
+        await outbox.append([message("W-1")._replace(routes=both), message("W-1", 2), message("W-2"), message("W-3")])
+        await outbox.delivered(1, NOW)  # W-1 to wass; 2 is for 112, 3 its rise for wass
+        await outbox.delivered(4, NOW)  # W-2
+        await outbox.failed(5, "timeout", NOW + 1)  # W-3, which may have arrived
+        assert await outbox.cancel(withdraw, entry_ids=["W-1", "W-3", "W-9"]) == 2
+        assert await outbox.counts() == counts(pending=2, delivered=2, cancelled=3)
+        taken_back = [decode_any(event.body) for event in await outbox.due(NOW, 10)]
+        assert [(event.id, event.data.entry_id) for event in taken_back] == [
+            (hit_event("W-1", 3).id, "W-1"),
+            (hit_event("W-3", 2).id, "W-3"),
+        ]
+        assert await outbox.due(NOW, 10, route="112") == [], "nobody there had heard of it"
+        assert await outbox.cancel(withdraw, entry_ids=["W-1", "W-3"]) == 0, "once"
+        assert await outbox.cancel(withdraw, hitids=[hit_event("W-2").hitid], since=NOW + 1) == 0, "too long ago"
+        assert await outbox.cancel(withdraw, hitids=[hit_event("W-2").hitid], since=NOW) == 1
+        await outbox.append([message("W-1")])
+        assert await outbox.counts() == counts(pending=3, delivered=2, cancelled=3), "a repeat of it is known"
+
+    run(test, path)
+
+
+def test_a_payload_that_is_purged_leaves_its_id(path: Path) -> None:
+    async def test(outbox: Outbox) -> None:
+        await outbox.append([message("W-1"), message("W-2")])
+        for seq in (1, 2):
+            await outbox.dead(seq, "HTTP 422")
+        await outbox.purge(hit_event("W-1").hitid)
+        assert await outbox.append([message("W-1")]) == 0
+        assert await outbox.retry() == 1, "what is purged cannot be sent"
+
+    run(test, path)
+    assert list(export_events(path)) == [message("W-2").body]
+
+
+def test_what_was_cancelled_is_pruned_in_time(path: Path) -> None:
+    async def test(outbox: Outbox) -> None:
+        await outbox.append(messages(2))
+        assert await outbox.cancel(withdraw, entry_ids=["W-0"]) == 1
+        assert await outbox.prune(NOW) == 0
+        assert await outbox.prune(NOW + 1) == 1
+        assert await outbox.counts() == counts(pending=1)
+
+    run(test, path)
+
+
+def test_an_outbox_of_schema_1_is_brought_up_to_date(path: Path) -> None:
+    """Nothing of it is lost: what waits is delivered, and what is known stays known."""
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(
+            """
+            CREATE TABLE events (
+                seq INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL UNIQUE, body BLOB NOT NULL,
+                state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'dead')),
+                attempts INTEGER NOT NULL DEFAULT 0, created_at REAL NOT NULL, queued_at REAL NOT NULL,
+                next_attempt_at REAL NOT NULL, delivered_at REAL, last_error TEXT
+            );
+            CREATE INDEX events_by_schedule ON events (state, next_attempt_at);
+            CREATE INDEX events_by_delivery ON events (delivered_at) WHERE state = 'delivered';
+            CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL);
+            PRAGMA user_version = 1;
+            """
+        )
+        old.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        old.execute("INSERT INTO meta VALUES ('hit_key', ?)", (bytes(range(32)),))
+        for seq, (event_id, body, *_) in enumerate([*messages(2), NewEvent("no.1", b"no JSON")], start=1):
+            state, at = ("pending", None) if seq != 2 else ("delivered", NOW - 5)
+            old.execute(
+                "INSERT INTO events VALUES (?, ?, ?, ?, 3, ?, ?, ?, ?, NULL)",
+                (seq, event_id, body, state, NOW - 9, NOW - 8, NOW - 7, at),
+            )
+        old.commit()
+    with pytest.raises(OutboxError, match="start the service once"):
+        list_events(path)
+
+    async def test(outbox: Outbox) -> None:
+        assert outbox.hit_key == bytes(range(32))
+        assert await outbox.append([message("W-1"), message("new")]) == 1
+        first, other, new = await outbox.due(NOW, 10)
+        assert (first.event_id, first.body, first.attempts, first.created_at) == (*messages(1)[0][:2], 3, NOW - 9)
+        assert (other.body, other.seq, new.event_id) == (b"no JSON", 3, message("new").event_id)
+        assert await outbox.cancel(withdraw, entry_ids=["W-0", "W-1"]) == 2, "their entries are known"
+
+    run(test, path)
 
 
 # --- against a model
@@ -532,7 +631,7 @@ class OutboxMachine(RuleBasedStateMachine):
     @rule(ids=st.lists(st.sampled_from(IDS), max_size=4))
     def append(self, ids: list[str]) -> None:
         new = dict.fromkeys(event_id for event_id in ids if event_id not in self.model)
-        added = self.runner.run(self.outbox.append([(event_id, event_id.encode()) for event_id in ids]))
+        added = self.runner.run(self.outbox.append([NewEvent(event_id, event_id.encode()) for event_id in ids]))
         assert added == len(new)
         self.model |= dict.fromkeys(new, ("pending", 0, self.now))
 

@@ -1,4 +1,5 @@
-"""The notification of a hit: a CloudEvents 1.0 event in JSON (structured mode).
+"""The notifications of a hit, that there is one and that there is none after all: CloudEvents 1.0 events in JSON
+(structured mode).
 
 Only `data` holds personal data. The attributes around it are what proxies, brokers and logs show, so they hold none.
 """
@@ -7,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct
@@ -17,6 +18,10 @@ from platewatch.matching.alignment import Difference
 
 CONTENT_TYPE: Final = "application/cloudevents+json"
 EVENT_TYPE: Final = "kr.go.police.wass.hit.v1"
+CANCELLATION_TYPE: Final = "kr.go.police.wass.hit.cancelled.v1"
+
+Why: TypeAlias = Literal["entry_removed", "misread", "right_read_wrong_vehicle"]
+"""Why a hit is taken back: its entry left the list, or an operator said so."""
 
 AwareDatetime = Annotated[datetime, Meta(tz=True)]
 
@@ -54,6 +59,7 @@ class HitData(Struct, frozen=True, kw_only=True, omit_defaults=True):
     image_url: str | None = None
     late: bool  # an old read that its source sent again after an outage
     reads: int = 1  # of the vehicle's pass that were judged together; the fields above are those of the best one
+    covert: bool = False  # for its agency alone
 
 
 class HitEvent(Struct, frozen=True, kw_only=True):
@@ -73,7 +79,36 @@ class HitEvent(Struct, frozen=True, kw_only=True):
     data: HitData
 
 
+class CancellationData(Struct, frozen=True, kw_only=True):
+    """Whose hit is taken back, and why. No plate: who got the hit has it."""
+
+    entry_id: str
+    agency: str
+    category: str
+    why: Why
+
+
+class CancellationEvent(Struct, frozen=True, kw_only=True):
+    """The event that takes a hit back, after all other events with its `hitid`. Make one with `cancellation`."""
+
+    specversion: Literal["1.0"] = "1.0"
+    id: str
+    source: str
+    type: Literal["kr.go.police.wass.hit.cancelled.v1"] = CANCELLATION_TYPE
+    time: AwareDatetime
+    datacontenttype: Literal["application/json"] = "application/json"
+    hitid: str
+    sequence: str
+    data: CancellationData
+
+
+class _Kind(Struct):
+    type: str = EVENT_TYPE
+
+
+_kind = msgspec.json.Decoder(_Kind)
 _decoder = msgspec.json.Decoder(HitEvent)
+_cancellation_decoder = msgspec.json.Decoder(CancellationEvent)
 
 
 def new_event(
@@ -105,7 +140,16 @@ def hit_id(key: bytes, entry_id: str, camera_id: str, time: datetime, read_text:
     return hashlib.blake2b(msgspec.json.encode(fields), key=key, digest_size=16).hexdigest()
 
 
-def encode(event: HitEvent) -> bytes:
+def cancellation(hit: HitEvent, time: datetime, why: Why, sequence: int) -> CancellationEvent:
+    """What takes a hit back. Raises EventError for a time without offset."""
+    number = f"{sequence:06d}"
+    data = CancellationData(entry_id=hit.data.entry_id, agency=hit.data.agency, category=hit.data.category, why=why)
+    return CancellationEvent(
+        id=f"{hit.hitid}.{number}", source=hit.source, time=_utc(time), hitid=hit.hitid, sequence=number, data=data
+    )
+
+
+def encode(event: HitEvent | CancellationEvent) -> bytes:
     """The event as UTF-8 JSON."""
     return msgspec.json.encode(event)
 
@@ -114,6 +158,15 @@ def decode(body: bytes) -> HitEvent:
     """The event in `body`; fields that this version does not know are ignored. Raises EventError."""
     try:
         return _decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise EventError(f"not a hit event: {error}") from error
+
+
+def decode_any(body: bytes) -> HitEvent | CancellationEvent:
+    """The event in `body`, of whichever type. Raises EventError."""
+    try:
+        is_cancellation = _kind.decode(body).type == CANCELLATION_TYPE
+        return _cancellation_decoder.decode(body) if is_cancellation else _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise EventError(f"not a hit event: {error}") from error
 

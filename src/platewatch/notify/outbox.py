@@ -14,7 +14,7 @@ import sqlite3
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -43,24 +43,30 @@ _TELL_INTERVAL: Final = 60.0  # seconds between two lines in the log that it is 
 
 _log: Final = logging.getLogger(__name__)  # the command line, which has no structlog, uses this module, too
 
-State = Literal["pending", "delivered", "dead"]
+State = Literal["pending", "delivered", "dead", "cancelled"]
+Kind = Literal["hit", "cancellation"]
 
 T = TypeVar("T")
 
 # Not INSERT OR IGNORE, which would drop an event without a word for any broken constraint, not only for a known id.
 _APPEND: Final = """
-    INSERT INTO events (event_id, body, created_at, queued_at, next_attempt_at) VALUES (?1, ?2, ?3, ?3, ?3)
-    ON CONFLICT (event_id) DO NOTHING
+    INSERT INTO events (event_id, route, kind, hitid, entry_id, urgent, body, created_at, queued_at, next_attempt_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?8)
+    ON CONFLICT (event_id, route) DO NOTHING
 """
 _DUE: Final = """
     SELECT seq, event_id, body, attempts, created_at, queued_at FROM events
-    WHERE state = 'pending' AND next_attempt_at <= ? AND seq NOT IN (SELECT value FROM json_each(?))
+    WHERE state = 'pending' AND route = ? AND urgent = ? AND next_attempt_at <= ?
+        AND seq NOT IN (SELECT value FROM json_each(?))
     ORDER BY next_attempt_at, seq LIMIT ?
 """
 _NEXT_DUE: Final = """
     SELECT next_attempt_at FROM events
-    WHERE state = 'pending' AND seq NOT IN (SELECT value FROM json_each(?))
+    WHERE state = 'pending' AND route = ? AND urgent = ? AND seq NOT IN (SELECT value FROM json_each(?))
     ORDER BY next_attempt_at LIMIT 1
+"""
+_HASTEN: Final = """
+    UPDATE events SET next_attempt_at = ?2 WHERE state = 'pending' AND route = ?1 AND next_attempt_at > ?2
 """
 _DELIVERED: Final = """
     UPDATE events SET state = 'delivered', attempts = attempts + 1, delivered_at = ?2
@@ -76,19 +82,64 @@ _DEAD: Final = """
 """
 _RETRY: Final = """
     UPDATE events SET state = 'pending', attempts = 0, queued_at = ?1, next_attempt_at = ?1
-    WHERE state = 'dead' AND (?2 IS NULL OR event_id IN (SELECT value FROM json_each(?2)))
+    WHERE state = 'dead' AND body <> x'' AND (?2 IS NULL OR event_id IN (SELECT value FROM json_each(?2)))
 """
 _COUNTS: Final = "SELECT state, COUNT(*) FROM events GROUP BY state"
+_COUNTS_BY_ROUTE: Final = """
+    SELECT route, state, COUNT(*), MIN(created_at) FROM events WHERE state IN ('pending', 'dead') GROUP BY route, state
+"""
 _PRUNE: Final = """
     DELETE FROM events WHERE seq IN (
-        SELECT seq FROM events WHERE state = 'delivered' AND delivered_at < ? LIMIT 1000
+        SELECT seq FROM events WHERE state = 'delivered' AND delivered_at < ?1
+        UNION ALL SELECT seq FROM events WHERE state = 'cancelled' AND queued_at < ?1
+        LIMIT 1000
     )
 """
 _LIST: Final = """
-    SELECT seq, event_id, state, attempts, created_at, next_attempt_at, delivered_at, last_error FROM events
-    WHERE ?1 IS NULL OR state = ?1 ORDER BY seq DESC LIMIT ?2
+    SELECT seq, event_id, route, kind, state, attempts, created_at, next_attempt_at, delivered_at, last_error
+    FROM events WHERE ?1 IS NULL OR state = ?1 ORDER BY seq DESC LIMIT ?2
 """
-_EXPORT: Final = "SELECT body FROM events WHERE ?1 IS NULL OR state = ?1 ORDER BY seq"
+_EXPORT: Final = """
+    SELECT body FROM events WHERE (?1 IS NULL OR state = ?1) AND state <> 'cancelled' AND body <> x'' ORDER BY seq
+"""
+_TAKE_BACK: Final = """
+    SELECT seq, event_id, route, hitid, entry_id, urgent, body, state, attempts FROM events
+    WHERE kind = 'hit' AND body <> x'' AND state <> 'cancelled'
+        AND (hitid IN (SELECT value FROM json_each(?1)) OR entry_id IN (SELECT value FROM json_each(?2)))
+        AND (state <> 'delivered' OR delivered_at >= ?3)
+        AND NOT EXISTS (
+            SELECT 1 FROM events AS other
+            WHERE other.hitid = events.hitid AND other.route = events.route AND other.kind = 'cancellation'
+        )
+    ORDER BY seq
+"""
+_CANCEL: Final = "UPDATE events SET state = 'cancelled', body = ?2, queued_at = ?3 WHERE seq = ?1"
+_CANCELLED: Final = """
+    SELECT route, entry_id, urgent, body FROM events WHERE seq = ? AND state = 'cancelled'
+"""
+_PURGE: Final = "UPDATE events SET body = x'' WHERE kind = 'hit' AND state <> 'cancelled' AND hitid = ?"
+
+WASS: Final = "wass"
+"""The route that everything takes, unless others are set."""
+
+
+class NewEvent(NamedTuple):
+    """An event to be queued, once for each of the routes that take it.
+
+    Without a `hitid`, it is the `event_id` up to its dot. `urgent` ones are delivered before all others of a route.
+    """
+
+    event_id: str
+    body: bytes
+    routes: tuple[str, ...] = (WASS,)
+    entry_id: str = ""
+    urgent: bool = False
+    kind: Kind = "hit"
+
+    @property
+    def hitid(self) -> str:
+        """The hit that it tells of."""
+        return self.event_id.partition(".")[0]
 
 
 class PendingEvent(Struct, frozen=True):
@@ -107,6 +158,8 @@ class EventRecord(Struct, frozen=True):
 
     seq: int
     event_id: str
+    route: str
+    kind: Kind
     state: State
     attempts: int
     created_at: float
@@ -163,23 +216,70 @@ class Outbox:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def append(self, events: Sequence[tuple[str, bytes]]) -> int:
-        """Queue (event id, body) pairs, all or none, due at once; returns how many ids were new.
+    async def append(self, events: Iterable[NewEvent]) -> int:
+        """Queue events, all or none, due at once; returns how many were new on some route.
 
-        An id that the outbox holds already, in any state, is not queued again. Raises OutboxLostError, too.
+        An event that the outbox holds already for a route, in any state, is not queued there again. Raises
+        OutboxLostError, too.
         """
         now = self._clock()
-        rows = [(event_id, body, now) for event_id, body in events]
-        return await self._run(lambda connection: connection.executemany(_APPEND, rows).rowcount, promises=True)
+        rows = [_rows(event, now) for event in events]
+        return await self._run(
+            lambda connection: sum(connection.executemany(_APPEND, of_one).rowcount > 0 for of_one in rows),
+            promises=True,
+        )
 
-    async def due(self, now: float, limit: int, exclude: Collection[int] = ()) -> list[PendingEvent]:
-        """At most `limit` events to be delivered now, the longest due first, without the `exclude`d seqs."""
-        return [PendingEvent(*row) for row in await self._query(_DUE, now, json.dumps(list(exclude)), limit)]
+    async def due(
+        self, now: float, limit: int, exclude: Collection[int] = (), *, route: str = WASS
+    ) -> list[PendingEvent]:
+        """At most `limit` events to be delivered now, urgent ones first, then the longest due, without the `exclude`d
+        seqs.
+        """
+        excluded = json.dumps(list(exclude))
 
-    async def next_due(self, exclude: Collection[int] = ()) -> float | None:
+        def action(connection: sqlite3.Connection) -> list[PendingEvent]:
+            found: list[PendingEvent] = []
+            for urgent in (1, 0):
+                rows = connection.execute(_DUE, (route, urgent, now, excluded, limit - len(found)))
+                found += [PendingEvent(*row) for row in rows]
+            return found
+
+        return await self._run(action)
+
+    async def next_due(self, exclude: Collection[int] = (), *, route: str = WASS) -> float | None:
         """When the next event is due, the `exclude`d seqs apart; None if nothing is pending."""
-        rows = await self._query(_NEXT_DUE, json.dumps(list(exclude)))
-        return rows[0][0] if rows else None
+        excluded = json.dumps(list(exclude))
+
+        def action(connection: sqlite3.Connection) -> float | None:
+            times = [connection.execute(_NEXT_DUE, (route, urgent, excluded)).fetchone() for urgent in (1, 0)]
+            return min((time for (time,) in filter(None, times)), default=None)
+
+        return await self._run(action)
+
+    async def hasten(self, route: str) -> int:
+        """Make all that is pending on a route due now, as when its far end is back; returns how much was not."""
+        return await self._change(_HASTEN, route, self._clock())
+
+    async def cancel(
+        self,
+        withdraw: Callable[[bytes, int], NewEvent | None],
+        *,
+        hitids: Collection[str] = (),
+        entry_ids: Collection[str] = (),
+        since: float = 0.0,
+    ) -> int:
+        """Take back hits, by their ids or their entries', those delivered before `since` apart; returns how many.
+
+        What waits is not sent; where it was, or may have been, the event goes out that `withdraw` makes of the hit's
+        last body and the next sequence.
+        """
+        now = self._clock()
+        parameters = json.dumps(list(hitids)), json.dumps(list(entry_ids)), since
+        return await self._run(lambda connection: _cancel(connection, parameters, withdraw, now), promises=True)
+
+    async def purge(self, hitid: str) -> None:
+        """Delete what the events of a hit say, and leave their ids, so that repeats are recognised."""
+        await self._change(_PURGE, hitid)
 
     async def delivered(self, seq: int, at: float) -> None:
         """The far end has acknowledged the event."""
@@ -200,11 +300,18 @@ class Outbox:
 
     async def counts(self) -> dict[State, int]:
         """How many events are in each state."""
-        counts: dict[State, int] = {"pending": 0, "delivered": 0, "dead": 0}
+        counts: dict[State, int] = {"pending": 0, "delivered": 0, "dead": 0, "cancelled": 0}
         return counts | dict(await self._query(_COUNTS))
 
+    async def backlog(self) -> dict[str, dict[str, tuple[int, float]]]:
+        """By route and state, "pending" or "dead": how many events, and since when the oldest has been there."""
+        found: dict[str, dict[str, tuple[int, float]]] = {}
+        for route, state, count, oldest in await self._query(_COUNTS_BY_ROUTE):
+            found.setdefault(route, {})[state] = count, oldest
+        return found
+
     async def prune(self, before: float) -> int:
-        """Delete what was delivered before this time; returns how many. In slices, so that no append waits long."""
+        """Delete what was delivered or cancelled before this; returns how many. In slices: no append waits long."""
         pruned = 0
         while deleted := await self._change(_PRUNE, before):
             pruned += deleted
@@ -241,9 +348,18 @@ class Outbox:
     async def _change(self, sql: str, *parameters: object) -> int:
         return await self._run(lambda connection: connection.execute(sql, parameters).rowcount)
 
+    async def write(self, action: Callable[[sqlite3.Connection], T]) -> T:
+        """What `action` returns, run in the next commit, and undone if it raises: for what is kept beside the queue."""
+        return await self._run(action, promises=True)
+
     async def _settle(self, sql: str, seq: int, *parameters: object) -> None:
-        if not await self._change(sql, seq, *parameters):
-            raise ValueError(f"event {seq} is not pending")
+        now = self._clock()
+
+        def action(connection: sqlite3.Connection) -> None:
+            if not connection.execute(sql, (seq, *parameters)).rowcount:
+                _follow_up(connection, seq, now)
+
+        await self._run(action)
 
     async def _run(self, action: Callable[[sqlite3.Connection], T], *, promises: bool = False) -> T:
         """`promises`: whether the answer says that something new is safe in the file."""
@@ -346,6 +462,48 @@ class Outbox:
             # What is in -wal is not of the file that lies there now.
             self._connection.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE)
         self._opened.close()
+
+
+def _rows(event: NewEvent, now: float) -> list[tuple[object, ...]]:
+    return [
+        (event.event_id, route, event.kind, event.hitid, event.entry_id, event.urgent, event.body, now)
+        for route in event.routes
+    ]
+
+
+def _cancel(
+    connection: sqlite3.Connection,
+    parameters: tuple[str, str, float],
+    withdraw: Callable[[bytes, int], NewEvent | None],
+    now: float,
+) -> int:
+    by_hit: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
+    for row in connection.execute(_TAKE_BACK, parameters).fetchall():
+        by_hit.setdefault((row[2], row[3]), []).append(row)
+    taken = set()
+    for (route, hitid), rows in by_hit.items():
+        _, event_id, *_, body, _, _ = rows[-1]
+        event = withdraw(body, int(event_id.rpartition(".")[2]) + 1)
+        if event is None:
+            continue
+        event = event._replace(routes=(route,), entry_id=rows[-1][4], urgent=bool(rows[-1][5]), kind="cancellation")
+        taken.add(hitid)
+        for seq, *_, state, _ in rows:
+            if state == "pending":
+                connection.execute(_CANCEL, (seq, event.body, now))
+        if any(state == "delivered" or attempts for *_, state, attempts in rows):
+            connection.executemany(_APPEND, _rows(event, now))
+    return len(taken)
+
+
+def _follow_up(connection: sqlite3.Connection, seq: int, now: float) -> None:
+    """An event was cancelled while it was being sent, and may have arrived: now it has to be taken back."""
+    row = connection.execute(_CANCELLED, (seq,)).fetchone()
+    if row is None:
+        raise ValueError(f"event {seq} is not pending")
+    route, entry_id, urgent, body = row
+    event = NewEvent(json.loads(body)["id"], body, (route,), entry_id, bool(urgent), "cancellation")
+    connection.executemany(_APPEND, _rows(event, now))
 
 
 class _Operation(NamedTuple):

@@ -26,7 +26,7 @@ from msgspec import Struct
 
 from platewatch.errors import PlatewatchError
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 APPLICATION_ID: Final = 0x706C7477  # "pltw": tells an outbox from any other SQLite file
 
@@ -34,25 +34,88 @@ SAVED: Final = ".saved-"  # in the names of copies of an outbox that is lost
 
 _log: Final = logging.getLogger(__name__)  # the command line, which has no structlog, uses this module, too
 
-# queued_at is when the event last became pending: created_at, until an operator revives it. Times: see Outbox.
-_SCHEMA: Final = (
+# An event is queued once for each route that takes it. queued_at is when it last became pending: created_at, until an
+# operator revives it. The body of a cancelled one is the event that takes it back, in case it was being sent. A kind is
+# what the event says: there is a hit, or there is none after all. Times: see Outbox.
+_EVENTS: Final = (
     """
     CREATE TABLE events (
         seq INTEGER PRIMARY KEY AUTOINCREMENT,
-        event_id TEXT NOT NULL UNIQUE,
+        event_id TEXT NOT NULL,
+        route TEXT NOT NULL,
+        kind TEXT NOT NULL DEFAULT 'hit' CHECK (kind IN ('hit', 'cancellation')),
+        hitid TEXT NOT NULL,
+        entry_id TEXT NOT NULL DEFAULT '',
+        urgent INTEGER NOT NULL DEFAULT 0,
         body BLOB NOT NULL,
-        state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'dead')),
+        state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'dead', 'cancelled')),
         attempts INTEGER NOT NULL DEFAULT 0,
         created_at REAL NOT NULL,
         queued_at REAL NOT NULL,
         next_attempt_at REAL NOT NULL,
         delivered_at REAL,
-        last_error TEXT
+        last_error TEXT,
+        UNIQUE (event_id, route)
     )
     """,
-    "CREATE INDEX events_by_schedule ON events (state, next_attempt_at)",
+    "CREATE INDEX events_by_schedule ON events (route, urgent, next_attempt_at) WHERE state = 'pending'",
     "CREATE INDEX events_by_delivery ON events (delivered_at) WHERE state = 'delivered'",
-    "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL)",
+    "CREATE INDEX events_by_state ON events (state)",
+    "CREATE INDEX events_by_hit ON events (hitid)",
+    "CREATE INDEX events_by_entry ON events (entry_id)",
+    "CREATE INDEX events_by_creation ON events (created_at)",
+)
+# What operators and far ends have said of hits. No plate: of a hit that was rejected, the payload is deleted, and of
+# what not to tell again there is but a keyed hash.
+_ANSWERS: Final = (
+    "CREATE TABLE seen (hitid TEXT PRIMARY KEY, by TEXT NOT NULL, at REAL NOT NULL)",
+    """
+    CREATE TABLE outcomes (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        hitid TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        by TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        at REAL NOT NULL,
+        entry_id TEXT NOT NULL,
+        agency TEXT NOT NULL,
+        category TEXT NOT NULL,
+        camera_id TEXT NOT NULL,
+        grade TEXT NOT NULL,
+        probability REAL NOT NULL,
+        edits INTEGER NOT NULL
+    )
+    """,
+    "CREATE INDEX outcomes_by_hit ON outcomes (hitid)",
+    """
+    CREATE TABLE suppressions (
+        hash BLOB PRIMARY KEY,
+        hitid TEXT NOT NULL,
+        entry_id TEXT NOT NULL,
+        made_at REAL NOT NULL,
+        expires_at REAL,
+        count INTEGER NOT NULL DEFAULT 0
+    )
+    """,
+)
+_SCHEMA: Final = (*_EVENTS, *_ANSWERS, "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL)")
+
+_TO_VERSION_2: Final = (
+    "DROP INDEX events_by_schedule",
+    "DROP INDEX events_by_delivery",
+    "ALTER TABLE events RENAME TO events_1",
+    *_EVENTS,
+    """
+    INSERT INTO events (seq, event_id, route, hitid, entry_id, body, state, attempts, created_at, queued_at,
+        next_attempt_at, delivered_at, last_error)
+    SELECT seq, event_id, 'wass', substr(event_id, 1, instr(event_id || '.', '.') - 1),
+        CASE WHEN json_valid(CAST(body AS TEXT)) THEN coalesce(json_extract(CAST(body AS TEXT), '$.data.entry_id'), '')
+        ELSE '' END, body, state, attempts, created_at, queued_at,
+        next_attempt_at, delivered_at, last_error
+    FROM events_1
+    """,
+    "DROP TABLE events_1",
+    *_ANSWERS,
 )
 
 
@@ -136,7 +199,10 @@ class Opened(NamedTuple):
 def open_to_read(path: str | Path) -> Iterator[sqlite3.Connection]:
     try:
         with closing(sqlite3.connect(f"{Path(path).resolve().as_uri()}?mode=ro", uri=True)) as connection:
-            _check_version(connection)
+            if _check_version(connection) < SCHEMA_VERSION:
+                raise OutboxError(
+                    f"{path} was left by an earlier platewatch: start the service once to bring it up to date"
+                )
             yield connection
     except sqlite3.Error as error:
         raise OutboxError(f"cannot read {path}: {error}") from error
@@ -268,13 +334,13 @@ def _connect(path: Path, *, may_begin: bool) -> tuple[sqlite3.Connection, bytes,
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
-        if tables:
-            _check_version(connection)
-        elif not may_begin:
+        if not tables and not may_begin:
             raise _gone(path)
         path.chmod(0o600)  # SQLite gives the -wal and -shm files the mode of the database
         if not tables:
             _create_schema(connection)
+        else:
+            _upgrade(connection)
         (journal_mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         if journal_mode != "wal":
             raise OutboxError(f"cannot open {path}: its file system does not support SQLite's WAL")
@@ -298,13 +364,27 @@ def sync(path: Path) -> None:
         os.close(file)
 
 
-def _check_version(connection: sqlite3.Connection) -> None:
+def _check_version(connection: sqlite3.Connection) -> int:
+    version: int
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     if application_id != APPLICATION_ID:
         raise OutboxError("the file is not an outbox")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > SCHEMA_VERSION:
         raise OutboxError(f"the outbox has schema version {version}, this platewatch knows up to {SCHEMA_VERSION}")
+    return version
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    """What an earlier version left, whole or not at all."""
+    if _check_version(connection) == SCHEMA_VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    for statement in _TO_VERSION_2:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute("COMMIT")
+    _log.info("the outbox's schema is now version %d", SCHEMA_VERSION)
 
 
 def _create_schema(connection: sqlite3.Connection) -> None:

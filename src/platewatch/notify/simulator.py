@@ -23,7 +23,7 @@ from aiohttp import web
 from msgspec import Meta, Struct
 from yarl import URL
 
-from platewatch.notify.event import EventError, HitData, HitEvent, decode
+from platewatch.notify.event import CancellationData, CancellationEvent, EventError, HitData, HitEvent, decode_any
 from platewatch.notify.signing import SignatureError, Verifier
 
 Fault = Literal["refuse", "delay", "error", "cut", "twice"]
@@ -69,14 +69,26 @@ class Received(Struct, kw_only=True):
     data: HitData
 
 
+class Withdrawn(Struct, kw_only=True):
+    """An event that takes a hit back, when it first came and how often."""
+
+    id: str
+    deliveries: int
+    received_at: datetime
+    data: CancellationData
+
+
 class Summary(Struct, kw_only=True):
-    """`received` deliveries of `distinct` events, so `duplicates` too many; `rejected` had no good signature."""
+    """`received` deliveries of `distinct` events, so `duplicates` too many; `rejected` had no good signature. Hits that
+    were taken back again are apart, in `withdrawn`.
+    """
 
     received: int
     distinct: int
     duplicates: int
     rejected: int
     events: list[Received]
+    withdrawn: list[Withdrawn] = []
 
 
 class WassSimulator:
@@ -96,6 +108,7 @@ class WassSimulator:
     ) -> None:
         self.faults = faults or Faults()
         self.received: dict[str, Received] = {}
+        self.withdrawn: dict[str, Withdrawn] = {}
         self.rejected = 0
         self.url = ""
         """The base URL while it serves: notifications go to `<url>/events`."""
@@ -135,6 +148,7 @@ class WassSimulator:
             duplicates=received - distinct,
             rejected=self.rejected,
             events=list(self.received.values()),
+            withdrawn=list(self.withdrawn.values()),
         )
 
     async def _post_event(self, request: web.Request) -> web.Response:
@@ -145,14 +159,14 @@ class WassSimulator:
             self.rejected += 1
             return web.Response(status=401, text=str(error))
         try:
-            event = decode(body)
+            event = decode_any(body)
         except EventError as error:
             return web.Response(status=400, text=str(error))
         if event.id != request.headers["webhook-id"]:
             return web.Response(status=400, text="webhook-id is not the event's id")
         return await self._answer(request, event)
 
-    async def _answer(self, request: web.Request, event: HitEvent) -> web.Response:
+    async def _answer(self, request: web.Request, event: HitEvent | CancellationEvent) -> web.Response:
         fault = self.faults.draw(self._random)
         if fault == "refuse":
             return web.Response(status=403)
@@ -167,11 +181,14 @@ class WassSimulator:
             request.transport.write(_ACCEPTED)
         return web.Response(status=202)
 
-    def _record(self, event: HitEvent) -> None:
-        if event.id in self.received:
-            self.received[event.id].deliveries += 1
+    def _record(self, event: HitEvent | CancellationEvent) -> None:
+        if known := self.received.get(event.id) or self.withdrawn.get(event.id):
+            known.deliveries += 1
             return
         received_at = datetime.fromtimestamp(self._clock(), UTC)
+        if isinstance(event, CancellationEvent):
+            self.withdrawn[event.id] = Withdrawn(id=event.id, deliveries=1, received_at=received_at, data=event.data)
+            return
         received = Received(id=event.id, deliveries=1, received_at=received_at, data=event.data)
         self.received[event.id] = received
         self._on_received(received)
@@ -181,6 +198,7 @@ class WassSimulator:
 
     async def _delete_events(self, _: web.Request) -> web.Response:
         self.received.clear()
+        self.withdrawn.clear()
         self.rejected = 0
         return web.Response(status=204)
 

@@ -14,7 +14,7 @@ from platewatch.matching.hotlist import Entry, EntrySet
 from platewatch.matching.matcher import Matcher
 from platewatch.matching.reads import Read
 from platewatch.notify.event import Camera, HitData, encode, hit_id, new_event
-from platewatch.notify.outbox import Outbox
+from platewatch.notify.outbox import NewEvent, Outbox
 from platewatch.service.passes import Event, Frame, Pass, Passes
 from platewatch.service.policy import Policy
 from platewatch.service.quiet import Quiet
@@ -100,7 +100,9 @@ class Pipeline:
             queued = 0
             if call.unsent:
                 # The outbox knows the events that it gets from two calls, so each counts for one of them.
-                queued = await self._outbox.append([(event_id, event.body) for _, event_id, event in call.unsent])
+                queued = await self._outbox.append(
+                    NewEvent(event_id, event.body, entry_id=event.entry_id) for _, event_id, event in call.unsent
+                )
                 await self._worker.run(self._settle(call))
                 if queued:
                     self._on_queued()
