@@ -6,6 +6,7 @@ import pytest
 
 import platewatch as pw
 from platewatch.notify import Camera
+from platewatch.notify.senders import HttpsSettings
 from platewatch.service import cameras
 from platewatch.service.config import load
 from platewatch.service.policy import CategoryPolicy, Policy
@@ -56,6 +57,7 @@ def test_environment_overrides(config: Path) -> None:
     assert (settings.max_edits, settings.http.port, settings.http.token) == (3, 0, "not TOML")
     assert settings.passes.window == 0
     assert not settings.learning.enabled
+    assert isinstance(settings.wass, HttpsSettings)
     assert settings.wass.secrets == ("a", "b")
     assert settings.cameras == Path("/srv/cameras.csv")
 

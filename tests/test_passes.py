@@ -152,7 +152,7 @@ def test_a_busy_camera_forgets_too() -> None:
 def test_a_pass_with_a_hit_that_is_not_on_disk_is_kept_for_its_source_to_send_it_again() -> None:
     passes = Passes(most=3)
     (one,) = join(passes, [read("12가3456")])
-    one.unsent["id"] = Event(b"event", "A1", "notify", START)
+    one.unsent["id"] = Event(b"event", "A1", "notify", START, ("wass",), urgent=False)
     for number in range(10):
         join(passes, [read("98나7654", camera_id=f"C{number}")], LIFE + number, promising=False)
     assert join(passes, [read("12가3456")], 100) == [one]

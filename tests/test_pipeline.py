@@ -14,7 +14,7 @@ import pytest
 import platewatch as pw
 from platewatch.notify import HitData, HitEvent, Outbox, OutboxError
 from platewatch.notify.event import decode
-from platewatch.notify.outbox import NewEvent, export_events
+from platewatch.notify.outbox import WASS, NewEvent, export_events
 from platewatch.service.passes import MOST_READS
 from platewatch.service.pipeline import Pipeline
 from platewatch.service.policy import CategoryPolicy, Policy
@@ -50,6 +50,7 @@ def accept(place: Path, policy: Policy, *texts: str) -> tuple[Accepted, list[Hit
                     {},
                     outbox,
                     policy=policy,
+                    routes_of=lambda _: (WASS,),
                     source="urn:platewatch:test",
                     on_queued=lambda: wakes.append(1),
                     worker=worker,
@@ -162,6 +163,7 @@ class Running:
             {},
             outbox,
             policy=policy,
+            routes_of=lambda _: (WASS,),
             source="urn:platewatch:test",
             on_queued=lambda: None,
             worker=worker,

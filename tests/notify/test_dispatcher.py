@@ -12,11 +12,12 @@ from random import Random
 import pytest
 import structlog
 
-from platewatch.notify import Outbox, Signer
+from platewatch.notify import Outbox
 from platewatch.notify.dispatcher import Dispatcher, RetryPolicy
 from platewatch.notify.event import cancellation, decode, encode
 from platewatch.notify.outbox import NewEvent, list_events
-from platewatch.notify.sender import DeliveryError, Sender, WassSender
+from platewatch.notify.senders.base import DeliveryError, Sender
+from platewatch.notify.senders.https import HttpsSender, HttpsSettings
 from platewatch.notify.simulator import Faults, WassSimulator
 from tests.patience import PATIENCE
 
@@ -114,7 +115,7 @@ def test_every_event_arrives_under_one_id_whatever_the_fault(path: Path, faults:
         simulator = WassSimulator([SECRET], faults=faults, random=Random(3))
         async with (
             simulator.start(),
-            WassSender(f"{simulator.url}/events", Signer([SECRET]), timeout=timeout) as sender,
+            HttpsSender(HttpsSettings(url=f"{simulator.url}/events", secrets=(SECRET,), timeout=timeout)) as sender,
             await Outbox.open(path) as outbox,
         ):
             dispatcher = Dispatcher(outbox, sender, FAST, on_delivered=latencies.__setitem__)
@@ -138,7 +139,7 @@ def test_a_far_end_that_comes_up_late_gets_everything(path: Path) -> None:
             port = server.getsockname()[1]
         simulator = WassSimulator([SECRET])
         async with (
-            WassSender(f"http://127.0.0.1:{port}/events", Signer([SECRET])) as sender,
+            HttpsSender(HttpsSettings(url=f"http://127.0.0.1:{port}/events", secrets=(SECRET,))) as sender,
             await Outbox.open(path) as outbox,
         ):
             await outbox.append(messages(30))

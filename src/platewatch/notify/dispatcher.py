@@ -14,7 +14,7 @@ import structlog
 from msgspec import Meta, Struct
 
 from platewatch.notify.outbox import WASS, Outbox, OutboxError, PendingEvent
-from platewatch.notify.sender import DeliveryError, Sender
+from platewatch.notify.senders.base import DeliveryError, Sender
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 

@@ -12,7 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, Final, TypeAlias, cast
 
@@ -25,10 +25,7 @@ from platewatch.errors import ConfigError, EntryError, HotlistError, PlatewatchE
 from platewatch.lists.hotlist import Hotlist
 from platewatch.matching.matcher import Matcher
 from platewatch.matching.reads import Read, ReadDecoder
-from platewatch.notify.dispatcher import Dispatcher
 from platewatch.notify.outbox import Outbox, OutboxError, OutboxLostError
-from platewatch.notify.sender import WassSender
-from platewatch.notify.signing import Signer
 from platewatch.probability.channel_model import ChannelModel
 from platewatch.probability.population import Population
 from platewatch.service import cameras, log
@@ -50,10 +47,12 @@ from platewatch.service.asgi import (
 )
 from platewatch.service.config import Settings, check_token
 from platewatch.service.connections import Connection, Connections, room
+from platewatch.service.delivery import Delivery
 from platewatch.service.learning import Learning
 from platewatch.service.passes import Passes
 from platewatch.service.pipeline import Pipeline
 from platewatch.service.quiet import Quiet
+from platewatch.service.routes import Routes
 from platewatch.service.worker import Worker
 from platewatch.sources import Accepted, BusyError
 from platewatch.sources.http import HttpReads, Refusals, TooManyReadsError
@@ -101,11 +100,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
         )
     matcher = Matcher(hotlist, max_edits=settings.max_edits, model=model)
     places = cameras.load(settings.cameras) if settings.cameras else {}
-    try:
-        signer = Signer(settings.wass.secrets)
-    except ConfigError as error:
-        raise ConfigError(error.reason, field="wass.secrets") from None
-
+    routes = Routes(settings.routes)
     # What is loaded stays: to go through a large list again and again for garbage takes a good while each time.
     gc.freeze()
     # So that the event loop soon has the interpreter back while the worker's thread is busy.
@@ -116,10 +111,9 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
         url = f"http://{host}:{listener.getsockname()[1]}"
         async with (
             await Outbox.open(settings.outbox.path) as outbox,
-            WassSender(settings.wass.url, signer, timeout=settings.wass.timeout) as sender,
+            Delivery(outbox, routes, settings.retry) as delivery,
         ):
             outbox.publish(url)
-            dispatcher = Dispatcher(outbox, sender, settings.retry)
             learning = _learning(settings, matcher)
             passes = Passes(settings.passes.window, on_strange_ids=_warn_of_ids, sample=learning)
             pipeline = Pipeline(
@@ -128,15 +122,16 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                 places,
                 outbox,
                 policy=settings.policy,
+                routes_of=routes.of,
                 source=settings.source,
-                on_queued=dispatcher.wake,
+                on_queued=delivery.wake,
                 worker=worker,
                 passes=passes,
                 quiet=Quiet(settings.passes.gone),
             )
             connections = Connections(settings.http, room(settings.http, settings.retry.concurrency))
             app = _App(
-                settings, pipeline, passes, learning, worker, outbox, dispatcher, connections, entries=len(hotlist)
+                settings, pipeline, passes, learning, worker, outbox, delivery, connections, entries=len(hotlist)
             )
 
             def ready() -> None:
@@ -147,17 +142,18 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, server.stop)
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(dispatcher.run())
+                tasks.create_task(delivery.run())
                 helpers = [
                     tasks.create_task(_prune(outbox, settings.outbox.retention_days * _SECONDS_A_DAY)),
                     tasks.create_task(_forget(pipeline)),
                     tasks.create_task(connections.watch()),
                     tasks.create_task(outbox.watch()),
+                    tasks.create_task(delivery.escalate()),
                 ]
                 if learning is not None:
                     helpers.append(tasks.create_task(_learn(learning, worker, settings.learning.interval)))
                 await server.serve(sockets=[listener])
-                dispatcher.stop()
+                delivery.stop()
                 for helper in helpers:
                     helper.cancel()
                 if learning is not None:
@@ -252,7 +248,7 @@ class _App:
         learning: Learning | None,
         worker: Worker,
         outbox: Outbox,
-        dispatcher: Dispatcher,
+        delivery: Delivery,
         connections: Connections,
         *,
         entries: int,
@@ -263,7 +259,7 @@ class _App:
         self._learning = learning
         self._worker = worker
         self._outbox = outbox
-        self._dispatcher = dispatcher
+        self._delivery = delivery
         self._connections = connections
         self._bodies = Bodies(settings.http.max_bodies_bytes)
         self._entries = entries
@@ -364,10 +360,10 @@ class _App:
             await send_json(send, 503, {"status": "not ready", "reason": self._outbox.lost.reason})
 
     async def _status(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        try:
+        counts = routes = None
+        with suppress(OutboxLostError):
             counts = await self._outbox.counts()
-        except OutboxLostError:
-            counts = None
+            routes = await self._delivery.status()
         learnt: dict[str, Any] | None = None
         if self._learning is not None:
             await self._worker.run(self._learning.status(learnt := {}))
@@ -387,6 +383,7 @@ class _App:
             },
             "learning": learnt,
             "outbox": counts,
+            "routes": routes,
             "outbox_lost": None if self._outbox.lost is None else self._outbox.lost.reason,
         }
         await send_json(send, 200, status)
@@ -400,7 +397,7 @@ class _App:
             await send_json(send, 400, {"reason": str(error) or "the body is too large"}, unread(scope))
             return
         retried = await self._outbox.retry(request.event_ids)
-        self._dispatcher.wake()
+        self._delivery.wake()
         await send_json(send, 200, {"retried": retried})
 
 

@@ -12,7 +12,6 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
@@ -22,12 +21,15 @@ from platewatch.errors import ConfigError
 from platewatch.lists.hotlist import MAX_BAD_SHARE
 from platewatch.matching.values import zone_of
 from platewatch.notify.dispatcher import RetryPolicy
+from platewatch.notify.outbox import WASS
+from platewatch.notify.senders import HttpsSettings, SenderSettings
 from platewatch.probability.learning import HALF_LIFE
 from platewatch.probability.population import Population
 from platewatch.service.learning import SHARE
 from platewatch.service.passes import LIFE, WINDOW
 from platewatch.service.policy import Policy
 from platewatch.service.quiet import GONE
+from platewatch.service.routes import Route, Routes
 
 _PREFIX = "PLATEWATCH_"
 _TEXTS = frozenset({"host", "token", "url"})  # settings of sections that are text whatever they look like
@@ -102,14 +104,6 @@ class LearningSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     interval: Seconds = 300.0
 
 
-class WassSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where notifications go: `url` takes the events, `secrets` sign them (whsec_...), `timeout` is in seconds."""
-
-    url: str
-    secrets: tuple[str, ...]
-    timeout: Annotated[float, Meta(gt=0)] = 10.0
-
-
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings of `platewatch serve`. Relative paths are relative to the settings' file.
 
@@ -119,11 +113,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     that is shipped; `population`, whose vehicles matches are weighed against: a name of those that are shipped, or a
     file; without it, Korea's. The model is scaled to `model_error_rate`, the share of plates that the cameras do not
     read exactly. `learning` refines it as reads flow.
-    `max_edits` bounds what is looked for, and of what is found `policy` says what is a hit.
+    `max_edits` bounds what is looked for, and of what is found `policy` says what is a hit. `wass` is the far end of
+    the route of that name, which takes every hit; `routes` are others.
     """
 
     hotlist: Path
-    wass: WassSettings
+    wass: HttpsSettings | None = None
+    routes: dict[str, Route] = {}
     list: ListSettings = ListSettings()
     cameras: Path | None = None
     time_zone: str | None = None
@@ -145,9 +141,6 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
     values = toml.read(path)
     _override(values, environment)
     settings = toml.convert(values, Settings)
-    wass = urlsplit(settings.wass.url)
-    if wass.scheme not in ("http", "https") or not wass.hostname:
-        raise ConfigError("is not an http or https URL", field="wass.url")
     http = settings.http
     check_token(http, http.host)
     if http.max_bodies_bytes < http.max_body_bytes:
@@ -160,12 +153,38 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
     return msgspec.structs.replace(
         settings,
         hotlist=here / settings.hotlist,
+        routes=_routes(settings, here),
         cameras=None if settings.cameras is None else here / settings.cameras,
         model=None if settings.model is None else here / settings.model,
         population=_population(settings.population, here),
         outbox=msgspec.structs.replace(settings.outbox, path=here / settings.outbox.path),
         learning=msgspec.structs.replace(settings.learning, file=here / settings.learning.file),
     )
+
+
+def _routes(settings: Settings, here: Path) -> dict[str, Route]:
+    """All of them, that of WASS among them, their files found. Raises ConfigError."""
+    routes = dict(settings.routes)
+    if settings.wass is not None:
+        if WASS in routes:
+            raise ConfigError("is the route of the table [wass]", field=f"routes.{WASS}")
+        routes = {WASS: Route(to=settings.wass), **routes}
+    for name, route in routes.items():
+        where = WASS if route.to is settings.wass else f"routes.{name}.to"
+        try:
+            route.to.check()
+        except ConfigError as error:
+            raise ConfigError(error.reason, field=f"{where}.{error.field}") from None
+    Routes(routes)
+    return {name: msgspec.structs.replace(route, to=_placed(route.to, here)) for name, route in routes.items()}
+
+
+def _placed(sender: SenderSettings, here: Path) -> SenderSettings:
+    """With paths that do not depend on where the service is started."""
+    paths = {
+        name: here / value for name in sender.__struct_fields__ if isinstance(value := getattr(sender, name), Path)
+    }
+    return msgspec.structs.replace(sender, **paths)
 
 
 def _population(name_or_path: str | None, here: Path) -> str | None:

@@ -83,6 +83,8 @@ class Event(NamedTuple):
     entry_id: str
     grade: Grade
     time: datetime
+    routes: tuple[str, ...]
+    urgent: bool
 
 
 class Pass:

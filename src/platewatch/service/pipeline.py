@@ -21,6 +21,7 @@ from platewatch.service.quiet import Quiet
 from platewatch.service.worker import Steps, Worker
 from platewatch.sources import Accepted, BusyError
 
+_URGENT: Final = 1  # the priority of entries whose hits are delivered before all others
 _STEP: Final = 64  # reads matched at a time
 _SMALL: Final = 1000  # reads of a call that has room apart: large ones, which wait long, must not keep it out
 _MOST_WAITING: Final = 200_000  # reads of all small calls, and of all large ones; the last let in may have more
@@ -66,6 +67,7 @@ class Pipeline:
         outbox: Outbox,
         *,
         policy: Policy,
+        routes_of: Callable[[HitData], tuple[str, ...]],
         source: str,
         on_queued: Callable[[], None],
         worker: Worker,
@@ -80,6 +82,7 @@ class Pipeline:
         self._passes = Passes() if passes is None else passes
         self._quiet = Quiet() if quiet is None else quiet
         self._policy = policy
+        self._routes_of = routes_of
         self._source = source
         self._on_queued = on_queued
         self._worker = worker
@@ -101,7 +104,8 @@ class Pipeline:
             if call.unsent:
                 # The outbox knows the events that it gets from two calls, so each counts for one of them.
                 queued = await self._outbox.append(
-                    NewEvent(event_id, event.body, entry_id=event.entry_id) for _, event_id, event in call.unsent
+                    NewEvent(event_id, event.body, event.routes, event.entry_id, event.urgent)
+                    for _, event_id, event in call.unsent
                 )
                 await self._worker.run(self._settle(call))
                 if queued:
@@ -237,7 +241,9 @@ class Pipeline:
         else:
             hitid, sequence = known[0], 2
         event = new_event(key, self._source, now, data, sequence, hitid=hitid)
-        passing.unsent[event.id] = Event(encode(event), entry.id, grade, first.time)
+        passing.unsent[event.id] = Event(
+            encode(event), entry.id, grade, first.time, self._routes_of(data), entry.priority == _URGENT
+        )
         passing.hits[entry.id] = (hitid, grade)
 
     def _best(self, passing: Pass, match: _Match, first: Frame, now: datetime) -> tuple[Frame, int]:

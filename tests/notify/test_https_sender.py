@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from platewatch.notify import Signer, Verifier
-from platewatch.notify.sender import DeliveryError, WassSender
+from platewatch.notify import Verifier
+from platewatch.notify.senders.base import DeliveryError
+from platewatch.notify.senders.https import HttpsSender, HttpsSettings
 
 from .support import SECRET
 
@@ -58,7 +59,7 @@ async def raw_far_end(answer: bytes) -> AsyncIterator[str]:
 
 
 async def failure(url: str, *, timeout: float = 5.0) -> DeliveryError:  # noqa: ASYNC109 - the sender's own
-    async with WassSender(url, Signer([SECRET]), timeout=timeout) as sender:
+    async with HttpsSender(HttpsSettings(url=url, secrets=(SECRET,), timeout=timeout)) as sender:
         with pytest.raises(DeliveryError) as caught:
             await sender.send("id.1", BODY)
     error = caught.value
@@ -83,7 +84,10 @@ def test_the_request_is_a_signed_cloudevent() -> None:
         return web.Response(status=204)
 
     async def body() -> None:
-        async with far_end(answer) as url, WassSender(url, Signer([SECRET]), clock=lambda: NOW) as sender:
+        async with (
+            far_end(answer) as url,
+            HttpsSender(HttpsSettings(url=url, secrets=(SECRET,)), clock=lambda: NOW) as sender,
+        ):
             await sender.send("id.1", BODY)
 
     asyncio.run(body())
@@ -104,7 +108,7 @@ def test_any_2xx_acknowledges(status: int) -> None:
         return web.Response(status=status)
 
     async def body() -> None:
-        async with far_end(answer) as url, WassSender(url, Signer([SECRET])) as sender:
+        async with far_end(answer) as url, HttpsSender(HttpsSettings(url=url, secrets=(SECRET,))) as sender:
             await sender.send("id.1", BODY)
 
     asyncio.run(body())
@@ -217,7 +221,7 @@ def test_a_late_second_answer_to_one_event_does_not_acknowledge_the_next() -> No
     async def body() -> None:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/events"
-        async with server, WassSender(url, Signer([SECRET])) as sender:
+        async with server, HttpsSender(HttpsSettings(url=url, secrets=(SECRET,))) as sender:
             await sender.send("id.1", BODY)
             await asyncio.sleep(0.05)
             with pytest.raises(DeliveryError, match="HTTP 500"):
