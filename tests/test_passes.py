@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 import platewatch as pw
+from platewatch.notify.outbox import NewEvent
 from platewatch.service.passes import LENGTH, LIFE, MOST_PASSES, MOST_READS, Event, Pass, Passes
 
 START = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -152,7 +153,7 @@ def test_a_busy_camera_forgets_too() -> None:
 def test_a_pass_with_a_hit_that_is_not_on_disk_is_kept_for_its_source_to_send_it_again() -> None:
     passes = Passes(most=3)
     (one,) = join(passes, [read("12가3456")])
-    one.unsent["id"] = Event(b"event", "A1", "notify", START, ("wass",), urgent=False)
+    one.unsent["id"] = Event(NewEvent("id", b"event"), "notify", START)
     for number in range(10):
         join(passes, [read("98나7654", camera_id=f"C{number}")], LIFE + number, promising=False)
     assert join(passes, [read("12가3456")], 100) == [one]

@@ -30,6 +30,7 @@ from platewatch.notify.outbox import (
     State,
     export_events,
     list_events,
+    purge,
 )
 from platewatch.notify.outbox_file import APPLICATION_ID, SCHEMA_VERSION
 from tests.patience import PATIENCE
@@ -544,7 +545,7 @@ def test_a_payload_that_is_purged_leaves_its_id(path: Path) -> None:
         await outbox.append([message("W-1"), message("W-2")])
         for seq in (1, 2):
             await outbox.dead(seq, "HTTP 422")
-        await outbox.purge(hit_event("W-1").hitid)
+        await outbox.write(lambda connection: purge(connection, hit_event("W-1").hitid))
         assert await outbox.append([message("W-1")]) == 0
         assert await outbox.retry() == 1, "what is purged cannot be sent"
 

@@ -278,6 +278,13 @@ class EntrySet:
     def __contains__(self, entry_id: object) -> bool:
         return entry_id in self._entries
 
+    def get(self, entry_id: str) -> Entry | None:
+        """The entry with this id, None if there is none."""
+        try:
+            return self[entry_id]
+        except KeyError:
+            return None
+
     def __getitem__(self, entry_id: str) -> Entry:
         return self._entries[entry_id]
 

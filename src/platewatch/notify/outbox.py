@@ -117,16 +117,28 @@ _CANCEL: Final = "UPDATE events SET state = 'cancelled', body = ?2, queued_at = 
 _CANCELLED: Final = """
     SELECT route, entry_id, urgent, body FROM events WHERE seq = ? AND state = 'cancelled'
 """
+_TALLY: Final = """
+    INSERT INTO tallies (day, category, agency, grade, count) VALUES (date(?, 'unixepoch'), ?, ?, ?, 1)
+    ON CONFLICT DO UPDATE SET count = count + 1
+"""
 _PURGE: Final = "UPDATE events SET body = x'' WHERE kind = 'hit' AND state <> 'cancelled' AND hitid = ?"
 
 WASS: Final = "wass"
 """The route that everything takes, unless others are set."""
 
 
+class Tally(NamedTuple):
+    """What an event counts as in the statistics."""
+
+    category: str
+    agency: str
+    grade: str
+
+
 class NewEvent(NamedTuple):
     """An event to be queued, once for each of the routes that take it.
 
-    Without a `hitid`, it is the `event_id` up to its dot. `urgent` ones are delivered before all others of a route.
+    `urgent` ones are delivered before all others of a route. A new one is counted by its `tally`.
     """
 
     event_id: str
@@ -135,6 +147,7 @@ class NewEvent(NamedTuple):
     entry_id: str = ""
     urgent: bool = False
     kind: Kind = "hit"
+    tally: Tally | None = None
 
     @property
     def hitid(self) -> str:
@@ -223,10 +236,9 @@ class Outbox:
         OutboxLostError, too.
         """
         now = self._clock()
-        rows = [_rows(event, now) for event in events]
+        events = list(events)
         return await self._run(
-            lambda connection: sum(connection.executemany(_APPEND, of_one).rowcount > 0 for of_one in rows),
-            promises=True,
+            lambda connection: sum(_append(connection, event, now) for event in events), promises=True
         )
 
     async def due(
@@ -274,12 +286,9 @@ class Outbox:
         last body and the next sequence.
         """
         now = self._clock()
-        parameters = json.dumps(list(hitids)), json.dumps(list(entry_ids)), since
-        return await self._run(lambda connection: _cancel(connection, parameters, withdraw, now), promises=True)
-
-    async def purge(self, hitid: str) -> None:
-        """Delete what the events of a hit say, and leave their ids, so that repeats are recognised."""
-        await self._change(_PURGE, hitid)
+        return await self.write(
+            lambda connection: take_back(connection, withdraw, now, hitids=hitids, entry_ids=entry_ids, since=since)
+        )
 
     async def delivered(self, seq: int, at: float) -> None:
         """The far end has acknowledged the event."""
@@ -471,12 +480,30 @@ def _rows(event: NewEvent, now: float) -> list[tuple[object, ...]]:
     ]
 
 
-def _cancel(
+def _append(connection: sqlite3.Connection, event: NewEvent, now: float) -> bool:
+    """Whether it was new on some route."""
+    is_new = connection.executemany(_APPEND, _rows(event, now)).rowcount > 0
+    if is_new and event.tally is not None:
+        connection.execute(_TALLY, (now, *event.tally))
+    return is_new
+
+
+def purge(connection: sqlite3.Connection, hitid: str) -> None:
+    """Delete what the events of a hit say, and leave their ids, so that repeats are recognised; as part of a write."""
+    connection.execute(_PURGE, (hitid,))
+
+
+def take_back(
     connection: sqlite3.Connection,
-    parameters: tuple[str, str, float],
     withdraw: Callable[[bytes, int], NewEvent | None],
     now: float,
+    *,
+    hitids: Collection[str] = (),
+    entry_ids: Collection[str] = (),
+    since: float = 0.0,
 ) -> int:
+    """What `Outbox.cancel` does, as part of a write."""
+    parameters = json.dumps(list(hitids)), json.dumps(list(entry_ids)), since
     by_hit: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
     for row in connection.execute(_TAKE_BACK, parameters).fetchall():
         by_hit.setdefault((row[2], row[3]), []).append(row)

@@ -87,6 +87,17 @@ _ANSWERS: Final = (
     )
     """,
     "CREATE INDEX outcomes_by_hit ON outcomes (hitid)",
+    # How many events were queued, by day (UTC): it outlives them.
+    """
+    CREATE TABLE tallies (
+        day TEXT NOT NULL,
+        category TEXT NOT NULL,
+        agency TEXT NOT NULL,
+        grade TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        PRIMARY KEY (day, category, agency, grade)
+    ) WITHOUT ROWID
+    """,
     """
     CREATE TABLE suppressions (
         hash BLOB PRIMARY KEY,

@@ -29,6 +29,7 @@ from platewatch.notify.outbox import Outbox, OutboxError, OutboxLostError
 from platewatch.probability.channel_model import ChannelModel
 from platewatch.probability.population import Population
 from platewatch.service import cameras, log
+from platewatch.service.answers import Answers
 from platewatch.service.asgi import (
     Bodies,
     BodyTooLargeError,
@@ -49,6 +50,7 @@ from platewatch.service.config import Settings, check_token
 from platewatch.service.connections import Connection, Connections, room
 from platewatch.service.delivery import Delivery
 from platewatch.service.learning import Learning
+from platewatch.service.outcomes import Outcomes
 from platewatch.service.passes import Passes
 from platewatch.service.pipeline import Pipeline
 from platewatch.service.quiet import Quiet
@@ -114,6 +116,8 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
             Delivery(outbox, routes, settings.retry) as delivery,
         ):
             outbox.publish(url)
+            outcomes = Outcomes(outbox, hotlist.get)
+            await outcomes.load()
             learning = _learning(settings, matcher)
             passes = Passes(settings.passes.window, on_strange_ids=_warn_of_ids, sample=learning)
             pipeline = Pipeline(
@@ -123,6 +127,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                 outbox,
                 policy=settings.policy,
                 routes_of=routes.of,
+                suppresses=outcomes.suppresses,
                 source=settings.source,
                 on_queued=delivery.wake,
                 worker=worker,
@@ -131,7 +136,16 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
             )
             connections = Connections(settings.http, room(settings.http, settings.retry.concurrency))
             app = _App(
-                settings, pipeline, passes, learning, worker, outbox, delivery, connections, entries=len(hotlist)
+                settings,
+                pipeline,
+                passes,
+                learning,
+                worker,
+                outbox,
+                delivery,
+                outcomes,
+                connections,
+                entries=len(hotlist),
             )
 
             def ready() -> None:
@@ -149,6 +163,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                     tasks.create_task(connections.watch()),
                     tasks.create_task(outbox.watch()),
                     tasks.create_task(delivery.escalate()),
+                    tasks.create_task(outcomes.tidy()),
                 ]
                 if learning is not None:
                     helpers.append(tasks.create_task(_learn(learning, worker, settings.learning.interval)))
@@ -249,6 +264,7 @@ class _App:
         worker: Worker,
         outbox: Outbox,
         delivery: Delivery,
+        outcomes: Outcomes,
         connections: Connections,
         *,
         entries: int,
@@ -260,6 +276,8 @@ class _App:
         self._worker = worker
         self._outbox = outbox
         self._delivery = delivery
+        self._outcomes = outcomes
+        self._answers = Answers(outcomes)
         self._connections = connections
         self._bodies = Bodies(settings.http.max_bodies_bytes)
         self._entries = entries
@@ -279,15 +297,18 @@ class _App:
         method = scope["method"]
         if method == "HEAD":
             method, send = "GET", without_body(send)
-        endpoint = self._routes.get((method, scope["path"]))
+        path = scope["path"]
+        endpoint = self._routes.get((method, path))
+        if endpoint is None and Answers.owns(path):
+            endpoint = self._answers.take if method == "POST" else None
         if endpoint is None:
-            known = [known for known, path in self._routes if path == scope["path"]]
+            known = ["POST"] if Answers.owns(path) else [known for known, other in self._routes if other == path]
             if known:
                 allowed = ", ".join([*known, *(["HEAD"] if "GET" in known else [])])
                 await send_json(send, 405, {"reason": "no such method"}, [(b"allow", allowed.encode()), *unread(scope)])
             else:
                 await send_json(send, 404, {"reason": "no such path"}, unread(scope))
-        elif scope["path"] not in _OPEN_PATHS and not self._authorized(scope):
+        elif path not in _OPEN_PATHS and not self._authorized(scope):
             await send_json(send, 401, {"reason": "needs the header Authorization: Bearer <token>"}, unread(scope))
         else:
             await self._answer(endpoint, scope, receive, send)
@@ -360,10 +381,11 @@ class _App:
             await send_json(send, 503, {"status": "not ready", "reason": self._outbox.lost.reason})
 
     async def _status(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        counts = routes = None
+        counts = routes = outcomes = None
         with suppress(OutboxLostError):
             counts = await self._outbox.counts()
             routes = await self._delivery.status()
+            outcomes = await self._outcomes.status()
         learnt: dict[str, Any] | None = None
         if self._learning is not None:
             await self._worker.run(self._learning.status(learnt := {}))
@@ -384,6 +406,7 @@ class _App:
             "learning": learnt,
             "outbox": counts,
             "routes": routes,
+            "outcomes": outcomes,
             "outbox_lost": None if self._outbox.lost is None else self._outbox.lost.reason,
         }
         await send_json(send, 200, status)

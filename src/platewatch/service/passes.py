@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from platewatch._core import alike, normalize
 from platewatch.matching.reads import Read
+from platewatch.notify.outbox import NewEvent
 from platewatch.service.policy import Grade
 
 WINDOW: Final = 2.0
@@ -79,12 +80,9 @@ def _nbytes(read: Read) -> int:
 class Event(NamedTuple):
     """What a pass tells of an entry, until it is known to be on disk."""
 
-    body: bytes
-    entry_id: str
+    new: NewEvent
     grade: Grade
     time: datetime
-    routes: tuple[str, ...]
-    urgent: bool
 
 
 class Pass:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
@@ -14,7 +14,7 @@ from platewatch.matching.hotlist import Entry, EntrySet
 from platewatch.matching.matcher import Matcher
 from platewatch.matching.reads import Read
 from platewatch.notify.event import Camera, HitData, encode, hit_id, new_event
-from platewatch.notify.outbox import NewEvent, Outbox
+from platewatch.notify.outbox import NewEvent, Outbox, Tally
 from platewatch.service.passes import Event, Frame, Pass, Passes
 from platewatch.service.policy import Policy
 from platewatch.service.quiet import Quiet
@@ -68,6 +68,7 @@ class Pipeline:
         *,
         policy: Policy,
         routes_of: Callable[[HitData], tuple[str, ...]],
+        suppresses: Callable[[str, Iterable[str]], bool] = lambda _entry_id, _texts: False,
         source: str,
         on_queued: Callable[[], None],
         worker: Worker,
@@ -83,6 +84,7 @@ class Pipeline:
         self._quiet = Quiet() if quiet is None else quiet
         self._policy = policy
         self._routes_of = routes_of
+        self._suppresses = suppresses
         self._source = source
         self._on_queued = on_queued
         self._worker = worker
@@ -103,10 +105,7 @@ class Pipeline:
             queued = 0
             if call.unsent:
                 # The outbox knows the events that it gets from two calls, so each counts for one of them.
-                queued = await self._outbox.append(
-                    NewEvent(event_id, event.body, event.routes, event.entry_id, event.urgent)
-                    for _, event_id, event in call.unsent
-                )
+                queued = await self._outbox.append(event.new for _, _, event in call.unsent)
                 await self._worker.run(self._settle(call))
                 if queued:
                     self._on_queued()
@@ -176,7 +175,7 @@ class Pipeline:
         """What is on disk now."""
         for passing, event_id, event in call.unsent:
             if passing.unsent.pop(event_id, None) is not None:
-                self._quiet.told(event.entry_id, call.touched[passing].read.camera_id, event.grade, event.time)
+                self._quiet.told(event.new.entry_id, call.touched[passing].read.camera_id, event.grade, event.time)
         yield
 
     def _judge(self, passing: Pass, first: Frame, now: datetime) -> dict[str, float]:
@@ -204,6 +203,10 @@ class Pipeline:
         pattern = is_pattern(entry.plate)
         grade = self._policy.grade(entry.category, edits, probability, pattern)
         if grade is None:
+            return
+        # Of a mistake that was made before, no read of the pass is told, but one that is the wanted plate.
+        is_exact = edits == 0 and not pattern
+        if not is_exact and self._suppresses(entry.id, (other.text for other in passing.frames)):
             return
         seconds = self._policy.quiet_for(entry.category)
         is_quiet = self._quiet.holds(entry.id, first.read.camera_id, grade, first.time, seconds)
@@ -241,9 +244,15 @@ class Pipeline:
         else:
             hitid, sequence = known[0], 2
         event = new_event(key, self._source, now, data, sequence, hitid=hitid)
-        passing.unsent[event.id] = Event(
-            encode(event), entry.id, grade, first.time, self._routes_of(data), entry.priority == _URGENT
+        new = NewEvent(
+            event.id,
+            encode(event),
+            self._routes_of(data),
+            entry.id,
+            urgent=entry.priority == _URGENT,
+            tally=Tally(entry.category, entry.agency, grade),
         )
+        passing.unsent[event.id] = Event(new, grade, first.time)
         passing.hits[entry.id] = (hitid, grade)
 
     def _best(self, passing: Pass, match: _Match, first: Frame, now: datetime) -> tuple[Frame, int]:

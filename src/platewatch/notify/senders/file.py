@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -54,7 +55,8 @@ class FileSender:
                     written += os.write(file, line[written:])
                 os.fsync(file)
             except OSError:
-                os.ftruncate(file, before)
+                with suppress(OSError):  # the first failure is the one to tell
+                    os.ftruncate(file, before)
                 raise
         finally:
             os.close(file)

@@ -1,0 +1,174 @@
+"""What operators say of hits, through the service: what is taken back, suppressed, kept and counted."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from platewatch.notify.outbox import export_events
+from platewatch.notify.simulator import WassSimulator
+from tests.patience import PATIENCE
+from tests.service import Service, running
+
+MISREAD = "12가3458"  # for 12가3456, which is wanted: the test policy takes the weakest matches
+START = datetime(2026, 11, 28, 3, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def service(config: Path) -> Any:
+    with running(config) as service:
+        yield service
+
+
+def read(text: str, minutes: float = 0.0, camera_id: str = "GJ-0001") -> dict[str, Any]:
+    return {"text": text, "camera_id": camera_id, "time": (START + timedelta(minutes=minutes)).isoformat()}
+
+
+def hit_of(service: Service, wass: WassSimulator, text: str, minutes: float = 0.0) -> str:
+    """The id of the hit that a read makes, once it is delivered."""
+    known = set(wass.received)
+    assert service.send(read(text, minutes))[1]["hits"] == 1
+    service.wait_until_delivered()
+    (event_id,) = set(wass.received) - known
+    return event_id.partition(".")[0]
+
+
+def answer(service: Service, hitid: str, **said: str) -> tuple[int, Any]:
+    body = json.dumps({"by": "Kim", **said}).encode()
+    return service.post(f"/v1/hits/{hitid}/outcome", body)
+
+
+def test_a_misread_is_taken_back_and_the_same_mistake_is_not_told_again(
+    service: Service, config: Path, wass: WassSimulator
+) -> None:
+    hitid = hit_of(service, wass, MISREAD)
+    assert answer(service, hitid, outcome="misread", reason="an 8") == (200, {"suppressed": True, "withdrawn": True})
+    service.wait_until_delivered()
+    (withdrawn,) = wass.withdrawn.values()
+    assert (withdrawn.id, withdrawn.data.entry_id, withdrawn.data.why) == (f"{hitid}.000002", "A1", "misread")
+    assert service.send(read(MISREAD, 60), read(MISREAD, 61, "another"))[1]["hits"] == 0, "at any camera"
+    assert service.send(read("12가3456", 62))[1]["hits"] == 1, "the plate itself always is"
+    status = service.get("/v1/status")[1]["outcomes"]
+    assert (status["counts"], status["suppressions"]) == ({"misread": 1}, 1)
+    assert status["suppressed"] >= 2
+    service.terminate()
+    with running(config) as again:
+        assert again.send(read(MISREAD, 120))[1]["hits"] == 0, "it is kept over a restart"
+
+
+def test_nothing_of_an_innocent_s_plate_stays(service: Service, config: Path, wass: WassSimulator) -> None:
+    hitid = hit_of(service, wass, MISREAD)
+    outbox = config.with_name("outbox.db")
+    assert MISREAD in b"".join(export_events(outbox)).decode()
+    assert answer(service, hitid, outcome="right_read_wrong_vehicle", reason="a taxi")[0] == 200
+    assert service.send(read(MISREAD, 60))[1]["hits"] == 0
+    service.wait_until_delivered()
+    service.terminate()
+    for file in config.parent.iterdir():
+        assert MISREAD.encode() not in file.read_bytes(), file
+    assert MISREAD not in b"".join(export_events(outbox)).decode()
+
+
+def test_an_exact_read_is_never_suppressed(service: Service, wass: WassSimulator) -> None:
+    hitid = hit_of(service, wass, "12가3456")
+    wrong = answer(service, hitid, outcome="right_read_wrong_vehicle", reason="a cloned plate")
+    assert wrong == (200, {"suppressed": False, "withdrawn": True})
+    hit_of(service, wass, "12가3456", 60)
+
+
+def test_an_answer_may_be_corrected(service: Service, wass: WassSimulator) -> None:
+    hitid = hit_of(service, wass, MISREAD)
+    assert answer(service, hitid, outcome="misread")[1]["suppressed"]
+    assert answer(service, hitid, outcome="cannot_tell", reason="too dark after all")[1]["suppressed"] is False
+    status = service.get("/v1/status")[1]["outcomes"]
+    assert status["suppressions"] == 0
+    assert status["calibration"] == [], "of what nobody can tell nothing is learnt"
+    hit_of(service, wass, MISREAD, 60)
+
+
+def test_what_was_predicted_is_held_against_what_was_confirmed(service: Service, wass: WassSimulator) -> None:
+    said = ["confirmed", "confirmed", "right_read_wrong_vehicle", "misread"]
+    for number, outcome in enumerate(said):
+        assert answer(service, hit_of(service, wass, "12가3456", 60 * number), outcome=outcome)[0] == 200
+    status = service.get("/v1/status")[1]["outcomes"]
+    predicted = {event.data.probability for event in wass.received.values()}
+    assert len(predicted) == 1
+    (bin_,) = status["calibration"]
+    # A cloned plate was read rightly: the probability is of the plate.
+    assert (bin_["hits"], bin_["right"]) == (4, 0.75)
+    assert bin_["predicted"] == pytest.approx(predicted.pop(), abs=1e-4)
+    assert status["cameras"]["GJ-0001"] == {key: bin_[key] for key in ("hits", "predicted", "right")}
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"{", "truncated"),
+        (b'{"outcome": "confirmed"}', "missing required field `by`"),
+        (b'{"outcome": "maybe", "by": "Kim"}', "Invalid enum value 'maybe' - at `$.outcome`"),
+        (b'{"outcome": "confirmed", "by": ""}', "`$.by`"),
+        (b'{"outcome": "confirmed", "by": "Kim", "because": "x"}', "unknown field `because`"),
+        (b'{"outcome": "confirmed", "by": "' + b"x" * 70_000 + b'"}', "over 65536 bytes"),
+    ],
+)
+def test_a_bad_answer_says_which_field_and_changes_nothing(
+    service: Service, wass: WassSimulator, body: bytes, reason: str
+) -> None:
+    hitid = hit_of(service, wass, MISREAD)
+    status, said = service.post(f"/v1/hits/{hitid}/outcome", body)
+    assert status == 400
+    assert reason in said["reason"]
+    assert service.get("/v1/status")[1]["outcomes"]["counts"] == {}
+
+
+def test_answers_to_no_hit_are_refused(service: Service) -> None:
+    assert answer(service, "0" * 32, outcome="confirmed")[0] == 404
+    assert service.post("/v1/hits/0/seen", b'{"by": "Kim"}')[0] == 404
+    assert service.post("/v1/hits/0/liked", b"{}")[0] == 404
+    assert service.get("/v1/hits/0/outcome")[0] == 405
+
+
+def test_a_notify_that_nobody_has_seen_goes_on_to_another_route(
+    config: Path, tmp_path: Path, wass: WassSimulator
+) -> None:
+    more = """
+        [routes.police]
+        agencies = []
+        to = {kind = "file", path = "police.jsonl"}
+        [routes.first]
+        grades = ["notify"]
+        to = {kind = "file", path = "first.jsonl"}
+        unseen = {to = "police", after = 0.02}
+    """
+    config.write_text(config.read_text("utf-8") + more, "utf-8")
+    with running(config) as service:
+        seen = hit_of(service, wass, "12가3456")
+        unseen = hit_of(service, wass, "서울52바3108")
+        assert service.post(f"/v1/hits/{seen}/seen", b'{"by": "the room"}') == (200, {"seen": True})
+        deadline = time.monotonic() + PATIENCE
+        while not (tmp_path / "police.jsonl").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        service.wait_until_delivered()
+        told, passed_on = (
+            [json.loads(line)["hitid"] for line in (tmp_path / f"{name}.jsonl").read_text("utf-8").splitlines()]
+            for name in ("first", "police")
+        )
+        assert (told, passed_on) == ([seen, unseen], [unseen])
+        assert "nobody has seen hits in time" in [event["event"] for event in service.log()]
+
+
+def test_events_are_counted_for_the_year_s_statistics(service: Service, config: Path, wass: WassSimulator) -> None:
+    hit_of(service, wass, "12가3456")
+    assert service.send(read("12가3456"))[1]["hits"] == 0, "a repeat is no other hit"
+    hit_of(service, wass, "12가3456", 60)
+    with closing(sqlite3.connect(config.with_name("outbox.db"))) as outbox:
+        rows = outbox.execute("SELECT category, agency, grade, count FROM tallies").fetchall()
+    assert rows == [("stolen", "광주경찰", "notify", 2)]

@@ -1,0 +1,135 @@
+"""Who is told of which hit: the rules of a route, and the settings that say them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from platewatch.errors import ConfigError
+from platewatch.notify.senders.file import FileSettings
+from platewatch.service.config import load
+from platewatch.service.routes import NOBODY, Escalation, Route, Routes
+from tests.notify.support import SECRET, hit_data
+
+TO = FileSettings(path=Path("events.jsonl"))
+
+
+def route(**changes: Any) -> Route:
+    return Route(to=TO, **changes)
+
+
+@pytest.mark.parametrize(
+    ("rules", "hit", "takes"),
+    [
+        ({}, {}, True),
+        ({"categories": ("missing person",)}, {}, True),
+        ({"categories": ("stolen",)}, {}, False),
+        ({"agencies": ("Gwangju Metropolitan Police",)}, {}, True),
+        ({"agencies": ()}, {}, False),
+        ({"grades": ("notify",)}, {}, False),
+        ({"grades": ("notify",)}, {"grade": "notify"}, True),
+        ({"min_probability": 0.3}, {}, False),
+        ({"min_probability": 0.3}, {"edits": 0}, True),
+        ({"min_probability": 0.3}, {"edits": 0, "pattern": True}, False),
+        ({}, {"covert": True}, False),
+        ({"agency": "Gwangju Metropolitan Police"}, {"covert": True}, True),
+        ({"agency": "another"}, {"covert": True}, False),
+        ({"agency": "another"}, {}, True),
+    ],
+)
+def test_a_route_takes_what_its_rules_say(rules: dict[str, Any], hit: dict[str, Any], takes: bool) -> None:
+    assert route(**rules).takes(hit_data(**hit)) is takes
+
+
+def test_a_hit_goes_to_every_route_that_takes_it_or_waits_for_somebody() -> None:
+    routes = Routes({"a": route(), "b": route(grades=("notify",)), "c": route(categories=("missing person",))})
+    assert routes.of(hit_data()) == ("a", "c")
+    assert routes.of(hit_data(covert=True)) == (NOBODY,)
+
+
+def test_it_is_said_of_which_entries_nobody_would_be_told() -> None:
+    routes = Routes(
+        {"a": route(categories=("stolen",)), "b": route(agencies=("X",), agency="X"), "c": route(grades=("check",))}
+    )
+    assert not routes.taken_by_nobody("stolen", "Y", covert=False)
+    assert not routes.taken_by_nobody("missing", "X", covert=True)
+    assert routes.taken_by_nobody("missing", "Y", covert=False), "a route that takes no notify is not enough"
+    assert routes.taken_by_nobody("stolen", "Y", covert=True)
+
+
+@pytest.mark.parametrize(
+    ("routes", "field"),
+    [
+        ({}, "routes"),
+        ({NOBODY: route()}, "routes"),
+        ({" ": route()}, "routes"),
+        ({"a": route(unseen=Escalation(to="b", after=1))}, "routes.a.unseen.to"),
+        ({"a": route(unseen=Escalation(to="a", after=1))}, "routes.a.unseen.to"),
+    ],
+)
+def test_routes_that_lead_nowhere_are_refused(routes: dict[str, Route], field: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Routes(routes)
+    assert caught.value.field == field
+
+
+def settings(place: Path, text: str) -> Path:
+    path = place / "platewatch.toml"
+    path.write_text('hotlist = "wanted.csv"\n' + text, "utf-8")
+    return path
+
+
+def test_wass_is_the_route_that_takes_everything_and_others_stand_beside_it(tmp_path: Path) -> None:
+    text = f"""
+        wass = {{url = "https://wass.example/events", secrets = ["{SECRET}"]}}
+        [routes.fire]
+        categories = ["suicide risk"]
+        agency = "119"
+        unseen = {{to = "wass", after = 5}}
+        to = {{kind = "https", url = "https://119.example", secrets_file = "119.secret", token = "t"}}
+        [routes.archive]
+        to = {{kind = "file", path = "hits.jsonl"}}
+        [routes.radio]
+        to = {{kind = "mqtt", url = "mqtts://broker.example", topic = "hits/gwangju"}}
+        [routes.pager]
+        to = {{kind = "command", command = ["page", "--now"]}}
+    """
+    routes = load(settings(tmp_path, text), {}).routes
+    assert list(routes) == ["wass", "fire", "archive", "radio", "pager"]
+    assert routes["wass"].takes(hit_data())
+    assert getattr(routes["fire"].to, "secrets_file") == tmp_path / "119.secret"  # noqa: B009 - a union
+    assert routes["archive"].to == FileSettings(path=tmp_path / "hits.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "routes: at least one is needed"),
+        ('wass = {url = "ftp://x", secrets = ["s"]}', "wass.url: is not an http or https URL"),
+        ('wass = {url = "https://x"}', "wass.secrets: secrets or secrets_file is needed"),
+        ('routes.a.to = {kind = "fax"}', "routes.a.to.kind: Invalid value 'fax'"),
+        ('routes.a.to = {kind = "https", url = "x", secrets = ["s"]}', "routes.a.to.url: is not an http or https URL"),
+        (
+            'routes.a.to = {kind = "https", url = "https://x", secrets = ["s"], key = "k"}',
+            "routes.a.to.key: is of no use",
+        ),
+        ('routes.a.to = {kind = "mqtt", url = "mqtt://x", topic = "a/#"}', "routes.a.to.topic: has a wildcard"),
+        ('routes.a.to = {kind = "mqtt", url = "mqtt://u:p@x", topic = "a"}', "routes.a.to.url: is not mqtt://host"),
+        ('routes.a.to = {kind = "command", command = []}', "routes.a.to.command: Expected `array` of length >= 1"),
+        (
+            'routes.a = {to = {kind = "file", path = "x"}, grade = ["notify"]}',
+            "routes.a: Object contains unknown field",
+        ),
+        ('routes.a = {to = {kind = "file", path = "x"}, grades = ["bad"]}', "routes.a.grades[0]: Invalid enum value"),
+        (
+            'wass = {url = "https://x", secrets = ["s"]}\nroutes.wass.to = {kind = "file", path = "x"}',
+            "routes.wass: is the route of the table [wass]",
+        ),
+    ],
+)
+def test_a_bad_setting_is_named(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(settings(tmp_path, text), {})
+    assert said in str(caught.value)
