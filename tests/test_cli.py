@@ -180,11 +180,11 @@ def test_match_takes_no_json_for_a_plate_and_no_mark_for_text(wanted: str) -> No
 
 
 def test_match_says_how_many_chars_it_ignored(wanted: str) -> None:
-    def line(share: float, count: int) -> str:
-        return json.dumps({"text": "12가3456", "chars": [{"c": c, "p": share} for c in "12가3456"[:count]]})
+    def line(chars: str) -> str:
+        return json.dumps({"text": "12가3456", "chars": [{"c": c, "p": 0.9} for c in chars]})
 
-    good, percents, short = line(0.9, 7), line(90, 7), line(0.9, 6)
-    _, err = run("match", "--hotlist", wanted, given=f"{good}\n{percents}\n{short}\n--\n".encode())
+    good, other, short = line("12가3456"), line("21가3456"), line("12가345")
+    _, err = run("match", "--hotlist", wanted, given=f"{good}\n{other}\n{short}\n--\n".encode())
     assert err.endswith("reads/s; 1 bad row; chars of 2 reads ignored: they do not line up with the text\n")
     assert "ignored" not in run("match", "--hotlist", wanted, given=good.encode())[1]
 

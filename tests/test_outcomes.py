@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from platewatch.cli import app
+from platewatch.matching.values import KOREAN_TIME
 from platewatch.notify.outbox import export_events
 from platewatch.notify.simulator import WassSimulator
+from platewatch.service.report import of_year
 from tests.patience import PATIENCE
 from tests.service import Service, running
 
@@ -169,6 +173,39 @@ def test_events_are_counted_for_the_year_s_statistics(service: Service, config: 
     hit_of(service, wass, "12가3456")
     assert service.send(read("12가3456"))[1]["hits"] == 0, "a repeat is no other hit"
     hit_of(service, wass, "12가3456", 60)
-    with closing(sqlite3.connect(config.with_name("outbox.db"))) as outbox:
-        rows = outbox.execute("SELECT category, agency, grade, count FROM tallies").fetchall()
+    outbox = config.with_name("outbox.db")
+    with closing(sqlite3.connect(outbox)) as connection:
+        rows = connection.execute("SELECT category, agency, grade, SUM(count) FROM tallies").fetchall()
     assert rows == [("stolen", "광주경찰", "notify", 2)]
+
+
+def test_the_report_of_a_year(service: Service, config: Path, wass: WassSimulator) -> None:
+    hits = [hit_of(service, wass, "12가3456", 60 * number) for number in range(3)]
+    other = hit_of(service, wass, "서울52바3108")
+    for hitid in hits[:2]:
+        answer(service, hitid, outcome="right_read_wrong_vehicle")
+    answer(service, hits[1], outcome="misread", reason="corrected")
+    answer(service, other, outcome="confirmed")
+    outbox = config.with_name("outbox.db")
+    now = datetime.now(KOREAN_TIME)
+    found = of_year(outbox, now.year, KOREAN_TIME)
+    assert sum(found.months) == found.months[now.month - 1] == 4
+    assert [
+        (line.category, line.notify, line.misread, line.right_read_wrong_vehicle, line.confirmed)
+        for line in found.lines
+    ] == [
+        ("stolen", 3, 1, 1, 0),
+        ("suicide risk", 1, 0, 0, 1),
+    ]
+    assert found.right == pytest.approx(1 / 3)
+    assert found.seconds_to_seen is not None
+    assert [(entry.entry_id, entry.rejected) for entry in found.doubtful_entries] == [("A1", 2)]
+    assert of_year(outbox, now.year - 1, KOREAN_TIME).lines == []
+
+    run = CliRunner().invoke(app, ["report", str(outbox)])
+    assert run.exit_code == 0, run.output
+    assert "entry A1 of 광주경찰: 2 wrong hits and none confirmed" in run.output
+    as_json = json.loads(CliRunner().invoke(app, ["report", str(outbox), "--json"]).output)
+    assert as_json["right"] == found.right
+    assert "12가3456" not in json.dumps(as_json, ensure_ascii=False)
+    assert CliRunner().invoke(app, ["report", str(outbox), "--time-zone", "Mars"]).exit_code != 0

@@ -18,6 +18,7 @@ from platewatch.cli import (
     match,
     outbox,
     population,
+    report,
     serve,
     simulator,
 )
@@ -27,6 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.command("report")(report.report)
 app.command("match")(match.match)
 app.command("explain")(explain.explain)
 app.command("serve")(serve.serve)

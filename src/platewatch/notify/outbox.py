@@ -118,7 +118,7 @@ _CANCELLED: Final = """
     SELECT route, entry_id, urgent, body FROM events WHERE seq = ? AND state = 'cancelled'
 """
 _TALLY: Final = """
-    INSERT INTO tallies (day, category, agency, grade, count) VALUES (date(?, 'unixepoch'), ?, ?, ?, 1)
+    INSERT INTO tallies (hour, category, agency, grade, count) VALUES (?, ?, ?, ?, 1)
     ON CONFLICT DO UPDATE SET count = count + 1
 """
 _PURGE: Final = "UPDATE events SET body = x'' WHERE kind = 'hit' AND state <> 'cancelled' AND hitid = ?"
@@ -484,7 +484,7 @@ def _append(connection: sqlite3.Connection, event: NewEvent, now: float) -> bool
     """Whether it was new on some route."""
     is_new = connection.executemany(_APPEND, _rows(event, now)).rowcount > 0
     if is_new and event.tally is not None:
-        connection.execute(_TALLY, (now, *event.tally))
+        connection.execute(_TALLY, (int(now // 3600), *event.tally))
     return is_new
 
 

@@ -87,15 +87,15 @@ _ANSWERS: Final = (
     )
     """,
     "CREATE INDEX outcomes_by_hit ON outcomes (hitid)",
-    # How many events were queued, by day (UTC): it outlives them.
+    # How many events were queued in which hour since the epoch: it outlives them.
     """
     CREATE TABLE tallies (
-        day TEXT NOT NULL,
+        hour INTEGER NOT NULL,
         category TEXT NOT NULL,
         agency TEXT NOT NULL,
         grade TEXT NOT NULL,
         count INTEGER NOT NULL,
-        PRIMARY KEY (day, category, agency, grade)
+        PRIMARY KEY (hour, category, agency, grade)
     ) WITHOUT ROWID
     """,
     """
