@@ -8,6 +8,7 @@ import typer
 
 from platewatch._core import __version__
 from platewatch.cli import (
+    audit,
     bench,
     bundle,
     demo,
@@ -37,6 +38,7 @@ app.command("fit")(fit.fit)
 app.command("bench")(bench.bench)
 app.command("demo")(demo.demo)
 app.command("wass-simulator")(simulator.wass_simulator)
+app.add_typer(audit.app, name="audit")
 app.add_typer(bundle.app, name="bundle")
 app.add_typer(hotlist.app, name="hotlist")
 app.add_typer(outbox.app, name="outbox")

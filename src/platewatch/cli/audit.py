@@ -1,0 +1,82 @@
+"""`platewatch audit`: the access log, verified and summed up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from platewatch.cli.common import errors_to_exit, fail, plural
+from platewatch.service.audit import Line, lines, subject, verify
+
+app = typer.Typer(help="Who has looked at whose data: the access log.", no_args_is_help=True)
+
+Folder = Annotated[Path, typer.Argument(help="The folder of the access log.", exists=True, file_okay=False)]
+
+
+@app.command("verify")
+def verify_(
+    folder: Folder,
+    head: Annotated[str | None, typer.Option(help="A hash that was written down: it must be among the lines.")] = None,
+) -> None:
+    """Check that no line was changed, removed or put in, and print the newest hash. Fails if one was.
+
+    Write the hash down where the service's machine cannot reach it: only there does it show if the newest lines are cut
+    off.
+    """
+    with errors_to_exit(folder):
+        count, newest = verify(folder)
+        if head is not None and not any(line.hash == head for _, line in lines(folder)):
+            fail(f"{folder}: no line has the hash {head}: lines were cut off, or it is of another log")
+    typer.echo(f"{plural(count, 'line')}, all as they were written; newest {newest}")
+
+
+@app.command()
+def report(
+    folder: Folder,
+    month: Annotated[str | None, typer.Option(help="Such as 2026-11, by UTC; this one if left out.")] = None,
+    entry: Annotated[str | None, typer.Option(help="Only what concerned this entry; needs --key.")] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="A file with the key of the subjects, in hex.", exists=True, dir_okay=False)
+    ] = None,
+) -> None:
+    """Print a month's accesses: how often who did what, and every line of an entry's."""
+    month = month or f"{datetime.now(UTC):%Y-%m}"
+    try:
+        datetime.strptime(month, "%Y-%m")  # noqa: DTZ007 - a month
+    except ValueError:
+        fail(f"{month} is no month such as 2026-11")
+    if (entry is None) != (key is None):
+        fail("--entry and --key go together: the log has keyed hashes of entries")
+    with errors_to_exit(folder):
+        found = [line for _, line in lines(folder, [month])]
+        if entry is not None and key is not None:
+            try:
+                wanted = subject(bytes.fromhex(key.read_text("ascii").strip()), entry)
+            except ValueError:
+                fail(f"{key} is not a key in hex")
+            _print_lines([line for line in found if wanted in line.subjects])
+            return
+    counts = Counter((line.who, line.action) for line in found)
+    table = Table(box=None, pad_edge=False)
+    for name in ("who", "what"):
+        table.add_column(name)
+    table.add_column("times", justify="right")
+    for (who, action), count in sorted(counts.items()):
+        table.add_row(escape(who), escape(action), f"{count:,}")
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"{month}: {plural(len(found), 'access', 'accesses')}")
+    if found:
+        console.print(table)
+
+
+def _print_lines(found: list[Line]) -> None:
+    for line in found:
+        reason = f": {line.reason}" if line.reason else ""
+        typer.echo(f"{line.at.isoformat(' ', 'seconds')}  {line.who} ({line.where})  {line.action}{reason}")
