@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from platewatch._core import is_pattern
 from platewatch.errors import ReadError
+from platewatch.lists.feeds.base import MAIN, feed_and_id
 from platewatch.matching.alignment import differences, own_edits
 from platewatch.matching.hotlist import Entry, EntrySet
 from platewatch.matching.matcher import Matcher
@@ -112,6 +113,10 @@ class Pipeline:
         finally:
             self._waiting[is_small] -= len(reads)
         return Accepted(len(reads) - len(call.errors), queued, call.errors, call.not_lined_up)
+
+    def use(self, hotlist: EntrySet, matcher: Matcher) -> None:
+        """From now on, match with this list; in the worker's thread."""
+        self._hotlist, self._matcher = hotlist, matcher
 
     async def forget(self) -> None:
         """Let go of what has ended, though no read comes."""
@@ -219,8 +224,10 @@ class Pipeline:
         if frame is None:
             frame, edits = self._best(passing, match, first, now)
         camera_id = frame.read.camera_id or "unknown"
+        feed, own_id = feed_and_id(entry.id)
         data = HitData(
-            entry_id=entry.id,
+            entry_id=own_id,
+            feed=None if feed == MAIN else feed,
             agency=entry.agency,
             category=entry.category,
             priority=entry.priority,
@@ -236,6 +243,9 @@ class Pipeline:
             image_url=frame.read.image_url,
             late=frame.read.late,
             reads=reads,
+            covert=entry.covert,
+            approved_by=entry.approved_by or None,
+            legal_basis=entry.legal_basis or None,
         )
         key = self._outbox.hit_key
         if known is None:
