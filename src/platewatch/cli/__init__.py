@@ -16,6 +16,7 @@ from platewatch.cli import (
     explain,
     fit,
     hotlist,
+    key,
     match,
     outbox,
     population,
@@ -41,6 +42,7 @@ app.command("wass-simulator")(simulator.wass_simulator)
 app.add_typer(audit.app, name="audit")
 app.add_typer(bundle.app, name="bundle")
 app.add_typer(hotlist.app, name="hotlist")
+app.add_typer(key.app, name="key")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(population.app, name="population")
 
