@@ -1,8 +1,8 @@
 """Messages as senders write them, one TOML file a format: what facts say of the structure, with invented values.
 
 A body is text. `JPEG` in it becomes bytes of an image; `crlf` makes its line ends CR LF; `charset_of_body` is what it
-is encoded in; `deflated` compresses it. What is expected are the fields that are not as a Read has them by itself: `chars`
-as their confidences, `candidates` as pairs; the engine is the format's, or there is none.
+is encoded in; `deflated` compresses it. What is expected are the fields that are not as a Read has them by itself:
+`chars` as their confidences, `candidates` as pairs; the engine is the format's, or there is none.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from platewatch.cli import (
     evaluate,
     explain,
     fit,
+    formats,
     hotlist,
     match,
     outbox,
@@ -36,6 +37,7 @@ app.command("bench")(bench.bench)
 app.command("demo")(demo.demo)
 app.command("wass-simulator")(simulator.wass_simulator)
 app.add_typer(bundle.app, name="bundle")
+app.add_typer(formats.app, name="formats")
 app.add_typer(hotlist.app, name="hotlist")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(population.app, name="population")

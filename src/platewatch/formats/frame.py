@@ -48,13 +48,14 @@ _UNSET: Final = object()
 class Parsed(msgspec.Struct, kw_only=True):
     """What was understood of a message. Items count from 1, in the order in which they stand in it.
 
-    `reads`; `ignored`, why, one for each item that is neither a read nor an error; `refused`, what is wrong with each
-    other item: `row` is the item, `field` where the fault is, as the sender names it. `dropped` counts the optional
-    fields of reads that were not usable, by name. `reply` is the body, JSON, that the sender has to get back; None if
-    any will do. `count` is that of all items.
+    `reads`, and in `items` the item of each; `ignored`, why, one for each item that is neither a read nor an error;
+    `refused`, what is wrong with each other item: `row` is the item, `field` where the fault is, as the sender names
+    it. `dropped` counts the optional fields of reads that were not usable, by name. `reply` is the body, JSON, that the
+    sender has to get back; None if any will do. `count` is how many items there are.
     """
 
     reads: list[Read] = []
+    items: list[int] = []
     ignored: list[Ignored] = []
     refused: list[ReadError] = []
     dropped: Counter[str] = msgspec.field(default_factory=Counter)
@@ -276,7 +277,7 @@ class Findings:
     """Collects what a message holds. Each call of `read`, `ignore` and `refuse` is one item."""
 
     def __init__(self, message: Message, late_after: timedelta | None) -> None:
-        self.parsed = Parsed(reads=[], ignored=[], refused=[])
+        self.parsed = Parsed()
         self._message = message
         self._late_after = late_after
         self._item = 0
@@ -329,7 +330,7 @@ class Findings:
             return
         if not self._is_matched(read.text, "text"):
             return
-        self._item += 1
+        self._begin_read()
         when = read.time or self._message.received_at
         camera = read.camera_id or self._defaults.get("camera_id")
         late = read.late or self.is_late(when)
@@ -370,7 +371,7 @@ class Findings:
             path = first(record, shape.time, root)[1]
             self.refuse(error.reason, _named(path) or "time")
             return
-        self._item += 1
+        self._begin_read()
         self.parsed.reads.append(
             Read(
                 text=text,
@@ -388,6 +389,10 @@ class Findings:
                 late=self._late(record, shape, root, when, late),
             )
         )
+
+    def _begin_read(self) -> None:
+        self._item += 1
+        self.parsed.items.append(self._item)
 
     def is_late(self, when: datetime | None) -> bool:
         """By its age at arrival, where that is known."""
