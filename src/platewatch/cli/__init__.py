@@ -15,6 +15,7 @@ from platewatch.cli import (
     evaluate,
     explain,
     fit,
+    formats,
     hotlist,
     key,
     match,
@@ -41,6 +42,7 @@ app.command("demo")(demo.demo)
 app.command("wass-simulator")(simulator.wass_simulator)
 app.add_typer(audit.app, name="audit")
 app.add_typer(bundle.app, name="bundle")
+app.add_typer(formats.app, name="formats")
 app.add_typer(hotlist.app, name="hotlist")
 app.add_typer(key.app, name="key")
 app.add_typer(outbox.app, name="outbox")
