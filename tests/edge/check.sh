@@ -9,7 +9,8 @@ cc=${target:+$target-}gcc cxx=${target:+$target-}g++ strip=${target:+$target-}st
 run=(${emulator:+"$emulator" -L "/usr/$target"})
 out=$build/check
 mkdir -p "$out"
-bundle=$build/conformance/conformance.bundle answers=$build/conformance/conformance.tsv
+made=$build/conformance
+bundle=$made/conformance.bundle answers=$made/conformance.tsv
 
 # C, linked by the C compiler: with the static libraries, and with the shared one by pkg-config.
 warn=(-std=c99 -Wall -Wextra -Wpedantic -Werror -O2)
@@ -29,7 +30,10 @@ cmake -S "$root/tests/edge/consumer" -B "$out/consumer" -G Ninja -DCMAKE_BUILD_T
 cmake --build "$out/consumer" >/dev/null
 
 for replay in replay-static replay-shared; do
-  "${run[@]}" "$out/$replay" "$bundle" "$answers" "$tolerance"
+  "${run[@]}" "$out/$replay" "$answers" "$tolerance" "$bundle"
+  rm -rf "$out/device"
+  mkdir "$out/device"
+  "${run[@]}" "$out/$replay" "$answers" "$tolerance" "$made/before.bundle" "$made/conformance.delta" "$out/device"
 done
 # The plates of the first reads: every program finds some, and they agree.
 awk -F'\t' '$1 == "r" && n++ < 60 { print $2 }' "$answers" >"$out/reads.txt"

@@ -58,7 +58,7 @@ Bundle Bundle::of(std::span<const std::byte> file, const std::string& name) {
     bundle.payload = file.subspan(static_cast<std::size_t>(offset));
     bundle.manifest = parse_manifest(bundle.manifest_json);
     if (static_cast<std::uint64_t>(bundle.manifest.payload_bytes) != bundle.payload.size())
-        throw ManifestError("the manifest's payload_bytes is not the size of the payload");
+        throw ManifestError("payload_bytes", "is not the size of the payload");
     return bundle;
 }
 
