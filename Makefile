@@ -118,7 +118,7 @@ test-tsan: $(VENV)/installed-test
 	  -DPLATEWATCH_TESTS=ON -DPLATEWATCH_PYTHON=OFF -DPLATEWATCH_WERROR=ON -DPLATEWATCH_SANITIZE=thread \
 	  -DPLATEWATCH_REQUIRE_GTEST=$(or $(PLATEWATCH_REQUIRE_CPP_TESTS),0)
 	$(BIN)/cmake --build build/tsan --target platewatch_threaded_tests
-	$(FIXED_ADDRESSES) $(BIN)/ctest --test-dir build/tsan --output-on-failure --parallel 2 --tests-regex '^(Batch|LiveIndexThreads|LiveIndex.(Folds|CanBe))'
+	$(FIXED_ADDRESSES) $(BIN)/ctest --test-dir build/tsan --output-on-failure --parallel 2 --tests-regex '^(Batch|CThreads|LiveIndexThreads|LiveIndex.(Folds|CanBe))'
 
 # `make -j3 fuzz` runs the targets side by side. New inputs go to build/fuzz/found, what breaks something to
 # build/fuzz/<target>-crash-...; `make fuzz-corpus` keeps of the new inputs those that reach new code.

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <new>
 #include <system_error>
+#include <utility>
 
 #include "platewatch/store/crc32c.hpp"
 #include "store/descriptor.hpp"
@@ -74,6 +75,7 @@ FileBytes FileBytes::map(const std::string& path) {
     struct stat status;
     if (descriptor.get() < 0 || ::fstat(descriptor.get(), &status) != 0) fail(path, "cannot be opened");
     if (!S_ISREG(status.st_mode)) throw UnknownFormat(path + " is not a regular file");
+    if (!std::in_range<std::size_t>(status.st_size)) refuse(path, "is larger than memory");
     const auto size = static_cast<std::size_t>(status.st_size);
     if (size == 0) refuse(path, "is empty");
     void* const mapped = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor.get(), 0);

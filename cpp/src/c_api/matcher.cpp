@@ -78,7 +78,7 @@ pw_status pw_matcher_swap(pw_matcher* matcher, const pw_list* list) {
 pw_status pw_matcher_add(pw_matcher* matcher, const pw_entry* entries, uint32_t count) {
     return guarded([&] {
         pw_matcher& to = checked_pointer(matcher);
-        checked_array(entries, count, 1U << 24);
+        checked_structs(entries, count, 1U << 24);
         std::vector<IndexEntry> made;
         const auto* next = reinterpret_cast<const unsigned char*>(entries);
         for (std::uint32_t i = 0; i < count; ++i) {

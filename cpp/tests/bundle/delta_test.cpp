@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <filesystem>
-#include <limits>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -14,28 +14,6 @@
 
 namespace platewatch {
 namespace {
-
-struct Version {
-    std::string payload, manifest, file;
-};
-
-std::string digest_of(const std::string& manifest) {
-    return to_hex(sha256(std::as_bytes(std::span(manifest))));
-}
-
-Version version_of(const Issue& issue, std::string payload) {
-    Version out{std::move(payload), {}, {}};
-    out.manifest = manifest_of(issue, out.payload);
-    out.file =
-        bundle_of(out.manifest, signature_of(issue.key, std::string(kSignedAs) + out.manifest), out.payload);
-    return out;
-}
-
-std::shared_ptr<const Snapshot> opened(const std::string& payload) {
-    const FileBytes memory = FileBytes::room(payload.size());
-    std::memcpy(memory.writable().data(), payload.data(), payload.size());
-    return std::make_shared<const Snapshot>(Snapshot::of(memory.bytes, memory.size, "a payload"));
-}
 
 class Deltas : public Devices {
   protected:
@@ -63,15 +41,7 @@ class Deltas : public Devices {
     }
 
     std::string payload_of_delta(const Version& from, const Version& to) const {
-        const std::string path = lists / "delta.snapshot";
-        write_delta(path, opened(from.payload), opened(to.payload), {to.manifest, "its signature"});
-        return read_file(path);
-    }
-    static Issue as_delta(Issue issue, const Version& from, const Version& to) {
-        issue.kind = "delta";
-        issue.more += "\"previous\": \"" + digest_of(from.manifest) + "\", \"result\": \"" +
-                      digest_of(to.manifest) + "\", ";
-        return issue;
+        return platewatch::payload_of_delta(lists, from, to);
     }
     std::string delta(Issue issue, const Version& from, const Version& to) const {
         return signed_bundle(as_delta(std::move(issue), from, to), payload_of_delta(from, to));
@@ -224,6 +194,30 @@ TEST_F(Deltas, AreRefusedAsFullOnesAre) {
     put_file(lists / "delta.bundle", whole);
     pw_list* list = nullptr;
     EXPECT_EQ(pw_list_open((lists / "delta.bundle").c_str(), &known, &list), PW_ERROR_DELTA);
+}
+
+// By a key that leaked: the payload is refused, or used without leaving its memory.
+TEST_F(Deltas, OfWhoMeansNoGoodDoNoHarm) {
+    ASSERT_EQ(accept(one.file), PW_OK);
+    const std::string payload = payload_of_delta(one, two);
+    std::mt19937_64 random(20261128);
+    const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
+    int taken = 0;
+    for (std::int64_t round = 2; round < 1500; ++round) {
+        std::string changed = payload;
+        for (std::size_t changes = 1 + below(4); changes > 0; --changes) {
+            // Not the header and its table, whose checksum would tell.
+            const std::size_t at = 1000 + below(changed.size() - 1000);
+            changed[at] = static_cast<char>(below(3) == 0 ? 0xFF : random());
+        }
+        if (accept(signed_bundle(as_delta({.version = round}, one, two), changed)) != PW_OK) continue;
+        static_cast<void>(answers(matcher));
+        ++taken;
+        // Back to where it goes on from.
+        ASSERT_EQ(accept(signed_bundle({.version = ++round}, old_payload)), PW_OK);
+        one = version_of({.version = round}, old_payload);
+    }
+    EXPECT_GT(taken, 10);
 }
 
 TEST_F(Deltas, AreOpenedIfEncrypted) {
