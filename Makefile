@@ -93,10 +93,12 @@ aarch64-tools armv7-tools: %-tools:
 	  "g++-$(ARCH_$*), qemu-user and googletest" >&2; exit 1; }
 
 # What a device links, built as for one: the libraries installed, both examples and a consumer of the package built
-# against them, and what Python answers replayed in C; the sizes are printed. Elsewhere under an emulator.
+# against them, and what Python answers replayed in C; the sizes are printed. Elsewhere under an emulator. Here it needs
+# OpenSSL 3 (Debian: libssl-dev), unless it is told EDGE_OPENSSL_host=OFF.
 EDGE_TOLERANCE_host := 0
 EDGE_TOLERANCE_aarch64 := 1e-12
 EDGE_TOLERANCE_armv7 := 1e-12
+EDGE_OPENSSL_host ?= ON
 
 edge: edge-host
 edge-host: $(VENV)/installed-test
@@ -104,10 +106,12 @@ edge-aarch64 edge-armv7: edge-%: %-tools $(VENV)/installed-test
 edge-host edge-aarch64 edge-armv7: edge-%:
 	$(BIN)/cmake -S . -B build/edge-$* -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) \
 	  $(if $(TOOLCHAIN_$*),--toolchain $(TOOLCHAIN_$*)) -Wno-deprecated -DPLATEWATCH_PYTHON=OFF -DPLATEWATCH_EDGE=ON \
+	  -DPLATEWATCH_OPENSSL=$(or $(EDGE_OPENSSL_$*),OFF) \
 	  -DPLATEWATCH_WERROR=ON -DCMAKE_INSTALL_PREFIX=$(abspath build/edge-$*/install) -DCMAKE_INSTALL_LIBDIR=lib
 	$(BIN)/cmake --build build/edge-$*
 	$(BIN)/cmake --install build/edge-$* >/dev/null
 	$(BIN)/python -m tests.edge.conformance build/edge-$*/conformance
+	$(BIN)/python -m tests.edge.signed build/edge-$*/signed
 	PATH="$(abspath $(BIN)):$$PATH" tests/edge/check.sh build/edge-$* $(EDGE_TOLERANCE_$*) "$(ARCH_$*)" "$(QEMU_$*)"
 
 # The tests that start threads, under ThreadSanitizer, which cannot be combined with the others. That of GCC 12

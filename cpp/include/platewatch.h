@@ -343,6 +343,25 @@ PW_API pw_status pw_device_accept_file(pw_device *device, const char *path, int6
 PW_API pw_status pw_device_get_info(const pw_device *device, int64_t now, pw_device_info *info);
 PW_API void pw_device_close(pw_device *device);
 
+/* ---- Keys over OpenSSL 3: the library platewatch_openssl, where it was built ------------------------------------ */
+
+/* Says pw_keys' yes and no by OpenSSL's default library context, so by whatever providers that is set up with. Its
+ * memory is OpenSSL's; errors are without a sentence. It may be shared once its keys are in it. */
+typedef struct pw_keyring pw_keyring;
+#define PW_SECRET_SIZE 32u /* bytes of a key of AES-256 */
+
+/* *keyring is to be freed, after the devices that use it. MEMORY. */
+pw_status pw_keyring_new(pw_keyring **keyring);
+/* A public key in PEM, SubjectPublicKeyInfo, Ed25519 or on P-256, under the name that manifests have for it; names of
+ * 1 to 64 bytes, once each. FORMAT: it is no such key; MEMORY. */
+pw_status pw_keyring_add_public(pw_keyring *keyring, const char *name, const char *pem, uint32_t pem_size);
+/* A key of AES-256, PW_SECRET_SIZE bytes, which is copied. MEMORY. */
+pw_status pw_keyring_add_secret(pw_keyring *keyring, const char *name, const uint8_t *secret);
+/* Fills in keys, whose size is set, for as long as the keyring lives. */
+pw_status pw_keyring_get_keys(pw_keyring *keyring, pw_keys *keys);
+/* Its secrets are wiped. */
+void pw_keyring_free(pw_keyring *keyring);
+
 #ifdef __cplusplus
 }
 #endif
