@@ -8,6 +8,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     m.attr("__version__") = PLATEWATCH_VERSION;
     m.def("compiler", [] { return PLATEWATCH_COMPILER; }, "The compiler that built this, and its version.");
     platewatch::register_alike(m);
+    platewatch::register_bundle(m);
     platewatch::register_pattern(m);
     platewatch::register_plate(m);
     platewatch::register_channel(m);

@@ -7,6 +7,7 @@ namespace py = pybind11;
 namespace platewatch {
 
 void register_alike(py::module_& m);
+void register_bundle(py::module_& m);
 void register_pattern(py::module_& m);
 void register_plate(py::module_& m);
 void register_channel(py::module_& m);

@@ -24,6 +24,7 @@
 #include "columns.hpp"
 #include "entries.hpp"
 #include "evidence.hpp"
+#include "files.hpp"
 #include "match.hpp"
 #include "platewatch/bundle/payload.hpp"
 #include "platewatch/hotlist/batch.hpp"
@@ -86,20 +87,6 @@ Floor checked_floor(double min_probability, bool keep_exact) {
     if (!(min_probability >= 0 && min_probability <= 1))
         throw py::value_error("min_probability must be from 0 to 1");
     return {min_probability, keep_exact};
-}
-
-// Errors of files, as Python expects them.
-template <class Work>
-auto translated(const Work& work) {
-    try {
-        return work();
-    } catch (const SnapshotError& error) {
-        const py::gil_scoped_acquire gil;
-        raise(make_error("SnapshotError", error.what()));
-    } catch (const std::system_error& error) {
-        const py::gil_scoped_acquire gil;
-        raise(py::module_::import("builtins").attr("OSError")(error.code().value(), error.what()));
-    }
 }
 
 // Of a policy: (notify, check, quiet) by category, "" for all others.

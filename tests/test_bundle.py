@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -12,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import platewatch as pw
+from platewatch.bundle import delta as deltas
 from platewatch.bundle import keys
 from platewatch.bundle.container import Bundle, crc32c
 from platewatch.bundle.keys import SigningKey, check_signature, load_public, opened, sealed
@@ -100,6 +102,8 @@ def test_what_is_no_bundle_is_refused(file: bytes) -> None:
         ({"expires": 1_700_000_000}, "expires: is not after issued"),
         ({"payload_sha256": "AB" * 32}, "payload_sha256: is no SHA-256"),
         ({"kind": "delta"}, "previous: is no SHA-256"),
+        ({"kind": "delta", "previous": "ab" * 32}, "result: is no SHA-256"),
+        ({"result": "ab" * 32}, "result: belongs to a delta"),
         ({"key": "a"}, "key: belongs to an algorithm"),
         ({"algorithm": "ed25519", "key": "a b"}, "key: is no name of a key"),
         ({"revoked": ["가"]}, "revoked: is no name of a key"),
@@ -115,12 +119,59 @@ def test_a_manifest_that_cannot_be_says_which_field(changes: dict[str, Any], sai
 
 @pytest.mark.parametrize(
     ("text", "field"),
-    [(b"{", "manifest"), (b"\xff", "manifest"), (b"[]", None), (b'{"format": 1}', "format"), (b"{}", None)],
+    [
+        (b"{", "manifest"),
+        (b"\xff", "manifest"),
+        (b"[]", "manifest"),
+        (b'{"format": 1}', "format"),
+        (b"{}", "format"),
+    ],
 )
-def test_text_that_is_no_manifest_is_refused(text: bytes, field: str | None) -> None:
+def test_text_that_is_no_manifest_is_refused(text: bytes, field: str) -> None:
     with pytest.raises(pw.BundleError) as caught:
         Manifest.decoded(text)
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"version":7', '"version":7,"version":7'),  # other readers take the first, or the last
+        ('"version":7', '"version":7.0'),
+        ('"version":7', '"version":7e0'),
+        ('"version":7', '"version":"7"'),
+        ('"version":7', '"version":true'),
+        ('"version":7', '"version":9007199254740993'),
+        ('"version":7', '"version":18446744073709551623'),
+        ('"version":7', '"version":007'),
+        ('"group":"gate"', '"group":null'),
+        ('"group":"gate"', '"group":"\\ud800"'),
+        ('"group":"gate"', '"group":"gate","later":{"x":1}'),
+        ('"group":"gate"', '"group":"gate","later":1.5'),
+        ('"issued":1700000000', '"issued":"2023-11-14T22:13:20+09:00"'),
+        ('"issued":1700000000', '"issued":-1'),
+        ('"group":"gate"', '"group":"gate","nonce":"zz"'),
+        ('"group":"gate"', '"group":"gate","encryption_key":"k"'),
+        ("}", "},"),
+        ("{", "\ufeff{"),
+    ],
+)
+def test_an_odd_manifest_is_refused_here_as_on_a_device(old: str, new: str) -> None:
+    text = Manifest(**fields()).encoded().decode()
+    assert old in text
+    with pytest.raises(pw.BundleError):
+        Manifest.decoded(text.replace(old, new, 1).encode())
+
+
+@given(agency=st.text(), group=st.text(), version=st.integers(1, 2**53), revoked=st.lists(st.just("k") | st.just("~")))
+def test_a_manifest_reads_as_it_was_written(agency: str, group: str, version: int, revoked: list[str]) -> None:
+    manifest = Manifest(**fields(agency=agency, group=group, version=version, revoked=tuple(revoked)))
+    assert Manifest.decoded(manifest.encoded()) == manifest
+    told = json.loads(manifest.encoded())
+    spaced = json.dumps(
+        told | {"later": ["\U0001f697"], "also": 12}, indent=1
+    )  # escaped, with fields of a later version
+    assert Manifest.decoded(spaced.encode()) == manifest
 
 
 def test_only_its_own_key_says_that_it_is_signed(bundle: Bundle, signing: SigningKey) -> None:
@@ -219,6 +270,61 @@ def test_a_bundle_has_the_list_of_its_matcher() -> None:
         assert again.match(read) == matcher.match(read)
 
 
+SEAL = bytes(range(32))
+
+
+def version(
+    number: int, plates: dict[str, str], signing: SigningKey, *, policy: Policy | None = None, seal: bool = False
+) -> Bundle:
+    matcher = pw.Matcher(pw.Hotlist(pw.Entry(id=id_, plate=plate) for id_, plate in plates.items()))
+    made = make(matcher, version=number, agency="a", group="g", issued=number, expires=number + 9, policy=policy)
+    return signing.signs(sealed(made, SEAL, "group-1") if seal else made)
+
+
+lists = st.dictionaries(
+    st.sampled_from(["A", "B", "가", "가나", "z"]), st.sampled_from(["12가3456", "서울12바3456", "12?가34*", "AB12"])
+)
+
+
+@given(old=lists, new=lists, notify=st.sampled_from([0.5, 0.6]), seal=st.booleans())
+@settings(max_examples=20, deadline=None)
+def test_a_delta_makes_the_next_bundle_to_the_last_byte(
+    old: dict[str, str], new: dict[str, str], notify: float, seal: bool
+) -> None:
+    signing = SigningKey.generate("ed25519")
+    before = version(1, old, signing, policy=Policy(), seal=seal)
+    after = version(2, new, signing, policy=Policy(notify=notify), seal=seal)
+    delta = Bundle.decoded(signing.signs(deltas.make(before, after, SEAL)).encoded())
+    check_signature(delta, [signing.public])
+    assert delta.manifest.encryption == after.manifest.encryption
+    assert deltas.applied(before, delta, SEAL) == after
+    step = deltas.Step.of(opened(delta, SEAL))
+    changed = {id_ for id_, plate in new.items() if old.get(id_) != plate}
+    assert (step.changed, step.removed, step.entries) == (len(changed), len(old.keys() - new.keys()), len(new))
+    assert len(delta.payload) < len(after.payload) / 10, "the model has not changed"
+
+
+def test_deltas_are_of_signed_bundles_in_order(signing: SigningKey) -> None:
+    one, two, three = (version(number, {"A": f"12가345{number}"}, signing) for number in (1, 2, 3))
+    delta = signing.signs(deltas.make(one, two))
+    unsigned = two.with_manifest(two.manifest)
+    closed = version(2, {"A": "12가3452"}, signing, seal=True)
+    elsewhere = signing.signs(make(pw.Matcher(["12가3456"]), version=2, agency="a", group="h", issued=1, expires=2))
+    refusals: list[tuple[Callable[[], Bundle], str]] = [
+        (lambda: deltas.make(two, one), "version 1 is not after version 2"),
+        (lambda: deltas.make(one, unsigned), "the bundle after is not signed"),
+        (lambda: deltas.make(delta, two), "the bundle before is a delta"),
+        (lambda: deltas.make(one, elsewhere), "different agencies or groups"),
+        (lambda: deltas.make(one, closed), "is encrypted"),
+        (lambda: deltas.applied(three, delta), "is a delta from another bundle"),
+        (lambda: deltas.applied(one, two), "is no delta"),
+        (lambda: deltas.applied(one, Bundle(delta.text, b"", deltas.make(one, three).payload)), "leads to another"),
+    ]
+    for make_it, said in refusals:
+        with pytest.raises(pw.BundleError, match=said):
+            make_it()
+
+
 def cli(*arguments: object, status: int = 0, cwd: Path) -> tuple[str, str]:
     command = [sys.executable, "-m", "platewatch", "bundle", *map(str, arguments)]
     done = subprocess.run(
@@ -289,6 +395,29 @@ def test_the_command_seals_and_shows_without_a_plate(folder: Path) -> None:
     assert "File exists" in err
 
 
+def test_the_command_makes_deltas_and_applies_them(folder: Path) -> None:
+    cli("key", "key.pem", "--key-id", "k", cwd=folder)
+    seal = ("--seal", "seal.key", "--seal-id", "group-1", "--key", "key.pem", "--key-id", "k")
+    cli(*MAKE, *seal, cwd=folder)
+    (folder / "wanted.csv").write_text("id,plate\nA1,12가3456\nA3,34나5679\nA4,1?나5679\n", encoding="utf-8")
+    cli(*MAKE, "--list-version", 4, "--output", "next.bundle", *seal, cwd=folder)
+    sign = ("--key", "key.pem", "--key-id", "k")
+    out, _ = cli("delta", "wanted.bundle", "next.bundle", "--output", "d", "--seal", "seal.key", *sign, cwd=folder)
+    assert out.startswith("d: 2 entries new or other, 1 gone, 3 afterwards, version 3 to 4, ")
+    assert out.endswith(", signed by k\n")
+    out, _ = cli("open", "d", "--seal", "seal.key", cwd=folder)
+    assert "2 entries new or other, 1 gone, 3 afterwards" in out
+    assert "나5679" not in out
+    out, _ = cli("verify", "d", "--key", "key.pem.pub", "--key-id", "k", cwd=folder)
+    assert "signed by k, version 4" in out
+    cli("apply", "wanted.bundle", "d", "--output", "applied.bundle", "--seal", "seal.key", cwd=folder)
+    assert (folder / "applied.bundle").read_bytes() == (folder / "next.bundle").read_bytes()
+    _, err = cli("apply", "next.bundle", "d", "--output", "x", "--seal", "seal.key", status=2, cwd=folder)
+    assert err == "d: is a delta from another bundle\n"
+    _, err = cli("delta", "wanted.bundle", "next.bundle", "--output", "x", *sign, status=2, cwd=folder)
+    assert "is encrypted" in err
+
+
 def test_an_old_bundle_is_refused(folder: Path) -> None:
     cli("key", "key.pem", cwd=folder)
     signing = SigningKey.load(folder / "key.pem")
@@ -307,7 +436,12 @@ def test_the_same_list_makes_the_same_payload() -> None:
 
 def test_conformance_asks_of_every_kind(tmp_path: Path) -> None:
     conformance.make(tmp_path)
-    Bundle.load(tmp_path / "conformance.bundle")
+    before, bundle, delta = (
+        Bundle.load(tmp_path / name) for name in ("before.bundle", "conformance.bundle", "conformance.delta")
+    )
+    assert deltas.applied(before, delta) == bundle
+    step = deltas.Step.of(delta.payload)
+    assert min(step.changed, step.removed, step.entries - step.changed) >= 20
     lines = [line.split("\t") for line in (tmp_path / "conformance.tsv").read_text("utf-8").splitlines()]
     kinds = [line[0] for line in lines]
     assert min(kinds.count(kind) for kind in "rcaoqm") > 100

@@ -17,7 +17,7 @@ PYTHON_FLOORS = (
     {"errors", "plural", "cores"},
     {"toml", "build"},
     {"matching", "probability"},
-    {"lists", "notify"},
+    {"lists", "notify", "formats"},
     {"sources"},
     {"service"},
     {"bundle", "evaluation"},

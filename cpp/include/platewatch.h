@@ -58,6 +58,7 @@ enum {
     PW_ERROR_ROLLBACK = 25, /* not newer than what its key has signed before */
     PW_ERROR_SEALED = 26,   /* encrypted, and no key to open it */
     PW_ERROR_DELTA = 27,    /* from another version than that in use */
+    PW_ERROR_REVOKER = 28,  /* revokes keys, and its own may not */
     PW_ERROR_WRITE = 30,    /* a device could not write; see pw_device_accept */
     PW_ERROR_INTERNAL = 99  /* a mistake of this library: please tell us */
 };
@@ -311,9 +312,10 @@ typedef struct pw_device_options {
     uint32_t reserved;
     const char *directory;      /* that is the device's own, and can be written */
     const char *agency, *group; /* bundles of others are refused; NULL: any */
+    const char *revoker;        /* the key whose bundles may revoke others; NULL: none */
     const pw_keys *keys;        /* copied; what its context points to has to live as long as the device */
 } pw_device_options;
-#define PW_DEVICE_OPTIONS_INIT {sizeof(pw_device_options), 0, NULL, NULL, NULL, NULL}
+#define PW_DEVICE_OPTIONS_INIT {sizeof(pw_device_options), 0, NULL, NULL, NULL, NULL, NULL}
 
 #define PW_NO_CLOCK INT64_MIN /* the clock is dead: it is not before the newest issue ever accepted */
 
@@ -322,7 +324,7 @@ typedef struct pw_device_info {
     uint32_t has_list;
     int64_t version, issued, expires; /* of the list in use; seconds */
     uint32_t stale; /* 1: the list has expired. It goes on being used: get another one */
-    char digest[65]; /* of the bundle in use, in hexadecimal, which the next one's manifest may name */
+    char digest[65]; /* in hexadecimal, of the full bundle of this version: what the next delta goes on from */
     char reserved[3];
 } pw_device_info;
 #define PW_DEVICE_INFO_INIT {sizeof(pw_device_info), 0, 0, 0, 0, 0, {0}, {0}}
@@ -331,14 +333,34 @@ typedef struct pw_device_info {
  * *device is to be closed, before the matcher. FILE, DAMAGED if what it kept is, as pw_list_open with keys. */
 PW_API pw_status pw_device_open(const pw_device_options *options, pw_matcher *matcher, pw_device **device);
 
-/* Takes a bundle: checks it, keeps it, puts it in use, and only then records its version. Whatever is refused or
- * fails, the old list stays in use. `now`: seconds since 1970-01-01T00:00Z, or PW_NO_CLOCK. To offer the bundle in
+/* Takes a bundle, full, or a delta from the version in use: checks it, keeps it, puts it in use, and only then records
+ * its version. Whatever is refused or fails, the old list stays in use; else what was added to or removed from it by
+ * pw_matcher_add and pw_matcher_remove is gone. At most 64 deltas are kept behind a full bundle. `now`: seconds since 1970-01-01T00:00Z, or PW_NO_CLOCK. To offer the bundle in
  * use again is PW_OK. WRITE: the device could not write; offer the bundle again. One thread at a time. */
 PW_API pw_status pw_device_accept(pw_device *device, const void *bytes, size_t size, int64_t now);
 PW_API pw_status pw_device_accept_file(pw_device *device, const char *path, int64_t now);
 
 PW_API pw_status pw_device_get_info(const pw_device *device, int64_t now, pw_device_info *info);
 PW_API void pw_device_close(pw_device *device);
+
+/* ---- Keys over OpenSSL 3: the library platewatch_openssl, where it was built ------------------------------------ */
+
+/* Says pw_keys' yes and no by OpenSSL's default library context, so by whatever providers that is set up with. Its
+ * memory is OpenSSL's; errors are without a sentence. It may be shared once its keys are in it. */
+typedef struct pw_keyring pw_keyring;
+#define PW_SECRET_SIZE 32u /* bytes of a key of AES-256 */
+
+/* *keyring is to be freed, after the devices that use it. MEMORY. */
+pw_status pw_keyring_new(pw_keyring **keyring);
+/* A public key in PEM, SubjectPublicKeyInfo, Ed25519 or on P-256, under the name that manifests have for it; names of
+ * 1 to 64 bytes, once each. FORMAT: it is no such key; MEMORY. */
+pw_status pw_keyring_add_public(pw_keyring *keyring, const char *name, const char *pem, uint32_t pem_size);
+/* A key of AES-256, PW_SECRET_SIZE bytes, which is copied. MEMORY. */
+pw_status pw_keyring_add_secret(pw_keyring *keyring, const char *name, const uint8_t *secret);
+/* Fills in keys, whose size is set, for as long as the keyring lives. */
+pw_status pw_keyring_get_keys(pw_keyring *keyring, pw_keys *keys);
+/* Its secrets are wiped. */
+void pw_keyring_free(pw_keyring *keyring);
 
 #ifdef __cplusplus
 }

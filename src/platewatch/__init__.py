@@ -15,6 +15,7 @@ from platewatch.errors import (
     BundleError,
     ConfigError,
     EntryError,
+    FormatError,
     ModelError,
     PlatewatchError,
     ReadError,
@@ -24,6 +25,7 @@ from platewatch.errors import (
 )
 
 if TYPE_CHECKING:
+    from platewatch import formats
     from platewatch.build import BuildInfo, build_info
     from platewatch.lists.hotlist import Hotlist
     from platewatch.matching.batch import MatchBatch, MatchRow, ScoredMatchBatch
@@ -56,6 +58,8 @@ _LATER = {
 
 
 def __getattr__(name: str) -> object:
+    if name == "formats":
+        return import_module(f"{__name__}.formats")
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value: object = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
@@ -64,7 +68,7 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    return sorted({*globals(), *_LATER, "formats"})
 
 
 __all__ = [
@@ -76,6 +80,7 @@ __all__ = [
     "ConfigError",
     "Entry",
     "EntryError",
+    "FormatError",
     "Hotlist",
     "HotlistDelta",
     "Match",
@@ -95,6 +100,7 @@ __all__ = [
     "StateError",
     "build_info",
     "cpu_features",
+    "formats",
     "normalize",
     "parse",
 ]

@@ -9,7 +9,7 @@ import numpy.typing
 import os
 import types
 import typing
-__all__: list[str] = ['ChannelTable', 'EntryIds', 'Examples', 'Match', 'Matcher', 'Plate', 'PlateList', 'ScoringModel', 'SearchResult', 'admits_everything', 'alike', 'canonical_plates', 'compiler', 'cpu_features', 'is_pattern', 'mark_kind', 'normalize', 'normalize_pattern', 'parse', 'plate_kinds', 'plate_list', 'plate_symbols', 'read_evidence', 'read_texts', 'region_mark', 'region_marks', 'unicode_version']
+__all__: list[str] = ['ChannelTable', 'EntryIds', 'Examples', 'Match', 'Matcher', 'Plate', 'PlateList', 'ScoringModel', 'SearchResult', 'admits_everything', 'alike', 'apply_delta', 'canonical_plates', 'compiler', 'cpu_features', 'is_pattern', 'mark_kind', 'normalize', 'normalize_pattern', 'parse', 'plate_kinds', 'plate_list', 'plate_symbols', 'read_delta', 'read_evidence', 'read_manifest', 'read_texts', 'region_mark', 'region_marks', 'unicode_version', 'write_delta']
 class PlateList:
     """
     Distinct plates that are their own ids, ready to be indexed.
@@ -410,6 +410,10 @@ def alike(text: str, texts: list[str], *, fragments: bool = False) -> list[int]:
     """
     The places of the canonical texts that may be of the same plate as `text`: equal, or within 3 edits with 5 symbols in common. `fragments`: also where either has fewer than 5 symbols that are known. Raises ValueError for a text of over 16 symbols.
     """
+def apply_delta(output: os.PathLike | str | bytes, before: os.PathLike | str | bytes, delta: os.PathLike | str | bytes) -> None:
+    """
+    Write the payload that a delta leads to. All are paths. Raises SnapshotError or OSError.
+    """
 def canonical_plates(plates: list[typing.Any]) -> tuple[list[str | None], int, list[str]]:
     """
     The canonical form of each plate, how many have none, and the distinct symbols of these forms.
@@ -468,9 +472,17 @@ def plate_symbols() -> str:
     """
     Every symbol but digits that the classes of Korean plates name; a city's name may have others.
     """
+def read_delta(path: os.PathLike | str | bytes) -> tuple:
+    """
+    Of a delta's payload: how many entries are new or other, how many go, how many there are afterwards, and the full bundle's manifest and signature. Raises SnapshotError or OSError.
+    """
 def read_evidence(read: typing.Any) -> list[tuple[str, float | None, list[tuple[str, float]] | None]]:
     """
     Of a Read or its text, what stood there, with the marks that may say something: (character, confidence, other symbols and theirs). Raises ReadError.
+    """
+def read_manifest(json: bytes) -> dict:
+    """
+    The fields of a bundle's manifest, as a device reads them. Raises BundleError that names the field.
     """
 def read_texts(read: typing.Any) -> list[tuple[str, float]]:
     """
@@ -487,5 +499,9 @@ def region_marks() -> list[str]:
 def unicode_version() -> str:
     """
     The version of Unicode that normalisation follows.
+    """
+def write_delta(output: os.PathLike | str | bytes, before: os.PathLike | str | bytes, after: os.PathLike | str | bytes, manifest: bytes, signature: bytes) -> None:
+    """
+    Write a delta's payload, from the payload of one full bundle to that of another, which has this manifest and signature. All are paths. Raises SnapshotError or OSError.
     """
 __version__: str = '0.1.0'

@@ -73,6 +73,10 @@ class ReadError(PlatewatchError):
     """A read is not usable. Never carries the read's text: a read that is no hit is nobody's business."""
 
 
+class FormatError(PlatewatchError):
+    """A message that is not of the format that it should be. Never carries a plate, nor anything that was sent."""
+
+
 class ReadTypeError(ReadError, TypeError):
     """What was given to be matched is no read: neither text nor a Read, or a Read whose text is none."""
 

@@ -9,7 +9,8 @@ cc=${target:+$target-}gcc cxx=${target:+$target-}g++ strip=${target:+$target-}st
 run=(${emulator:+"$emulator" -L "/usr/$target"})
 out=$build/check
 mkdir -p "$out"
-bundle=$build/conformance/conformance.bundle answers=$build/conformance/conformance.tsv
+made=$build/conformance
+bundle=$made/conformance.bundle answers=$made/conformance.tsv
 
 # C, linked by the C compiler: with the static libraries, and with the shared one by pkg-config.
 warn=(-std=c99 -Wall -Wextra -Wpedantic -Werror -O2)
@@ -29,7 +30,10 @@ cmake -S "$root/tests/edge/consumer" -B "$out/consumer" -G Ninja -DCMAKE_BUILD_T
 cmake --build "$out/consumer" >/dev/null
 
 for replay in replay-static replay-shared; do
-  "${run[@]}" "$out/$replay" "$bundle" "$answers" "$tolerance"
+  "${run[@]}" "$out/$replay" "$answers" "$tolerance" "$bundle"
+  rm -rf "$out/device"
+  mkdir "$out/device"
+  "${run[@]}" "$out/$replay" "$answers" "$tolerance" "$made/before.bundle" "$made/conformance.delta" "$out/device"
 done
 # The plates of the first reads: every program finds some, and they agree.
 awk -F'\t' '$1 == "r" && n++ < 60 { print $2 }' "$answers" >"$out/reads.txt"
@@ -40,6 +44,33 @@ for match in match-shared consumer/match_c consumer/match_c_shared; do
 done
 "${run[@]}" "$out/consumer/match_core" "$bundle" <"$out/reads.txt" >"$out/core.txt"
 test -s "$out/core.txt"
+
+# What Python has signed and encrypted, where OpenSSL is there to tell.
+if [ -f "$prefix/lib/libplatewatch_openssl.a" ]; then
+  signed=$build/signed
+  "$cc" "${warn[@]}" "$root/examples/edge/device.c" -o "$out/device-static" -I"$prefix/include" -L"$prefix/lib" \
+    -Wl,--gc-sections -lplatewatch_openssl -lplatewatch_c -lplatewatch_core -lcrypto -lstdc++ -lm -pthread
+  # By the library of the keys alone.
+  "$cc" "${warn[@]}" "$root/tests/edge/keyring.c" -o "$out/keyring" -I"$prefix/include" -L"$prefix/lib" \
+    -lplatewatch_openssl -lcrypto
+  "${run[@]}" "$out/keyring" "$signed/ed25519.pub"
+  rm -rf "$out/device"
+  mkdir "$out/device"
+  device=("${run[@]}" "$out/device-static" "$out/device" -s group "$signed/group.key"
+    -k ed25519 "$signed/ed25519.pub" -k ecdsa-p256-sha256 "$signed/ecdsa-p256-sha256.pub")
+  "${device[@]}" "$signed"/[0-9].bundle <<<12가3456 >"$out/device.txt"
+  diff <(printf 'version 3\nW1\n') <(sed 's/^notify.*\t//' "$out/device.txt")
+  refusals=0
+  for bundle in "$signed"/refused-*.bundle; do
+    name=$(basename "$bundle") status=$(basename "$bundle" | cut -d- -f2)
+    "${device[@]}" "$bundle" </dev/null >"$out/refused.txt" && { echo "$name is taken" >&2; exit 1; }
+    diff <(printf 'refused, %s:\nversion 3\n' "$status") <(sed 's/.*\(refused, [0-9]*:\).*/\1/' "$out/refused.txt")
+    refusals=$((refusals + 1))
+  done
+  "${device[@]}" <<<12가3456 | cmp - "$out/device.txt"
+  cmp "$out/device.txt" <("${run[@]}" "$out/consumer/device" "${device[@]: -10}" <<<12가3456)
+  echo "bundles signed and encrypted by Python: taken by OpenSSL, $refusals refused"
+fi
 
 # What leaves the shared library is the header's, and it needs no library but the C library's.
 exported=$(nm -D --defined-only "$prefix/lib/libplatewatch.so" | awk '{ print $3 }' | sort)

@@ -1,6 +1,7 @@
 """Reads and what Python answers to them, for replay.c: does a device say the same?
 
-`python -m tests.edge.conformance FOLDER` writes conformance.bundle and conformance.tsv there. Of the latter, a line is
+`python -m tests.edge.conformance FOLDER` writes conformance.bundle there, before.bundle of another list,
+conformance.delta that leads from that to the former, and conformance.tsv. Of this, a line is
 
     r text engine camera confidence time         a read
     c text p                                     one of its characters
@@ -24,6 +25,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import platewatch as pw
+from platewatch.bundle import delta as deltas
+from platewatch.bundle.keys import SigningKey
 from platewatch.bundle.make import make as made_of
 from platewatch.service.policy import CategoryPolicy, Policy
 
@@ -89,18 +92,43 @@ def make(folder: Path) -> None:
     """Write both files."""
     folder.mkdir(parents=True, exist_ok=True)
     found = reads()
-    matcher = pw.Matcher(hotlist(found), max_edits=2)
-    bundle = made_of(
-        matcher,
-        version=1,
-        agency="police",
-        group="conformance",
-        issued=1764288000,
-        expires=1795824000,
-        policy=POLICY,
+    entries = hotlist(found)
+    matcher = pw.Matcher(entries, max_edits=2)
+    signing = SigningKey.generate("ed25519", "conformance")
+    before, bundle = (
+        signing.signs(
+            made_of(
+                of,
+                version=number,
+                agency="police",
+                group="conformance",
+                issued=1764288000,
+                expires=1795824000,
+                policy=policy,
+            )
+        )
+        for number, of, policy in (
+            (1, pw.Matcher(_before(entries), max_edits=1), Policy()),
+            (2, matcher, POLICY),
+        )
     )
-    bundle.save(folder / "conformance.bundle")
+    for name, made in (
+        ("before.bundle", before),
+        ("conformance.bundle", bundle),
+        ("conformance.delta", signing.signs(deltas.make(before, bundle))),
+    ):
+        made.save(folder / name)
     (folder / "conformance.tsv").write_text("".join(_lines(matcher, found)), encoding="utf-8")
+
+
+def _before(entries: pw.Hotlist) -> pw.Hotlist:
+    """Without every third entry, with others in place of every fifth, and with some that are to go."""
+    kept = [
+        pw.Entry(id=entry.id, plate="서울12바3456", weight=7) if number % 5 == 0 else entry
+        for number, entry in enumerate(entries)
+        if number % 3
+    ]
+    return pw.Hotlist([*kept, *(pw.Entry(id=f"gone {number}", plate=f"1{number}가3456") for number in range(10, 30))])
 
 
 def _lines(matcher: pw.Matcher, found: list[pw.Read]) -> Iterator[str]:

@@ -1,4 +1,5 @@
-/* Replays what tests/edge/conformance.py has written: replay BUNDLE ANSWERS TOLERANCE.
+/* Replays what tests/edge/conformance.py has written: replay ANSWERS TOLERANCE BUNDLE [DELTA FOLDER], the latter for a
+ * device that takes first the one and then the other.
  *
  * Every match has to be the same; log-likelihoods and probabilities may differ by that much, relative to the
  * value: 0 for to the last bit. */
@@ -87,10 +88,43 @@ static int is_near(double a, double b, double tolerance) {
     return a == b || fabs(a - b) <= tolerance * fabs(b);
 }
 
+/* What is tested here are the answers. */
+static int32_t believe(void* context, const char* algorithm, const char* key, const uint8_t* message,
+                       size_t message_size, const uint8_t* signature, size_t signature_size) {
+    (void)context, (void)message, (void)message_size, (void)signature, (void)signature_size;
+    return strcmp(algorithm, "ed25519") == 0 && strcmp(key, "conformance") == 0;
+}
+
+/* Puts the list in use by which the answers are compared. */
+static pw_matcher* open_bundle(const char* path) {
+    pw_list* list = NULL;
+    pw_matcher* matcher = NULL;
+    if (pw_list_open(path, NULL, &list) != PW_OK || pw_list_verify(list) != PW_OK ||
+        pw_matcher_new(list, &matcher) != PW_OK)
+        fail("the bundle cannot be opened");
+    pw_list_close(list);
+    return matcher;
+}
+
+static pw_matcher* open_by_delta(const char* before, const char* delta, const char* folder) {
+    pw_keys keys = PW_KEYS_INIT;
+    pw_device_options options = PW_DEVICE_OPTIONS_INIT;
+    pw_matcher* matcher = NULL;
+    pw_device* device = NULL;
+    keys.verify = believe;
+    options.directory = folder;
+    options.keys = &keys;
+    if (pw_matcher_new(NULL, &matcher) != PW_OK || pw_device_open(&options, matcher, &device) != PW_OK ||
+        pw_device_accept_file(device, before, PW_NO_CLOCK) != PW_OK ||
+        pw_device_accept_file(device, delta, PW_NO_CLOCK) != PW_OK)
+        fail("the delta is not taken");
+    pw_device_close(device);
+    return matcher;
+}
+
 int main(int argc, char** argv) {
     static char line[MOST_LINE];
     char* field[MOST_FIELDS];
-    pw_list* list = NULL;
     pw_matcher* matcher = NULL;
     pw_session* session = NULL;
     pw_matches found = {NULL, NULL, 0, 0};
@@ -98,14 +132,13 @@ int main(int argc, char** argv) {
     uint32_t next = 0;
     double tolerance;
     FILE* answers;
-    if (argc != 4) return fprintf(stderr, "replay BUNDLE ANSWERS TOLERANCE\n"), 2;
-    tolerance = strtod(argv[3], NULL);
-    answers = fopen(argv[2], "r");
+    if (argc != 4 && argc != 6)
+        return fprintf(stderr, "replay ANSWERS TOLERANCE BUNDLE [DELTA FOLDER]\n"), 2;
+    tolerance = strtod(argv[2], NULL);
+    answers = fopen(argv[1], "r");
     if (answers == NULL) fail("the answers cannot be read");
-    if (pw_list_open(argv[1], NULL, &list) != PW_OK || pw_list_verify(list) != PW_OK ||
-        pw_matcher_new(list, &matcher) != PW_OK || pw_session_new(matcher, &session) != PW_OK)
-        fail("the bundle cannot be opened");
-    pw_list_close(list);
+    matcher = argc == 4 ? open_bundle(argv[3]) : open_by_delta(argv[3], argv[4], argv[5]);
+    if (pw_session_new(matcher, &session) != PW_OK) fail("no session");
     while (fgets(line, sizeof line, answers) != NULL) {
         unsigned count;
         ++line_number;

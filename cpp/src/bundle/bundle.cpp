@@ -11,6 +11,7 @@
 #include <cstring>
 #include <new>
 #include <system_error>
+#include <utility>
 
 #include "platewatch/store/crc32c.hpp"
 #include "store/descriptor.hpp"
@@ -58,7 +59,7 @@ Bundle Bundle::of(std::span<const std::byte> file, const std::string& name) {
     bundle.payload = file.subspan(static_cast<std::size_t>(offset));
     bundle.manifest = parse_manifest(bundle.manifest_json);
     if (static_cast<std::uint64_t>(bundle.manifest.payload_bytes) != bundle.payload.size())
-        throw ManifestError("the manifest's payload_bytes is not the size of the payload");
+        throw ManifestError("payload_bytes", "is not the size of the payload");
     return bundle;
 }
 
@@ -74,6 +75,7 @@ FileBytes FileBytes::map(const std::string& path) {
     struct stat status;
     if (descriptor.get() < 0 || ::fstat(descriptor.get(), &status) != 0) fail(path, "cannot be opened");
     if (!S_ISREG(status.st_mode)) throw UnknownFormat(path + " is not a regular file");
+    if (!std::in_range<std::size_t>(status.st_size)) refuse(path, "is larger than memory");
     const auto size = static_cast<std::size_t>(status.st_size);
     if (size == 0) refuse(path, "is empty");
     void* const mapped = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor.get(), 0);

@@ -43,9 +43,7 @@ class Parser {
     }
 
   private:
-    [[noreturn]] static void refuse(const char* why) {
-        throw ManifestError(std::string("the manifest ") + why);
-    }
+    [[noreturn]] static void refuse(const char* why) { throw ManifestError("", why); }
     void pass_blanks() { left_.remove_prefix(std::min(left_.find_first_not_of(" \t\r\n"), left_.size())); }
     bool skip(char c) {
         pass_blanks();
@@ -141,7 +139,7 @@ class Fields {
     explicit Fields(Object object) : object_(std::move(object)) {}
 
     [[noreturn]] static void refuse(std::string_view name, const char* why) {
-        throw ManifestError("the manifest's " + std::string(name) + " " + why);
+        throw ManifestError(std::string(name), why);
     }
     std::string text(std::string_view name, bool needed) const {
         return get<std::string>(name, needed, "is no text");
@@ -194,6 +192,8 @@ Manifest parse_manifest(std::string_view json) {
     out.expires = fields.number("expires", 0);
     if (out.expires <= out.issued) Fields::refuse("expires", "is not after issued");
     out.previous = fields.hex("previous", 32, out.kind == "delta");
+    out.result = fields.hex("result", 32, out.kind == "delta");
+    if (out.kind != "delta" && !out.result.empty()) Fields::refuse("result", "belongs to a delta");
     out.payload_sha256 = fields.hex("payload_sha256", 32, true);
     out.payload_bytes = fields.number("payload_bytes", 0);
     out.algorithm = fields.text("algorithm", false);
@@ -210,6 +210,8 @@ Manifest parse_manifest(std::string_view json) {
         Fields::refuse("revoked", "names the key that signs");
     out.encryption = fields.text("encryption", false);
     out.encryption_key = fields.text("encryption_key", !out.encryption.empty());
+    if (out.encryption_key.empty() != out.encryption.empty())
+        Fields::refuse("encryption_key", "belongs to an encryption");
     out.nonce = fields.hex("nonce", 12, !out.encryption.empty());
     return out;
 }

@@ -32,14 +32,11 @@ auto writing(const Work& work) {
 }
 
 void accept(pw_device& of, const FileBytes& file, std::int64_t now) {
-    if (of.device.is_current(file)) {
-        const Manifest manifest = *of.device.current();
-        return writing([&] { of.device.record(manifest, of.device.digest()); });
-    }
+    if (of.device.is_current(file)) return writing([&] { of.device.record(); });
     of.device.check(file, now);
     Device::Opened opened = writing([&] { return of.device.keep(file); });
-    of.matcher->use(std::move(opened.payload));
-    writing([&] { of.device.record(opened.manifest, opened.digest); });
+    of.matcher->use(opened.list);
+    writing([&] { of.device.record(std::move(opened)); });
 }
 
 }  // namespace
@@ -53,9 +50,10 @@ pw_status pw_device_open(const pw_device_options* options, pw_matcher* matcher, 
         const auto text = [](const char* of) { return of == nullptr ? std::string() : std::string(of); };
         Device::Settings settings{.directory = &checked_pointer(given.directory),
                                   .agency = text(given.agency),
-                                  .group = text(given.group)};
+                                  .group = text(given.group),
+                                  .revoker = text(given.revoker)};
         auto made = std::make_unique<pw_device>(std::move(settings), keys, checked_pointer(matcher));
-        if (auto opened = made->device.open_current()) matcher->use(std::move(opened->payload));
+        if (const Device::Opened* const opened = made->device.open_current()) matcher->use(opened->list);
         *device = made.release();
     });
 }
@@ -89,12 +87,13 @@ pw_status pw_device_get_info(const pw_device* device, int64_t now, pw_device_inf
         out = {};
         out.size = size;
         if (!of.current()) return;
+        const Manifest& manifest = of.current()->manifest;
         out.has_list = 1;
-        out.version = of.current()->version;
-        out.issued = of.current()->issued;
-        out.expires = of.current()->expires;
+        out.version = manifest.version;
+        out.issued = manifest.issued;
+        out.expires = manifest.expires;
         out.stale = of.is_stale(now) ? 1 : 0;
-        std::ranges::copy(to_hex(of.digest()), out.digest);
+        std::ranges::copy(to_hex(of.current()->digest), out.digest);
     });
 }
 

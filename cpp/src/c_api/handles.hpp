@@ -28,11 +28,11 @@ struct Generation {
     std::shared_ptr<const ScoringModel> model;
     std::optional<Policy> policy;
 
-    explicit Generation(Payload payload)
-        : live(std::move(payload.index)),
-          max_edits(payload.max_edits),
-          model(std::move(payload.model)),
-          policy(std::move(payload.policy)) {}
+    explicit Generation(DeviceList list)
+        : live(std::move(list.segments)),
+          max_edits(list.max_edits),
+          model(std::move(list.model)),
+          policy(std::move(list.policy)) {}
 };
 
 // Callers' keys as the core asks for them; `keys` has to live as long as what it returns.
@@ -44,15 +44,13 @@ struct pw_list {
     std::string name;
     platewatch::FileBytes file;
     std::shared_ptr<const platewatch::Snapshot> snapshot;
-    platewatch::Payload payload;  // whose index matchers open again for themselves
-
-    [[nodiscard]] platewatch::Payload open() const;
+    platewatch::DeviceList contents;
 };
 
 struct pw_matcher {
-    explicit pw_matcher(platewatch::Payload payload);
+    explicit pw_matcher(platewatch::DeviceList list);
 
-    void use(platewatch::Payload payload);
+    void use(platewatch::DeviceList list);
     [[nodiscard]] std::shared_ptr<platewatch::c::Generation> generation() const;
     // Whatever has changed is there before this rises.
     std::atomic<std::uint32_t> changes = 1;

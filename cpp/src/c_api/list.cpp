@@ -43,6 +43,8 @@ void open(FileBytes file, std::string name, const pw_keys* keys, pw_list** out) 
         const Bundle bundle = Bundle::of(list->file.view(), list->name);
         const KeyRing ring = keys == nullptr ? KeyRing{} : key_ring(checked(keys));
         if (keys != nullptr) check_signature(bundle, ring);
+        if (bundle.manifest.kind != "full")
+            throw Failure{PW_ERROR_DELTA, "the bundle is a delta, and no list of its own"};
         list->snapshot = open_snapshot(bundle, list->file, ring, list->name);
     } else {
         if (keys != nullptr && checked(keys).verify != nullptr)
@@ -50,20 +52,12 @@ void open(FileBytes file, std::string name, const pw_keys* keys, pw_list** out) 
         list->snapshot =
             std::make_shared<const Snapshot>(Snapshot::of(list->file.bytes, list->file.size, list->name));
     }
-    list->payload = open_payload(list->snapshot, list->name);
+    list->contents = DeviceList(open_payload(list->snapshot, list->name));
     *out = list.release();
 }
 
 }  // namespace
 }  // namespace platewatch::c
-
-Payload pw_list::open() const {
-    Payload out;
-    out.index = Index::open(snapshot, name, out.max_edits);
-    out.model = payload.model;
-    out.policy = payload.policy;
-    return out;
-}
 
 pw_status pw_list_open(const char* path, const pw_keys* keys, pw_list** list) {
     return guarded([&] {
@@ -95,12 +89,12 @@ pw_status pw_list_verify(const pw_list* list) {
 
 pw_status pw_list_get_info(const pw_list* list, pw_list_info* info) {
     return guarded([&] {
-        const Payload& payload = checked_pointer(list).payload;
+        const DeviceList& contents = checked_pointer(list).contents;
         pw_list_info& out = checked(info);
-        out.max_edits = payload.max_edits;
-        out.entries = payload.index.size();
-        out.has_model = payload.model ? 1 : 0;
-        out.has_policy = payload.policy ? 1 : 0;
+        out.max_edits = contents.max_edits;
+        out.entries = contents.segments.front().index->size();
+        out.has_model = contents.model ? 1 : 0;
+        out.has_policy = contents.policy ? 1 : 0;
     });
 }
 

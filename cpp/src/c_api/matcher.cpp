@@ -13,10 +13,10 @@
 using namespace platewatch;
 using namespace platewatch::c;
 
-pw_matcher::pw_matcher(Payload payload) : generation_(std::make_shared<Generation>(std::move(payload))) {}
+pw_matcher::pw_matcher(DeviceList list) : generation_(std::make_shared<Generation>(std::move(list))) {}
 
-void pw_matcher::use(Payload payload) {
-    auto next = std::make_shared<Generation>(std::move(payload));
+void pw_matcher::use(DeviceList list) {
+    auto next = std::make_shared<Generation>(std::move(list));
     {
         const std::scoped_lock lock(known_);
         generation_.swap(next);
@@ -67,20 +67,18 @@ IndexEntry to_entry(const pw_entry& given, std::uint32_t place) {
 pw_status pw_matcher_new(const pw_list* list, pw_matcher** matcher) {
     return guarded([&] {
         checked_pointer(matcher) = nullptr;
-        Payload payload;
-        if (list != nullptr) payload = list->open();
-        *matcher = new pw_matcher(std::move(payload));
+        *matcher = new pw_matcher(list == nullptr ? DeviceList(Payload()) : list->contents);
     });
 }
 
 pw_status pw_matcher_swap(pw_matcher* matcher, const pw_list* list) {
-    return guarded([&] { checked_pointer(matcher).use(checked_pointer(list).open()); });
+    return guarded([&] { checked_pointer(matcher).use(checked_pointer(list).contents); });
 }
 
 pw_status pw_matcher_add(pw_matcher* matcher, const pw_entry* entries, uint32_t count) {
     return guarded([&] {
         pw_matcher& to = checked_pointer(matcher);
-        checked_array(entries, count, 1U << 24);
+        checked_structs(entries, count, 1U << 24);
         std::vector<IndexEntry> made;
         const auto* next = reinterpret_cast<const unsigned char*>(entries);
         for (std::uint32_t i = 0; i < count; ++i) {

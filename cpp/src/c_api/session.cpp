@@ -269,7 +269,7 @@ pw_status pw_match_batch(pw_session* session, const pw_read* reads, uint32_t cou
         checked_pointer(matches) = {};
         begin(in);
         const Wish wish = wish_of(*in.generation, options);
-        checked_array(reads, count, kMostOfBatch);
+        checked_structs(reads, count, kMostOfBatch);
         for (std::uint32_t next = 0; next < count;) match_block(in, reads, count, wish, next);
         end(in, *matches);
     });
@@ -284,7 +284,7 @@ pw_status pw_match_pass(pw_session* session, const pw_read* reads, uint32_t coun
         begin(in);
         const Wish wish = wish_of(*in.generation, options);
         if (!wish.scores) throw Failure{PW_ERROR_ARGUMENT, "passes are for their probabilities"};
-        checked_array(reads, count, kMostOfPass);
+        checked_structs(reads, count, kMostOfPass);
         if (count == 0) return;
         in.room.pass.clear();
         const ScoringModel& model = *in.generation->model;

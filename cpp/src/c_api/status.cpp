@@ -31,6 +31,8 @@ pw_status status_of(BundleRefused::Why why) noexcept {
             return PW_ERROR_SEALED;
         case Why::delta:
             return PW_ERROR_DELTA;
+        case Why::revoker:
+            return PW_ERROR_REVOKER;
     }
     return PW_ERROR_INTERNAL;
 }

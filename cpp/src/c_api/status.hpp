@@ -80,6 +80,16 @@ const T* checked_array(const T* first, std::uint32_t count, std::uint32_t most) 
     return first;
 }
 
+// Of structs that begin with their size, all with that of the first: one behind the other lie as many bytes
+// as that says.
+template <class T>
+const T* checked_structs(const T* first, std::uint32_t count, std::uint32_t most) {
+    checked_array(first, count, most);
+    if (count > 0 && count > SIZE_MAX / checked(first).size)
+        throw Failure{PW_ERROR_ARGUMENT, "an array is larger than memory"};
+    return first;
+}
+
 inline std::string_view checked_text(const char* text, std::uint32_t size) {
     if (text == nullptr && size != 0)
         throw Failure{PW_ERROR_ARGUMENT, "NULL was given for a text that is not empty"};

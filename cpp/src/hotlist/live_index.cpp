@@ -229,8 +229,10 @@ std::vector<IndexEntry> State::entries() const {
     return entries;
 }
 
-LiveIndex::LiveIndex(Index index) {
-    publish({make_segment(std::move(index))});
+LiveIndex::LiveIndex(Index index) : LiveIndex(std::vector<Segment>{make_segment(std::move(index))}) {}
+
+LiveIndex::LiveIndex(std::vector<Segment> segments) {
+    publish(std::move(segments));
     LiveIndexes::get().add(this);
 }
 

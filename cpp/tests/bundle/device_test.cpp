@@ -5,18 +5,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <functional>
 #include <string>
 #include <vector>
 
-#include "tests/c_api/bundles.hpp"
-
-// The linker sends the device's system calls here. While set, it is asked for the errno to fail with, or 0; a
-// negative one is a loss of power: nothing more is done by any call.
-static std::function<int(const std::string& call)> on_call;
-static bool power_is_lost = false;
+#include "tests/bundle/devices.hpp"
 
 static bool made_to_fail(const char* call) {
+    using platewatch::on_call, platewatch::power_is_lost;
     const int error = power_is_lost ? EIO : on_call ? on_call(call) : 0;
     if (error < 0) power_is_lost = true;
     if (error != 0) errno = std::max(error, 1);
@@ -27,7 +22,8 @@ extern "C" {
 ssize_t __real_write(int descriptor, const void* bytes, size_t size);
 ssize_t __wrap_write(int descriptor, const void* bytes, size_t size) {
     if (!made_to_fail("write")) return __real_write(descriptor, bytes, size);
-    if (power_is_lost && size > 1) static_cast<void>(__real_write(descriptor, bytes, size / 2));  // torn
+    if (platewatch::power_is_lost && size > 1)
+        static_cast<void>(__real_write(descriptor, bytes, size / 2));  // torn
     return -1;
 }
 int __real_fsync(int descriptor);
@@ -37,70 +33,11 @@ int __wrap_rename(const char* from, const char* to) {
     return made_to_fail("rename") ? -1 : __real_rename(from, to);
 }
 int __real_unlink(const char* path);
-int __wrap_unlink(const char* path) { return power_is_lost ? -1 : __real_unlink(path); }
+int __wrap_unlink(const char* path) { return platewatch::power_is_lost ? -1 : __real_unlink(path); }
 }
 
 namespace platewatch {
 namespace {
-
-class Devices : public testing::Test {
-  protected:
-    Folder folder, lists;
-    pw_keys known = keys();
-    std::string old_payload = snapshot(lists),
-                new_payload = snapshot(lists, {wanted("10거0012"), wanted("22거2222")});
-    MatcherHandle matcher;
-    DeviceHandle device;
-
-    Devices() { start(); }
-    ~Devices() override {
-        on_call = nullptr;
-        power_is_lost = false;
-    }
-    Devices(const Devices&) = delete;
-    Devices& operator=(const Devices&) = delete;
-
-    pw_status try_to_start() {
-        device.reset();
-        matcher = make_matcher(nullptr);
-        pw_device_options options = PW_DEVICE_OPTIONS_INIT;
-        const std::string directory = folder.path();
-        options.directory = directory.c_str();
-        options.agency = "police", options.group = "north";
-        options.keys = &known;
-        pw_device* made = nullptr;
-        const pw_status status = pw_device_open(&options, matcher.get(), &made);
-        device.reset(made);
-        return status;
-    }
-    void start() { ASSERT_EQ(try_to_start(), PW_OK) << pw_last_error(); }
-
-    pw_status accept(const std::string& bundle, std::int64_t now = 1500) {
-        return pw_device_accept(device.get(), bundle.data(), bundle.size(), now);
-    }
-    std::uint64_t entries() {
-        pw_list_info info = PW_LIST_INFO_INIT;
-        EXPECT_EQ(pw_matcher_get_info(matcher.get(), &info), PW_OK);
-        return info.entries;
-    }
-    pw_device_info info(std::int64_t now = 1500) {
-        pw_device_info out = PW_DEVICE_INFO_INIT;
-        EXPECT_EQ(pw_device_get_info(device.get(), now, &out), PW_OK);
-        return out;
-    }
-    std::string old_bundle() { return signed_bundle({}, old_payload); }
-    std::string new_bundle() { return signed_bundle({.version = 2, .issued = 1100}, new_payload); }
-
-    // That a bundle is refused so, and the old list is in use, now and after the next start.
-    void refuses(const std::string& bundle, pw_status why, std::int64_t now = 1500) {
-        EXPECT_EQ(accept(bundle, now), why) << pw_last_error();
-        EXPECT_EQ(entries(), 6u);
-        EXPECT_EQ(info().version, 1);
-        start();
-        EXPECT_EQ(entries(), 6u);
-        EXPECT_EQ(info().version, 1);
-    }
-};
 
 TEST_F(Devices, TakesABundleAndStartsWithIt) {
     EXPECT_EQ(info().has_list, 0u);
@@ -160,10 +97,6 @@ TEST_F(Devices, RefusesEachWithAnErrorOfItsOwn) {
     refuses(signed_bundle({.version = 2, .agency = "other"}, new_payload), PW_ERROR_FOREIGN);
     refuses(signed_bundle({.version = 1}, new_payload), PW_ERROR_ROLLBACK);
     refuses(signed_bundle({.version = 2, .more = std::string(kSealed)}, new_payload), PW_ERROR_SEALED);
-    refuses(signed_bundle(
-                {.version = 2, .more = "\"previous\": \"" + std::string(64, '0') + "\", ", .kind = "delta"},
-                new_payload),
-            PW_ERROR_DELTA);
     refuses(new_bundle().substr(0, 5000), PW_ERROR_DAMAGED);
     refuses("PLTWBNDL", PW_ERROR_DAMAGED);
     refuses(new_payload, PW_ERROR_FORMAT);  // a list, but no bundle
@@ -216,6 +149,7 @@ TEST_F(Devices, ManifestsSayEachThingOnceAndInRange) {
              {"north", "\\ud800"},
              {"\"key\": \"a\"", "\"key\": \"a\", \"revoked\": [\"a\"]"},
              {"\"key\": \"a\"", "\"key\": \"a\", \"revoked\": [\"b\",]"},
+             {"\"key\": \"a\"", "\"key\": \"a\", \"result\": \"" + std::string(64, '0') + "\""},
              {"\"payload_bytes\": ", "\"payload_bytes\": 1"},
              {"}", "}}"},
              {"}", ""},
@@ -242,6 +176,42 @@ TEST_F(Devices, KeysOverlapAndAreRevoked) {
               PW_ERROR_REVOKED);
     EXPECT_EQ(accept(signed_bundle({.version = 2}, new_payload)), PW_ERROR_ROLLBACK);
     ASSERT_EQ(accept(signed_bundle({.version = 3}, new_payload)), PW_OK);
+}
+
+TEST_F(Devices, OnlyTheRevokerRevokes) {
+    ASSERT_EQ(accept(old_bundle()), PW_OK);
+    // A key that leaked would lock the others out.
+    refuses(signed_bundle({.key = "b", .more = "\"revoked\": [\"a\"], "}, new_payload), PW_ERROR_REVOKER);
+    refuses(signed_bundle({.key = "b", .more = "\"revoked\": [\"c\"], "}, new_payload), PW_ERROR_REVOKER);
+    ASSERT_EQ(accept(signed_bundle({.version = 2, .more = "\"revoked\": [\"b\", \"c\"], "}, old_payload)),
+              PW_OK);
+    EXPECT_EQ(accept(signed_bundle({.key = "b"}, new_payload)), PW_ERROR_REVOKED);
+}
+
+TEST_F(Devices, AKeyThatLeakedStopsNoClockForGood) {
+    ASSERT_EQ(accept(old_bundle()), PW_OK);
+    ASSERT_EQ(accept(signed_bundle({.issued = 90000, .expires = 99000, .key = "b"}, new_payload)), PW_OK);
+    EXPECT_EQ(accept(signed_bundle({.version = 2}, old_payload)), PW_ERROR_EXPIRED);
+    ASSERT_EQ(accept(signed_bundle({.version = 2, .more = "\"revoked\": [\"b\"], "}, old_payload)), PW_OK)
+        << pw_last_error();
+    start();
+    ASSERT_EQ(accept(signed_bundle({.version = 3}, old_payload)), PW_OK) << pw_last_error();
+}
+
+TEST_F(Devices, WhatItStartsWithCountsThoughItWasNotRecorded) {
+    ASSERT_EQ(accept(old_bundle()), PW_OK);
+    std::size_t call = 0;
+    on_call = [&](const std::string&) { return call++ == 4 ? -1 : 0; };
+    const std::string next = signed_bundle({.version = 5, .more = "\"revoked\": [\"b\"], "}, new_payload);
+    EXPECT_EQ(accept(next), PW_ERROR_WRITE);
+    on_call = nullptr;
+    power_is_lost = false;
+    start();
+    EXPECT_EQ(info().version, 5);
+    EXPECT_EQ(accept(signed_bundle({.version = 4}, old_payload)), PW_ERROR_ROLLBACK);
+    EXPECT_EQ(accept(signed_bundle({.version = 6, .key = "b"}, old_payload)), PW_ERROR_REVOKED);
+    EXPECT_EQ(calls_of([&] { EXPECT_EQ(accept(next), PW_OK); }).size(), 4u);  // is recorded now
+    EXPECT_EQ(calls_of([&] { EXPECT_EQ(accept(next), PW_OK); }).size(), 0u);
 }
 
 TEST_F(Devices, ADeadClockIsNotBeforeTheNewestIssue) {
@@ -282,18 +252,6 @@ TEST_F(Devices, OpensWhatIsEncrypted) {
     EXPECT_EQ(accept(signed_bundle({.version = 2, .more = std::string(kSealed)}, "short")), PW_ERROR_SEALED);
     known.decrypt = nullptr;
     EXPECT_EQ(try_to_start(), PW_ERROR_SEALED);
-}
-
-// The write path's calls, in order.
-std::vector<std::string> calls_of(const std::function<void()>& work) {
-    std::vector<std::string> calls;
-    on_call = [&](const std::string& call) {
-        calls.push_back(call);
-        return 0;
-    };
-    work();
-    on_call = nullptr;
-    return calls;
 }
 
 TEST_F(Devices, AWriteThatFailsKeepsTheOldListInUse) {

@@ -120,6 +120,40 @@ TEST_F(CMemory, MatchersAndSessionsFailWithoutALeak) {
     });
 }
 
+TEST_F(CMemory, DevicesKeepTheirListOrTakeTheNext) {
+    const std::string changed = snapshot(folder, {wanted("10거0012"), wanted("22거2222")});
+    const Version one = version_of({}, read_file(folder / "list.bundle").substr(4096)),
+                  two = version_of({.version = 2}, changed);
+    const std::string delta =
+        signed_bundle(as_delta({.version = 2}, one, two), payload_of_delta(folder, one, two));
+    for (int n = 0, failed = 1; failed > 0; ++n) {
+        failed = 0;
+        const Folder own;
+        const std::string directory = own.path();
+        pw_device_options options = PW_DEVICE_OPTIONS_INIT;
+        options.directory = directory.c_str(), options.keys = &known;
+        const MatcherHandle matcher = make_matcher(nullptr);
+        pw_device* made = nullptr;
+        ASSERT_EQ(pw_device_open(&options, matcher.get(), &made), PW_OK) << pw_last_error();
+        const DeviceHandle device(made);
+        ASSERT_EQ(pw_device_accept(made, one.file.data(), one.file.size(), 1500), PW_OK) << pw_last_error();
+        const auto entries = [&] {
+            pw_list_info info = PW_LIST_INFO_INIT;
+            EXPECT_EQ(pw_matcher_get_info(matcher.get(), &info), PW_OK);
+            return info.entries;
+        };
+        asked = 0;
+        fail_at = n;
+        const pw_status status = pw_device_accept(made, delta.data(), delta.size(), 1500);
+        if (asked > n) failed = 1;
+        fail_at = kNever;
+        ASSERT_TRUE(status == PW_OK || status == PW_ERROR_MEMORY) << n << ": " << pw_last_error();
+        EXPECT_TRUE(entries() == 2 || (entries() == 6 && status != PW_OK)) << n;
+        ASSERT_EQ(pw_device_accept(made, delta.data(), delta.size(), 1500), PW_OK) << n << pw_last_error();
+        EXPECT_EQ(entries(), 2u) << n;
+    }
+}
+
 TEST_F(CMemory, TheOverlayFailsWhole) {
     const ListHandle list = open_list(folder / "list.snapshot");
     const MatcherHandle matcher = make_matcher(list.get());

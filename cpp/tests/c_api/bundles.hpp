@@ -16,6 +16,7 @@
 
 #include "platewatch.h"
 #include "platewatch/bundle/bundle.hpp"
+#include "platewatch/bundle/delta.hpp"
 #include "platewatch/bundle/payload.hpp"
 #include "platewatch/store/crc32c.hpp"
 #include "tests/population.hpp"
@@ -141,6 +142,42 @@ inline std::string bundle_of(std::string_view manifest, std::string_view signatu
 inline std::string signed_bundle(const Issue& issue, std::string_view payload) {
     const std::string manifest = manifest_of(issue, payload);
     return bundle_of(manifest, signature_of(issue.key, std::string(kSignedAs) + manifest), payload);
+}
+
+// A full bundle and what it is of.
+struct Version {
+    std::string payload, manifest, file;
+};
+
+inline std::string digest_of(const std::string& manifest) {
+    return to_hex(sha256(std::as_bytes(std::span(manifest))));
+}
+
+inline Version version_of(const Issue& issue, std::string payload) {
+    Version out{std::move(payload), {}, {}};
+    out.manifest = manifest_of(issue, out.payload);
+    out.file =
+        bundle_of(out.manifest, signature_of(issue.key, std::string(kSignedAs) + out.manifest), out.payload);
+    return out;
+}
+
+inline std::shared_ptr<const Snapshot> opened(const std::string& payload) {
+    const FileBytes memory = FileBytes::room(payload.size());
+    std::memcpy(memory.writable().data(), payload.data(), payload.size());
+    return std::make_shared<const Snapshot>(Snapshot::of(memory.bytes, memory.size, "a payload"));
+}
+
+inline std::string payload_of_delta(const Folder& folder, const Version& from, const Version& to) {
+    const std::string path = folder / "delta.snapshot";
+    write_delta(path, opened(from.payload), opened(to.payload), {to.manifest, "its signature"});
+    return read_file(path);
+}
+
+inline Issue as_delta(Issue issue, const Version& from, const Version& to) {
+    issue.kind = "delta";
+    issue.more += "\"previous\": \"" + digest_of(from.manifest) + "\", \"result\": \"" +
+                  digest_of(to.manifest) + "\", ";
+    return issue;
 }
 
 // Knows the keys "a" and "b".

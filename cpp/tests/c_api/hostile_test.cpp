@@ -162,6 +162,30 @@ TEST(CHostile, NumbersOutOfRange) {
     EXPECT_EQ(pw_match_read(session.get(), &many, nullptr, &matches), PW_OK);
 }
 
+// Structs may be up to 4,096 bytes by their own word, and so many of them may not be addressed with 32 bits.
+TEST(CHostile, ArraysThatAreLargerThanMemory) {
+    if (sizeof(std::size_t) > 4) GTEST_SKIP() << "with 64 bits, it can be addressed";
+    Folder folder;
+    snapshot(folder);
+    const ListHandle list = open_list(folder / "list.snapshot");
+    const MatcherHandle matcher = make_matcher(list.get());
+    const SessionHandle session = make_session(matcher);
+    alignas(8) unsigned char room[4096] = {};
+    pw_read read = read_of("10가0012");
+    read.size = sizeof room;
+    std::memcpy(room, &read, sizeof read);
+    pw_matches matches;
+    EXPECT_EQ(
+        pw_match_batch(session.get(), reinterpret_cast<const pw_read*>(room), 1U << 28, nullptr, &matches),
+        PW_ERROR_ARGUMENT);
+    pw_entry entry = PW_ENTRY_INIT;
+    entry.size = sizeof room;
+    std::memset(room, 0, sizeof room);
+    std::memcpy(room, &entry, sizeof entry);
+    EXPECT_EQ(pw_matcher_add(matcher.get(), reinterpret_cast<const pw_entry*>(room), 1U << 24),
+              PW_ERROR_ARGUMENT);
+}
+
 TEST(CHostile, TextsThatAreNone) {
     Folder folder;
     snapshot(folder);

@@ -139,7 +139,7 @@ def sealed(bundle: Bundle, key: bytes, key_id: str, nonce: Callable[[int], bytes
     if bundle.manifest.encryption:
         raise BundleError("is encrypted already")
     with_nonce = nonce(12)
-    payload = _cipher(key).encrypt(with_nonce, bundle.payload, None)
+    payload = encrypted(bundle.payload, key, with_nonce)
     manifest = _changed(
         bundle.manifest,
         algorithm="",
@@ -151,6 +151,11 @@ def sealed(bundle: Bundle, key: bytes, key_id: str, nonce: Callable[[int], bytes
         payload_bytes=len(payload),
     )
     return Bundle(manifest.encoded(), b"", payload)
+
+
+def encrypted(payload: bytes, key: bytes, nonce: bytes) -> bytes:
+    """With the tag of 16 bytes behind it. Raises BundleError."""
+    return _cipher(key).encrypt(nonce, payload, None)
 
 
 def opened(bundle: Bundle, key: bytes | None) -> bytes:

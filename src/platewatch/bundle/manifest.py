@@ -1,4 +1,4 @@
-"""What a bundle says of itself; the core reads the same (cpp/include/platewatch/bundle/manifest.hpp)."""
+"""What a bundle says of itself. The core reads it, here as on a device (cpp/include/platewatch/bundle/manifest.hpp)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Final, Literal, Self
 
 import msgspec
 
-from platewatch.errors import BundleError, at_fault
+from platewatch import _core
+from platewatch.errors import BundleError
 
 FORMAT: Final = "platewatch bundle 1"
 LARGEST: Final = 1 << 53  # number, as JSON's readers agree on
@@ -22,8 +23,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`issued` and `expires` are seconds since 1970 UTC, digests SHA-256 in hexadecimal.
 
     `version` is of the list: a device takes no bundle whose key has signed a later one. `agency` and `group` say whose
-    list it is and which devices it is for. `previous` is the digest of the bundle before this one, which a delta goes
-    on from; `revoked` are ids of keys that are valid no longer. Raises BundleError that names the field.
+    list it is and which devices it is for. `previous` is the digest of the full bundle before this one, which a delta
+    goes on from, and `result` that of the full bundle that a delta leads to; `revoked` are ids of keys that are valid
+    no longer. Raises BundleError that names the field.
     """
 
     format: str
@@ -36,6 +38,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     payload_sha256: str
     payload_bytes: int
     previous: str = ""
+    result: str = ""
     algorithm: str = ""
     key: str = ""
     revoked: tuple[str, ...] = ()
@@ -58,6 +61,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             found.append(("payload_sha256", "is no SHA-256 in hexadecimal"))
         if (self.kind == "delta" or self.previous) and not _DIGEST.fullmatch(self.previous):
             found.append(("previous", "is no SHA-256 in hexadecimal"))
+        if (self.kind == "delta" or self.result) and not _DIGEST.fullmatch(self.result):
+            found.append(("result", "is no SHA-256 in hexadecimal"))
+        if self.kind != "delta" and self.result:
+            found.append(("result", "belongs to a delta"))
         if bool(self.algorithm) != bool(self.key):
             found.append(("key", "belongs to an algorithm"))
         for field, names in (("key", [self.key] if self.key else []), ("revoked", list(self.revoked))):
@@ -76,13 +83,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @classmethod
     def decoded(cls, text: bytes) -> Self:
         """Raises BundleError that names the field."""
-        try:
-            return msgspec.json.decode(text, type=cls)
-        except msgspec.ValidationError as error:
-            reason, field = at_fault(error)
-            raise BundleError(reason, field=field) from None
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise BundleError(f"is no JSON: {error}", field="manifest") from None
+        return cls(**_core.read_manifest(text))
 
 
 def digest(manifest: bytes) -> str:

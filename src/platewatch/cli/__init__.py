@@ -15,7 +15,9 @@ from platewatch.cli import (
     evaluate,
     explain,
     fit,
+    formats,
     hotlist,
+    key,
     match,
     outbox,
     population,
@@ -40,7 +42,9 @@ app.command("demo")(demo.demo)
 app.command("wass-simulator")(simulator.wass_simulator)
 app.add_typer(audit.app, name="audit")
 app.add_typer(bundle.app, name="bundle")
+app.add_typer(formats.app, name="formats")
 app.add_typer(hotlist.app, name="hotlist")
+app.add_typer(key.app, name="key")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(population.app, name="population")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -18,6 +18,9 @@ from platewatch.lists.hotlist import Hotlist
 from platewatch.matching.matcher import Matcher
 from platewatch.probability.channel_model import ChannelModel
 from platewatch.service.policy import Policy
+
+if TYPE_CHECKING:
+    from platewatch.bundle.delta import Step  # needs the extra `bundle`
 
 app = typer.Typer(
     help="Signed lists for devices: one file with the list, the model, its vehicles and the policy.",
@@ -138,6 +141,61 @@ def sign(
 
 
 @app.command()
+def delta(
+    before: Annotated[Path, typer.Argument(metavar="OLD", exists=True, dir_okay=False)],
+    after: Annotated[Path, typer.Argument(metavar="NEW", exists=True, dir_okay=False)],
+    output: Annotated[Path, typer.Option(help="Where to write the delta.", dir_okay=False)],
+    key: Annotated[Path | None, typer.Option(help="Sign it with this key.", exists=True, dir_okay=False)] = None,
+    key_id: KeyId = None,
+    seal: SealKey = None,
+) -> None:
+    """Make what leads from one signed bundle to the next: small, for devices that have OLD.
+
+    Where NEW is encrypted, so is the delta, with the same key: --seal.
+    """
+    from platewatch.bundle import delta as deltas
+    from platewatch.bundle import keys
+
+    secret = None if seal is None else seal.read_bytes()
+    with errors_to_exit(before):
+        old = Bundle.load(before)
+    with errors_to_exit(after):
+        new = Bundle.load(after)
+    with errors_to_exit(key):
+        signing = None if key is None else keys.SigningKey.load(key, key_id)
+    with errors_to_exit(output):
+        made = deltas.make(old, new, secret)
+        step = deltas.Step.of(keys.opened(made, secret))
+        if signing is not None:
+            made = signing.signs(made)
+        made.save(output)
+    signed = f"signed by {signing.public.id}" if signing is not None else "not signed: devices refuse it"
+    print(
+        f"{output}: {_changes(step)}, version {old.manifest.version} to {new.manifest.version}, "
+        f"{len(made.payload):,} bytes for {len(new.payload):,}, {signed}"
+    )
+
+
+@app.command("apply")
+def apply_(
+    before: Annotated[Path, typer.Argument(metavar="OLD", exists=True, dir_okay=False)],
+    delta: Annotated[Path, typer.Argument(metavar="DELTA", exists=True, dir_okay=False)],
+    output: Annotated[Path, typer.Option(help="Where to write the full bundle.", dir_okay=False)],
+    seal: SealKey = None,
+) -> None:
+    """Make the next full bundle, with its signature, of the one before and the delta. Verify it as any other."""
+    from platewatch.bundle.delta import applied
+
+    with errors_to_exit(before):
+        old = Bundle.load(before)
+    with errors_to_exit(delta):
+        full = applied(old, Bundle.load(delta), None if seal is None else seal.read_bytes())
+    with errors_to_exit(output):
+        full.save(output)
+    print(f"{output}: version {full.manifest.version}, digest {full.digest}")
+
+
+@app.command()
 def verify(
     bundle: BundleFile,
     key: Annotated[list[Path], typer.Option(help="A public key that is believed; several times.", exists=True)],
@@ -173,15 +231,19 @@ def verify(
 def open_(bundle: BundleFile, seal: SealKey = None) -> None:
     """Show what is in a bundle, signed or not, without a plate."""
     from platewatch.bundle import keys
+    from platewatch.bundle.delta import Step
 
     with errors_to_exit(bundle):
         found = Bundle.load(bundle)
         manifest = found.manifest
-        clear = not manifest.encryption or seal is not None
-        matcher = listed(keys.opened(found, seal.read_bytes() if seal is not None else None)) if clear else None
-    entries = (
-        "encrypted" if matcher is None else f"{plural(len(matcher), 'entry', 'entries')}, max_edits {matcher.max_edits}"
-    )
+        entries = "encrypted"
+        if not manifest.encryption or seal is not None:
+            payload = keys.opened(found, None if seal is None else seal.read_bytes())
+            if manifest.kind == "delta":
+                entries = _changes(Step.of(payload))
+            else:
+                matcher = listed(payload)
+                entries = f"{plural(len(matcher), 'entry', 'entries')}, max_edits {matcher.max_edits}"
     for name, value in (
         ("list", entries),
         ("kind", manifest.kind),
@@ -194,7 +256,13 @@ def open_(bundle: BundleFile, seal: SealKey = None) -> None:
         ("revokes", ", ".join(manifest.revoked) or "no key"),
         ("encryption", f"{manifest.encryption}, key {manifest.encryption_key}" if manifest.encryption else "none"),
         ("previous", manifest.previous or "none"),
+        ("leads to", manifest.result or found.digest),
         ("digest", found.digest),
         ("bytes", f"{len(found.payload):,}"),
     ):
         print(f"{name:10}  {value}")
+
+
+def _changes(step: Step) -> str:
+    changed = plural(step.changed, "entry", "entries")
+    return f"{changed} new or other, {step.removed:,} gone, {step.entries:,} afterwards"

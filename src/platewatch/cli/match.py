@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from enum import StrEnum
 from io import BufferedReader
 from pathlib import Path
-from typing import Annotated, Protocol, TextIO, cast
+from typing import Annotated, Protocol, TextIO, TypeAlias, cast
 
 import msgspec
 import typer
@@ -36,7 +36,9 @@ from platewatch.cli.common import (
     stderr,
     warn_of_other_vehicles,
 )
+from platewatch.cli.formats import Charset, Header, MappingFile, Target, parse_file, summary
 from platewatch.errors import ReadError
+from platewatch.formats import Parsed
 from platewatch.lists.hotlist import MAX_BAD_SHARE
 from platewatch.lists.judgement import MOST_OF_A_KIND
 from platewatch.matching.alignment import Difference, differences, own_edits
@@ -84,7 +86,19 @@ def match(
     population: PopulationFile = None,
     error_rate: ErrorRate = None,
     show_all: Annotated[bool, typer.Option("--all", help="Print all matches, those that are no hits too.")] = False,
-    output_format: Annotated[Format, typer.Option("--format", help="How hits are written.")] = Format.text,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="What the file is a message of: a name of `platewatch formats list`. (`text`, `jsonl` and `csv` are"
+            " those of --output-format.)",
+        ),
+    ] = None,
+    header: Header = None,
+    target: Target = "",
+    charset: Charset = None,
+    mapping: MappingFile = None,
+    output_format: Annotated[Format, typer.Option(help="How hits are written.")] = Format.text,
     columns: ColumnsOption = None,
     encoding: Encoding = None,
     sheet: Sheet = None,
@@ -98,14 +112,17 @@ def match(
     """Match reads with a hotlist and print the hits.
 
     Reads are JSON objects such as {"text": "12가3456", "camera_id": "GJ-0117"}, one a line or in an array; CSV, whose
-    first line names the columns; or just a plate a line.
+    first line names the columns; or just a plate a line. With --format, they are a message as a camera sends it.
 
     A hit is a match whose probability reaches a threshold of the policy. --notify and --check set the thresholds of
     the categories that have none of their own.
 
     Hits go to the standard output; bad rows and the summary to the standard error.
     """
+    if name is not None and name in Format.__members__:  # as hits were told to be written before there were formats
+        output_format, name = Format(name), None
     judge = _policy(policy, notify, check)
+    parsed = None if name is None else parse_file(name, reads, header, target, time_zone, charset, mapping)
     decoder = _decoder(time_zone)
     wanted = load_hotlist(
         hotlist, columns=columns, encoding=encoding, sheet=sheet, strict=strict, max_bad_share=max_bad_share
@@ -120,11 +137,8 @@ def match(
     started = time.perf_counter()
     with ExitStack() as stack:
         stack.enter_context(errors_to_exit(reads))
-        source = cast(BufferedReader, sys.stdin.buffer)
-        if reads is not None and str(reads) != "-":
-            source = stack.enter_context(reads.open("rb"))
         shown = stack.enter_context(progress("reads"))
-        for numbers, chunk, errors in _chunks(source, decoder):
+        for numbers, chunk, errors in _of_message(parsed) if parsed else _of_file(reads, decoder, stack):
             least = 0.0 if show_all else judge.least
             batch = matcher.match_batch(
                 chunk, errors="report", alternatives=True, min_probability=least, keep_exact=True
@@ -159,15 +173,17 @@ def match(
         *([plural(grades.total(), "match", "matches")] if show_all else []),
         f"{count / seconds:,.0f} reads/s",
     ]
-    summary = ", ".join(parts)
+    told = ", ".join(parts)
     if refused:
-        summary += f"; {plural(refused, 'bad row')}"
+        told += f"; {plural(refused, 'bad row')}"
     if not_lined_up:
-        summary += f"; chars of {plural(not_lined_up, 'read')} ignored: they do not line up with the text"
+        told += f"; chars of {plural(not_lined_up, 'read')} ignored: they do not line up with the text"
     if decoder.dropped:
         fields = ", ".join(f"{name} {count:,}" for name, count in sorted(decoder.dropped.items()))
-        summary += f"; fields that were not usable: {fields}"
-    stderr.print(summary, highlight=False, soft_wrap=True)
+        told += f"; fields that were not usable: {fields}"
+    if parsed:
+        told += f"; of the message: {summary(parsed)}"
+    stderr.print(told, highlight=False, soft_wrap=True)
     if count == 0 and refused:
         fail("no usable read")
 
@@ -191,7 +207,14 @@ def _every(batch: MatchBatch) -> Iterator[tuple[int, int, int, float]]:
     return zip(*(column.tolist() for column in columns if column is not None), strict=True)
 
 
-def _chunks(source: BufferedReader, decoder: ReadDecoder) -> Iterator[tuple[list[int], list[Read], list[ReadError]]]:
+_Chunk: TypeAlias = tuple[list[int], list[Read], list[ReadError]]
+"""Reads with their rows, and what is wrong with other rows."""
+
+
+def _of_file(path: Path | None, decoder: ReadDecoder, stack: ExitStack) -> Iterator[_Chunk]:
+    source = cast(BufferedReader, sys.stdin.buffer)
+    if path is not None and str(path) != "-":
+        source = stack.enter_context(path.open("rb"))
     for items in rows(source):
         numbers: list[int] = []
         reads: list[Read] = []
@@ -203,6 +226,10 @@ def _chunks(source: BufferedReader, decoder: ReadDecoder) -> Iterator[tuple[list
             except ReadError as error:
                 errors.append(error)
         yield numbers, reads, errors
+
+
+def _of_message(parsed: Parsed) -> Iterator[_Chunk]:
+    yield parsed.items, parsed.reads, list(parsed.refused)
 
 
 def _line(row: int, read: Read, entry: Entry, edits: int, probability: float, grade: Grade | None) -> Line:

@@ -291,8 +291,8 @@ def _items(given: object, kind: type[Character] | type[Candidate], field: str) -
 
 NOT_AN_OBJECT: Final = "not a JSON object"
 
-_FIRST_YEAR: Final = 2001  # clocks that lost their battery begin in 1970 or 2000
-_MOST_AHEAD: Final = 1  # years
+FIRST_YEAR: Final = 2001  # clocks that lost their battery begin in 1970 or 2000
+MOST_YEARS_AHEAD: Final = 1
 _SINCE_1970: Final = re.compile(r"(\d{1,11}|\d{13}|\d{16}|\d{19})(\.\d{1,9})?")  # of other lengths it is 20261123090000
 _SCALES: Final = (1, 1_000, 1_000_000, 1_000_000_000)
 _MOST_SINCE_1970: Final = 10**20
@@ -356,7 +356,7 @@ class ReadDecoder:
         if _is_null(given_time):
             return read
         try:
-            when = _moment(given_time)
+            when = moment_of(given_time)
         except ValueError:
             self.dropped["time"] += 1
             return read
@@ -437,14 +437,14 @@ class ReadDecoder:
 
     def _is_usable(self, when: datetime) -> bool:
         if when.year > self._last_year:
-            self._last_year = time.gmtime().tm_year + _MOST_AHEAD
-        return _FIRST_YEAR <= when.year <= self._last_year
+            self._last_year = time.gmtime().tm_year + MOST_YEARS_AHEAD
+        return FIRST_YEAR <= when.year <= self._last_year
 
 
 _JSON_NAMES: Final = {int: "int", float: "float", bool: "bool", list: "array", dict: "object", bytes: "bytes"}
 
 
-def _moment(value: object) -> datetime:
+def moment_of(value: object) -> datetime:
     """RFC 3339 and its relatives, 20261123090000, or seconds to nanoseconds since 1970. Raises ValueError."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MOST_SINCE_1970:
         value = str(value)

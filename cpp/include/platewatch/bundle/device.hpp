@@ -1,10 +1,12 @@
 // Which bundles a device takes: its rules, and what it keeps through a loss of power.
 //
-// In its directory lie `current.bundle`, the one in use, and `accepted`, the highest version and the newest
-// time of issue of each key, and the keys that are revoked. A bundle is checked, then kept, then used, and
-// only then recorded: whenever the power goes, the next start finds the old list or the new one, whole, and
-// refuses none that it should take. Versions are kept by key, or a key that leaked could sign the last of all
-// versions and lock everybody out; revoking a key takes what it has signed out of the record.
+// In its directory lie `current.bundle`, the full one in use; `delta-1.bundle`, `delta-2.bundle` ..., which
+// go on from it one after the other, as each names the digest of what it goes on from; and `accepted`, the
+// highest version and the newest time of issue of each key, and the keys that are revoked. A bundle is
+// checked, then kept, then used, and only then recorded: whenever the power goes, the next start finds the
+// old list or the new one, whole, and refuses none that it should take. Versions are kept by key, or a key
+// that leaked could sign the last of all versions and lock everybody out. For the same reason only one key
+// may revoke others, and that takes what they have signed out of the record.
 //
 // Where the clock is dead, it is not before the newest time of issue that was ever accepted.
 #pragma once
@@ -20,7 +22,7 @@
 #include <string>
 
 #include "platewatch/bundle/bundle.hpp"
-#include "platewatch/bundle/payload.hpp"
+#include "platewatch/bundle/delta.hpp"
 
 namespace platewatch {
 
@@ -47,6 +49,7 @@ class BundleRefused : public std::runtime_error {
         rolled_back,  // not newer than what its key has signed before
         sealed,       // encrypted, and not to be opened here
         delta,        // from another version than that in use
+        revoker,      // revokes keys, and its own may not
     };
     BundleRefused(Why because, const std::string& what) : std::runtime_error(what), why(because) {}
     Why why;
@@ -55,8 +58,8 @@ class BundleRefused : public std::runtime_error {
 // Throws BundleRefused not_signed, wrong_signature, SnapshotError if the payload is damaged.
 void check_signature(const Bundle& bundle, const KeyRing& keys);
 
-// The snapshot that a bundle carries; its bytes are kept as long as that lives, unless they were encrypted.
-// Throws BundleRefused sealed or delta, SnapshotError.
+// The snapshot that a bundle carries, full or delta; its bytes are kept as long as that lives, unless they
+// were encrypted. Throws BundleRefused sealed, SnapshotError.
 [[nodiscard]] std::shared_ptr<const Snapshot> open_snapshot(const Bundle& bundle, const FileBytes& file,
                                                             const KeyRing& keys, const std::string& name);
 
@@ -66,39 +69,41 @@ class Device {
     using Seconds = std::int64_t;
     static constexpr Seconds kNoClock = std::numeric_limits<Seconds>::min();
 
+    static constexpr unsigned kMostDeltas = 64;  // behind one full bundle
+
     struct Settings {
         std::string directory;
         std::string agency = {}, group = {};  // of the bundles that are for this device; "": any
+        std::string revoker = {};             // the key that may revoke others; "": none
         KeyRing keys = {};
     };
     struct Opened {
         Manifest manifest;
-        Digest digest = {};
-        Payload payload;
+        Digest digest = {};  // of the full bundle of this version, whichever way the device came to it
+        DeviceList list;
     };
 
     // Reads what was accepted. Throws SnapshotError if that is damaged, std::system_error.
     explicit Device(Settings settings);
 
-    // What a device starts with: the bundle that it kept, though it may have expired meanwhile; none if there
-    // is none. Throws as `check`.
-    [[nodiscard]] std::optional<Opened> open_current();
+    // What a device starts with: the bundles that it kept, though they may have expired meanwhile; null if
+    // there are none. Throws as `check`, but for the rules.
+    const Opened* open_current();
 
     // Throws BundleRefused, SnapshotError, ManifestError. Nothing changes.
     void check(const FileBytes& file, Seconds now) const;
-    // Puts a bundle that was checked in the place of the current one, and opens it there. Throws as `check`,
-    // and std::system_error if it cannot be written: then what was current is so still, unless only the last
-    // step failed, to make it durable.
+    // Keeps a bundle that was checked, in the place of the current ones or behind them, and opens it there.
+    // Throws as `check`, and std::system_error if it cannot be written: then what was current is so still,
+    // unless only the last step failed, to make it durable.
     [[nodiscard]] Opened keep(const FileBytes& file);
     // That it is in use. Throws std::system_error; then the next bundle, or the same again, will say so.
-    void record(const Manifest& manifest, const Digest& digest);
+    void record(Opened opened);
+    // The same of the one in use.
+    void record();
 
     // Whether a bundle is the one in use: to offer it again is no mistake.
     [[nodiscard]] bool is_current(const FileBytes& file) const;
-    [[nodiscard]] const std::optional<Manifest>& current() const noexcept { return current_; }
-    [[nodiscard]] const Digest& digest() const noexcept { return digest_; }
-    // The clock's time, or that of the newest bundle if that is later.
-    [[nodiscard]] Seconds time(Seconds now) const noexcept;
+    [[nodiscard]] const std::optional<Opened>& current() const noexcept { return current_; }
     // Whether the list in use has expired: it goes on being used.
     [[nodiscard]] bool is_stale(Seconds now) const noexcept;
 
@@ -114,14 +119,23 @@ class Device {
         friend bool operator==(const Accepted&, const Accepted&) = default;
     };
 
-    [[nodiscard]] std::string path(const char* name) const;
+    [[nodiscard]] std::string path(const std::string& name) const;
+    [[nodiscard]] std::string path_of_delta(unsigned number) const;
+    // A full one, or a delta behind `before`.
+    [[nodiscard]] Opened open(const Bundle& bundle, const FileBytes& file, const Opened* before,
+                              const std::string& name) const;
+    [[nodiscard]] Seconds time(Seconds now, const Manifest& revokes) const noexcept;
+    void take_note(const Manifest& manifest);
+    // Those from the number on, which go on from what is no longer there.
+    void remove_deltas(unsigned from) const noexcept;
     [[nodiscard]] Accepted read_accepted() const;
-    void write_accepted(const Accepted& accepted) const;
+    void write_accepted() const;
 
     Settings settings_;
     Accepted accepted_;
-    std::optional<Manifest> current_;
-    Digest digest_ = {};
+    bool is_recorded_ = true;  // `accepted_` is on disk
+    std::optional<Opened> current_;
+    unsigned deltas_ = 0;  // behind the full bundle
 };
 
 }  // namespace platewatch

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace platewatch {
@@ -20,6 +21,7 @@ struct Manifest {
     std::string agency, group;  // whose list it is, and which devices it is for
     std::int64_t issued = 0, expires = 0;
     std::string previous;        // the digest of the bundle before, or ""
+    std::string result;          // of a delta: the digest of the full bundle of this version; else ""
     std::string payload_sha256;  // as it lies in the file
     std::int64_t payload_bytes = 0;
     std::string algorithm, key;        // of the signature: "ed25519" or "ecdsa-p256-sha256", and whose; or ""
@@ -29,10 +31,15 @@ struct Manifest {
 
 class ManifestError : public std::runtime_error {
   public:
-    using std::runtime_error::runtime_error;
+    // `of`: a field's name, or "" for the manifest as a whole.
+    ManifestError(std::string of, const std::string& why)
+        : std::runtime_error(of.empty() ? "the manifest " + why : "the manifest's " + of + " " + why),
+          field(std::move(of)),
+          reason(why) {}
+    std::string field, reason;
 };
 
-// Throws ManifestError that names the field.
+// Throws ManifestError.
 [[nodiscard]] Manifest parse_manifest(std::string_view json);
 
 }  // namespace platewatch

@@ -80,6 +80,8 @@ class LiveIndex {
     static constexpr std::size_t kFoldShare = 8;       // so much smaller than the first may the others stay
 
     explicit LiveIndex(Index index);
+    // Of a state's segments. Throws as State does.
+    explicit LiveIndex(std::vector<Segment> segments);
     ~LiveIndex();
     LiveIndex(const LiveIndex&) = delete;
     LiveIndex& operator=(const LiveIndex&) = delete;

@@ -1,0 +1,98 @@
+"""ONVIF: the event Recognition/LicensePlate as JSON by MQTT, and as XML; and objects with plates in metadata frames.
+
+By MQTT the topic's prefix is the only thing that tells the camera. A Likelihood is a share. The text of an element
+beside attributes is `#text`, and a LicensePlateInfo may stand in another. Times without an offset are UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any, Final
+
+from platewatch.errors import FormatError
+from platewatch.formats import times, xml_tree
+from platewatch.formats.frame import Findings, Message, at, each, shape
+from platewatch.formats.onvif_events import named, notifications
+
+INFO: Final = shape("PlateNumber", time="/UtcTime", confidence="PlateNumber.@Likelihood | /Likelihood")
+
+_TOPIC: Final = "recognition/licenseplate"
+_BY_MQTT: Final = "/onvif-ej/"
+
+
+def parse(message: Message, found: Findings) -> None:
+    if message.body[:64].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") or message.is_multipart:
+        for text in message.texts():
+            _metadata(xml_tree.parse(text), message, found)
+    else:
+        prefix, is_mqtt, topic = message.target.partition(_BY_MQTT)
+        for event in found.objects():
+            _event(event, topic if is_mqtt else "", prefix if is_mqtt else None, message, found)
+    if not found.parsed.count:
+        raise FormatError("holds no event")
+
+
+def _event(event: dict[str, Any], topic: str, camera: str | None, message: Message, found: Findings) -> None:
+    data = event.get("Data")
+    if not isinstance(data, dict):
+        data = at(event, "Message.Data")
+    if not isinstance(data, dict):
+        if topic:
+            found.ignore("other_event")
+        else:
+            found.reject(FormatError("missing", field="Data"))
+        return
+    infos = each(data.get("LicensePlateInfo"))
+    if not infos:
+        is_ours = _TOPIC in (topic or str(event.get("Topic", ""))).lower()
+        found.ignore("no_plate" if is_ours else "other_event")
+    when = at(event, "UtcTime") or at(event, "@UtcTime") or at(event, "Message.UtcTime")
+    for info in infos:
+        _info(info, when, data.get("Likelihood"), camera, None, message, found)
+
+
+def _metadata(tree: dict[str, Any], message: Message, found: Findings) -> None:
+    for notification in notifications(tree):
+        infos = each(notification.data.get("LicensePlateInfo"))
+        likelihood = notification.data.get("Likelihood")
+        if not infos:
+            is_ours = _TOPIC in notification.topic.lower()
+            found.ignore("no_plate" if is_ours else "other_event")
+        for info in infos:
+            _info(info, notification.time, likelihood, None, None, message, found)
+    for frame in named(tree, "Frame"):
+        for item in each(at(frame, "Object")):
+            vehicle = at(item, "@Parent") or at(item, "@ObjectId")
+            for info in named(item, "LicensePlateInfo"):
+                _info(info, at(frame, "@UtcTime"), None, None, vehicle, message, found)
+    if not found.parsed.count:
+        found.ignore("other_event")
+
+
+def _info(
+    info: Any, when: object, likelihood: object, camera: object, vehicle: object, message: Message, found: Findings
+) -> None:
+    inner = at(info, "LicensePlateInfo")
+    if isinstance(inner, dict):
+        info = inner
+    if not isinstance(info, dict):
+        found.ignore("no_plate")
+        return
+    number = info.get("PlateNumber")
+    if isinstance(number, int) and not isinstance(number, bool):  # values are quoted, or not
+        info = info | {"PlateNumber": str(number)}
+    elif isinstance(number, dict) and isinstance(number.get("#text"), int):
+        info = info | {"PlateNumber": number | {"#text": str(number["#text"])}}
+    elif isinstance(number, dict) and "#text" not in number:
+        found.ignore("no_plate")
+        return
+    root = {"UtcTime": when, "Likelihood": likelihood}
+    found.read(info, INFO, root, time=_utc(when, message), camera=camera, pass_id=vehicle)
+
+
+def _utc(when: object, message: Message) -> object:
+    try:
+        found = times.moment(when, message.zone)
+    except (ValueError, OverflowError):
+        return when
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

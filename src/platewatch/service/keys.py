@@ -1,0 +1,161 @@
+"""API keys: who may do what, from where, for which cameras. What is stored of a key is its hash.
+
+A TOML file, read again when it changes: a key that is taken out of it is refused from the next request on.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import ipaddress
+import secrets
+import time
+from collections.abc import Callable
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+import structlog
+from msgspec import Meta, Struct
+
+from platewatch import toml
+from platewatch.errors import ConfigError, PlatewatchError
+from platewatch.matching.values import KOREAN_TIME
+
+
+class Action(StrEnum):
+    """What a key may do: send reads; say what a hit was; change the list; look at the status; and all that is left."""
+
+    reads = "reads"
+    answers = "answers"
+    list = "list"
+    status = "status"
+    admin = "admin"
+
+
+PREFIX: Final = "pwk_"
+_LOOK_INTERVAL: Final = 1.0  # seconds between looks whether the file has changed
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
+
+class Key(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A key as the file has it. `cameras` are patterns such as "GJ-*", of the reads that it may send; `addresses` are
+    networks; until `expires`, a day of Korean time, that one included. What is left out bounds nothing.
+    """
+
+    hash: Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
+    may: Annotated[tuple[Action, ...], Meta(min_length=1)]
+    cameras: tuple[str, ...] | None = None
+    addresses: tuple[str, ...] | None = None
+    expires: date | None = None
+
+
+class _File(Struct, frozen=True, forbid_unknown_fields=True):
+    keys: dict[str, Key] = {}
+
+
+class Principal(Struct, frozen=True, kw_only=True):
+    """Who is asking, by the key that was shown."""
+
+    name: str
+    may: frozenset[Action]
+    cameras: tuple[str, ...] | None = None
+
+    def may_send(self, camera_id: str | None) -> bool:
+        """Whether reads of this camera are its to send; those of no camera only if it is bound to none."""
+        if self.cameras is None:
+            return True
+        return camera_id is not None and any(fnmatch.fnmatchcase(camera_id, pattern) for pattern in self.cameras)
+
+
+ANYBODY: Final = Principal(name="anybody", may=frozenset(Action))
+"""Who asks where nothing is asked for, or shows the one token of the settings."""
+
+
+class Keys:
+    """The keys of a file. Raises ConfigError if it is of no use; one that becomes so later is logged, and not used."""
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self._path = path
+        self._clock = clock
+        self._stamp = _stamp(path)
+        self._keys = _load(path)
+        self._looked = time.monotonic()
+
+    def principal(self, token: str, address: str) -> Principal | None:
+        """Whose key this is, None if it is nobody's, or not now, or not from there."""
+        self._look()
+        found = self._keys.get(hash_of(token))
+        if found is None:
+            return None
+        name, key = found
+        if key.expires is not None and _today(self._clock()) > key.expires:
+            return None
+        if key.addresses is not None and not any(_is_in(address, network) for network in key.addresses):
+            return None
+        return Principal(name=name, may=frozenset(key.may), cameras=key.cameras)
+
+    def _look(self) -> None:
+        if time.monotonic() - self._looked < _LOOK_INTERVAL:
+            return
+        self._looked = time.monotonic()
+        try:
+            stamp = _stamp(self._path)
+            if stamp == self._stamp:
+                return
+            self._stamp = stamp
+            self._keys = _load(self._path)
+        except PlatewatchError as error:
+            _log.error("keys not read again: the old ones hold", reason=error.reason, field=error.field)
+        else:
+            _log.info("keys read again", count=len(self._keys))
+
+
+def new_key() -> tuple[str, str]:
+    """(a key, its hash): 256 random bits, told once."""
+    key = PREFIX + secrets.token_urlsafe(32)
+    return key, hash_of(key)
+
+
+def hash_of(key: str) -> str:
+    """What the file has of a key. A key is random and long, so a plain hash cannot be undone."""
+    return f"sha256:{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()}"
+
+
+def _load(path: Path) -> dict[str, tuple[str, Key]]:
+    """By hash."""
+    keys = toml.convert(toml.read(path), _File).keys
+    found: dict[str, tuple[str, Key]] = {}
+    for name, key in keys.items():
+        for network in key.addresses or ():
+            try:
+                ipaddress.ip_network(network)
+            except ValueError as error:
+                raise ConfigError(f"{path}: {error}", field=f"keys.{name}.addresses") from None
+        if key.hash in found:
+            raise ConfigError(f"{path}: is that of {found[key.hash][0]}, too", field=f"keys.{name}.hash")
+        found[key.hash] = name, key
+    return found
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}", field="http.keys") from None
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def _today(now: float) -> date:
+    return datetime.fromtimestamp(now, KOREAN_TIME).date()
+
+
+def _is_in(address: str, network: str) -> bool:
+    try:
+        given = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    mapped = given.ipv4_mapped if isinstance(given, ipaddress.IPv6Address) else None
+    return (mapped or given) in ipaddress.ip_network(network)
