@@ -6,9 +6,7 @@ import pytest
 
 import platewatch as pw
 from platewatch.lists.feeds.file import FileFeedSettings
-from platewatch.notify import Camera
 from platewatch.notify.senders import HttpsSettings
-from platewatch.service import cameras
 from platewatch.service.config import load
 from platewatch.service.policy import CategoryPolicy, Policy
 
@@ -130,28 +128,3 @@ def test_feeds(config: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(pw.ConfigError, match=r"nowhere\.toml: No such file"):
         load(tmp_path / "nowhere.toml")
-
-
-def test_cameras(tmp_path: Path) -> None:
-    path = tmp_path / "cameras.csv"
-    path.write_text("camera_id,name,latitude,longitude,heading\nA,City Hall,35.1,126.8,90\nB,,,,\n", "utf-8")
-    assert cameras.load(path) == {
-        "A": Camera(id="A", name="City Hall", latitude=35.1, longitude=126.8, heading=90),
-        "B": Camera(id="B"),
-    }
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("name\nx\n", "needs a header with the column camera_id"),
-        ("camera_id,latitude\nA,north\n", "row 2, latitude: not a number"),
-        ("camera_id,latitude\nA,1\nB,91\n", "row 3, latitude: not in -90 to 90"),
-        ("camera_id,heading\n,1\n", "row 2, camera_id: missing"),
-    ],
-)
-def test_bad_cameras(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "cameras.csv"
-    path.write_text(text, "utf-8")
-    with pytest.raises(pw.ConfigError, match=message):
-        cameras.load(path)

@@ -96,7 +96,8 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
     asyncio.get_running_loop().set_exception_handler(log.of_loop)
     model = _model(settings)
     alarms = Alarms()
-    places = cameras.load(settings.cameras) if settings.cameras else {}
+    places = cameras.Cameras(None if settings.cameras is None else cameras.load(settings.cameras))
+    reload_cameras = asyncio.Event()
     routes = Routes(settings.routes)
     # So that the event loop soon has the interpreter back while the worker's thread is busy.
     sys.setswitchinterval(_SWITCH_INTERVAL)
@@ -150,6 +151,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                 outcomes,
                 connections,
                 feeds,
+                places,
                 alarms,
             )
 
@@ -160,7 +162,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
             server = _Server(app, connections, ready)
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, server.stop)
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, feeds.wake)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, partial(_reload, feeds, reload_cameras))
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(delivery.run())
                 helpers = [
@@ -172,6 +174,8 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                     tasks.create_task(feeds.follow()),
                     tasks.create_task(outcomes.tidy()),
                 ]
+                if settings.cameras is not None:
+                    helpers.append(tasks.create_task(cameras.watch(places, settings.cameras, alarms, reload_cameras)))
                 if learning is not None:
                     helpers.append(tasks.create_task(_learn(learning, worker, settings.learning.interval)))
                 await server.serve(sockets=[listener])
@@ -243,6 +247,7 @@ class _App:
         outcomes: Outcomes,
         connections: Connections,
         feeds: Feeds,
+        places: cameras.Cameras,
         alarms: Alarms,
     ) -> None:
         self._authorization = _bearer(settings.http.token)
@@ -257,9 +262,10 @@ class _App:
         self._connections = connections
         self._bodies = Bodies(settings.http.max_bodies_bytes)
         self._feeds = feeds
+        self._cameras = places
         self._alarms = alarms
         self._max_body_bytes = settings.http.max_body_bytes
-        self._decoder = ReadDecoder(settings.time_zone)
+        self._decoder = ReadDecoder(settings.time_zone, zone_of_camera=places.zone)
         self._source = HttpReads(self._accept, decoder=self._decoder, on_refused=self._refuse)
         self._reads = self._hits = self._refused = self._not_lined_up = 0
         self._routes: dict[tuple[str, str], Endpoint] = {
@@ -374,6 +380,7 @@ class _App:
         status = {
             "entries": sum(feed["entries"] for feed in feeds),
             "feeds": feeds,
+            "cameras": {"known": len(self._cameras), "reads_of_unknown": self._cameras.unknown},
             "alarms": [
                 {"alarm": alarm.kind, "about": alarm.about, "reason": alarm.reason, "since": alarm.since.isoformat()}
                 for alarm in islice(self._alarms, _MOST_ALARMS)
@@ -461,6 +468,11 @@ def _listen(host: str, port: int) -> Iterator[socket.socket]:
 
 def _warn_of_ids(camera_id: str | None) -> None:
     _log.warning("a camera's pass_id does not tell vehicles apart", camera_id=camera_id)
+
+
+def _reload(feeds: Feeds, cameras: asyncio.Event) -> None:
+    feeds.wake()
+    cameras.set()
 
 
 async def _withdraw(outcomes: Outcomes, delivery: Delivery, entry_ids: Collection[str]) -> None:
