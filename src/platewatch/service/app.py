@@ -54,11 +54,15 @@ from platewatch.service.feed_endpoints import FeedEndpoints
 from platewatch.service.feeds import Feeds
 from platewatch.service.learning import Learning
 from platewatch.service.live_list import LiveList
+from platewatch.service.metrics import Metrics
 from platewatch.service.outcomes import Outcomes
 from platewatch.service.passes import Passes
 from platewatch.service.pipeline import Pipeline
 from platewatch.service.quiet import Quiet
 from platewatch.service.routes import Routes
+from platewatch.service.silence import Silence
+from platewatch.service.systemd import Systemd
+from platewatch.service.watching import OPEN_PATHS, Watching
 from platewatch.service.worker import Worker
 from platewatch.sources import Accepted, BusyError
 from platewatch.sources.http import HttpReads, Refusals, TooManyReadsError
@@ -72,7 +76,6 @@ _WITHDRAWN_FOR: Final = 3600.0  # seconds: whoever was told of a hit before has 
 _MAX_RETRY_REQUEST_BYTES: Final = 1024 * 1024
 _MOST_ALARMS: Final = 100  # in the status
 _MAX_LOGGED: Final = 10  # refused reads of one request that are logged each
-_OPEN_PATHS: Final = frozenset({"/healthz", "/readyz"})  # that need no token
 _RETRY_AFTER: Final = (b"retry-after", b"1")
 _GRACE: Final = 10  # seconds for requests that are under way when the service is told to stop
 
@@ -96,6 +99,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
     asyncio.get_running_loop().set_exception_handler(log.of_loop)
     model = _model(settings)
     alarms = Alarms()
+    systemd = Systemd()
     places = cameras.Cameras(None if settings.cameras is None else cameras.load(settings.cameras))
     reload_cameras = asyncio.Event()
     routes = Routes(settings.routes)
@@ -121,6 +125,8 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
             await outcomes.load()
             learning = _learning(settings, matcher)
             passes = Passes(settings.passes.window, on_strange_ids=_warn_of_ids, sample=learning)
+            silence = Silence(settings.silence, places, alarms)
+            metrics = Metrics(places, silence, alarms, feeds)
             pipeline = Pipeline(
                 hotlist,
                 matcher,
@@ -128,6 +134,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                 outbox,
                 policy=settings.policy,
                 routes_of=routes.of,
+                observer=metrics,
                 suppresses=outcomes.suppresses,
                 source=settings.source,
                 on_queued=delivery.wake,
@@ -153,10 +160,12 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                 feeds,
                 places,
                 alarms,
+                metrics,
             )
 
             def ready() -> None:
                 _log.info("listening", url=url, entries=len(hotlist))
+                systemd.tell("READY=1")
                 on_ready(url)
 
             server = _Server(app, connections, ready)
@@ -172,6 +181,8 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                     tasks.create_task(outbox.watch()),
                     tasks.create_task(delivery.escalate()),
                     tasks.create_task(feeds.follow()),
+                    tasks.create_task(silence.watch()),
+                    tasks.create_task(systemd.watch(pipeline.forget)),
                     tasks.create_task(outcomes.tidy()),
                 ]
                 if settings.cameras is not None:
@@ -179,6 +190,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                 if learning is not None:
                     helpers.append(tasks.create_task(_learn(learning, worker, settings.learning.interval)))
                 await server.serve(sockets=[listener])
+                systemd.tell("STOPPING=1")
                 delivery.stop()
                 for helper in helpers:
                     helper.cancel()
@@ -249,6 +261,7 @@ class _App:
         feeds: Feeds,
         places: cameras.Cameras,
         alarms: Alarms,
+        metrics: Metrics,
     ) -> None:
         self._authorization = _bearer(settings.http.token)
         self._pipeline = pipeline
@@ -264,19 +277,19 @@ class _App:
         self._feeds = feeds
         self._cameras = places
         self._alarms = alarms
+        self._metrics = metrics
         self._max_body_bytes = settings.http.max_body_bytes
         self._decoder = ReadDecoder(settings.time_zone, zone_of_camera=places.zone)
         self._source = HttpReads(self._accept, decoder=self._decoder, on_refused=self._refuse)
         self._reads = self._hits = self._refused = self._not_lined_up = 0
         self._routes: dict[tuple[str, str], Endpoint] = {
-            ("GET", "/healthz"): self._health,
-            ("GET", "/readyz"): self._readiness,
             ("GET", "/v1/status"): self._status,
             ("POST", "/v1/outbox/retry"): self._retry,
             ("POST", "/v1/reads"): self._take,
         }
         pushed = FeedEndpoints(feeds, settings.feeds, self._bodies, settings.http.max_body_bytes, settings.time_zone)
-        self._routes |= pushed.routes
+        watching = Watching(metrics, outbox, feeds, delivery, pipeline, places, connections)
+        self._routes |= pushed.routes | watching.routes
         self._authorizations = {path: _bearer(token) for path, token in pushed.tokens.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -294,7 +307,7 @@ class _App:
                 await send_json(send, 405, {"reason": "no such method"}, [(b"allow", allowed.encode()), *unread(scope)])
             else:
                 await send_json(send, 404, {"reason": "no such path"}, unread(scope))
-        elif path not in _OPEN_PATHS and not self._authorized(scope):
+        elif path not in OPEN_PATHS and not self._authorized(scope):
             await send_json(send, 401, {"reason": "needs the header Authorization: Bearer <token>"}, unread(scope))
         else:
             await self._answer(endpoint, scope, receive, send)
@@ -353,19 +366,12 @@ class _App:
 
     def _refuse(self, refusals: Refusals) -> None:
         self._refused += refusals.count
+        self._metrics.refused(refusals.kinds)
         for error in refusals.first[:_MAX_LOGGED]:
-            _log.warning("read refused", row=error.row, field=error.field, reason=error.reason)
+            about = {"source": "http", "camera_id": error.camera_id}
+            _log.warning("read refused", row=error.row, field=error.field, reason=error.reason, **about)
         if refusals.count > _MAX_LOGGED:
-            _log.warning("more reads refused", count=refusals.count - _MAX_LOGGED)
-
-    async def _health(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        await send_json(send, 200, {"status": "ok"})
-
-    async def _readiness(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        if self._outbox.lost is None:
-            await send_json(send, 200, {"status": "ready"})
-        else:
-            await send_json(send, 503, {"status": "not ready", "reason": self._outbox.lost.reason})
+            _log.warning("more reads refused", source="http", count=refusals.count - _MAX_LOGGED)
 
     async def _status(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         counts = routes = outcomes = None

@@ -34,6 +34,7 @@ from platewatch.service.passes import LIFE, WINDOW
 from platewatch.service.policy import Policy
 from platewatch.service.quiet import GONE
 from platewatch.service.routes import Route, Routes
+from platewatch.service.silence import SilenceSettings
 
 _PREFIX = "PLATEWATCH_"
 _FEED_NAME = re.compile("[a-z0-9_-]+")
@@ -134,6 +135,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     passes: PassSettings = PassSettings()
     learning: LearningSettings = LearningSettings()
     http: HttpSettings = HttpSettings()
+    silence: SilenceSettings = SilenceSettings()
     outbox: OutboxSettings = OutboxSettings()
     retry: RetryPolicy = RetryPolicy()
 
