@@ -83,10 +83,12 @@ class Service:
         lines = self.log_path.read_bytes().split(b"\n")
         return [json.loads(line) for line in lines[:-1]]
 
-    def post(self, path: str, body: bytes, content_type: str = "application/json", **headers: str) -> tuple[int, Any]:
+    def post(
+        self, path: str, body: bytes, content_type: str = "application/json", method: str = "POST", **headers: str
+    ) -> tuple[int, Any]:
         """(status, JSON answer) of a POST."""
         request = urllib.request.Request(
-            self.url + path, data=body, headers={"Content-Type": content_type, **headers}, method="POST"
+            self.url + path, data=body, headers={"Content-Type": content_type, **headers}, method=method
         )
         return _answer(request)
 

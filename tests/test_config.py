@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 import platewatch as pw
-from platewatch.notify import Camera
+from platewatch.lists.feeds.file import FileFeedSettings
 from platewatch.notify.senders import HttpsSettings
-from platewatch.service import cameras
 from platewatch.service.config import load
 from platewatch.service.policy import CategoryPolicy, Policy
 
@@ -95,6 +94,17 @@ def test_environment_overrides(config: Path) -> None:
         ({"PLATEWATCH_MODEL_ERROR_RATE": "low"}, "model_error_rate: Expected `float"),
         ({"PLATEWATCH_MODEL": "5"}, "model: expected the path of a file"),
         ({"PLATEWATCH_HOTLIST": "5"}, "hotlist: expected the path of a file"),
+        ({"PLATEWATCH_LIST__MIN_SHARE": "2"}, "list.min_share: Expected `float` <= 1"),
+        ({"PLATEWATCH_FEEDS": "{a = {kind = 'fiel', path = 'x'}}"}, "feeds.a.kind: Invalid value 'fiel'"),
+        ({"PLATEWATCH_FEEDS": "{a = {path = 'x'}}"}, "feeds.a: Object missing required field `kind`"),
+        (
+            {"PLATEWATCH_FEEDS": "{a = {kind = 'push', token = 'short'}}"},
+            "feeds.a.token: Expected `str`",
+        ),
+        ({"PLATEWATCH_FEEDS": "{a = {kind = 'http', url = 'ftp://x/'}}"}, "feeds.a.url: is not an http or https URL"),
+        ({"PLATEWATCH_FEEDS": "{a = {kind = 'http', url = 'http://u:p@x/'}}"}, "feeds.a.url: has credentials in it"),
+        ({"PLATEWATCH_FEEDS": "{'A/b' = {kind = 'file', path = 'x'}}"}, "feeds.A/b: has a name that is not of a-z"),
+        ({"PLATEWATCH_FEEDS": "{hotlist = {kind = 'file', path = 'x'}}"}, "feeds.hotlist: is the feed of the setting"),
     ],
 )
 def test_a_bad_setting_is_named(config: Path, environment: dict[str, str], message: str) -> None:
@@ -103,31 +113,18 @@ def test_a_bad_setting_is_named(config: Path, environment: dict[str, str], messa
     assert message in str(caught.value)
 
 
+def test_feeds(config: Path) -> None:
+    config.write_text('[wass]\nurl = "http://127.0.0.1:9/"\nsecrets = ["s"]\n', "utf-8")
+    with pytest.raises(pw.ConfigError, match="hotlist: is missing, and there are no feeds"):
+        load(config, {})
+    feeds = load(config, {"PLATEWATCH_FEEDS": "{a = {kind = 'file', path = 'lists', strict = false}}"}).feeds
+    assert feeds == {"a": FileFeedSettings(path=config.parent / "lists", strict=False)}
+    environment = {"PLATEWATCH_HOTLIST": "w.csv", "PLATEWATCH_LIST__WATCH": "false", "PLATEWATCH_LIST__AGENCY": "x"}
+    settings = load(config, environment)
+    assert settings.feeds == {"hotlist": FileFeedSettings(path=config.parent / "w.csv", watch=False, agency="x")}
+    assert settings.list.store == config.parent / "feeds.db"
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(pw.ConfigError, match=r"nowhere\.toml: No such file"):
         load(tmp_path / "nowhere.toml")
-
-
-def test_cameras(tmp_path: Path) -> None:
-    path = tmp_path / "cameras.csv"
-    path.write_text("camera_id,name,latitude,longitude,heading\nA,City Hall,35.1,126.8,90\nB,,,,\n", "utf-8")
-    assert cameras.load(path) == {
-        "A": Camera(id="A", name="City Hall", latitude=35.1, longitude=126.8, heading=90),
-        "B": Camera(id="B"),
-    }
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("name\nx\n", "needs a header with the column camera_id"),
-        ("camera_id,latitude\nA,north\n", "row 2, latitude: not a number"),
-        ("camera_id,latitude\nA,1\nB,91\n", "row 3, latitude: not in -90 to 90"),
-        ("camera_id,heading\n,1\n", "row 2, camera_id: missing"),
-    ],
-)
-def test_bad_cameras(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "cameras.csv"
-    path.write_text(text, "utf-8")
-    with pytest.raises(pw.ConfigError, match=message):
-        cameras.load(path)

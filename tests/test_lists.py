@@ -486,5 +486,5 @@ def test_what_is_questionable_about_a_list() -> None:
 def test_cameras_are_read_as_lists_are(tmp_path: Path, text: str, encoding: str) -> None:
     path = tmp_path / "cameras.csv"
     path.write_bytes(text.encode(encoding))
-    (camera,) = cameras.load(path).values()
+    ((camera, *_),) = cameras.load(path)
     assert (camera.id, camera.name, camera.latitude) == ("G1", "시청", 35.1)

@@ -15,6 +15,7 @@ import platewatch as pw
 from platewatch.notify import HitData, HitEvent, Outbox, OutboxError
 from platewatch.notify.event import decode
 from platewatch.notify.outbox import WASS, NewEvent, export_events
+from platewatch.service.cameras import Cameras
 from platewatch.service.passes import MOST_READS
 from platewatch.service.pipeline import Pipeline
 from platewatch.service.policy import CategoryPolicy, Policy
@@ -47,7 +48,7 @@ def accept(place: Path, policy: Policy, *texts: str) -> tuple[Accepted, list[Hit
                 pipeline = Pipeline(
                     pw.Hotlist.from_records(WANTED),
                     matcher(),
-                    {},
+                    Cameras(),
                     outbox,
                     policy=policy,
                     routes_of=lambda _: (WASS,),
@@ -160,7 +161,7 @@ class Running:
         self.pipeline = Pipeline(
             hotlist,
             matcher(),
-            {},
+            Cameras(),
             outbox,
             policy=policy,
             routes_of=lambda _: (WASS,),

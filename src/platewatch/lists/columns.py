@@ -131,6 +131,11 @@ ENTRY_COLUMNS: Final = Columns(
         "match": (
             "match,match strategy,match type,match mode,matching,일치,일치방식,일치방법,매칭,매칭방식,대조방식,비교방식"
         ),
+        "covert": "covert,비공개,비공개여부,대외비,비밀,비밀여부,secret,confidential",
+        "approved_by": (
+            "approved by,승인자,승인관,승인권자,결재자,결재권자,approver,approving officer,authorised by,authorized by"
+        ),
+        "legal_basis": "legal basis,법적근거,근거법령,근거조항,근거,legal ground,statute",
     },
     needed="plate",
     looks_right=looks_like_plate,

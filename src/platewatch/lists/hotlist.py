@@ -60,13 +60,39 @@ class Hotlist(EntrySet):
         `encoding` is that of text, found out if left out; `sheet` is a workbook's, by name or number from 1, the first
         if left out. An empty file is refused, too. Raises PlatewatchError, or OSError if it cannot be read.
         """
-        data = Path(path).read_bytes()
+        return cls.from_bytes(
+            Path(path).read_bytes(),
+            Path(path).name,
+            columns=columns,
+            encoding=encoding,
+            sheet=sheet,
+            zone=zone,
+            strict=strict,
+            max_bad_share=max_bad_share,
+            progress=progress,
+        )
+
+    @classmethod
+    def from_bytes(
+        cls,
+        data: bytes,
+        name: str = "",
+        *,
+        columns: ColumnNames | None = None,
+        encoding: str | None = None,
+        sheet: str | int | None = None,
+        zone: Zone | None = None,
+        strict: bool = True,
+        max_bad_share: float = MAX_BAD_SHARE,
+        progress: Progress | None = None,
+    ) -> Self:
+        """Entries from the contents of a file, of which the `name` may end in .json, .jsonl or .ndjson. As `load`."""
         finish = partial(cls._judged, strict=strict, max_bad_share=max_bad_share, is_file=True)
         if workbook.is_workbook(data):
             table = workbook.read(data, ENTRY_COLUMNS, columns, sheet)
             return finish(cls._from_cells(table, zone, progress))
         decoded = decode(data, encoding)
-        is_json = Path(path).suffix.lower() in {".jsonl", ".ndjson", ".json"} or json_file.is_json(decoded.text)
+        is_json = Path(name).suffix.lower() in {".jsonl", ".ndjson", ".json"} or json_file.is_json(decoded.text)
         read = cls._from_json if is_json else cls._from_csv
         return finish(read(decoded, columns, zone, progress))
 

@@ -8,6 +8,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import takewhile
 from typing import Any, NamedTuple, Self, TypeAlias
 
 import msgspec
@@ -48,7 +49,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     `valid_from` and `valid_until` bound when the entry holds (valid_from <= t < valid_until); one without an
     offset is Korean time. `weight` says how often the vehicle passes, relative to an ordinary one. An entry whose
-    `match` is "exact" matches only reads without any edit.
+    `match` is "exact" matches only reads without any edit. A `covert` entry is for its agency alone; `approved_by` is
+    the officer who has approved it, on the `legal_basis`.
     """
 
     id: str
@@ -61,6 +63,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     note: str = ""
     weight: float = 1.0
     match: MatchMode = "fuzzy"
+    covert: bool = False
+    approved_by: str = ""
+    legal_basis: str = ""
 
 
 COLUMNS = Entry.__struct_fields__
@@ -141,6 +146,14 @@ class EntrySet:
         return cls._load(enumerate(map(_plate_row, plates, canonical)), stop_at_first=strict)
 
     @classmethod
+    def from_checked(cls, entries: Iterable[Entry]) -> Self:
+        """From entries of other lists, which have been checked there: of the same id the last.
+
+        Raises EntryError (row from 0) for one with which there are more than 254 distinct symbols.
+        """
+        return cls._load(enumerate(entries), stop_at_first=True)
+
+    @classmethod
     def _load(cls, rows: Iterable[Row], *, stop_at_first: bool = False) -> Self:
         """From rows whose entries are checked."""
         hotlist = cls()
@@ -212,7 +225,7 @@ class EntrySet:
         """The ids that were added, replaced or removed after a version; None if that is too long ago to tell."""
         if version < self._forgotten:
             return None
-        return {entry_id for at, entry_id in self._changes if at > version}
+        return {entry_id for _, entry_id in takewhile(lambda change: change[0] > version, reversed(self._changes))}
 
     def _put(self, entry: Entry) -> None:
         """Add a checked entry. Raises EntryError if the list would have too many symbols, and is as it was then."""

@@ -11,7 +11,7 @@ import math
 import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from numbers import Real
@@ -301,13 +301,17 @@ _MOST_SINCE_1970: Final = 10**20
 class ReadDecoder:
     """Reads from JSON, and from records of text as tables have them.
 
-    `zone` is that of times without an offset; without it a read with such a time is refused. `dropped` counts the
+    `zone` is that of times without an offset, unless `zone_of_camera` knows another one for the read's camera; without
+    either a read with such a time is refused. `dropped` counts the
     optional fields that were not usable, by name: blank ones too, but null (or NaN) only where a list or a flag
     belongs. A time that cannot be is one: before 2001, or years ahead.
     """
 
-    def __init__(self, zone: Zone | None = None) -> None:
+    def __init__(
+        self, zone: Zone | None = None, *, zone_of_camera: Callable[[str | None], tzinfo | None] = lambda _: None
+    ) -> None:
         self._zone: tzinfo | None = None if zone is None else zone_of(zone)
+        self._zone_of_camera = zone_of_camera
         self._decoder = msgspec.json.Decoder(Read)
         self._last_year = 0  # of a time that can be; known when it is first asked for
         self.dropped: Counter[str] = Counter()
@@ -427,9 +431,10 @@ class ReadDecoder:
 
     def _with_time(self, read: Read, when: datetime, row: int | None) -> Read:
         if when.tzinfo is None:
-            if self._zone is None:
+            zone = self._zone_of_camera(read.camera_id) or self._zone
+            if zone is None:
                 raise ReadError("has no offset from UTC", row=row, field="time")
-            when = when.replace(tzinfo=self._zone)
+            when = when.replace(tzinfo=zone)
         if not self._is_usable(when):
             self.dropped["time"] += 1
             return msgspec.structs.replace(read, time=None)

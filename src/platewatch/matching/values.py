@@ -44,6 +44,9 @@ _MODES: dict[str, MatchMode] = {
     **dict.fromkeys(("exact", "strict", "정확", "정확일치", "완전일치"), "exact"),
 }
 
+_COVERT = frozenset({"y", "yes", "o", "예", "true", "1", "비공개", "대외비", "비밀", "covert", "secret"})
+_OPEN = frozenset({"n", "no", "x", "아니오", "아니요", "false", "0", "공개", "일반", "open"})
+
 _LONGEST_NUMBER = 400  # digits; no floating-point number is greater
 _WHOLE_TEXT = re.compile(r"(-?\d+)\.0+")  # a whole number that was a float, as pandas writes a column with gaps
 _COMPACT = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(?:(\d\d)(\d{3})?)?")
@@ -190,6 +193,20 @@ def match_mode(value: object) -> MatchMode | None:
     return mode
 
 
+def covert(value: object) -> bool | None:
+    """Yes or no, also in the words of other systems."""
+    if _is_bool(value):
+        return bool(value)
+    word = code(value)
+    if word is None:
+        return None
+    if word.casefold() in _COVERT:
+        return True
+    if word.casefold() in _OPEN:
+        return False
+    raise ValueError("neither yes nor no")
+
+
 def moment(value: object, zone: tzinfo = KOREAN_TIME, *, ends: bool = False) -> datetime | None:
     """A date or a time with an offset, that of `zone` where none is given; a date that `ends` something holds its
     whole day.
@@ -316,6 +333,9 @@ def converters(zone: tzinfo = KOREAN_TIME) -> dict[str, Callable[[object], Any]]
         "note": text,
         "weight": weight,
         "match": match_mode,
+        "covert": covert,
+        "approved_by": text,
+        "legal_basis": text,
     }
 
 

@@ -31,13 +31,33 @@ class EventError(PlatewatchError):
 
 
 class Camera(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where the plate was read: WGS 84 degrees; `heading` is clockwise from north, in degrees."""
+    """Where the plate was read: WGS 84 degrees; `heading` is the way that the vehicles drive, in degrees clockwise from
+    north. One that is not `known` sent a read, and is in no table.
+    """
+
+    id: str
+    name: str | None = None
+    place: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    heading: float | None = None
+    agency: str | None = None
+    stream_url: str | None = None
+    known: bool = True
+
+
+class CameraAhead(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A camera to which the vehicle may come next; how far it is from the one that has read it, in metres, and in which
+    direction, in degrees clockwise from north.
+    """
 
     id: str
     name: str | None = None
     latitude: float | None = None
     longitude: float | None = None
-    heading: float | None = None
+    distance: int
+    bearing: int
+    stream_url: str | None = None
 
 
 class HitData(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -60,6 +80,10 @@ class HitData(Struct, frozen=True, kw_only=True, omit_defaults=True):
     late: bool  # an old read that its source sent again after an outage
     reads: int = 1  # of the vehicle's pass that were judged together; the fields above are those of the best one
     covert: bool = False  # for its agency alone
+    feed: str | None = None  # that lists the entry, where it is not the main list: entry ids are its own
+    approved_by: str | None = None  # the officer who has approved the entry
+    legal_basis: str | None = None
+    ahead: tuple[CameraAhead, ...] = ()  # other cameras, where its camera and they have a place
 
 
 class HitEvent(Struct, frozen=True, kw_only=True):

@@ -10,10 +10,10 @@ import signal
 import socket
 import sys
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import islice
 from typing import Any, Final, TypeAlias, cast
 
 import msgspec
@@ -21,14 +21,15 @@ import structlog
 import uvicorn
 from msgspec import Struct
 
-from platewatch.errors import ConfigError, EntryError, HotlistError, PlatewatchError
-from platewatch.lists.hotlist import Hotlist
+from platewatch.errors import ConfigError, PlatewatchError
+from platewatch.matching.hotlist import EntrySet
 from platewatch.matching.matcher import Matcher
 from platewatch.matching.reads import Read, ReadDecoder
 from platewatch.notify.outbox import Outbox, OutboxError, OutboxLostError
 from platewatch.probability.channel_model import ChannelModel
 from platewatch.probability.population import Population
 from platewatch.service import cameras, log
+from platewatch.service.alarms import Alarms
 from platewatch.service.answers import Answers
 from platewatch.service.asgi import (
     Bodies,
@@ -49,7 +50,10 @@ from platewatch.service.asgi import (
 from platewatch.service.config import Settings, check_token
 from platewatch.service.connections import Connection, Connections, room
 from platewatch.service.delivery import Delivery
+from platewatch.service.feed_endpoints import FeedEndpoints
+from platewatch.service.feeds import Feeds
 from platewatch.service.learning import Learning
+from platewatch.service.live_list import LiveList
 from platewatch.service.outcomes import Outcomes
 from platewatch.service.passes import Passes
 from platewatch.service.pipeline import Pipeline
@@ -64,7 +68,9 @@ _FORGET_INTERVAL: Final = 5.0
 _LEARN_INTERVAL: Final = 0.25
 _SWITCH_INTERVAL: Final = 0.0002
 _SECONDS_A_DAY: Final = 86400.0
+_WITHDRAWN_FOR: Final = 3600.0  # seconds: whoever was told of a hit before has done with it
 _MAX_RETRY_REQUEST_BYTES: Final = 1024 * 1024
+_MOST_ALARMS: Final = 100  # in the status
 _MAX_LOGGED: Final = 10  # refused reads of one request that are logged each
 _OPEN_PATHS: Final = frozenset({"/healthz", "/readyz"})  # that need no token
 _RETRY_AFTER: Final = (b"retry-after", b"1")
@@ -88,23 +94,11 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
     Raises ConfigError, OutboxError, or what ended the dispatcher.
     """
     asyncio.get_running_loop().set_exception_handler(log.of_loop)
-    hotlist = _hotlist(settings)
-    for category in sorted(set(settings.policy.categories) - {entry.category for entry in hotlist}):
-        _log.warning("the policy names a category that no entry has", category=category)
     model = _model(settings)
-    coverage = model.population.coverage(entry.plate for entry in hotlist)
-    if coverage.mostly_outside:
-        _log.warning(
-            "most of the list's plates are of no class of the population: probabilities will be wrong",
-            share=round(coverage.share_outside, 4),
-            population=coverage.population,
-            setting="population",
-        )
-    matcher = Matcher(hotlist, max_edits=settings.max_edits, model=model)
-    places = cameras.load(settings.cameras) if settings.cameras else {}
+    alarms = Alarms()
+    places = cameras.Cameras(None if settings.cameras is None else cameras.load(settings.cameras))
+    reload_cameras = asyncio.Event()
     routes = Routes(settings.routes)
-    # What is loaded stays: to go through a large list again and again for garbage takes a good while each time.
-    gc.freeze()
     # So that the event loop soon has the interpreter back while the worker's thread is busy.
     sys.setswitchinterval(_SWITCH_INTERVAL)
     with _listen(settings.http.host, settings.http.port) as listener, Worker() as worker:
@@ -114,9 +108,16 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
         async with (
             await Outbox.open(settings.outbox.path) as outbox,
             Delivery(outbox, routes, settings.retry) as delivery,
+            await Feeds.open(settings.feeds, settings.list.store, settings.time_zone, alarms) as feeds,
         ):
             outbox.publish(url)
-            outcomes = Outcomes(outbox, hotlist.get)
+            hotlist = feeds.hotlist()
+            _warn_of_list(hotlist, model, settings)
+            matcher = Matcher(hotlist, max_edits=settings.max_edits, model=model)
+            live = LiveList(hotlist, matcher, worker)
+            # What is loaded stays: to go through a large list again and again for garbage takes a good while each time.
+            gc.freeze()
+            outcomes = Outcomes(outbox, lambda entry_id: live.hotlist.get(entry_id))
             await outcomes.load()
             learning = _learning(settings, matcher)
             passes = Passes(settings.passes.window, on_strange_ids=_warn_of_ids, sample=learning)
@@ -134,6 +135,10 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                 passes=passes,
                 quiet=Quiet(settings.passes.gone),
             )
+            live.follow(pipeline.use)
+            if learning is not None:
+                live.follow(learning.use)
+            feeds.attach(live, partial(_withdraw, outcomes, delivery))
             connections = Connections(settings.http, room(settings.http, settings.retry.concurrency))
             app = _App(
                 settings,
@@ -145,16 +150,19 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                 delivery,
                 outcomes,
                 connections,
-                entries=len(hotlist),
+                feeds,
+                places,
+                alarms,
             )
 
             def ready() -> None:
-                _log.info("listening", url=url, entries=len(hotlist), refused=len(hotlist.report.errors))
+                _log.info("listening", url=url, entries=len(hotlist))
                 on_ready(url)
 
             server = _Server(app, connections, ready)
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, server.stop)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, partial(_reload, feeds, reload_cameras))
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(delivery.run())
                 helpers = [
@@ -163,8 +171,11 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                     tasks.create_task(connections.watch()),
                     tasks.create_task(outbox.watch()),
                     tasks.create_task(delivery.escalate()),
+                    tasks.create_task(feeds.follow()),
                     tasks.create_task(outcomes.tidy()),
                 ]
+                if settings.cameras is not None:
+                    helpers.append(tasks.create_task(cameras.watch(places, settings.cameras, alarms, reload_cameras)))
                 if learning is not None:
                     helpers.append(tasks.create_task(_learn(learning, worker, settings.learning.interval)))
                 await server.serve(sockets=[listener])
@@ -176,51 +187,20 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
     _log.info("stopped")
 
 
-def _hotlist(settings: Settings) -> Hotlist:
-    path, how = settings.hotlist, settings.list
-    try:
-        hotlist = Hotlist.load(
-            path,
-            columns=how.columns,
-            encoding=how.encoding,
-            sheet=how.sheet,
-            zone=settings.time_zone,
-            strict=how.strict,
-            max_bad_share=how.max_bad_share,
-        )
-    except HotlistError as error:
-        _log_refused(error.errors)
-        raise ConfigError(
-            f"{path}: {error.judgement} (list.strict = false takes what is usable)", field="hotlist"
-        ) from None
-    except (PlatewatchError, OSError) as error:
-        reason = error.reason if isinstance(error, PlatewatchError) else error
-        raise ConfigError(f"{path}: {reason}", field="hotlist") from None
-    report = hotlist.report
-    _log_refused(report.errors)
-    for note in report.notes:
-        _log.info("hotlist", note=note)
-    for repeat in report.repeats[:_MAX_LOGGED]:
-        _log.warning("an id stands for several plates: the last is used", rows=repeat.rows[:_MAX_LOGGED])
-    if len(report.repeats) > _MAX_LOGGED:
-        _log.warning("more ids stand for several plates: are these two lists in one file?", count=len(report.repeats))
+def _warn_of_list(hotlist: EntrySet, model: ChannelModel, settings: Settings) -> None:
     if not len(hotlist):
         _log.warning("the hotlist is empty: nothing can be found")
-    return hotlist
-
-
-def _log_refused(errors: Sequence[EntryError]) -> None:
-    """Which rows and why, ten of a kind; but not what stood there: logs travel further than the list may."""
-    kinds = Counter((error.field, error.reason) for error in errors)
-    told: Counter[tuple[str | None, str]] = Counter()
-    for error in errors:
-        kind = error.field, error.reason
-        told[kind] += 1
-        if told[kind] <= _MAX_LOGGED:
-            _log.warning("hotlist row refused", row=error.row, field=error.field, reason=error.reason)
-    for (field, reason), count in kinds.items():
-        if count > _MAX_LOGGED:
-            _log.warning("more hotlist rows refused", field=field, reason=reason, count=count - _MAX_LOGGED)
+        return
+    for category in sorted(set(settings.policy.categories) - {entry.category for entry in hotlist}):
+        _log.warning("the policy names a category that no entry has", category=category)
+    coverage = model.population.coverage(entry.plate for entry in hotlist)
+    if coverage.mostly_outside:
+        _log.warning(
+            "most of the list's plates are of no class of the population: probabilities will be wrong",
+            share=round(coverage.share_outside, 4),
+            population=coverage.population,
+            setting="population",
+        )
 
 
 def _model(settings: Settings) -> ChannelModel:
@@ -266,10 +246,11 @@ class _App:
         delivery: Delivery,
         outcomes: Outcomes,
         connections: Connections,
-        *,
-        entries: int,
+        feeds: Feeds,
+        places: cameras.Cameras,
+        alarms: Alarms,
     ) -> None:
-        self._authorization = None if settings.http.token is None else f"Bearer {settings.http.token}".encode()
+        self._authorization = _bearer(settings.http.token)
         self._pipeline = pipeline
         self._passes = passes
         self._learning = learning
@@ -280,9 +261,11 @@ class _App:
         self._answers = Answers(outcomes)
         self._connections = connections
         self._bodies = Bodies(settings.http.max_bodies_bytes)
-        self._entries = entries
+        self._feeds = feeds
+        self._cameras = places
+        self._alarms = alarms
         self._max_body_bytes = settings.http.max_body_bytes
-        self._decoder = ReadDecoder(settings.time_zone)
+        self._decoder = ReadDecoder(settings.time_zone, zone_of_camera=places.zone)
         self._source = HttpReads(self._accept, decoder=self._decoder, on_refused=self._refuse)
         self._reads = self._hits = self._refused = self._not_lined_up = 0
         self._routes: dict[tuple[str, str], Endpoint] = {
@@ -292,6 +275,9 @@ class _App:
             ("POST", "/v1/outbox/retry"): self._retry,
             ("POST", "/v1/reads"): self._take,
         }
+        pushed = FeedEndpoints(feeds, settings.feeds, self._bodies, settings.http.max_body_bytes, settings.time_zone)
+        self._routes |= pushed.routes
+        self._authorizations = {path: _bearer(token) for path, token in pushed.tokens.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         method = scope["method"]
@@ -327,7 +313,8 @@ class _App:
 
     def _authorized(self, scope: Scope) -> bool:
         given = header(scope, b"authorization").encode("latin-1")
-        return self._authorization is None or hmac.compare_digest(given, self._authorization)
+        needed = self._authorizations.get(scope["path"], self._authorization)
+        return needed is None or hmac.compare_digest(given, needed)
 
     async def _accept(self, reads: Sequence[Read]) -> Accepted:
         try:
@@ -389,8 +376,15 @@ class _App:
         learnt: dict[str, Any] | None = None
         if self._learning is not None:
             await self._worker.run(self._learning.status(learnt := {}))
+        feeds = self._feeds.status()
         status = {
-            "entries": self._entries,
+            "entries": sum(feed["entries"] for feed in feeds),
+            "feeds": feeds,
+            "cameras": {"known": len(self._cameras), "reads_of_unknown": self._cameras.unknown},
+            "alarms": [
+                {"alarm": alarm.kind, "about": alarm.about, "reason": alarm.reason, "since": alarm.since.isoformat()}
+                for alarm in islice(self._alarms, _MOST_ALARMS)
+            ],
             "reads": self._reads,
             "hits": self._hits,
             "quieted": self._pipeline.quieted,
@@ -422,6 +416,10 @@ class _App:
         retried = await self._outbox.retry(request.event_ids)
         self._delivery.wake()
         await send_json(send, 200, {"retried": retried})
+
+
+def _bearer(token: str | None) -> bytes | None:
+    return None if token is None else f"Bearer {token}".encode()
 
 
 class _Server(uvicorn.Server):
@@ -470,6 +468,18 @@ def _listen(host: str, port: int) -> Iterator[socket.socket]:
 
 def _warn_of_ids(camera_id: str | None) -> None:
     _log.warning("a camera's pass_id does not tell vehicles apart", camera_id=camera_id)
+
+
+def _reload(feeds: Feeds, cameras: asyncio.Event) -> None:
+    feeds.wake()
+    cameras.set()
+
+
+async def _withdraw(outcomes: Outcomes, delivery: Delivery, entry_ids: Collection[str]) -> None:
+    """Entries have left the list: their hits of late are taken back."""
+    if taken := await outcomes.withdraw(entry_ids, since=time.time() - _WITHDRAWN_FOR):
+        _log.info("hits of removed entries taken back", count=taken)
+        delivery.wake()
 
 
 async def _forget(pipeline: Pipeline) -> None:

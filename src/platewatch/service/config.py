@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +19,10 @@ from msgspec import Meta, Struct
 
 from platewatch import toml
 from platewatch.errors import ConfigError
-from platewatch.lists.hotlist import MAX_BAD_SHARE
+from platewatch.lists.feeds import FeedSettings
+from platewatch.lists.feeds.base import MAIN, ListSettings
+from platewatch.lists.feeds.file import FileFeedSettings
+from platewatch.lists.feeds.http import HttpFeedSettings
 from platewatch.matching.values import zone_of
 from platewatch.notify.dispatcher import RetryPolicy
 from platewatch.notify.outbox import WASS
@@ -32,6 +36,7 @@ from platewatch.service.quiet import GONE
 from platewatch.service.routes import Route, Routes
 
 _PREFIX = "PLATEWATCH_"
+_FEED_NAME = re.compile("[a-z0-9_-]+")
 _TEXTS = frozenset({"host", "token", "url"})  # settings of sections that are text whatever they look like
 
 
@@ -62,16 +67,11 @@ class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     idle_timeout: Seconds = 75.0
 
 
-class ListSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the hotlist's file is read: which column is what, its encoding, a workbook's sheet, and the share of its rows
-    that may be bad before the service does not start with it; with `strict = false` it always does.
-    """
+class HotlistSettings(ListSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the hotlist is read and judged, whether its file is watched, and where what all feeds gave last is kept."""
 
-    columns: dict[str, str | int] = {}
-    encoding: str | None = None
-    sheet: str | int | None = None
-    max_bad_share: Annotated[float, Meta(ge=0, le=1)] = MAX_BAD_SHARE
-    strict: bool = True
+    watch: bool = True
+    store: Path = Path("feeds.db")
 
 
 class PassSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -107,8 +107,9 @@ class LearningSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings of `platewatch serve`. Relative paths are relative to the settings' file.
 
-    `list` says how the hotlist is read. `time_zone` is that of times without an offset, such as Asia/Seoul: without
-    it, those of the list are Korean, and reads that have such are refused.
+    `hotlist` is a file or a folder, and `list` says how it is read; `feeds` are further lists.
+    `time_zone` is that of times without an offset, such as Asia/Seoul: without it, those of lists are Korean, and
+    reads that have such are refused.
     `source` is the URI that this service signs its events with. `model` is the channel model; without it, the one
     that is shipped; `population`, whose vehicles matches are weighed against: a name of those that are shipped, or a
     file; without it, Korea's. The model is scaled to `model_error_rate`, the share of plates that the cameras do not
@@ -117,10 +118,11 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     the route of that name, which takes every hit; `routes` are others.
     """
 
-    hotlist: Path
+    hotlist: Path | None = None
+    feeds: dict[str, FeedSettings] = {}
     wass: HttpsSettings | None = None
     routes: dict[str, Route] = {}
-    list: ListSettings = ListSettings()
+    list: HotlistSettings = HotlistSettings()
     cameras: Path | None = None
     time_zone: str | None = None
     source: str = "urn:platewatch"
@@ -152,7 +154,9 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
     here = path.resolve().parent
     return msgspec.structs.replace(
         settings,
-        hotlist=here / settings.hotlist,
+        hotlist=None if settings.hotlist is None else here / settings.hotlist,
+        feeds=_feeds(settings, here),
+        list=msgspec.structs.replace(settings.list, store=here / settings.list.store),
         routes=_routes(settings, here),
         cameras=None if settings.cameras is None else here / settings.cameras,
         model=None if settings.model is None else here / settings.model,
@@ -160,6 +164,29 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
         outbox=msgspec.structs.replace(settings.outbox, path=here / settings.outbox.path),
         learning=msgspec.structs.replace(settings.learning, file=here / settings.learning.file),
     )
+
+
+def _feeds(settings: Settings, here: Path) -> dict[str, FeedSettings]:
+    """All of them, that of the hotlist among them, their files found. Raises ConfigError."""
+    feeds = dict(settings.feeds)
+    if settings.hotlist is not None:
+        if MAIN in feeds:
+            raise ConfigError("is the feed of the setting hotlist", field=f"feeds.{MAIN}")
+        how = {name: getattr(settings.list, name) for name in ListSettings.__struct_fields__}
+        feeds = {MAIN: FileFeedSettings(path=settings.hotlist, watch=settings.list.watch, **how), **feeds}
+    if not feeds:
+        raise ConfigError("is missing, and there are no feeds: there is no list", field=MAIN)
+    for name, feed in feeds.items():
+        if not _FEED_NAME.fullmatch(name):
+            raise ConfigError("has a name that is not of a-z, 0-9, - and _", field=f"feeds.{name}")
+        if isinstance(feed, HttpFeedSettings):
+            try:
+                feed.check()
+            except ConfigError as error:
+                raise ConfigError(error.reason, field=f"feeds.{name}.{error.field}") from None
+        if isinstance(feed, FileFeedSettings):
+            feeds[name] = msgspec.structs.replace(feed, path=here / feed.path)
+    return feeds
 
 
 def _routes(settings: Settings, here: Path) -> dict[str, Route]:

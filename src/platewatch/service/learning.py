@@ -16,6 +16,7 @@ from typing import Any, Final
 import structlog
 
 from platewatch.errors import PlatewatchError
+from platewatch.matching.hotlist import EntrySet
 from platewatch.matching.matcher import Matcher
 from platewatch.matching.reads import Read
 from platewatch.probability.drift import Change
@@ -66,6 +67,10 @@ class Learning:
     def add(self, reads: list[Read]) -> None:
         """A pass that is over."""
         self._waiting.append(reads)
+
+    def use(self, _: EntrySet, matcher: Matcher) -> None:
+        """Refine the model of this matcher from now on."""
+        self._matcher = matcher
 
     def stop(self) -> None:
         """Take no more passes, and hold none."""

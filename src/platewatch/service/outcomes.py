@@ -20,6 +20,7 @@ import msgspec
 import structlog
 from msgspec import Meta, Struct
 
+from platewatch.lists.feeds.base import MAIN, key
 from platewatch.matching.hotlist import Entry
 from platewatch.notify.event import HitEvent, Why, cancellation, decode, encode
 from platewatch.notify.outbox import NewEvent, Outbox, OutboxError, purge, take_back
@@ -175,10 +176,11 @@ class Outcomes:
         suppression = None
         # A read that is the wanted plate is never kept back: the next one may be the vehicle itself.
         if hit.data.edits or hit.data.pattern:
-            entry = self._entry_of(hit.data.entry_id)
+            entry_id = key(hit.data.feed or MAIN, hit.data.entry_id)
+            entry = self._entry_of(entry_id)
             ends = entry.valid_until.timestamp() if entry is not None and entry.valid_until is not None else None
-            suppression = self._hash(hit.data.entry_id, hit.data.read_text), ends
-            connection.execute(_SUPPRESS, (suppression[0], hitid, hit.data.entry_id, now, ends))
+            suppression = self._hash(entry_id, hit.data.read_text), ends
+            connection.execute(_SUPPRESS, (suppression[0], hitid, entry_id, now, ends))
         withdrawn = take_back(connection, _withdrawing(why, now), now, hitids=[hitid])
         purge(connection, hitid)
         return Recorded(suppressed=suppression is not None, withdrawn=bool(withdrawn)), suppression

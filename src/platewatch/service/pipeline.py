@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from platewatch._core import is_pattern
 from platewatch.errors import ReadError
+from platewatch.lists.feeds.base import MAIN, feed_and_id
 from platewatch.matching.alignment import differences, own_edits
 from platewatch.matching.hotlist import Entry, EntrySet
 from platewatch.matching.matcher import Matcher
 from platewatch.matching.reads import Read
-from platewatch.notify.event import Camera, HitData, encode, hit_id, new_event
+from platewatch.notify.event import HitData, encode, hit_id, new_event
 from platewatch.notify.outbox import NewEvent, Outbox, Tally
+from platewatch.service.cameras import Cameras
 from platewatch.service.passes import Event, Frame, Pass, Passes
 from platewatch.service.policy import Policy
 from platewatch.service.quiet import Quiet
@@ -63,7 +65,7 @@ class Pipeline:
         self,
         hotlist: EntrySet,
         matcher: Matcher,
-        cameras: Mapping[str, Camera],
+        cameras: Cameras,
         outbox: Outbox,
         *,
         policy: Policy,
@@ -100,7 +102,7 @@ class Pipeline:
             raise BusyError(f"{self._waiting[is_small]} reads are waiting already")
         self._waiting[is_small] += len(reads)
         try:
-            call = _Call(reads)
+            call = _Call(self._cameras.resolved(reads))
             await self._worker.run(self._take(call))
             queued = 0
             if call.unsent:
@@ -112,6 +114,10 @@ class Pipeline:
         finally:
             self._waiting[is_small] -= len(reads)
         return Accepted(len(reads) - len(call.errors), queued, call.errors, call.not_lined_up)
+
+    def use(self, hotlist: EntrySet, matcher: Matcher) -> None:
+        """From now on, match with this list; in the worker's thread."""
+        self._hotlist, self._matcher = hotlist, matcher
 
     async def forget(self) -> None:
         """Let go of what has ended, though no read comes."""
@@ -219,8 +225,11 @@ class Pipeline:
         if frame is None:
             frame, edits = self._best(passing, match, first, now)
         camera_id = frame.read.camera_id or "unknown"
+        camera = self._cameras.get(frame.read.camera_id)
+        feed, own_id = feed_and_id(entry.id)
         data = HitData(
-            entry_id=entry.id,
+            entry_id=own_id,
+            feed=None if feed == MAIN else feed,
             agency=entry.agency,
             category=entry.category,
             priority=entry.priority,
@@ -231,11 +240,15 @@ class Pipeline:
             read_text=frame.text,
             edits=edits,
             differences=differences(frame.text, entry.plate),
-            camera=self._cameras.get(camera_id) or Camera(id=camera_id),
+            camera=camera,
             time=frame.time,
             image_url=frame.read.image_url,
             late=frame.read.late,
             reads=reads,
+            covert=entry.covert,
+            approved_by=entry.approved_by or None,
+            legal_basis=entry.legal_basis or None,
+            ahead=self._cameras.ahead(camera),
         )
         key = self._outbox.hit_key
         if known is None:
