@@ -112,6 +112,7 @@ edge-host edge-aarch64 edge-armv7: edge-%:
 	$(BIN)/cmake --install build/edge-$* >/dev/null
 	$(BIN)/python -m tests.edge.conformance build/edge-$*/conformance
 	$(BIN)/python -m tests.edge.signed build/edge-$*/signed
+	$(BIN)/python -m tests.edge.large build/edge-$*/large
 	PATH="$(abspath $(BIN)):$$PATH" tests/edge/check.sh build/edge-$* $(EDGE_TOLERANCE_$*) "$(ARCH_$*)" "$(QEMU_$*)"
 
 # The tests that start threads, under ThreadSanitizer, which cannot be combined with the others. That of GCC 12
