@@ -12,7 +12,7 @@ import msgspec
 
 from platewatch.errors import ConfigError, FormatError, at_fault
 from platewatch.formats import times, xml_tree
-from platewatch.formats.charsets import known
+from platewatch.formats.charsets import decode, known
 from platewatch.formats.frame import (
     Findings,
     Message,
@@ -207,7 +207,7 @@ def _fields(message: Message) -> dict[str, Any] | None:
     for part in parts(message.body, message.content_type):
         if not part.is_text or not part.name:
             continue
-        text = next(message._replace(body=part.content, headers={"content-type": part.content_type}).texts())
+        text = decode(part.content, part.content_type, message.charset)
         if text.lstrip().startswith(("{", "[", "<")):
             return None
         found[part.name] = text
