@@ -12,16 +12,13 @@ import os
 import random
 import sys
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import nullcontext
+from functools import partial
+from inspect import getmembers, isclass, isfunction
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
-_GUIDED: Final = "--guided" in sys.argv
-if _GUIDED:
-    import atheris
-
-with atheris.instrument_imports(include=["platewatch.formats"]) if _GUIDED else nullcontext():
-    from tests.formats.inputs import check, of_bytes, seeds
+from tests.formats.inputs import check, of_bytes, seeds
 
 _VALUES: Final[tuple[Any, ...]] = (
     None, True, 0, -1, 1e308, 2**70, "", "-", "Unknown", "12가3456", "\ud800", "A" * 5000, "2026-11-23T09:00:03",
@@ -37,7 +34,7 @@ _MOST: Final = 16384
 _EACH: Final = 20_000  # inputs of a task
 
 
-def mutate(data: bytes, most: int, seed: int) -> bytes:
+def mutate(atheris: ModuleType, data: bytes, most: int, seed: int) -> bytes:
     """A value of the JSON for another, or what libFuzzer does."""
     dice = random.Random(seed)
     if dice.random() < 0.3 and (swapped := _swapped(data, dice)) is not None:
@@ -50,9 +47,23 @@ def guided(corpus: Path, runs: int) -> None:
     corpus.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate(seeds()):
         (corpus / f"seed-{number:03}").write_bytes(seed)
+    import atheris  # only here: blindly, nothing but the project is needed
+
+    _instrument(atheris)
     options = [sys.argv[0], str(corpus), f"-runs={runs}", "-max_len=4096", f"-artifact_prefix={corpus.parent}/"]
-    atheris.Setup(options, lambda data: check(of_bytes(data)), custom_mutator=mutate)
+    atheris.Setup(options, lambda data: check(of_bytes(data)), custom_mutator=partial(mutate, atheris))
     atheris.Fuzz()
+
+
+def _instrument(atheris: ModuleType) -> None:
+    """The functions of the formats, one by one: hooks of the import miss a package that is installed editable."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("platewatch.formats"):
+            classes = [of for _, of in getmembers(module, isclass) if of.__module__ == name]
+            for holder in (module, *classes):
+                for _, function in getmembers(holder, isfunction):
+                    if function.__module__ == name:
+                        atheris.instrument_func(function)
 
 
 def blind(corpus: Path, seed: int) -> int:
