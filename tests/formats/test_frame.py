@@ -83,7 +83,11 @@ def test_an_offset_without_a_sign_needs_a_zone_that_has_it() -> None:
 
 def test_a_time_that_no_clock_shows_costs_the_time() -> None:
     for year in (1970, 2000, 2099):
-        event = {"event_type": "lpr_detected", "timestamp": f"{year}-01-01T00:00:00Z", "data": {"license_plate": "AB12"}}
+        event = {
+            "event_type": "lpr_detected",
+            "timestamp": f"{year}-01-01T00:00:00Z",
+            "data": {"license_plate": "AB12"},
+        }
         found = pw.formats.parse("nox_nvr", json.dumps(event).encode())
         assert (found.reads[0].time, found.dropped["time"]) == (None, 1)
 
