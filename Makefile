@@ -9,6 +9,7 @@
 # make lint   what CI checks beside the tests
 # make soak   kills the service again and again under load and counts what is lost; about ten minutes
 # make fuzz   looks for inputs that break the core, FUZZ_SECONDS for each target; needs Clang with libFuzzer
+# make fuzz-formats  looks for messages of cameras that break their formats: FUZZ_INPUTS of them
 
 PYTHON ?= python3
 VENV := .venv
@@ -18,12 +19,13 @@ SOURCES := $(shell find src bindings cpp examples benchmarks -type f -not -name 
 
 FUZZ_CXX ?= clang++-16
 FUZZ_SECONDS ?= 60
+FUZZ_INPUTS ?= 10000000
 EVALUATE_MAX_EDITS ?= 2
 FUZZ_TARGETS := bundle index normalize pattern
 
 .PHONY: demo evaluate evaluate-plate evaluate-ocr evaluate-readme test test-cpp test-tsan test-aarch64 test-armv7 aarch64-tools armv7-tools edge edge-host edge-aarch64 edge-armv7 test-python bench bench-readme bench-core \
   check-instructions write-instructions peers dev lint format stubs wheel \
-  fuzz fuzz-build fuzz-corpus soak clean
+  fuzz fuzz-build fuzz-corpus fuzz-formats soak clean
 
 demo: $(VENV)/installed
 	$(BIN)/platewatch demo
@@ -112,6 +114,7 @@ edge-host edge-aarch64 edge-armv7: edge-%:
 	$(BIN)/cmake --install build/edge-$* >/dev/null
 	$(BIN)/python -m tests.edge.conformance build/edge-$*/conformance
 	$(BIN)/python -m tests.edge.signed build/edge-$*/signed
+	$(BIN)/python -m tests.edge.large build/edge-$*/large
 	PATH="$(abspath $(BIN)):$$PATH" tests/edge/check.sh build/edge-$* $(EDGE_TOLERANCE_$*) "$(ARCH_$*)" "$(QEMU_$*)"
 
 # The tests that start threads, under ThreadSanitizer, which cannot be combined with the others. That of GCC 12
@@ -137,6 +140,13 @@ fuzz-build: $(VENV)/installed-test
 	$(BIN)/cmake -S . -B build/fuzz -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) \
 	  -DCMAKE_CXX_COMPILER=$(FUZZ_CXX) -DCMAKE_BUILD_TYPE=RelWithDebInfo -DPLATEWATCH_FUZZ=ON -DPLATEWATCH_PYTHON=OFF
 	+$(BIN)/cmake --build build/fuzz
+
+# First by coverage, a fiftieth of the inputs, which finds what is new; then blindly from what was found, many times as
+# fast. What breaks a format lies in build/fuzz/formats/crash-... and is tried again as the only file of a corpus.
+fuzz-formats: $(VENV)/installed-test
+	$(BIN)/pip install --quiet $(GROUP_fuzz)
+	$(BIN)/python -m tests.formats.fuzz build/fuzz/formats/corpus --guided --inputs $$(($(FUZZ_INPUTS) / 50))
+	$(BIN)/python -m tests.formats.fuzz build/fuzz/formats/corpus --inputs $(FUZZ_INPUTS)
 
 fuzz-corpus: $(FUZZ_TARGETS:%=fuzz-corpus-%)
 
@@ -207,6 +217,7 @@ group = $(shell $(PYTHON) -c 'import shlex, tomllib; print(shlex.join(tomllib.lo
 GROUP_test = $(call group,test)
 GROUP_lint = $(call group,lint)
 GROUP_wheel = $(call group,wheel)
+GROUP_fuzz = $(call group,fuzz)
 GROUP_peers = $(call group,peers)
 
 $(VENV)/bin/python:

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from platewatch.cli import app
+from platewatch.notify.outbox import Outbox
 from platewatch.service.audit import Access, Audit, AuditError, lines, subject, verify
+from tests.notify.support import message
 
 KEY = bytes(range(32))
 NOVEMBER = datetime(2026, 11, 30, 23, 59, 59, tzinfo=UTC).timestamp()
@@ -131,6 +133,25 @@ def test_old_months_are_deleted(tmp_path: Path) -> None:
         "access-2026-11.jsonl",
         "notes-2024-01.jsonl",
     ]
+
+
+def test_an_export_is_in_the_log_before_it_is_printed(tmp_path: Path) -> None:
+    outbox = tmp_path / "outbox.db"
+
+    async def fill() -> None:
+        async with await Outbox.open(outbox) as it:
+            await it.append([message("A1"), message("A2"), message("A2", 2)])
+
+    asyncio.run(fill())
+    run = CliRunner().invoke(app, ["outbox", "export", str(outbox), "--reason", "case 7"])
+    assert (run.exit_code, len(run.stdout.splitlines())) == (0, 3)
+    ((_, line),) = lines(tmp_path / "access")
+    assert (line.action, line.count, line.reason, line.where) == ("export", 2, "case 7", "local")
+    key = bytes.fromhex(CliRunner().invoke(app, ["audit", "key", str(outbox)]).output)
+    assert line.subjects == (subject(key, "A1"), subject(key, "A2"))
+    (tmp_path / "access" / f"access-{line.at:%Y-%m}.jsonl").write_text("tampered\n")
+    run = CliRunner().invoke(app, ["outbox", "export", str(outbox), "--reason", "case 8"])
+    assert (run.exit_code, run.stdout) == (2, ""), "what cannot be logged is not done"
 
 
 def test_the_command_verifies_and_reports(tmp_path: Path) -> None:

@@ -418,6 +418,15 @@ def test_the_command_makes_deltas_and_applies_them(folder: Path) -> None:
     assert "is encrypted" in err
 
 
+def test_the_command_makes_bundles_for_one_recogniser(folder: Path) -> None:
+    cli(*MAKE, cwd=folder)
+    whole = (folder / "wanted.bundle").stat().st_size
+    cli(*MAKE, "--engine", "ctc", cwd=folder)
+    assert (folder / "wanted.bundle").stat().st_size < whole / 4
+    _, err = cli(*MAKE, "--engine", "nobody", status=2, cwd=folder)
+    assert "nobody: is not among the model's engines" in err
+
+
 def test_an_old_bundle_is_refused(folder: Path) -> None:
     cli("key", "key.pem", cwd=folder)
     signing = SigningKey.load(folder / "key.pem")

@@ -37,6 +37,18 @@ def test_an_engine_nobody_fitted_gets_the_general_table(model: pw.ChannelModel) 
     assert model.scoring.log_likelihood("12거3456", "12가3456", "ppocr-v6") != general
 
 
+def test_an_engines_own_model_says_of_its_reads_what_the_whole_one_says(model: pw.ChannelModel) -> None:
+    own = model.of_engine("ctc")
+    assert own.engines == []
+    read = pw.Read(text="12거3456", chars=tuple(character(c, 0.8) for c in "12거3456"), engine="ctc")
+    plates = ["12가3456", "12거3466"]
+    assert pw.Matcher(plates, model=own).match(read) == pw.Matcher(plates, model=model).match(read)
+    general = pw.Read(text=read.text, chars=read.chars)
+    assert pw.Matcher(plates, model=own).match(general) != pw.Matcher(plates, model=model).match(general)
+    with pytest.raises(pw.ModelError, match="nobody: is not among the model's engines: ctc"):
+        model.of_engine("nobody")
+
+
 def test_a_lost_region_mark_is_one_event(model: pw.ChannelModel) -> None:
     explanation = model.explain("12바3456", "서울12바3456")
     assert explanation.events[0].kind == "region loss"

@@ -80,6 +80,31 @@ def test_no_python_import_runs_back_up() -> None:
     assert not wrong(imports, PYTHON_FLOORS)
 
 
+def test_formats_do_no_io() -> None:
+    allowed = {
+        "__future__", "codecs", "collections", "csv", "dataclasses", "datetime", "functools", "hashlib", "io",
+        "itertools", "json", "math", "msgspec", "platewatch", "re", "statistics", "struct", "time", "typing", "urllib",
+        "uuid", "xml", "zlib",
+    }  # fmt: skip
+    files = sorted((PACKAGE / "formats").glob("*.py"))
+    assert len(files) > 25
+    for path in files:
+        text = path.read_text("utf-8")
+        named = {
+            name.split(".")[0]
+            for node in ast.walk(ast.parse(text))
+            for name in (
+                [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else []
+            )
+        }
+        assert named <= allowed, path.name
+        assert not re.search(r"\bopen\(|urllib\.request|\bglobal\b|time\.sleep", text), path.name
+
+
 def test_no_include_of_the_core_runs_back_up() -> None:
     includes = core_includes()
     assert len(includes) > 100

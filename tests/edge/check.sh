@@ -81,6 +81,31 @@ if objdump -p "$prefix/lib/libplatewatch.so" | awk '$1 == "NEEDED" { print $2 }'
   exit 1
 fi
 
+# What 100,000 entries take, in KB: heap and file, and stack. Emulators have more of their own in memory than a device.
+"$cc" "${warn[@]}" "$root/tests/edge/bounds.c" -o "$out/bounds" "${static[@]}"
+while read -r list most; do
+  "${run[@]}" "$out/bounds" "$build/large/$list" "$build/large/reads.txt" "$most" 16
+done <<'BOUNDS'
+1.snapshot 4600
+2.snapshot 4900
+1.bundle 10000
+2.bundle 10000
+BOUNDS
+
+# The work of a read, as the difference between a thousand reads and two thousand: without SIMD, as small cores have.
+if [ -z "$emulator" ] && command -v valgrind >/dev/null; then
+  export PLATEWATCH_KERNEL=serial
+  for list in 1.snapshot 2.snapshot 1.bundle 2.bundle; do
+    counts=()
+    for times in 1 2; do
+      for ((i = 0; i < times; ++i)); do cat "$build/large/reads.txt"; done >"$out/reads.txt"
+      counts+=("$(valgrind --tool=callgrind --callgrind-out-file=/dev/null "$out/match-static" "$build/large/$list" \
+        <"$out/reads.txt" 2>&1 >/dev/null | awk '$2 == "Collected" { print $4 }')")
+    done
+    echo "$list: $(((counts[1] - counts[0]) / 1000)) instructions a read"
+  done
+fi
+
 for file in "$prefix/lib/libplatewatch.so" "$out/match-static"; do
   "$strip" -o "$out/stripped" "$file"
   printf '%s: %d KB stripped\n' "$(basename "$file")" "$(($(stat -Lc %s "$out/stripped") / 1000))"

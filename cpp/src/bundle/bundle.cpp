@@ -82,7 +82,13 @@ FileBytes FileBytes::map(const std::string& path) {
     if (mapped == MAP_FAILED) fail(path, "cannot be mapped");
     return {{static_cast<const std::byte*>(mapped),
              [size](const std::byte* start) { ::munmap(const_cast<std::byte*>(start), size); }},
-            size};
+            size,
+            true};
+}
+
+void FileBytes::forget() const noexcept {
+    // Advice: where it is not taken, nothing is lost.
+    if (is_mapped) ::madvise(const_cast<std::byte*>(bytes.get()), size, MADV_DONTNEED);
 }
 
 FileBytes FileBytes::room(std::size_t size) {

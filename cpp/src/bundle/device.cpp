@@ -95,8 +95,11 @@ Device::Opened Device::open(const Bundle& bundle, const FileBytes& file, const O
                             const std::string& name) const {
     check_signature(bundle, settings_.keys);
     const auto snapshot = open_snapshot(bundle, file, settings_.keys, name);
-    if (bundle.manifest.kind == "full")
-        return {bundle.manifest, bundle.digest(), DeviceList(open_payload(snapshot, name))};
+    if (bundle.manifest.kind == "full") {
+        Opened opened{bundle.manifest, bundle.digest(), DeviceList(open_payload(snapshot, name))};
+        file.forget();
+        return opened;
+    }
     if (before == nullptr || bundle.manifest.previous != to_hex(before->digest))
         throw BundleRefused(Why::delta, "the bundle is a delta from another version than that in use");
     Opened opened{bundle.manifest, {}, before->list.after(open_delta(snapshot, name))};

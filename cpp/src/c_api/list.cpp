@@ -53,6 +53,7 @@ void open(FileBytes file, std::string name, const pw_keys* keys, pw_list** out) 
             std::make_shared<const Snapshot>(Snapshot::of(list->file.bytes, list->file.size, list->name));
     }
     list->contents = DeviceList(open_payload(list->snapshot, list->name));
+    list->file.forget();
     *out = list.release();
 }
 
@@ -84,6 +85,7 @@ pw_status pw_list_verify(const pw_list* list) {
         if (Bundle::is_one(of.file.view()) && !Bundle::of(of.file.view(), of.name).payload_is_whole())
             throw Failure{PW_ERROR_DAMAGED, "the bundle's payload is not the one of its manifest"};
         of.snapshot->verify();
+        of.file.forget();
     });
 }
 

@@ -13,7 +13,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from platewatch.cli.common import errors_to_exit, fail, plural
-from platewatch.service.audit import Line, lines, subject, verify
+from platewatch.notify.outbox import hit_key
+from platewatch.service.audit import Line, key_of, lines, subject, verify
 
 app = typer.Typer(help="Who has looked at whose data: the access log.", no_args_is_help=True)
 
@@ -38,12 +39,21 @@ def verify_(
 
 
 @app.command()
+def key(
+    outbox: Annotated[Path, typer.Argument(help="The outbox: an SQLite file.", exists=True, dir_okay=False)],
+) -> None:
+    """Print the key of the subjects, in hex: for an agency that is to tell which of its entries they are."""
+    with errors_to_exit(outbox):
+        typer.echo(key_of(hit_key(outbox)).hex())
+
+
+@app.command()
 def report(
     folder: Folder,
     month: Annotated[str | None, typer.Option(help="Such as 2026-11, by UTC; this one if left out.")] = None,
     entry: Annotated[str | None, typer.Option(help="Only what concerned this entry; needs --key.")] = None,
-    key: Annotated[
-        Path | None, typer.Option(help="A file with the key of the subjects, in hex.", exists=True, dir_okay=False)
+    key_file: Annotated[
+        Path | None, typer.Option("--key", help="A file with what `audit key` printed.", exists=True, dir_okay=False)
     ] = None,
 ) -> None:
     """Print a month's accesses: how often who did what, and every line of an entry's."""
@@ -52,15 +62,15 @@ def report(
         datetime.strptime(month, "%Y-%m")  # noqa: DTZ007 - a month
     except ValueError:
         fail(f"{month} is no month such as 2026-11")
-    if (entry is None) != (key is None):
+    if (entry is None) != (key_file is None):
         fail("--entry and --key go together: the log has keyed hashes of entries")
     with errors_to_exit(folder):
         found = [line for _, line in lines(folder, [month])]
-        if entry is not None and key is not None:
+        if entry is not None and key_file is not None:
             try:
-                wanted = subject(bytes.fromhex(key.read_text("ascii").strip()), entry)
+                wanted = subject(bytes.fromhex(key_file.read_text("ascii").strip()), entry)
             except ValueError:
-                fail(f"{key} is not a key in hex")
+                fail(f"{key_file} is not a key in hex")
             _print_lines([line for line in found if wanted in line.subjects])
             return
     counts = Counter((line.who, line.action) for line in found)

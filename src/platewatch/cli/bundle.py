@@ -73,6 +73,9 @@ def make(
     group: Annotated[str, typer.Option(help="The devices that it is for.")],
     days: Annotated[float, typer.Option(min=0.001, help="How long it is good for.")] = 7.0,
     model: Annotated[Path | None, typer.Option(help="The channel model; else the shipped one.", exists=True)] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="The devices' recogniser: the model then is for its reads alone, and small.")
+    ] = None,
     population: PopulationFile = None,
     policy: Annotated[
         Path | None, typer.Option(help="A TOML file with the table [policy], as the service's settings.", exists=True)
@@ -94,6 +97,8 @@ def make(
         entries = Hotlist.load(hotlist)
     with errors_to_exit(model):
         channel = ChannelModel.default() if model is None else ChannelModel.load(model)
+        if engine is not None:
+            channel = channel.of_engine(engine)
     with errors_to_exit(policy):
         grades = Policy() if policy is None else Policy.load(policy)
     matcher = Matcher(entries, max_edits=max_edits, model=channel.with_population(load_population(population)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import json
 import sys
 import urllib.error
@@ -17,7 +18,8 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from platewatch.cli.common import errors_to_exit, fail, plural
-from platewatch.notify.outbox import Outbox, OutboxLockedError, export_events, list_events
+from platewatch.notify.outbox import Outbox, OutboxLockedError, entries_of, export_events, hit_key, list_events
+from platewatch.service.audit import FOLDER, Access, Audit, key_of
 
 app = typer.Typer(help="Look at the queue of notifications, and revive dead letters.", no_args_is_help=True)
 
@@ -69,9 +71,33 @@ def list_(
 
 
 @app.command()
-def export(file: File, state: OnlyState = None) -> None:
-    """Print notifications whole, one JSON event a line, the oldest first. They hold personal data."""
+def export(
+    file: File,
+    state: OnlyState = None,
+    reason: Annotated[str | None, typer.Option(help="Why, for the access log; asked for if left out.")] = None,
+    access_log: Annotated[
+        Path | None, typer.Option(help="The folder of the access log; `access` beside the outbox if left out.")
+    ] = None,
+) -> None:
+    """Print notifications whole, one JSON event a line, the oldest first. They hold personal data.
+
+    Who did it, why and whose data it was goes into the access log first.
+    """
+    if reason is None:
+        reason = typer.prompt("Why", err=True) if sys.stdin.isatty() else ""
     with errors_to_exit(file):
+        audit = Audit(access_log or file.resolve().parent / FOLDER, key_of(hit_key(file)))
+        entry_ids = entries_of(file, state.value if state else None)
+        audit.write(
+            Access(
+                who=getpass.getuser(),
+                where="local",
+                action="export",
+                subjects=tuple(map(audit.subject, entry_ids)),
+                count=len(entry_ids),
+                reason=reason,
+            )
+        )
         for body in export_events(file, state.value if state else None):
             sys.stdout.buffer.write(body + b"\n")
         sys.stdout.flush()

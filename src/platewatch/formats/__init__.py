@@ -104,6 +104,8 @@ def parse(
     """
     if name not in FORMATS:
         raise FormatError(f"no format has this name; there are {', '.join(FORMATS)}", field="name")
+    if received_at is not None and received_at.utcoffset() is None:
+        raise FormatError("has no offset from UTC", field="received_at")
     by_name = {key.lower(): value for key, value in (headers or {}).items()}
     message = Message(
         inflated(body, by_name),

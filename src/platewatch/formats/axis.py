@@ -96,8 +96,6 @@ def _metadata(message: Message, found: Findings) -> None:
     for notification in notifications(tree):
         root = {"timestamp": notification.time}
         _event(notification.topic, notification.data, root, message, found)
-    if not found.parsed.count:
-        raise FormatError("holds no event")
 
 
 def _camera(event: Any, message: Message) -> object:

@@ -18,8 +18,10 @@ MAX_INFLATED: Final = 64 << 20
 """Bytes of a message that came compressed."""
 
 _LARGE: Final = 65536  # bytes from which on images are looked for
-# The look-behind keeps a run that is too short from being tried again at each of its bytes.
-_IMAGE: Final = re.compile(rb"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/=]{4096,}")
+# A long run, or many lines in a row. The look-behind keeps a run that is too short from being tried again at each byte.
+_IMAGE: Final = re.compile(
+    rb"(?<![A-Za-z0-9+/=])(?:[A-Za-z0-9+/=]{4096,}+|(?:[A-Za-z0-9+/]{57,}+(?:\\[rn]|[\r\n\t ]){1,8}+){40,}+)"
+)
 _DECLARED: Final = re.compile(rb"\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
 _IN_TYPE: Final = re.compile(r"charset\s*=\s*\"?([A-Za-z0-9._-]{1,40})", re.IGNORECASE)
 # Some codecs are not of text, and some take the square of what they decode; a message may name any.

@@ -61,8 +61,6 @@ def parse(message: Message, found: Findings) -> None:
             found.reject(FormatError("neither an event nor a sign of life"))
         elif is_push:
             found.ignore("heartbeat")
-    if not found.parsed.count:
-        raise FormatError("holds no event")
 
 
 def _events(text: str, message: Message, found: Findings) -> None:

@@ -40,6 +40,10 @@ NO_PLATE: Final = frozenset(
 )  # fmt: skip
 """What recognisers write where there is no plate, in any case."""
 
+MAX_REFUSED: Final = 100_000
+"""Items of one message that may be refused."""
+
+_MOST_REJECTED: Final = 1000  # items that are nothing of this format, where nothing else is there
 _MOST_FIELDS: Final = 100  # of a form or a query
 _LONGEST_NAME: Final = 4096  # characters of a camera's name or an id: what is longer is neither
 _UNSET: Final = object()
@@ -248,7 +252,7 @@ def _json(text: str) -> Iterator[Any]:
         yield parse_json(text)
     except FormatError as error:
         lines = [line for line in text.splitlines() if line.strip()]
-        if len(lines) == 1 or not lines[0].strip().endswith(("}", "]")):
+        if len(lines) < 2 or not lines[0].strip().endswith(("}", "]")):
             yield error
             return
         for line in lines:
@@ -296,17 +300,23 @@ class Findings:
         self.parsed.ignored.append(why)
 
     def refuse(self, reason: str, field: str | None = None) -> None:
-        """`reason` and `field` hold nothing that was read."""
+        """`reason` and `field` hold nothing that was read. Raises FormatError if too much is refused."""
         self._item += 1
+        if len(self.parsed.refused) == MAX_REFUSED:
+            raise FormatError(f"over {MAX_REFUSED} items are refused")
         self.parsed.refused.append(ReadError(reason, row=self._item, field=field))
 
     def reject(self, error: FormatError) -> None:
         """What is not of this format at all: one item, and the whole message if there is nothing else in it."""
         self.refuse(error.reason, error.field)
         self._rejected.append(error)
+        if len(self._rejected) == _MOST_REJECTED and not self.parsed.reads:
+            raise self._rejected[0]
 
     def finished(self) -> Parsed:
         """Raises FormatError if nothing in it is of this format."""
+        if not self._item:
+            raise FormatError("holds no event")
         if self._rejected and len(self._rejected) == self._item:
             raise self._rejected[0]
         return self.parsed
@@ -334,7 +344,10 @@ class Findings:
         when = read.time or self._message.received_at
         camera = read.camera_id or self._defaults.get("camera_id")
         late = read.late or self.is_late(when)
-        self.parsed.reads.append(msgspec.structs.replace(read, time=when, camera_id=camera, late=late))
+        confidence = self._share(read.confidence, None)
+        self.parsed.reads.append(
+            msgspec.structs.replace(read, time=when, camera_id=camera, late=late, confidence=confidence)
+        )
 
     def drop(self, name: str) -> None:
         """An optional field that is not usable."""

@@ -48,8 +48,6 @@ def parse(message: Message, found: Findings) -> None:
             _json(start, found)
         elif start:
             _xml(start, found)
-    if not found.parsed.count:
-        raise FormatError("holds no event")
 
 
 def _xml(text: str, found: Findings) -> None:

@@ -10,9 +10,9 @@ from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from platewatch.errors import ConfigError, FormatError, at_fault
+from platewatch.errors import ConfigError, FormatError, ZoneError, at_fault
 from platewatch.formats import times, xml_tree
-from platewatch.formats.charsets import known
+from platewatch.formats.charsets import decode, known
 from platewatch.formats.frame import (
     Findings,
     Message,
@@ -67,10 +67,14 @@ class SenderMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     engine: str | None = None
 
     def __post_init__(self) -> None:
-        if self.zone is not None:
+        try:
             zone_of(self.zone)
-        if self.charset is not None:
-            known(self.charset)
+        except ZoneError as error:
+            raise ConfigError(error.reason, field="zone") from None
+        try:
+            known(self.charset or "utf-8")
+        except FormatError as error:
+            raise ConfigError(error.reason, field="charset") from None
         if self.scale is not None and not 0 < self.scale < float("inf"):
             raise ConfigError("Expected a positive number", field="scale")
         if self.delimiter is not None and len(self.delimiter) != 1:
@@ -78,7 +82,7 @@ class SenderMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> SenderMapping:
-        """Of a table of the configuration. Raises ConfigError, or ZoneError, that names the setting."""
+        """Of a table of the configuration. Raises ConfigError that names the setting."""
         try:
             return msgspec.convert(dict(settings), cls)
         except msgspec.ValidationError as error:
@@ -161,7 +165,7 @@ def _records(message: Message, mapping: SenderMapping) -> Iterator[tuple[Any, An
         if isinstance(value, FormatError) or mapping.items is None:
             yield value, value
             continue
-        items = at(value, mapping.items) if isinstance(value, dict) else None
+        items = at(value, mapping.items.removeprefix("/")) if isinstance(value, dict) else None
         for item in each(items):
             yield value, item
 
@@ -180,7 +184,7 @@ def _values(message: Message, mapping: SenderMapping) -> Iterator[Any]:
             except FormatError as error:
                 yield error
         elif syntax == "key_value":
-            yield _of_lines(text, message.charset)
+            yield _key_values(text, message.charset, mapping.delimiter)
         else:
             yield from _rows(text, mapping)
 
@@ -195,10 +199,14 @@ def _syntax(text: str) -> Syntax:
     return "key_value" if "=" in line and not any(mark in line.partition("=")[0] for mark in DELIMITERS) else "csv"
 
 
-def _of_lines(text: str, charset: str | None) -> dict[str, Any]:
-    """key=value a line, or a urlencoded form."""
-    stripped = text.strip()
-    return dict(form(stripped, charset)) if "\n" not in stripped and "&" in stripped else dict(key_values(stripped))
+def _key_values(text: str, charset: str | None, delimiter: str | None) -> dict[str, Any]:
+    """key=value a line, a urlencoded form, or between other delimiters."""
+    text = text.strip()
+    for mark in delimiter or "\n&;|,":
+        pairs = [pair for pair in text.split(mark) if pair.strip()]
+        if len(pairs) > 1 and all("=" in pair for pair in pairs):
+            return dict(form(text, charset)) if mark == "&" else dict(key_values("\n".join(pairs)))
+    return dict(key_values(text))
 
 
 def _fields(message: Message) -> dict[str, Any] | None:
@@ -207,7 +215,7 @@ def _fields(message: Message) -> dict[str, Any] | None:
     for part in parts(message.body, message.content_type):
         if not part.is_text or not part.name:
             continue
-        text = next(message._replace(body=part.content, headers={"content-type": part.content_type}).texts())
+        text = decode(part.content, part.content_type, message.charset)
         if text.lstrip().startswith(("{", "[", "<")):
             return None
         found[part.name] = text

@@ -23,13 +23,16 @@ _BY_MQTT: Final = "/onvif-ej/"
 def parse(message: Message, found: Findings) -> None:
     if message.body[:64].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") or message.is_multipart:
         for text in message.texts():
-            _metadata(xml_tree.parse(text), message, found)
+            try:
+                tree = xml_tree.parse(text)
+            except FormatError as error:
+                found.reject(error)
+            else:
+                _metadata(tree, message, found)
     else:
         prefix, is_mqtt, topic = message.target.partition(_BY_MQTT)
         for event in found.objects():
             _event(event, topic if is_mqtt else "", prefix if is_mqtt else None, message, found)
-    if not found.parsed.count:
-        raise FormatError("holds no event")
 
 
 def _event(event: dict[str, Any], topic: str, camera: str | None, message: Message, found: Findings) -> None:

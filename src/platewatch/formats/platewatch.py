@@ -30,8 +30,6 @@ def parse(message: Message, found: Findings) -> None:
         elif read is not None:
             found.take(read)
     found.parsed.dropped.update(decoder.dropped)
-    if not found.parsed.count:
-        raise FormatError("holds no read")
 
 
 def _lines(message: Message) -> Iterable[bytes]:

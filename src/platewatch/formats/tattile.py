@@ -31,8 +31,6 @@ def parse(message: Message, found: Findings) -> None:
             start = end.end()
         if text[start:].strip("\0 \t\r\n"):
             _document(text[start:], found)
-    if not found.parsed.count:
-        raise FormatError("holds no document")
 
 
 def _document(text: str, found: Findings) -> None:

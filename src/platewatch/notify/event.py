@@ -80,6 +80,7 @@ class HitData(Struct, frozen=True, kw_only=True, omit_defaults=True):
     late: bool  # an old read that its source sent again after an outage
     reads: int = 1  # of the vehicle's pass that were judged together; the fields above are those of the best one
     covert: bool = False  # for its agency alone
+    retrospective: bool = False  # of a read that came before its entry did
     feed: str | None = None  # that lists the entry, where it is not the main list: entry ids are its own
     approved_by: str | None = None  # the officer who has approved the entry
     legal_basis: str | None = None

@@ -102,6 +102,10 @@ _LIST: Final = """
 _EXPORT: Final = """
     SELECT body FROM events WHERE (?1 IS NULL OR state = ?1) AND state <> 'cancelled' AND body <> x'' ORDER BY seq
 """
+_EXPORTED: Final = """
+    SELECT DISTINCT entry_id FROM events
+    WHERE (?1 IS NULL OR state = ?1) AND state <> 'cancelled' AND body <> x'' ORDER BY entry_id
+"""
 _TAKE_BACK: Final = """
     SELECT seq, event_id, route, hitid, entry_id, urgent, body, state, attempts FROM events
     WHERE kind = 'hit' AND body <> x'' AND state <> 'cancelled'
@@ -550,3 +554,16 @@ def export_events(path: str | Path, state: State | None = None) -> Iterator[byte
     with open_to_read(path) as connection:
         for (body,) in connection.execute(_EXPORT, (state,)):
             yield body
+
+
+def entries_of(path: str | Path, state: State | None = None) -> list[str]:
+    """The ids of the entries whose events `export_events` would give. Raises OutboxError."""
+    with open_to_read(path) as connection:
+        return [entry_id for (entry_id,) in connection.execute(_EXPORTED, (state,))]
+
+
+def hit_key(path: str | Path) -> bytes:
+    """The key of an outbox's hit ids. Raises OutboxError."""
+    with open_to_read(path) as connection:
+        (key,) = connection.execute("SELECT value FROM meta WHERE name = 'hit_key'").fetchone()
+        return bytes(key)

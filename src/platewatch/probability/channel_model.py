@@ -115,6 +115,18 @@ class ChannelModel:
         """The same recognisers among other vehicles."""
         return type(self)(self._tables, population)
 
+    def of_engine(self, engine: str) -> Self:
+        """The model where this is the only recogniser: its rates in general, and no other engine's.
+
+        What it says of the engine's reads is what this model says, in a twelfth of the shipped one's memory. Raises
+        ModelError for an engine that is not known.
+        """
+        known = self._tables
+        if engine not in known.engines:
+            raise ModelError(f"is not among the model's engines: {', '.join(self.engines)}", field=engine)
+        levels = {"": known.levels[engine]} if engine in known.levels else {}
+        return type(self)(replace(known, general=known.engines[engine], engines={}, levels=levels), self._population)
+
     def refined(self, engines: Mapping[str | None, Table], levels: dict[str, dict[str, Floats]]) -> Self:
         """The same with these tables for engines, None for the general one, and these levels of cameras.
 

@@ -17,6 +17,9 @@ from platewatch.service.asgi import (
     send_json,
     unread,
 )
+from platewatch.service.audit import Access, Audit, AuditError
+from platewatch.service.gate import address_of, principal_of
+from platewatch.service.keys import ANYBODY
 from platewatch.service.outcomes import Answer, Outcomes, Seen
 
 _PREFIX: Final = "/v1/hits/"
@@ -28,8 +31,9 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 class Answers:
     """The endpoints. What they take is in the classes of `outcomes`; a field that is wrong is named, and costs all."""
 
-    def __init__(self, outcomes: Outcomes) -> None:
+    def __init__(self, outcomes: Outcomes, audit: Audit) -> None:
         self._outcomes = outcomes
+        self._audit = audit
 
     @staticmethod
     def owns(path: str) -> bool:
@@ -41,16 +45,17 @@ class Answers:
         hitid, _, what = scope["path"].removeprefix(_PREFIX).partition("/")
         try:
             body = await read_body(scope, receive, _MAX_BODY_BYTES)
-            if what == "seen":
-                seen = msgspec.json.decode(body, type=Seen)
-                known = await self._outcomes.see(hitid, seen)
-                answer: object = {"seen": True} if known else None
-            else:
-                given = msgspec.json.decode(body, type=Answer)
-                answer = await self._outcomes.record(hitid, given)
-                if answer is not None:
-                    _log.info("outcome", hitid=hitid, outcome=given.outcome, by=given.by)
+            given = _decode(body, is_seen=what == "seen")
+            entry_id = await self._outcomes.entry_id_of(hitid)
+            answer: object = None
+            if entry_id is not None:
+                await self._note(scope, given, entry_id)
+                answer = await self._do(hitid, given)
         except DisconnectedError:
+            return
+        except (AuditError, OSError) as error:
+            _log.error("not done, as the access log cannot be written", reason=str(error))
+            await send_json(send, 503, {"reason": "the access log cannot be written"}, [(b"retry-after", b"1")])
             return
         except (BodyTooLargeError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             await send_json(
@@ -61,3 +66,28 @@ class Answers:
             await send_json(send, 404, {"reason": "no such hit, or it is no longer kept"})
         else:
             await send_json(send, 200, msgspec.to_builtins(answer))
+
+    async def _do(self, hitid: str, given: Seen | Answer) -> object:
+        if isinstance(given, Seen):
+            return {"seen": True} if await self._outcomes.see(hitid, given) else None
+        recorded = await self._outcomes.record(hitid, given)
+        if recorded is not None:
+            _log.info("outcome", hitid=hitid, outcome=given.outcome, by=given.by)
+        return recorded
+
+    async def _note(self, scope: Scope, given: Seen | Answer, entry_id: str) -> None:
+        """Raises AuditError, OSError."""
+        principal = principal_of(scope)
+        await self._audit.note(
+            Access(
+                who=given.by if principal is ANYBODY else f"{principal.name}: {given.by}",
+                where=address_of(scope),
+                action="seen" if isinstance(given, Seen) else given.outcome,
+                subjects=(self._audit.subject(entry_id),),
+                reason="" if isinstance(given, Seen) else given.reason,
+            )
+        )
+
+
+def _decode(body: bytes, *, is_seen: bool) -> Seen | Answer:
+    return msgspec.json.decode(body, type=Seen) if is_seen else msgspec.json.decode(body, type=Answer)

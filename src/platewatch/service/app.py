@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import hmac
-import math
 import signal
-import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack, suppress
 from functools import partial
 from itertools import islice
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
 import msgspec
 import structlog
-import uvicorn
 from msgspec import Struct
 
 from platewatch.errors import ConfigError, PlatewatchError
-from platewatch.matching.hotlist import EntrySet
+from platewatch.matching.hotlist import EntrySet, HotlistDelta
 from platewatch.matching.matcher import Matcher
 from platewatch.matching.reads import Read, ReadDecoder
 from platewatch.notify.outbox import Outbox, OutboxError, OutboxLostError
@@ -47,22 +43,28 @@ from platewatch.service.asgi import (
     unread,
     without_body,
 )
+from platewatch.service.audit import Access, Audit, AuditError, key_of
+from platewatch.service.budget import Budget
 from platewatch.service.config import Settings, check_token
-from platewatch.service.connections import Connection, Connections, room
+from platewatch.service.connections import Connections, room
 from platewatch.service.delivery import Delivery
 from platewatch.service.feed_endpoints import FeedEndpoints
 from platewatch.service.feeds import Feeds
+from platewatch.service.gate import Denied, Gate, address_of, principal_of, with_principal
+from platewatch.service.keys import Action, Keys
 from platewatch.service.learning import Learning
+from platewatch.service.listeners import INGEST, OPEN_PATHS, Listener, Server, Side, action_of, listen
 from platewatch.service.live_list import LiveList
+from platewatch.service.look_back import LookBack, keep_from_dumps
 from platewatch.service.metrics import Metrics
 from platewatch.service.outcomes import Outcomes
 from platewatch.service.passes import Passes
-from platewatch.service.pipeline import Pipeline
+from platewatch.service.pipeline import URGENT, Pipeline
 from platewatch.service.quiet import Quiet
 from platewatch.service.routes import Routes
 from platewatch.service.silence import Silence
 from platewatch.service.systemd import Systemd
-from platewatch.service.watching import OPEN_PATHS, Watching
+from platewatch.service.watching import Watching
 from platewatch.service.worker import Worker
 from platewatch.sources import Accepted, BusyError
 from platewatch.sources.http import HttpReads, Refusals, TooManyReadsError
@@ -103,18 +105,25 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
     places = cameras.Cameras(None if settings.cameras is None else cameras.load(settings.cameras))
     reload_cameras = asyncio.Event()
     routes = Routes(settings.routes)
+    keys = None if settings.http.keys is None else Keys(settings.http.keys)
     # So that the event loop soon has the interpreter back while the worker's thread is busy.
     sys.setswitchinterval(_SWITCH_INTERVAL)
-    with _listen(settings.http.host, settings.http.port) as listener, Worker() as worker:
-        check_token(settings.http, listener.getsockname()[0])
-        host = f"[{settings.http.host}]" if ":" in settings.http.host else settings.http.host
-        url = f"http://{host}:{listener.getsockname()[1]}"
+    with ExitStack() as listening, Worker() as worker:
+        http = listening.enter_context(listen(settings.http, "http"))
+        check_token(
+            http.address, settings.http.token, settings.http.keys, "http", without_token=settings.http.without_token
+        )
+        admin = http
+        if settings.admin is not None:
+            admin = listening.enter_context(listen(settings.admin, "admin"))
+            check_token(admin.address, settings.admin.token, settings.http.keys, "admin")
         async with (
             await Outbox.open(settings.outbox.path) as outbox,
             Delivery(outbox, routes, settings.retry) as delivery,
             await Feeds.open(settings.feeds, settings.list.store, settings.time_zone, alarms) as feeds,
         ):
-            outbox.publish(url)
+            outbox.publish(admin.url)
+            audit = _audit(settings, outbox)
             hotlist = feeds.hotlist()
             _warn_of_list(hotlist, model, settings)
             matcher = Matcher(hotlist, max_edits=settings.max_edits, model=model)
@@ -124,6 +133,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
             outcomes = Outcomes(outbox, lambda entry_id: live.hotlist.get(entry_id))
             await outcomes.load()
             learning = _learning(settings, matcher)
+            budget = Budget(settings.budget)
             passes = Passes(settings.passes.window, on_strange_ids=_warn_of_ids, sample=learning)
             silence = Silence(settings.silence, places, alarms)
             metrics = Metrics(places, silence, alarms, feeds)
@@ -141,11 +151,13 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                 worker=worker,
                 passes=passes,
                 quiet=Quiet(settings.passes.gone),
+                budget=budget,
+                look_back=_look_back(settings),
             )
             live.follow(pipeline.use)
             if learning is not None:
                 live.follow(learning.use)
-            feeds.attach(live, partial(_withdraw, outcomes, delivery))
+            feeds.attach(live, partial(_follow_up, outcomes, delivery, pipeline, audit))
             connections = Connections(settings.http, room(settings.http, settings.retry.concurrency))
             app = _App(
                 settings,
@@ -161,16 +173,18 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                 places,
                 alarms,
                 metrics,
+                budget,
+                audit,
             )
 
             def ready() -> None:
-                _log.info("listening", url=url, entries=len(hotlist))
+                _log.info("listening", url=http.url, entries=len(hotlist))
                 systemd.tell("READY=1")
-                on_ready(url)
+                on_ready(http.url)
 
-            server = _Server(app, connections, ready)
+            servers = _servers(settings, app, connections, http, admin, keys, ready)
             for number in (signal.SIGTERM, signal.SIGINT):
-                asyncio.get_running_loop().add_signal_handler(number, server.stop)
+                asyncio.get_running_loop().add_signal_handler(number, _stop, servers)
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, partial(_reload, feeds, reload_cameras))
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(delivery.run())
@@ -189,7 +203,9 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                     helpers.append(tasks.create_task(cameras.watch(places, settings.cameras, alarms, reload_cameras)))
                 if learning is not None:
                     helpers.append(tasks.create_task(_learn(learning, worker, settings.learning.interval)))
-                await server.serve(sockets=[listener])
+                certificates = [server.listener.tls for server in servers if server.listener.tls is not None]
+                helpers += [tasks.create_task(tls.watch()) for tls in certificates]
+                await asyncio.gather(*(server.serve(sockets=[server.listener.socket]) for server in servers))
                 systemd.tell("STOPPING=1")
                 delivery.stop()
                 for helper in helpers:
@@ -262,8 +278,9 @@ class _App:
         places: cameras.Cameras,
         alarms: Alarms,
         metrics: Metrics,
+        budget: Budget,
+        audit: Audit,
     ) -> None:
-        self._authorization = _bearer(settings.http.token)
         self._pipeline = pipeline
         self._passes = passes
         self._learning = learning
@@ -271,7 +288,10 @@ class _App:
         self._outbox = outbox
         self._delivery = delivery
         self._outcomes = outcomes
-        self._answers = Answers(outcomes)
+        self._answers = Answers(outcomes, audit)
+        self._budget = budget
+        self._least = settings.policy.least
+        self._audit = audit
         self._connections = connections
         self._bodies = Bodies(settings.http.max_bodies_bytes)
         self._feeds = feeds
@@ -290,9 +310,10 @@ class _App:
         pushed = FeedEndpoints(feeds, settings.feeds, self._bodies, settings.http.max_body_bytes, settings.time_zone)
         watching = Watching(metrics, outbox, feeds, delivery, pipeline, places, connections)
         self._routes |= pushed.routes | watching.routes
-        self._authorizations = {path: _bearer(token) for path, token in pushed.tokens.items()}
+        self._pushed = {path: Gate(token, None) for path, token in pushed.tokens.items()}
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(self, side: Side, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that came to a listener."""
         method = scope["method"]
         if method == "HEAD":
             method, send = "GET", without_body(send)
@@ -302,15 +323,37 @@ class _App:
             endpoint = self._answers.take if method == "POST" else None
         if endpoint is None:
             known = ["POST"] if Answers.owns(path) else [known for known, other in self._routes if other == path]
-            if known:
+            if known and side.has(path):
                 allowed = ", ".join([*known, *(["HEAD"] if "GET" in known else [])])
                 await send_json(send, 405, {"reason": "no such method"}, [(b"allow", allowed.encode()), *unread(scope)])
             else:
                 await send_json(send, 404, {"reason": "no such path"}, unread(scope))
-        elif path not in OPEN_PATHS and not self._authorized(scope):
-            await send_json(send, 401, {"reason": "needs the header Authorization: Bearer <token>"}, unread(scope))
+        elif not side.has(path):
+            await send_json(send, 404, {"reason": "no such path here"}, unread(scope))
         else:
-            await self._answer(endpoint, scope, receive, send)
+            try:
+                scope = await self._admitted(side, scope, method, path)
+            except Denied as denied:
+                await send_json(send, denied.status, {"reason": denied.reason}, unread(scope))
+            except (AuditError, OSError) as error:
+                _log.error("not done, as the access log cannot be written", reason=str(error))
+                await send_json(
+                    send, 503, {"reason": "the access log cannot be written"}, [_RETRY_AFTER, *unread(scope)]
+                )
+            else:
+                await self._answer(endpoint, scope, receive, send)
+
+    async def _admitted(self, side: Side, scope: Scope, method: str, path: str) -> Scope:
+        """The request with who asks, noted in the access log where it has to be. Raises Denied, AuditError, OSError."""
+        if path in OPEN_PATHS:
+            return scope
+        gate = self._pushed.get(path, side.gate)
+        action = action_of(path)
+        principal = gate.admit(scope, action)
+        if action in (Action.list, Action.admin) and method != "GET":
+            who = path.split("/")[3] if path in self._pushed else principal.name
+            await self._audit.note(Access(who=who, where=address_of(scope), action=f"{method} {path}"))
+        return with_principal(scope, principal)
 
     async def _answer(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -323,11 +366,6 @@ class _App:
             # Only its class: its text may quote the request, and a read that is no hit is nobody's business.
             _log.error("request failed", path=scope["path"], exc_info=error)
             await send_json(send, 500, {"reason": "internal error"}, unread(scope))
-
-    def _authorized(self, scope: Scope) -> bool:
-        given = header(scope, b"authorization").encode("latin-1")
-        needed = self._authorizations.get(scope["path"], self._authorization)
-        return needed is None or hmac.compare_digest(given, needed)
 
     async def _accept(self, reads: Sequence[Read]) -> Accepted:
         try:
@@ -350,7 +388,8 @@ class _App:
                 if names := encodings(body, header(scope, b"content-encoding")):
                     body = await asyncio.to_thread(inflate, body, names, self._max_body_bytes)
                     held.grow(len(body))
-                status, answer = await self._source.take(body, header(scope, b"content-type"))
+                may_send = principal_of(scope).may_send
+                status, answer = await self._source.take(body, header(scope, b"content-type"), may_send)
             except DisconnectedError:
                 return
             except BodyTooLargeError:
@@ -403,6 +442,7 @@ class _App:
                 "closed": dict(self._connections.closed),
                 "bodies_bytes": self._bodies.held,
             },
+            "budget": self._budget.status(self._least),
             "learning": learnt,
             "outbox": counts,
             "routes": routes,
@@ -424,52 +464,29 @@ class _App:
         await send_json(send, 200, {"retried": retried})
 
 
-def _bearer(token: str | None) -> bytes | None:
-    return None if token is None else f"Bearer {token}".encode()
+def _servers(
+    settings: Settings,
+    app: _App,
+    connections: Connections,
+    http: Listener,
+    admin: Listener,
+    keys: Keys | None,
+    on_ready: Callable[[], None],
+) -> list[Server]:
+    """One for everything, or one for reads and lists and one for the rest."""
+    gate = Gate(settings.http.token, keys)
+    if settings.admin is None:
+        return [Server(partial(app.answer, Side(gate, frozenset(Action))), connections, http, on_ready)]
+    others = Side(Gate(settings.admin.token, keys), frozenset(Action) - INGEST)
+    return [
+        Server(partial(app.answer, others), connections, admin, lambda: None),
+        Server(partial(app.answer, Side(gate, INGEST)), connections, http, on_ready),
+    ]
 
 
-class _Server(uvicorn.Server):
-    """uvicorn, but told when to stop by `serve`, which has more to close than the HTTP server."""
-
-    def __init__(self, app: _App, connections: Connections, on_ready: Callable[[], None]) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                loop="none",
-                http=cast(type[Connection], partial(Connection, connections=connections)),
-                ws="none",
-                lifespan="off",
-                access_log=False,
-                log_config=None,
-                timeout_keep_alive=math.ceil(connections.settings.idle_timeout),
-                timeout_graceful_shutdown=_GRACE,
-            )
-        )
-        self._on_ready = on_ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._on_ready()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    def stop(self) -> None:
-        """End after the requests under way, at the second call without them."""
-        self.force_exit = self.should_exit
-        self.should_exit = True
-
-
-@contextmanager
-def _listen(host: str, port: int) -> Iterator[socket.socket]:
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        raise ConfigError(f"cannot listen at {host}:{port}: {error.strerror}", field="http") from None
-    with listener:
-        yield listener
+def _stop(servers: Sequence[Server]) -> None:
+    for server in servers:
+        server.stop()
 
 
 def _warn_of_ids(camera_id: str | None) -> None:
@@ -481,11 +498,49 @@ def _reload(feeds: Feeds, cameras: asyncio.Event) -> None:
     cameras.set()
 
 
-async def _withdraw(outcomes: Outcomes, delivery: Delivery, entry_ids: Collection[str]) -> None:
-    """Entries have left the list: their hits of late are taken back."""
-    if taken := await outcomes.withdraw(entry_ids, since=time.time() - _WITHDRAWN_FOR):
+async def _follow_up(
+    outcomes: Outcomes, delivery: Delivery, pipeline: Pipeline, audit: Audit, change: HotlistDelta
+) -> None:
+    """The list has changed: hits of late are taken back if their entries have left it, and what was read in the last
+    minutes is searched for entries that are urgent, and that an officer has approved on a legal basis.
+    """
+    if change.removals and (taken := await outcomes.withdraw(change.removals, since=time.time() - _WITHDRAWN_FOR)):
         _log.info("hits of removed entries taken back", count=taken)
         delivery.wake()
+    urgent = [one for one in change.upserts if one.priority == URGENT and one.approved_by and one.legal_basis]
+    if urgent and pipeline.looks_back:
+        try:
+            for entry in urgent:  # every search is noted, those that find nothing, too
+                await audit.note(
+                    Access(
+                        who=entry.approved_by,
+                        where="list",
+                        action="look back",
+                        subjects=(audit.subject(entry.id),),
+                        reason=entry.legal_basis,
+                    )
+                )
+        except (AuditError, OSError) as error:
+            _log.error("not looked back, as the access log cannot be written", reason=str(error))
+            return
+        found = await pipeline.look_back(urgent)
+        _log.info("looked back", entries=len(urgent), hits=found)
+
+
+def _audit(settings: Settings, outbox: Outbox) -> Audit:
+    folder = settings.audit.folder
+    try:
+        return Audit(folder, key_of(outbox.hit_key), kept_months=settings.audit.kept_months)
+    except OSError as error:
+        raise ConfigError(f"cannot make {folder}: {error.strerror}", field="audit.folder") from None
+
+
+def _look_back(settings: Settings) -> LookBack | None:
+    if not settings.look_back.minutes:
+        return None
+    if refused := keep_from_dumps():
+        _log.warning("the system keeps the memory from dumps only in part", refused=refused)
+    return LookBack(settings.look_back)
 
 
 async def _forget(pipeline: Pipeline) -> None:

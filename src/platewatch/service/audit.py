@@ -24,6 +24,9 @@ from msgspec import Struct
 
 from platewatch.errors import PlatewatchError
 
+FOLDER: Final = "access"
+"""Where the access log is, beside the outbox, unless set otherwise."""
+
 KEPT_MONTHS: Final = 24
 """Whole months that are kept beside the current one, unless set otherwise."""
 
@@ -118,6 +121,11 @@ class Audit:
         for path in _files(self._folder):
             if _month(path) < oldest:
                 path.unlink()
+
+
+def key_of(hit_key: bytes) -> bytes:
+    """The key of an access log, from that of the outbox, which it does not give away."""
+    return hmac.digest(hit_key, b"access log", "sha256")
 
 
 def subject(key: bytes, entry_id: str) -> str:

@@ -29,6 +29,9 @@ class BudgetSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     operators: Annotated[int, Meta(ge=1)] = 1
 
 
+_DEFAULT: Final = BudgetSettings()
+
+
 class _Minute:
     __slots__ = ("number", "told", "weighed")
 
@@ -41,7 +44,7 @@ class _Minute:
 class Budget:
     """What the last hour cost. `clock` is monotonic, in seconds."""
 
-    def __init__(self, settings: BudgetSettings, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, settings: BudgetSettings = _DEFAULT, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.allowed: Final = settings.alarms_an_hour * settings.operators
         self._clock = clock
         self._begun = clock()
@@ -65,9 +68,9 @@ class Budget:
             self._warned = True
             _log.warning("more alarms in the last hour than operators can look at", told=told, allowed=self.allowed)
 
-    def status(self) -> dict[str, Any]:
-        """Told in the last hour beside what is allowed; and at which least probability how many it would have been, an
-        hour, exact reads apart, which are always told: from so many minutes.
+    def status(self, least: float = 0.0) -> dict[str, Any]:
+        """Told in the last hour beside what is allowed; and at which threshold, from the `least` that is looked at, how
+        many it would have been, an hour, exact reads apart, which are always told: from so many minutes.
         """
         self._now()
         minutes = min(_MINUTES, max(1.0, (self._clock() - self._begun) / 60))
@@ -80,6 +83,7 @@ class Budget:
             "at_threshold": [
                 {"probability": threshold, "alarms_an_hour": round(_MINUTES * sum(by_reach[place + 1 :]) / minutes, 1)}
                 for place, threshold in enumerate(THRESHOLDS)
+                if threshold >= least
             ],
         }
 

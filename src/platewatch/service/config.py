@@ -6,13 +6,14 @@ TOML is taken as text: `PLATEWATCH_HTTP__PORT=9000`, `PLATEWATCH_WASS__SECRETS='
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -26,15 +27,21 @@ from platewatch.lists.feeds.http import HttpFeedSettings
 from platewatch.matching.values import zone_of
 from platewatch.notify.dispatcher import RetryPolicy
 from platewatch.notify.outbox import WASS
-from platewatch.notify.senders import HttpsSettings, SenderSettings
+from platewatch.notify.senders import HttpsSettings
 from platewatch.probability.learning import HALF_LIFE
 from platewatch.probability.population import Population
+from platewatch.service.audit import FOLDER, KEPT_MONTHS
+from platewatch.service.budget import BudgetSettings
 from platewatch.service.learning import SHARE
+from platewatch.service.look_back import LookBackSettings
 from platewatch.service.passes import LIFE, WINDOW
 from platewatch.service.policy import Policy
 from platewatch.service.quiet import GONE
 from platewatch.service.routes import Route, Routes
 from platewatch.service.silence import SilenceSettings
+from platewatch.service.tls import TlsSettings
+
+_Placed = TypeVar("_Placed", bound=Struct)
 
 _PREFIX = "PLATEWATCH_"
 _FEED_NAME = re.compile("[a-z0-9_-]+")
@@ -46,7 +53,8 @@ Seconds = Annotated[float, Meta(gt=0, le=86400)]
 
 class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where reads come in. With a `token`, requests need the header `Authorization: Bearer <token>`; without one, other
-    machines are only let in where `without_token` says that this is meant.
+    machines are only let in where `without_token` says that this is meant. `keys` is a file of further ones, each with
+    what it may do. With `tls`, it is HTTPS.
 
     A connection is closed if the headers of a request take longer than `header_timeout` seconds, its body longer than
     `body_timeout`, the client longer than `answer_timeout` to take what it is answered, or than `idle_timeout` to ask
@@ -57,7 +65,9 @@ class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8080
     token: Annotated[str, Meta(min_length=1)] | None = None
+    keys: Path | None = None
     without_token: bool = False
+    tls: TlsSettings | None = None
     max_body_bytes: Annotated[int, Meta(ge=1)] = 16 * 1024 * 1024
     max_bodies_bytes: Annotated[int, Meta(ge=1)] = 256 * 1024 * 1024
     max_header_bytes: Annotated[int, Meta(ge=1024)] = 16 * 1024
@@ -66,6 +76,24 @@ class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     body_timeout: Seconds = 60.0
     answer_timeout: Seconds = 30.0
     idle_timeout: Seconds = 75.0
+
+
+class AdminSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A listener of its own for what operators and administrators do; `http` then takes reads and lists and nothing
+    else, and its token opens nothing here.
+    """
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8081
+    token: Annotated[str, Meta(min_length=1)] | None = None
+    tls: TlsSettings | None = None
+
+
+class AuditSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the access log is, and for how many whole months it is kept."""
+
+    folder: Path = Path(FOLDER)
+    kept_months: Annotated[int, Meta(ge=1)] = KEPT_MONTHS
 
 
 class HotlistSettings(ListSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -116,7 +144,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     file; without it, Korea's. The model is scaled to `model_error_rate`, the share of plates that the cameras do not
     read exactly. `learning` refines it as reads flow.
     `max_edits` bounds what is looked for, and of what is found `policy` says what is a hit. `wass` is the far end of
-    the route of that name, which takes every hit; `routes` are others.
+    the route of that name, which takes every hit; `routes` are others. `budget` says how many alarms operators can look
+    at; `look_back` for how long reads are kept, in memory, for urgent entries that come late.
     """
 
     hotlist: Path | None = None
@@ -134,8 +163,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     policy: Policy = Policy()
     passes: PassSettings = PassSettings()
     learning: LearningSettings = LearningSettings()
+    budget: BudgetSettings = BudgetSettings()
+    look_back: LookBackSettings = LookBackSettings()
     http: HttpSettings = HttpSettings()
     silence: SilenceSettings = SilenceSettings()
+    admin: AdminSettings | None = None
+    audit: AuditSettings = AuditSettings()
     outbox: OutboxSettings = OutboxSettings()
     retry: RetryPolicy = RetryPolicy()
 
@@ -146,7 +179,9 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
     _override(values, environment)
     settings = toml.convert(values, Settings)
     http = settings.http
-    check_token(http, http.host)
+    check_token(http.host, http.token, http.keys, "http", without_token=http.without_token)
+    if settings.admin is not None:
+        check_token(settings.admin.host, settings.admin.token, http.keys, "admin")
     if http.max_bodies_bytes < http.max_body_bytes:
         raise ConfigError("is less than http.max_body_bytes", field="http.max_bodies_bytes")
     try:
@@ -163,6 +198,9 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
         cameras=None if settings.cameras is None else here / settings.cameras,
         model=None if settings.model is None else here / settings.model,
         population=_population(settings.population, here),
+        http=_with_paths(http, here),
+        admin=None if settings.admin is None else _with_paths(settings.admin, here),
+        audit=_with_paths(settings.audit, here),
         outbox=msgspec.structs.replace(settings.outbox, path=here / settings.outbox.path),
         learning=msgspec.structs.replace(settings.learning, file=here / settings.learning.file),
     )
@@ -205,15 +243,19 @@ def _routes(settings: Settings, here: Path) -> dict[str, Route]:
         except ConfigError as error:
             raise ConfigError(error.reason, field=f"{where}.{error.field}") from None
     Routes(routes)
-    return {name: msgspec.structs.replace(route, to=_placed(route.to, here)) for name, route in routes.items()}
+    return {name: msgspec.structs.replace(route, to=_with_paths(route.to, here)) for name, route in routes.items()}
 
 
-def _placed(sender: SenderSettings, here: Path) -> SenderSettings:
+def _with_paths(settings: _Placed, here: Path) -> _Placed:
     """With paths that do not depend on where the service is started."""
-    paths = {
-        name: here / value for name in sender.__struct_fields__ if isinstance(value := getattr(sender, name), Path)
-    }
-    return msgspec.structs.replace(sender, **paths)
+    placed: dict[str, object] = {}
+    for name in settings.__struct_fields__:
+        value = getattr(settings, name)
+        if isinstance(value, Path):
+            placed[name] = here / value
+        elif isinstance(value, TlsSettings):
+            placed[name] = _with_paths(value, here)
+    return msgspec.structs.replace(settings, **placed)
 
 
 def _population(name_or_path: str | None, here: Path) -> str | None:
@@ -224,8 +266,10 @@ def _population(name_or_path: str | None, here: Path) -> str | None:
     return str(path) if path.exists() or Path(name_or_path).suffix else name_or_path
 
 
-def check_token(http: HttpSettings, address: str) -> None:
-    """Raises ConfigError if other machines could send reads to this address without a token, and nothing says that
+def check_token(
+    address: str, token: str | None, keys: Path | None, section: str, *, without_token: bool = False
+) -> None:
+    """Raises ConfigError if other machines could get in at this address without a token or a key, and nothing says that
     they may. What a name stands for is known when it is listened at.
     """
     try:
@@ -233,12 +277,22 @@ def check_token(http: HttpSettings, address: str) -> None:
     except ValueError:
         return
     mapped = given.ipv4_mapped if isinstance(given, ipaddress.IPv6Address) else None
-    if http.token is None and not http.without_token and not (mapped or given).is_loopback:
+    if token is None and keys is None and not without_token and not (mapped or given).is_loopback:
+        otherwise = ", or http.without_token = true if all of them may send reads" if section == "http" else ""
         raise ConfigError(
-            f"is not set, and {address} is open to other machines: set one, or http.without_token = true if all of"
-            " them may send reads",
-            field="http.token",
+            f"is not set, and {address} is open to other machines: set one, or http.keys{otherwise}",
+            field=f"{section}.token",
         )
+
+
+def strange_variables(environment: Mapping[str, str] = os.environ) -> Iterator[tuple[str, str]]:
+    """Variables that look as if they were to override a setting, and do not; and what may be meant."""
+    for variable in environment:
+        section, separator, name = variable.removeprefix(_PREFIX).lower().partition("__")
+        if variable.startswith(_PREFIX) and section not in Settings.__struct_fields__:
+            near = difflib.get_close_matches(section, Settings.__struct_fields__, 1)
+            if near:
+                yield variable, f"{_PREFIX}{near[0].upper()}{separator}{name.upper()}"
 
 
 def _override(values: dict[str, Any], environment: Mapping[str, str]) -> None:

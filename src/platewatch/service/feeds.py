@@ -61,7 +61,7 @@ class Feeds:
         self._accepted: set[str] = set()
         self._store: FeedStore
         self._live: LiveList | None = None  # until it is made of what there is
-        self._on_removed: Callable[[Collection[str]], Awaitable[None]] = _ignore
+        self._on_changed: Callable[[HotlistDelta], Awaitable[None]] = _ignore
 
     @classmethod
     async def open(cls, settings: Mapping[str, FeedSettings], store: Path, zone: str | None, alarms: Alarms) -> Self:
@@ -98,10 +98,10 @@ class Feeds:
         except EntryError as error:
             raise ConfigError(error.reason, field=MAIN) from None
 
-    def attach(self, live: LiveList, on_removed: Callable[[Collection[str]], Awaitable[None]]) -> None:
-        """Where changes are made, and who is told of the keys of entries that are gone; before all that follows."""
+    def attach(self, live: LiveList, on_changed: Callable[[HotlistDelta], Awaitable[None]]) -> None:
+        """Where changes are made, and who is told of them when they are; before all that follows."""
         self._live = live
-        self._on_removed = on_removed
+        self._on_changed = on_changed
 
     async def follow(self) -> None:
         """Keep the list current, until cancelled."""
@@ -297,11 +297,10 @@ class Feeds:
         version, listed, _ = self.part(name)
         changed, removed = len(delta.upserts), len(delta.removals)
         _log.info("list changed", feed=name, version=version, entries=listed, changed=changed, removed=removed)
-        if delta.removals:
-            try:
-                await self._on_removed(delta.removals)
-            except PlatewatchError as error:
-                _log.error("hits of removed entries are not taken back", feed=name, reason=error.reason)
+        try:
+            await self._on_changed(delta)
+        except PlatewatchError as error:
+            _log.error("what follows from a change is not done", feed=name, reason=error.reason)
 
     async def _watch(self) -> None:
         """Notice that lists get stale."""
@@ -319,7 +318,7 @@ class Feeds:
         return await asyncio.get_running_loop().run_in_executor(self._executor, call, *arguments)
 
 
-async def _ignore(_: Collection[str]) -> None:
+async def _ignore(_: HotlistDelta) -> None:
     pass
 
 

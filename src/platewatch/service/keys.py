@@ -8,6 +8,7 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import ipaddress
+import logging
 import secrets
 import time
 from collections.abc import Callable
@@ -16,7 +17,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
-import structlog
 from msgspec import Meta, Struct
 
 from platewatch import toml
@@ -37,7 +37,7 @@ class Action(StrEnum):
 PREFIX: Final = "pwk_"
 _LOOK_INTERVAL: Final = 1.0  # seconds between looks whether the file has changed
 
-_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+_log: Final = logging.getLogger(__name__)  # the command line, which has no structlog, uses this module, too
 
 
 class Key(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -108,9 +108,9 @@ class Keys:
             self._stamp = stamp
             self._keys = _load(self._path)
         except PlatewatchError as error:
-            _log.error("keys not read again: the old ones hold", reason=error.reason, field=error.field)
+            _log.error("keys not read again, the old ones hold: %s", error)
         else:
-            _log.info("keys read again", count=len(self._keys))
+            _log.info("%d keys read again", len(self._keys))
 
 
 def new_key() -> tuple[str, str]:

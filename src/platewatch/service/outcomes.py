@@ -134,6 +134,15 @@ class Outcomes:
                 return True
         return False
 
+    async def entry_id_of(self, hitid: str) -> str | None:
+        """The id among those of all feeds of the entry that a hit is of; None if there is no such hit."""
+
+        def action(connection: sqlite3.Connection) -> str | None:
+            row = connection.execute("SELECT entry_id FROM events WHERE hitid = ? LIMIT 1", (hitid,)).fetchone()
+            return None if row is None else str(row[0])
+
+        return await self._outbox.write(action)
+
     async def see(self, hitid: str, seen: Seen) -> bool:
         """Note that a hit has been seen, so that it does not go on to others; False if there is no such hit."""
 

@@ -88,7 +88,7 @@ class Event(NamedTuple):
 class Pass:
     """The reads of one vehicle going by one camera, and what has been told of it."""
 
-    __slots__ = ("arrived", "first", "frames", "hits", "last", "unsent")
+    __slots__ = ("arrived", "first", "frames", "hits", "last", "unsent", "weighed")
 
     def __init__(self, frame: Frame) -> None:
         self.frames = [frame]
@@ -96,6 +96,8 @@ class Pass:
         """The id and the grade of its hit, by entry id."""
         self.unsent: dict[str, Event] = {}
         """Those of its events that are not known to be on disk, by event id, in order."""
+        self.weighed: dict[str, float] = {}
+        """How probable it was at most, by entry id."""
         self.first = self.last = frame.time
         self.arrived = frame.arrived  # the last of them
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+import msgspec
+
 from platewatch._core import is_pattern
 from platewatch.errors import ReadError
 from platewatch.lists.feeds.base import MAIN, feed_and_id
@@ -17,14 +19,22 @@ from platewatch.matching.matcher import Matcher
 from platewatch.matching.reads import Read
 from platewatch.notify.event import HitData, encode, hit_id, new_event
 from platewatch.notify.outbox import NewEvent, Outbox, Tally
+from platewatch.service.budget import Budget
 from platewatch.service.cameras import Cameras
+from platewatch.service.look_back import LookBack
 from platewatch.service.passes import Event, Frame, Pass, Passes
-from platewatch.service.policy import Policy
+from platewatch.service.policy import Grade, Policy
 from platewatch.service.quiet import Quiet
 from platewatch.service.worker import Steps, Worker
 from platewatch.sources import Accepted, BusyError
 
-_URGENT: Final = 1  # the priority of entries whose hits are delivered before all others
+URGENT: Final = 1
+"""The priority of entries whose hits are delivered before all others."""
+
+UNKNOWN: Final = "unknown"
+"""The camera of a read without one."""
+
+_LENGTH: Final = 60.0  # seconds: of one camera, what is read of an entry in such a time was one vehicle going by
 _STEP: Final = 64  # reads matched at a time
 _SMALL: Final = 1000  # reads of a call that has room apart: large ones, which wait long, must not keep it out
 _MOST_WAITING: Final = 200_000  # reads of all small calls, and of all large ones; the last let in may have more
@@ -91,6 +101,8 @@ class Pipeline:
         worker: Worker,
         passes: Passes | None = None,
         quiet: Quiet | None = None,
+        budget: Budget | None = None,
+        look_back: LookBack | None = None,
         most_waiting: int = _MOST_WAITING,
     ) -> None:
         self._hotlist = hotlist
@@ -100,6 +112,8 @@ class Pipeline:
         self._passes = Passes() if passes is None else passes
         self._quiet = Quiet() if quiet is None else quiet
         self._policy = policy
+        self._budget = Budget() if budget is None else budget
+        self._look_back = look_back
         self._routes_of = routes_of
         self._observer = observer or Observer()
         self._suppresses = suppresses
@@ -193,6 +207,8 @@ class Pipeline:
             for e in batch.errors
         ]
         call.not_lined_up += batch.not_lined_up
+        if self._look_back is not None:
+            self._look_back.add((read for row, read in enumerate(reads) if row not in refused), call.now)
         joined = self._passes.join(reads, call.now, promising=set(batch.read.tolist()), refused=refused)
         for passing, frame in joined.values():
             call.touched.setdefault(passing, frame)
@@ -209,6 +225,7 @@ class Pipeline:
         for passing, event_id, event in call.unsent:
             if passing.unsent.pop(event_id, None) is not None:
                 self._observer.told(event)
+                self._budget.told(event.grade)
                 self._quiet.told(event.new.entry_id, call.touched[passing].read.camera_id, event.grade, event.time)
         yield
 
@@ -233,8 +250,12 @@ class Pipeline:
         `frame` is the read that matches, None for the pass's best. The hit is named after `first`, the first of the
         pass's reads in this call: if the call is not acknowledged, it is these reads that come again.
         """
-        entry, edits, probability, reads = match
+        entry, edits, probability, _ = match
         pattern = is_pattern(entry.plate)
+        weighed = passing.weighed.get(entry.id)
+        if (edits or pattern) and (weighed is None or probability > weighed):
+            passing.weighed[entry.id] = probability
+            self._budget.weighed(weighed, probability)
         grade = self._policy.grade(entry.category, edits, probability, pattern)
         if grade is None:
             return
@@ -252,7 +273,31 @@ class Pipeline:
             return
         if frame is None:
             frame, edits = self._best(passing, match, first, now)
-        camera_id = frame.read.camera_id or "unknown"
+        if known is None:
+            hitid, sequence = self._hit_id(entry, first, grade if len(passing.frames) > 1 else None), 1
+        else:
+            hitid, sequence = known[0], 2
+        new = self._event(match._replace(edits=edits), grade, frame, now, hitid, sequence)
+        passing.unsent[new.event_id] = Event(new, grade, first.time)
+        passing.hits[entry.id] = (hitid, grade)
+
+    def _hit_id(self, entry: Entry, first: Frame, grade: Grade | None = None) -> str:
+        camera_id = first.read.camera_id or UNKNOWN
+        return hit_id(self._outbox.hit_key, entry.id, camera_id, first.time, first.text, grade)
+
+    def _event(
+        self,
+        match: _Match,
+        grade: Grade,
+        frame: Frame,
+        now: datetime,
+        hitid: str,
+        sequence: int = 1,
+        *,
+        retrospective: bool = False,
+    ) -> NewEvent:
+        """What tells of a hit, by the read that shows it best."""
+        entry = match.entry
         camera = self._cameras.get(frame.read.camera_id)
         feed, own_id = feed_and_id(entry.id)
         data = HitData(
@@ -262,39 +307,82 @@ class Pipeline:
             category=entry.category,
             priority=entry.priority,
             grade=grade,
-            probability=round(probability, 4),
-            pattern=pattern,
+            probability=round(match.probability, 4),
+            pattern=is_pattern(entry.plate),
             wanted_plate=entry.plate,
             read_text=frame.text,
-            edits=edits,
+            edits=match.edits,
             differences=differences(frame.text, entry.plate),
             camera=camera,
             time=frame.time,
             image_url=frame.read.image_url,
             late=frame.read.late,
-            reads=reads,
+            reads=match.reads,
             covert=entry.covert,
+            retrospective=retrospective,
             approved_by=entry.approved_by or None,
             legal_basis=entry.legal_basis or None,
             ahead=self._cameras.ahead(camera),
         )
-        key = self._outbox.hit_key
-        if known is None:
-            named_by = grade if len(passing.frames) > 1 else None
-            hitid, sequence = hit_id(key, entry.id, camera_id, first.time, first.text, named_by), 1
-        else:
-            hitid, sequence = known[0], 2
-        event = new_event(key, self._source, now, data, sequence, hitid=hitid)
-        new = NewEvent(
+        event = new_event(self._outbox.hit_key, self._source, now, data, sequence, hitid=hitid)
+        return NewEvent(
             event.id,
             encode(event),
             self._routes_of(data),
             entry.id,
-            urgent=entry.priority == _URGENT,
+            urgent=entry.priority == URGENT,
             tally=Tally(entry.category, entry.agency, grade),
         )
-        passing.unsent[event.id] = Event(new, grade, first.time)
-        passing.hits[entry.id] = (hitid, grade)
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether the reads of the last minutes are kept."""
+        return self._look_back is not None
+
+    async def look_back(self, entries: Sequence[Entry]) -> int:
+        """Search the reads of the last minutes for entries that have just come onto the list; returns how many hits
+        that makes, each marked `retrospective`: of an entry and camera, the most probable read of a pass' time. Raises
+        OutboxError.
+        """
+        if self._look_back is None or not entries:
+            return 0
+        found: list[NewEvent] = []
+        await self._worker.run(self._search(self._look_back, entries, found))
+        queued = await self._outbox.append(found)
+        if queued:
+            self._on_queued()
+        return queued
+
+    def _search(self, kept: LookBack, entries: Sequence[Entry], found: list[NewEvent]) -> Steps:
+        now = datetime.now(UTC)
+        wanted = {entry.id: entry for entry in entries}
+        few = Matcher(EntrySet.from_checked(entries), max_edits=self._matcher.max_edits)
+        best: dict[tuple[str, str | None, int], tuple[_Match, Frame]] = {}
+        for reads in kept.reads(now):
+            rows = few.match_batch(reads, at=now, errors="report", alternatives=True, score=False).read
+            for row in sorted(set(rows.tolist())):
+                frame = Frame(reads[row], now)
+                # An entry holds from when it came; what it is looked for in was read before that.
+                timeless = msgspec.structs.replace(frame.read, time=None)
+                for one in self._matcher.match(
+                    timeless, at=now, alternatives=True, min_probability=self._policy.least, keep_exact=True
+                ):
+                    if one.entry_id not in wanted or one.probability is None:
+                        continue
+                    match = _Match(
+                        wanted[one.entry_id], own_edits(frame.read, one.plate, one.edits), one.probability, 1
+                    )
+                    place = one.entry_id, frame.read.camera_id, int(frame.time.timestamp() // _LENGTH)
+                    if place not in best or match.probability > best[place][0].probability:
+                        best[place] = match, frame
+            yield
+        for match, frame in best.values():
+            entry = match.entry
+            grade = self._policy.grade(entry.category, match.edits, match.probability, is_pattern(entry.plate))
+            if grade is None or (match.edits and self._suppresses(entry.id, [frame.text])):
+                continue
+            hitid = self._hit_id(entry, frame)
+            found.append(self._event(match, grade, frame, now, hitid, retrospective=True))
 
     def _best(self, passing: Pass, match: _Match, first: Frame, now: datetime) -> tuple[Frame, int]:
         """The read of a pass that matches an entry with the fewest edits, of those the likeliest; and its edits."""

@@ -18,9 +18,6 @@ from platewatch.service.pipeline import Pipeline
 
 Endpoint: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-OPEN_PATHS: Final = frozenset({"/healthz", "/readyz"})
-"""That need no token: they tell nothing but how the service is."""
-
 _REMEMBERED: Final = 1.0  # seconds for which it is known whether the outbox can be written, as anybody may ask
 _PROBE: Final = "INSERT INTO meta VALUES ('probe', ?1) ON CONFLICT (name) DO UPDATE SET value = ?1"
 

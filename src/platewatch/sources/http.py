@@ -138,12 +138,15 @@ class HttpReads:
         self._decoder = decoder
         self._on_refused = on_refused
 
-    async def take(self, body: bytes, content_type: str) -> Answered:
-        """The reads of one request. What type it says to have is asked only where its body does not tell.
+    async def take(
+        self, body: bytes, content_type: str, may_send: Callable[[str | None], bool] = lambda _camera_id: True
+    ) -> Answered:
+        """The reads of one request. What type it says to have is asked only where its body does not tell. `may_send`
+        says of which cameras the client's reads are taken.
 
         Raises TooManyReadsError.
         """
-        rows, reads, refusals, unread_from = await self._decode(body, content_type)
+        rows, reads, refusals, unread_from = await self._decode(body, content_type, may_send)
         accepted = await self._accept(reads)
         if accepted.errors:  # the pipeline counts within `reads`, the client in what it sent
             refusals.merge(
@@ -163,7 +166,7 @@ class HttpReads:
         unusable = refusals.count and not accepted.reads
         return Answered(422 if unusable or unread_from is not None else 200, answer)
 
-    async def _decode(self, body: bytes, content_type: str) -> _Decoded:
+    async def _decode(self, body: bytes, content_type: str, may_send: Callable[[str | None], bool]) -> _Decoded:
         """In slices, so that a large body holds up nobody else."""
         rows: list[int] = []
         reads: list[Read] = []
@@ -184,6 +187,8 @@ class HttpReads:
                 if len(reads) == MAX_READS:
                     raise TooManyReadsError(f"over {MAX_READS} reads in one request: send them in several")
                 try:
+                    if not may_send(read.camera_id):
+                        raise ReadError("is not a camera whose reads this key may send", row=row, field="camera_id")
                     reads.append(within_limits(read, row, self._decoder.dropped))
                     rows.append(row)
                 except ReadError as error:

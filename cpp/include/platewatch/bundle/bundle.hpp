@@ -65,7 +65,10 @@ struct Bundle {
 struct FileBytes {
     std::shared_ptr<const std::byte[]> bytes;
     std::size_t size = 0;
+    bool is_mapped = false;  // a file, whole
 
+    // Lets go of the memory of what was read of a mapped file; what is wanted is read again.
+    void forget() const noexcept;
     [[nodiscard]] std::span<const std::byte> view() const noexcept { return {bytes.get(), size}; }
     // Throws std::system_error, SnapshotError for what is no file.
     [[nodiscard]] static FileBytes map(const std::string& path);

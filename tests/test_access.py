@@ -1,0 +1,277 @@
+"""Who gets in, through the service: keys and what each may do, listeners, TLS, and what the access log has of it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from platewatch.notify.simulator import WassSimulator
+from platewatch.service.audit import lines
+from platewatch.service.keys import hash_of
+from tests.certificates import Authority
+from tests.patience import PATIENCE
+from tests.service import Service, running
+
+START = datetime(2026, 11, 28, 3, 0, tzinfo=UTC)
+
+
+def more(config: Path, text: str) -> Path:
+    config.write_text(text + config.read_text("utf-8"), "utf-8")
+    return config
+
+
+def read(text: str = "12가3456", minutes: float = 0.0, camera_id: str | None = "GJ-0001") -> bytes:
+    return json.dumps(
+        {"text": text, "camera_id": camera_id, "time": (START + timedelta(minutes=minutes)).isoformat()}
+    ).encode()
+
+
+def ask(
+    url: str, path: str, key: str | None = None, body: bytes | None = None, context: ssl.SSLContext | None = None
+) -> tuple[int, Any]:
+    request = urllib.request.Request(url + path, data=body, method="GET" if body is None else "POST")
+    if key is not None:
+        request.add_header("Authorization", f"Bearer {key}")
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE, context=context) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+KEYS = f"""
+[keys.gate]
+hash = "{hash_of("gate")}"
+may = ["reads"]
+cameras = ["GJ-*"]
+[keys.room]
+hash = "{hash_of("room")}"
+may = ["answers", "status"]
+"""
+
+
+def test_a_key_does_what_it_may_and_nothing_else(config: Path, wass: WassSimulator) -> None:
+    config.with_name("keys.toml").write_text(KEYS)
+    with running(more(config, 'http.keys = "keys.toml"\n')) as service:
+        url = service.url
+        assert ask(url, "/v1/reads", None, read())[0] == 401
+        assert ask(url, "/v1/reads", "guess", read())[0] == 401
+        assert ask(url, "/v1/reads", "room", read()) == (403, {"reason": "this key may not do this: it needs 'reads'"})
+        assert ask(url, "/v1/reads", "gate", read())[0] == 200
+        assert ask(url, "/v1/status", "gate")[0] == 403
+        assert ask(url, "/v1/outbox/retry", "room", b"{}")[0] == 403
+        status, answer = ask(
+            url, "/v1/reads", "gate", read(camera_id="BS-1") + b"\n" + read(camera_id="GJ-7", minutes=9)
+        )
+        assert (status, answer["accepted"]) == (200, 1)
+        assert answer["errors"] == [
+            {"row": 1, "field": "camera_id", "reason": "is not a camera whose reads this key may send"}
+        ]
+        assert ask(url, "/v1/reads", "gate", read(camera_id=None))[0] == 422
+        assert ask(url, "/healthz")[0] == 200
+        deadline = time.monotonic() + PATIENCE
+        while ask(url, "/v1/status", "room")[1]["outbox"]["pending"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        hitid = next(iter(wass.received)).partition(".")[0]
+        answered = ask(
+            url, f"/v1/hits/{hitid}/outcome", "room", b'{"outcome": "confirmed", "by": "Kim", "reason": "seen"}'
+        )
+        assert answered[0] == 200
+    (line,) = [line for _, line in lines(config.with_name("access"))]
+    assert (line.who, line.where, line.action, line.reason) == ("room: Kim", "127.0.0.1", "confirmed", "seen")
+    assert len(line.subjects) == 1
+
+
+def test_the_administration_is_out_of_reach_of_who_sends_reads(config: Path) -> None:
+    text = 'http.token = "cameras"\nadmin = {port = 0, token = "room"}\n'
+    with running(more(config, text)) as service:
+        owner = json.loads(config.with_name("outbox.db.lock").read_text())
+        admin, ingest = owner["url"], service.url
+        assert admin != ingest
+        assert ask(ingest, "/v1/reads", "cameras", read())[0] == 200
+        for path in ("/v1/status", "/v1/outbox/retry", "/v1/hits/0/outcome"):
+            body = None if path == "/v1/status" else b"{}"
+            assert ask(ingest, path, "cameras", body)[0] == 404, path
+            assert ask(ingest, path, "room", body)[0] == 404, path
+            assert ask(admin, path, "cameras", body)[0] == 401, path
+        assert ask(admin, "/v1/status", "room")[0] == 200
+        assert ask(admin, "/v1/reads", "room", read())[0] == 404
+        assert ask(admin, "/v1/outbox/retry", "room", b"{}") == (200, {"retried": 0})
+        assert [ask(url, "/readyz")[0] for url in (admin, ingest)] == [200, 200]
+        assert service.terminate() == 0
+    assert [line.action for _, line in lines(config.with_name("access"))] == ["POST /v1/outbox/retry"]
+
+
+def test_what_cannot_be_logged_is_not_done(config: Path, wass: WassSimulator) -> None:
+    with running(config) as service:
+        assert service.send(json.loads(read("12가3458")))[1]["hits"] == 1
+        service.wait_until_delivered()
+        hitid = next(iter(wass.received)).partition(".")[0]
+        month = f"{datetime.now(UTC):%Y-%m}"
+        (config.with_name("access") / f"access-{month}.jsonl").write_text("tampered with\n")
+        status, answer = service.post(f"/v1/hits/{hitid}/outcome", b'{"outcome": "misread", "by": "Kim"}')
+        assert (status, answer["reason"]) == (503, "the access log cannot be written")
+        assert service.post("/v1/outbox/retry", b"{}")[0] == 503
+        assert service.get("/v1/status")[1]["outcomes"]["counts"] == {}
+        assert service.send(json.loads(read()))[0] == 200, "reads are not held up"
+
+
+def trusting(authority: Path, client: Path | None = None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=authority)
+    if client is not None:
+        context.load_cert_chain(client)
+    return context
+
+
+def test_https_with_a_certificate_that_is_renewed(config: Path, tmp_path: Path) -> None:
+    authority = Authority()
+    trusted = trusting(authority.write(tmp_path / "ca.pem"))
+    certificate = authority.issue(tmp_path / "service.pem", "one")
+    with running(more(config, 'http.tls = {certificate = "service.pem"}\n')) as service:
+        assert service.url.startswith("https://")
+        assert ask(service.url, "/v1/reads", None, read(), trusted)[0] == 200
+        assert name_of(service, trusted) == "one"
+        with pytest.raises(urllib.error.URLError, match="certificate verify failed"):
+            ask(service.url, "/healthz")
+        certificate.write_bytes(b"half a cert")
+        authority.issue(tmp_path / "next.pem", "two").replace(certificate)
+        deadline = time.monotonic() + PATIENCE
+        while name_of(service, trusted) != "two":
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def name_of(service: Service, context: ssl.SSLContext) -> str:
+    """The common name of its certificate."""
+    port = int(service.url.rpartition(":")[2])
+    with (
+        socket.create_connection(("127.0.0.1", port), PATIENCE) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as connection,
+    ):
+        certificate: Any = connection.getpeercert()
+    return str(dict(pair for (pair,) in certificate["subject"])["commonName"])
+
+
+def test_clients_that_have_to_show_a_certificate(config: Path, tmp_path: Path) -> None:
+    ours, others = Authority("ours"), Authority("others")
+    ca = ours.write(tmp_path / "ca.pem")
+    ours.issue(tmp_path / "service.pem", "service")
+    client = ours.issue(tmp_path / "client.pem", "client")
+    stranger = others.issue(tmp_path / "stranger.pem", "stranger")
+    text = 'http.tls = {certificate = "service.pem", clients = "ca.pem"}\n'
+    with running(more(config, text)) as service:
+        assert ask(service.url, "/v1/reads", None, read(), trusting(ca, client))[0] == 200
+        for context in (trusting(ca), trusting(ca, stranger)):
+            with pytest.raises(OSError, match=r"alert|reset|EOF|closed|Broken"):
+                ask(service.url, "/healthz", context=context)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('http.tls = {certificate = "missing.pem"}', "http.tls.certificate: cannot use"),
+        ('http.tls = {certificate = "wanted.csv"}', "not a certificate with its key"),
+        ('http.keys = "missing.toml"', "http.keys: cannot read"),
+        ('admin = {host = "0.0.0.0"}', "admin.token: is not set, and 0.0.0.0 is open to other machines"),
+        ('audit.folder = "wanted.csv"', "audit.folder: cannot make"),
+    ],
+)
+def test_a_setting_of_no_use_is_named(config: Path, text: str, said: str) -> None:
+    command = [sys.executable, "-m", "platewatch", "serve", "--config", str(more(config, text + "\n"))]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert ended.returncode != 0
+    assert said in ended.stderr
+
+
+# --- looking back
+
+
+FEED = """
+look_back.minutes = 10
+[feeds.police]
+kind = "push"
+token = "0123456789abcdef"
+"""
+APPROVED = {"priority": 1, "approved_by": "Inspector Lee", "legal_basis": "article 7"}
+
+
+def push(service: Service, version: int, **entry: Any) -> tuple[int, Any]:
+    body = {"version": version, "upserts": [entry]}
+    request = urllib.request.Request(f"{service.url}/v1/feeds/police/deltas", json.dumps(body).encode(), method="POST")
+    request.add_header("Authorization", "Bearer 0123456789abcdef")
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+def test_an_urgent_entry_finds_its_vehicle_among_the_reads_of_the_last_minutes(
+    config: Path, wass: WassSimulator
+) -> None:
+    config.write_text(config.read_text("utf-8") + FEED, "utf-8")
+    with running(config) as service:
+        now = datetime.now(UTC)
+        reads = [
+            {"text": text, "camera_id": camera, "time": (now - timedelta(seconds=seconds)).isoformat()}
+            for text, camera, seconds in [
+                ("34나5678", "GJ-0001", 300),
+                ("34나5678", "GJ-0001", 299.9),
+                ("34나5678", "GJ-0002", 200),
+                ("99다9999", "GJ-0001", 100),
+            ]
+        ]
+        assert service.send(*reads)[1]["hits"] == 0
+        assert push(service, 1, id="N1", plate="34나5678", priority=1)[0] == 200, "no officer has approved it"
+        status, answer = push(service, 2, id="N2", plate="34나5678", category="suicide risk", **APPROVED)
+        assert status == 200, answer
+        deadline = time.monotonic() + PATIENCE
+        while len(wass.received) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        found = sorted((event.data for event in wass.received.values()), key=lambda data: data.camera.id)
+        assert [(data.entry_id, data.camera.id, data.retrospective) for data in found] == [
+            ("N2", "GJ-0001", True),
+            ("N2", "GJ-0002", True),
+        ]
+        assert found[0].approved_by == "Inspector Lee"
+        push(service, 3, id="N3", plate="77라7777", **APPROVED)
+        while sum(line.action == "look back" for _, line in lines(config.with_name("access"))) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    looked = [line for _, line in lines(config.with_name("access")) if line.action == "look back"]
+    assert [(line.who, line.reason) for line in looked] == [("Inspector Lee", "article 7")] * 2, "empty ones, too"
+
+
+def test_nothing_is_kept_unless_it_is_set(config: Path, wass: WassSimulator) -> None:
+    config.write_text(config.read_text("utf-8") + FEED.replace("look_back.minutes = 10\n", ""), "utf-8")
+    with running(config) as service:
+        assert service.send({"text": "34나5678", "camera_id": "GJ-0001"})[1]["hits"] == 0
+        assert push(service, 1, id="N2", plate="34나5678", **APPROVED)[0] == 200
+        service.send({"text": "12가3456", "camera_id": "GJ-0001"})
+        service.wait_until_delivered()
+        assert [event.data.entry_id for event in wass.received.values()] == ["A1"]
+
+
+def test_the_status_says_what_alarms_cost(config: Path) -> None:
+    with running(more(config, "budget = {alarms_an_hour = 1}\n")) as service:
+        for minutes in (0, 60):
+            service.send(json.loads(read("12가3458", minutes)))
+        budget = service.get("/v1/status")[1]["budget"]
+        assert (budget["allowed_an_hour"], sum(budget["told"].values()), budget["overrun"]) == (1, 2, True)
+        assert budget["at_threshold"][0]["alarms_an_hour"] > 0
+        assert "more alarms in the last hour than operators can look at" in [event["event"] for event in service.log()]
