@@ -19,6 +19,7 @@ from tests.service import SECRET, WANTED, Service, prepare, running
 
 TOKEN = "a token of sixteen characters"
 PUSHED = f'[feeds.seoul]\nkind = "push"\ntoken = "{TOKEN}"\nagency = "서울경찰"\n'
+APPROVED = '[feeds.x]\nkind = "push"\ntoken = "0123456789abcdef"\nneeds_approval = true\n'
 LATE = "77다7777"
 
 
@@ -219,6 +220,13 @@ def test_a_bad_push_changes_nothing_in_part(pushed: Service) -> None:
         "feed": "seoul", "kind": "push", "version": 0, "entries": 0, "as_of": None, "stale": False, "refused": None,
     }  # fmt: skip
     assert push(pushed, {"version": 1, "upserts": [{"id": "B1", "plate": LATE}]})[0] == 200
+
+
+def test_an_entry_that_nobody_has_approved_is_refused_where_that_is_needed(tmp_path: Path, wass: WassSimulator) -> None:
+    with running(prepare(tmp_path, wass=wass.url, secret=SECRET, more=APPROVED)) as service:
+        body = json.dumps({"version": 1, "upserts": [{"id": "B1", "plate": LATE}]}).encode()
+        status, answer = service.post("/v1/feeds/x/deltas", body, Authorization="Bearer 0123456789abcdef")
+        assert (status, answer["errors"]) == (422, [{"row": 0, "field": "approved_by", "reason": "missing"}])
 
 
 def test_only_its_own_token_opens_a_feed(tmp_path: Path, wass: WassSimulator) -> None:
