@@ -70,7 +70,15 @@ class HotlistError(EntryError):
 
 
 class ReadError(PlatewatchError):
-    """A read is not usable. Never carries the read's text: a read that is no hit is nobody's business."""
+    """A read is not usable. Never carries the read's text: a read that is no hit is nobody's business. `camera_id` is
+    its camera, where that is known and no more than a name.
+    """
+
+    def __init__(
+        self, reason: str, *, row: int | None = None, field: str | None = None, camera_id: str | None = None
+    ) -> None:
+        self.camera_id = camera_id if camera_id is not None and len(camera_id) <= _MOST_QUOTED else None
+        super().__init__(reason, row=row, field=field)
 
 
 class FormatError(PlatewatchError):

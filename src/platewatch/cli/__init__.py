@@ -9,8 +9,10 @@ import typer
 from platewatch._core import __version__
 from platewatch.cli import (
     audit,
+    backup,
     bench,
     bundle,
+    config,
     demo,
     evaluate,
     explain,
@@ -22,6 +24,7 @@ from platewatch.cli import (
     outbox,
     population,
     report,
+    secret,
     serve,
     simulator,
 )
@@ -35,6 +38,8 @@ app.command("report")(report.report)
 app.command("match")(match.match)
 app.command("explain")(explain.explain)
 app.command("serve")(serve.serve)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("evaluate")(evaluate.evaluate)
 app.command("fit")(fit.fit)
 app.command("bench")(bench.bench)
@@ -42,11 +47,13 @@ app.command("demo")(demo.demo)
 app.command("wass-simulator")(simulator.wass_simulator)
 app.add_typer(audit.app, name="audit")
 app.add_typer(bundle.app, name="bundle")
+app.add_typer(config.app, name="config")
 app.add_typer(formats.app, name="formats")
 app.add_typer(hotlist.app, name="hotlist")
 app.add_typer(key.app, name="key")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(population.app, name="population")
+app.add_typer(secret.app, name="secret")
 
 
 def _print_version(wanted: bool) -> None:

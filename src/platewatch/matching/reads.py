@@ -339,6 +339,14 @@ class ReadDecoder:
 
     def from_record(self, record: Mapping[str, Any], row: int | None = None) -> Read:
         """A read from the fields of its JSON object. Raises as `decode` does."""
+        try:
+            return self._from_record(record, row)
+        except ReadError as error:
+            camera_id = record.get("camera_id")
+            known = camera_id if isinstance(camera_id, str) else None
+            raise ReadError(error.reason, row=error.row, field=error.field, camera_id=known) from None
+
+    def _from_record(self, record: Mapping[str, Any], row: int | None) -> Read:
         text = record.get("text")
         if not isinstance(text, str):
             given = "`null`" if text is None else f"`{_JSON_NAMES.get(type(text), type(text).__name__)}`"
@@ -433,7 +441,7 @@ class ReadDecoder:
         if when.tzinfo is None:
             zone = self._zone_of_camera(read.camera_id) or self._zone
             if zone is None:
-                raise ReadError("has no offset from UTC", row=row, field="time")
+                raise ReadError("has no offset from UTC", row=row, field="time", camera_id=read.camera_id)
             when = when.replace(tzinfo=zone)
         if not self._is_usable(when):
             self.dropped["time"] += 1

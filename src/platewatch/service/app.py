@@ -56,11 +56,15 @@ from platewatch.service.learning import Learning
 from platewatch.service.listeners import INGEST, OPEN_PATHS, Listener, Server, Side, action_of, listen
 from platewatch.service.live_list import LiveList
 from platewatch.service.look_back import LookBack, keep_from_dumps
+from platewatch.service.metrics import Metrics
 from platewatch.service.outcomes import Outcomes
 from platewatch.service.passes import Passes
 from platewatch.service.pipeline import URGENT, Pipeline
 from platewatch.service.quiet import Quiet
 from platewatch.service.routes import Routes
+from platewatch.service.silence import Silence
+from platewatch.service.systemd import Systemd
+from platewatch.service.watching import Watching
 from platewatch.service.worker import Worker
 from platewatch.sources import Accepted, BusyError
 from platewatch.sources.http import HttpReads, Refusals, TooManyReadsError
@@ -97,6 +101,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
     asyncio.get_running_loop().set_exception_handler(log.of_loop)
     model = _model(settings)
     alarms = Alarms()
+    systemd = Systemd()
     places = cameras.Cameras(None if settings.cameras is None else cameras.load(settings.cameras))
     reload_cameras = asyncio.Event()
     routes = Routes(settings.routes)
@@ -130,6 +135,8 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
             learning = _learning(settings, matcher)
             budget = Budget(settings.budget)
             passes = Passes(settings.passes.window, on_strange_ids=_warn_of_ids, sample=learning)
+            silence = Silence(settings.silence, places, alarms)
+            metrics = Metrics(places, silence, alarms, feeds)
             pipeline = Pipeline(
                 hotlist,
                 matcher,
@@ -137,6 +144,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                 outbox,
                 policy=settings.policy,
                 routes_of=routes.of,
+                observer=metrics,
                 suppresses=outcomes.suppresses,
                 source=settings.source,
                 on_queued=delivery.wake,
@@ -164,12 +172,14 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                 feeds,
                 places,
                 alarms,
+                metrics,
                 budget,
                 audit,
             )
 
             def ready() -> None:
                 _log.info("listening", url=http.url, entries=len(hotlist))
+                systemd.tell("READY=1")
                 on_ready(http.url)
 
             servers = _servers(settings, app, connections, http, admin, keys, ready)
@@ -185,6 +195,8 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                     tasks.create_task(outbox.watch()),
                     tasks.create_task(delivery.escalate()),
                     tasks.create_task(feeds.follow()),
+                    tasks.create_task(silence.watch()),
+                    tasks.create_task(systemd.watch(pipeline.forget)),
                     tasks.create_task(outcomes.tidy()),
                 ]
                 if settings.cameras is not None:
@@ -194,6 +206,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                 certificates = [server.listener.tls for server in servers if server.listener.tls is not None]
                 helpers += [tasks.create_task(tls.watch()) for tls in certificates]
                 await asyncio.gather(*(server.serve(sockets=[server.listener.socket]) for server in servers))
+                systemd.tell("STOPPING=1")
                 delivery.stop()
                 for helper in helpers:
                     helper.cancel()
@@ -264,6 +277,7 @@ class _App:
         feeds: Feeds,
         places: cameras.Cameras,
         alarms: Alarms,
+        metrics: Metrics,
         budget: Budget,
         audit: Audit,
     ) -> None:
@@ -283,19 +297,19 @@ class _App:
         self._feeds = feeds
         self._cameras = places
         self._alarms = alarms
+        self._metrics = metrics
         self._max_body_bytes = settings.http.max_body_bytes
         self._decoder = ReadDecoder(settings.time_zone, zone_of_camera=places.zone)
         self._source = HttpReads(self._accept, decoder=self._decoder, on_refused=self._refuse)
         self._reads = self._hits = self._refused = self._not_lined_up = 0
         self._routes: dict[tuple[str, str], Endpoint] = {
-            ("GET", "/healthz"): self._health,
-            ("GET", "/readyz"): self._readiness,
             ("GET", "/v1/status"): self._status,
             ("POST", "/v1/outbox/retry"): self._retry,
             ("POST", "/v1/reads"): self._take,
         }
         pushed = FeedEndpoints(feeds, settings.feeds, self._bodies, settings.http.max_body_bytes, settings.time_zone)
-        self._routes |= pushed.routes
+        watching = Watching(metrics, outbox, feeds, delivery, pipeline, places, connections)
+        self._routes |= pushed.routes | watching.routes
         self._pushed = {path: Gate(token, None) for path, token in pushed.tokens.items()}
 
     async def answer(self, side: Side, scope: Scope, receive: Receive, send: Send) -> None:
@@ -391,19 +405,12 @@ class _App:
 
     def _refuse(self, refusals: Refusals) -> None:
         self._refused += refusals.count
+        self._metrics.refused(refusals.kinds)
         for error in refusals.first[:_MAX_LOGGED]:
-            _log.warning("read refused", row=error.row, field=error.field, reason=error.reason)
+            about = {"source": "http", "camera_id": error.camera_id}
+            _log.warning("read refused", row=error.row, field=error.field, reason=error.reason, **about)
         if refusals.count > _MAX_LOGGED:
-            _log.warning("more reads refused", count=refusals.count - _MAX_LOGGED)
-
-    async def _health(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        await send_json(send, 200, {"status": "ok"})
-
-    async def _readiness(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        if self._outbox.lost is None:
-            await send_json(send, 200, {"status": "ready"})
-        else:
-            await send_json(send, 503, {"status": "not ready", "reason": self._outbox.lost.reason})
+            _log.warning("more reads refused", source="http", count=refusals.count - _MAX_LOGGED)
 
     async def _status(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         counts = routes = outcomes = None

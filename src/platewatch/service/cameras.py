@@ -106,6 +106,13 @@ class Cameras:
         row = self._rows.get(camera_id or "")
         return None if row is None else row.zone
 
+    def group(self, camera_id: str | None) -> str:
+        """The agency of a camera; nothing if it has none, "unknown" for one that is not in the table."""
+        row = self._rows.get(camera_id or "")
+        if row is None:
+            return "unknown" if self._has_table else ""
+        return row.camera.agency or ""
+
     def ahead(self, camera: Camera) -> tuple[CameraAhead, ...]:
         """Where a vehicle that it has read may come next."""
         known = self._ahead  # before the cameras: of those of another table nothing must stay
@@ -121,9 +128,8 @@ class Cameras:
 
     def _tell(self, camera_id: str | None) -> None:
         self.unknown += 1
-        name = camera_id or ""
-        if name not in self._told and len(self._told) < _MOST_UNKNOWN:
-            self._told.add(name)
+        if camera_id is not None and camera_id not in self._told and len(self._told) < _MOST_UNKNOWN:
+            self._told.add(camera_id)
             _log.warning("reads of a camera that is not in the table", camera_id=camera_id)
 
 

@@ -6,11 +6,12 @@ TOML is taken as text: `PLATEWATCH_HTTP__PORT=9000`, `PLATEWATCH_WASS__SECRETS='
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -37,6 +38,7 @@ from platewatch.service.passes import LIFE, WINDOW
 from platewatch.service.policy import Policy
 from platewatch.service.quiet import GONE
 from platewatch.service.routes import Route, Routes
+from platewatch.service.silence import SilenceSettings
 from platewatch.service.tls import TlsSettings
 
 _Placed = TypeVar("_Placed", bound=Struct)
@@ -164,6 +166,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     budget: BudgetSettings = BudgetSettings()
     look_back: LookBackSettings = LookBackSettings()
     http: HttpSettings = HttpSettings()
+    silence: SilenceSettings = SilenceSettings()
     admin: AdminSettings | None = None
     audit: AuditSettings = AuditSettings()
     outbox: OutboxSettings = OutboxSettings()
@@ -280,6 +283,16 @@ def check_token(
             f"is not set, and {address} is open to other machines: set one, or http.keys{otherwise}",
             field=f"{section}.token",
         )
+
+
+def strange_variables(environment: Mapping[str, str] = os.environ) -> Iterator[tuple[str, str]]:
+    """Variables that look as if they were to override a setting, and do not; and what may be meant."""
+    for variable in environment:
+        section, separator, name = variable.removeprefix(_PREFIX).lower().partition("__")
+        if variable.startswith(_PREFIX) and section not in Settings.__struct_fields__:
+            near = difflib.get_close_matches(section, Settings.__struct_fields__, 1)
+            if near:
+                yield variable, f"{_PREFIX}{near[0].upper()}{separator}{name.upper()}"
 
 
 def _override(values: dict[str, Any], environment: Mapping[str, str]) -> None:

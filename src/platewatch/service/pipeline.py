@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
@@ -37,6 +38,19 @@ _LENGTH: Final = 60.0  # seconds: of one camera, what is read of an entry in suc
 _STEP: Final = 64  # reads matched at a time
 _SMALL: Final = 1000  # reads of a call that has room apart: large ones, which wait long, must not keep it out
 _MOST_WAITING: Final = 200_000  # reads of all small calls, and of all large ones; the last let in may have more
+
+
+class Observer:
+    """What is told of the pipeline's work, and by default is nobody's business."""
+
+    def took(self, reads: Sequence[Read]) -> None:
+        """Reads have come, with their cameras' own ids."""
+
+    def matched(self, seconds: float) -> None:
+        """What it took to match the reads of a call, waiting included."""
+
+    def told(self, event: Event) -> None:
+        """A hit is on disk; in the worker's thread."""
 
 
 class _Match(NamedTuple):
@@ -80,6 +94,7 @@ class Pipeline:
         *,
         policy: Policy,
         routes_of: Callable[[HitData], tuple[str, ...]],
+        observer: Observer | None = None,
         suppresses: Callable[[str, Iterable[str]], bool] = lambda _entry_id, _texts: False,
         source: str,
         on_queued: Callable[[], None],
@@ -100,6 +115,7 @@ class Pipeline:
         self._budget = Budget() if budget is None else budget
         self._look_back = look_back
         self._routes_of = routes_of
+        self._observer = observer or Observer()
         self._suppresses = suppresses
         self._source = source
         self._on_queued = on_queued
@@ -117,7 +133,10 @@ class Pipeline:
         self._waiting[is_small] += len(reads)
         try:
             call = _Call(self._cameras.resolved(reads))
+            self._observer.took(call.reads)
+            started = time.perf_counter()
             await self._worker.run(self._take(call))
+            self._observer.matched(time.perf_counter() - started)
             queued = 0
             if call.unsent:
                 # The outbox knows the events that it gets from two calls, so each counts for one of them.
@@ -128,6 +147,11 @@ class Pipeline:
         finally:
             self._waiting[is_small] -= len(reads)
         return Accepted(len(reads) - len(call.errors), queued, call.errors, call.not_lined_up)
+
+    @property
+    def waiting(self) -> int:
+        """Reads that wait to be matched, or for their hits to be on disk."""
+        return sum(self._waiting.values())
 
     def use(self, hotlist: EntrySet, matcher: Matcher) -> None:
         """From now on, match with this list; in the worker's thread."""
@@ -178,7 +202,10 @@ class Pipeline:
             keep_exact=True,
         )
         refused = {error.row for error in batch.errors if error.row is not None}
-        call.errors += [ReadError(e.reason, row=start + (e.row or 0), field=e.field) for e in batch.errors]
+        call.errors += [
+            ReadError(e.reason, row=start + (e.row or 0), field=e.field, camera_id=reads[e.row or 0].camera_id)
+            for e in batch.errors
+        ]
         call.not_lined_up += batch.not_lined_up
         if self._look_back is not None:
             self._look_back.add((read for row, read in enumerate(reads) if row not in refused), call.now)
@@ -197,6 +224,7 @@ class Pipeline:
         """What is on disk now."""
         for passing, event_id, event in call.unsent:
             if passing.unsent.pop(event_id, None) is not None:
+                self._observer.told(event)
                 self._budget.told(event.grade)
                 self._quiet.told(event.new.entry_id, call.touched[passing].read.camera_id, event.grade, event.time)
         yield

@@ -150,7 +150,8 @@ class HttpReads:
         accepted = await self._accept(reads)
         if accepted.errors:  # the pipeline counts within `reads`, the client in what it sent
             refusals.merge(
-                ReadError(error.reason, row=rows[error.row or 0], field=error.field) for error in accepted.errors
+                ReadError(error.reason, row=rows[error.row or 0], field=error.field, camera_id=error.camera_id)
+                for error in accepted.errors
             )
         if refusals.count:
             self._on_refused(refusals)

@@ -36,7 +36,7 @@ def within_limits(read: Read, row: int | None, dropped: Counter[str]) -> Read:
     Raises ReadError if its text is too long.
     """
     if _longer(read.text, MAX_TEXT):
-        raise ReadError(f"over {MAX_TEXT} bytes", row=row, field="text")
+        raise ReadError(f"over {MAX_TEXT} bytes", row=row, field="text", camera_id=read.camera_id)
     without: dict[str, Any] = {}
     for name in ("camera_id", "pass_id", "engine"):
         value = getattr(read, name)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, Self
 
@@ -52,7 +52,6 @@ class FeedStore:
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"cannot open {path}: {error}") from None
         try:
-            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
             (application,) = connection.execute("PRAGMA application_id").fetchone()
             (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -75,6 +74,15 @@ class FeedStore:
             connection.close()
             raise StoreError(f"cannot open {path}: {error}") from None
         return cls(connection)
+
+    @staticmethod
+    def copy(path: Path, to: Path) -> None:
+        """A whole copy, of a store that may be in use. Raises StoreError."""
+        try:
+            with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+                connection.execute("VACUUM INTO ?", (str(to),))
+        except sqlite3.Error as error:
+            raise StoreError(f"cannot copy {path}: {error}") from None
 
     def close(self) -> None:
         """Let go of the file."""

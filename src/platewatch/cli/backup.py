@@ -1,0 +1,39 @@
+"""`platewatch backup` and `platewatch restore`: all that the service keeps, in one file."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from platewatch.cli.common import errors_to_exit
+
+Config = Annotated[Path, typer.Option(help="The settings of the service.", exists=True, dir_okay=False)]
+
+
+def backup(
+    to: Annotated[Path, typer.Argument(help="The file to write; it must not be there yet.")],
+    config: Config,
+) -> None:
+    """Write all that the service keeps to a file, while it runs or not. It holds personal data, and the settings."""
+    from platewatch.service.backup import back_up
+    from platewatch.service.config import load
+
+    with errors_to_exit():
+        names = back_up(load(config), config, to)
+    typer.echo(f"{to}: {', '.join(names)}")
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="What `platewatch backup` wrote.", exists=True, dir_okay=False)],
+    config: Config,
+) -> None:
+    """Put a backup where the settings say. No file may be in its place, and the service must not run."""
+    from platewatch.service import backup
+    from platewatch.service.config import load
+
+    with errors_to_exit():
+        names = asyncio.run(backup.restore(load(config), file))
+    typer.echo(f"restored: {', '.join(names)}")

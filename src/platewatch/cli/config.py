@@ -1,0 +1,85 @@
+"""`platewatch config`: the service's settings, looked at before it is started."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from platewatch.cli.common import errors_to_exit, fail, plural, stderr, warn
+from platewatch.errors import ConfigError, HotlistError, PlatewatchError
+from platewatch.lists.judgement import few_of_a_kind
+
+if TYPE_CHECKING:
+    from platewatch.lists.feeds.file import FileFeedSettings
+    from platewatch.service.config import Settings
+
+app = typer.Typer(help="Look at the settings of the service.", no_args_is_help=True)
+
+
+@app.callback()
+def config() -> None:
+    """Look at the settings of the service."""
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="The settings, a TOML file.", exists=True, dir_okay=False)],
+) -> None:
+    """Read the settings and all files that they name, as `platewatch serve` would, and say what is there.
+
+    Nothing is started, written or asked for over the network. Exits with 2 if the service would not start.
+    """
+    from platewatch.lists.feeds.file import FileFeedSettings
+    from platewatch.service import app as service
+    from platewatch.service import cameras
+    from platewatch.service.config import load, strange_variables
+
+    for variable, meant in strange_variables():
+        stderr.print(f"{variable} is no setting: {meant}?", style="yellow", markup=False, highlight=False)
+    with errors_to_exit(file):
+        settings = load(file)
+        service._model(settings)
+        for name, feed in settings.feeds.items():
+            if isinstance(feed, FileFeedSettings):
+                typer.echo(f"feed {name}: {_entries(name, feed, settings)}")
+            else:
+                typer.echo(f"feed {name}: {type(feed).__struct_config__.tag}, not asked")
+        if settings.cameras is not None:
+            typer.echo(f"cameras: {len(cameras.load(settings.cameras)):,}")
+        asyncio.run(_open_senders(settings))
+        typer.echo(f"routes: {', '.join(settings.routes)}")
+    typer.echo(f"{file} is good")
+
+
+def _entries(name: str, feed: FileFeedSettings, settings: Settings) -> str:
+    from platewatch.lists.feeds.file import FileFeed
+
+    try:
+        hotlist = asyncio.run(FileFeed(feed, settings.time_zone).fetch(None)).hotlist
+    except HotlistError as error:
+        warn(feed.path, few_of_a_kind(error.errors))
+        fail(f"feed {name}: {error.judgement}")
+    except PlatewatchError as error:
+        fail(f"feed {name}: {error}")
+    assert hotlist is not None  # noqa: S101 - none was known before
+    warn(feed.path, few_of_a_kind(hotlist.report.errors))
+    return f"{plural(len(hotlist), 'entry', 'entries')}, {plural(len(hotlist.report.errors), 'bad row')}"
+
+
+async def _open_senders(settings: Settings) -> None:
+    """Raises ConfigError for secrets and files of far ends that are of no use."""
+    from platewatch.notify.outbox import WASS
+    from platewatch.notify.senders import HttpsSettings, open_sender
+
+    for name, route in settings.routes.items():
+        if not isinstance(route.to, HttpsSettings):
+            continue
+        try:
+            async with open_sender(route.to):
+                pass
+        except ConfigError as error:
+            where = WASS if name == WASS else f"routes.{name}.to"
+            raise ConfigError(error.reason, field=f"{where}.{error.field}") from None
