@@ -83,7 +83,11 @@ def test_an_offset_without_a_sign_needs_a_zone_that_has_it() -> None:
 
 def test_a_time_that_no_clock_shows_costs_the_time() -> None:
     for year in (1970, 2000, 2099):
-        event = {"event_type": "lpr_detected", "timestamp": f"{year}-01-01T00:00:00Z", "data": {"license_plate": "AB12"}}
+        event = {
+            "event_type": "lpr_detected",
+            "timestamp": f"{year}-01-01T00:00:00Z",
+            "data": {"license_plate": "AB12"},
+        }
         found = pw.formats.parse("nox_nvr", json.dumps(event).encode())
         assert (found.reads[0].time, found.dropped["time"]) == (None, 1)
 
@@ -154,6 +158,7 @@ def test_a_charset_is_what_the_bytes_are_before_what_is_said_of_them() -> None:
     assert decode("12가".encode("cp949"), "text/xml; charset=utf-8") == "12가"
     assert decode('<?xml version="1.0" encoding="gbk"?>京'.encode("gbk")).endswith("京")
     assert decode("京".encode("gbk"), fallback="gbk") == "京"
+    assert decode(b"<n>" + "정문".encode("cp949")[:1] + "</n>서울12가3456".encode()) == "<n>\ufffd</n>서울12가3456"
     assert decode("12가".encode("utf-16")) == "12가"
     assert decode(b"12\xff\xff") == "12\ufffd\ufffd"
     assert decode(b"12\xff\xff", "text/plain; charset=idna") == "12\ufffd\ufffd"

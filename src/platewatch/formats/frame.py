@@ -8,6 +8,8 @@ begins with `/` begins at the message and not at the item.
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -43,6 +45,8 @@ NO_PLATE: Final = frozenset(
 MAX_REFUSED: Final = 100_000
 """Items of one message that may be refused."""
 
+_DECODER: Final = json.JSONDecoder()
+_VALUE: Final = re.compile(r"\S")
 _MOST_REJECTED: Final = 1000  # items that are nothing of this format, where nothing else is there
 _MOST_FIELDS: Final = 100  # of a form or a query
 _LONGEST_NAME: Final = 4096  # characters of a camera's name or an id: what is longer is neither
@@ -248,18 +252,34 @@ def json_values(message: Message, *field_names: str) -> Iterator[Any]:
 
 
 def _json(text: str) -> Iterator[Any]:
+    """Its values, which may follow each other; of lines that are whole values, each by itself."""
     try:
         yield parse_json(text)
+        return
     except FormatError as error:
         lines = [line for line in text.splitlines() if line.strip()]
-        if len(lines) < 2 or not lines[0].strip().endswith(("}", "]")):
-            yield error
+        if len(lines) > 1 and lines[0].strip().endswith(("}", "]")):
+            for line in lines:
+                try:
+                    yield parse_json(line)
+                except FormatError as of_line:
+                    yield of_line
             return
-        for line in lines:
-            try:
-                yield parse_json(line)
-            except FormatError as of_line:
-                yield of_line
+        yield from _following(text) or [error]
+
+
+def _following(text: str) -> list[Any]:
+    """Values one after the other, as a connection carries them; none if the first is none."""
+    found: list[Any] = []
+    end = 0
+    try:
+        while begin := _VALUE.search(text, end):
+            value, end = _DECODER.raw_decode(text, begin.start())
+            found.append(value)
+    except (ValueError, RecursionError):
+        if found:
+            found.append(FormatError("not JSON: cut off"))
+    return found
 
 
 def parse_json(text: str) -> Any:
