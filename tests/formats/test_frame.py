@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import pickle
+import tomllib
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -141,6 +143,14 @@ def test_arguments_that_are_none_are_refused() -> None:
 def test_a_mapping_that_is_none_names_the_setting(settings: dict[str, Any], told: str) -> None:
     with pytest.raises(pw.ConfigError, match=told):
         SenderMapping.of(settings)
+
+
+def test_the_documentation_has_every_format_and_every_setting_of_a_mapping() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "cameras.md").read_text("utf-8")
+    assert [line.split("`")[1] for line in page.splitlines() if line.startswith("| `")] == list(pw.formats.FORMATS)
+    table = tomllib.loads(page.split("```toml")[1].split("```")[0])["mapping"]
+    made = SenderMapping.of(table)
+    assert {name if name != "pass_id" else "pass" for name in made.__struct_fields__} == table.keys()
 
 
 def test_a_mapping_made_once_is_that_of_its_table() -> None:
