@@ -68,7 +68,7 @@ def _frame(event: dict[str, Any], found: Findings) -> None:
             found.refuse("not a JSON object", "results")
             continue
         frame, index = event.get("uuid"), result.get("plate_index", place)
-        pass_id = f"{frame}-{index}" if isinstance(frame, str) and frame and isinstance(index, int) else None
+        pass_id = f"{frame}-{index}" if isinstance(frame, str) and frame and isinstance(index, int) else frame
         found.read(result, RESULT, event, camera=_camera({}, event), pass_id=pass_id)
 
 
