@@ -1,7 +1,7 @@
 """ONVIF: the event Recognition/LicensePlate as JSON by MQTT, and as XML; and objects with plates in metadata frames.
 
-By MQTT the topic's prefix is the only thing that tells the camera. A Likelihood is a share. A LicensePlateInfo may stand
-in another. Times without an offset are UTC.
+By MQTT, only the topic's prefix tells the camera. A Likelihood is a share. A LicensePlateInfo may stand in another.
+Times without an offset are UTC.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from typing import Any, Final
 
 from platewatch.errors import FormatError
 from platewatch.formats import times, xml_tree
-from platewatch.formats.frame import Findings, Message, at, each, shape
+from platewatch.formats.frame import Findings
+from platewatch.formats.messages import Message
 from platewatch.formats.onvif_events import named, notifications
+from platewatch.formats.shapes import at, each, shape
 
 INFO: Final = shape("PlateNumber", time="/UtcTime", confidence="/Likelihood")
 

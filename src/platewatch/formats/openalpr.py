@@ -11,7 +11,9 @@ from typing import Any, Final
 
 from platewatch.errors import FormatError
 from platewatch.formats.confidences import PERCENT
-from platewatch.formats.frame import Findings, Message, each, first, paths, shape
+from platewatch.formats.frame import Findings
+from platewatch.formats.messages import Message
+from platewatch.formats.shapes import each, first, paths, shape
 
 RESULT: Final = shape(
     "plate",
