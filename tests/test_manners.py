@@ -27,7 +27,7 @@ def python(program: str) -> str:
 
 
 def test_importing_imports_no_numpy() -> None:
-    heavy = "('numpy', 'typer', 'rich', 'aiohttp', 'platewatch.lists')"
+    heavy = "('numpy', 'typer', 'rich', 'aiohttp', 'platewatch.lists', 'platewatch.formats')"
     assert python(f"import sys, platewatch; print([name for name in {heavy} if name in sys.modules])") == "[]"
 
 

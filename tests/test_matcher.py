@@ -207,3 +207,27 @@ def test_another_model_is_used_from_the_next_call_on() -> None:
     assert matcher.match_pass(reads)[0].probability < before.probability
     with pytest.raises(TypeError, match=r"model must be a platewatch\.ChannelModel, not int"):
         matcher.use(5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("size", "most"), [(30_000, 25), (100_000, 24), (300_000, 24)])
+def test_the_index_takes_24_bytes_a_plate_and_25_where_there_are_few(size: int, most: int) -> None:
+    matcher = pw.Matcher(pw.Hotlist.from_plates(_plates(size, 8)))
+    assert 16 * size < matcher.nbytes <= most * size
+
+
+@pytest.mark.parametrize("size", [30_000, 100_000])
+def test_the_index_takes_44_bytes_a_plate_of_9_symbols_at_most(size: int) -> None:
+    matcher = pw.Matcher(pw.Hotlist.from_plates(_plates(size, 9)))
+    assert 32 * size < matcher.nbytes <= 44 * size
+
+
+def _plates(size: int, symbols: int) -> list[str]:
+    """Distinct plates, a syllable four symbols from the end; where they have 8, three in ten have 7."""
+    random = np.random.default_rng(7)
+    syllables = "가나다라마거너더러머버서어저고노도로모보소오조구누두루무부수우주허하호배"
+    plates: set[str] = set()
+    while len(plates) < size:
+        number = f"{random.integers(10**9):09}"
+        front = 2 if symbols == 8 and random.random() < 0.3 else symbols - 5
+        plates.add(f"{number[:front]}{syllables[random.integers(len(syllables))]}{number[5:]}")
+    return sorted(plates)

@@ -480,7 +480,8 @@ def test_a_read_without_a_hit_leaves_no_trace(tmp_path: Path, service: Service, 
     service.wait_until_delivered()
     assert service.get("/v1/status")[1]["hits"] == 1
     service.terminate()
-    traces = [path.read_bytes() for path in tmp_path.iterdir()] + [json.dumps(answer, ensure_ascii=False).encode()]
+    traces = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    traces.append(json.dumps(answer, ensure_ascii=False).encode())
     traces += [json.dumps(event.data.read_text, ensure_ascii=False).encode() for event in wass.received.values()]
     assert any(EXACT.encode() in trace for trace in traces), "the hit is there, so a trace would be found"
     for trace in traces:

@@ -116,6 +116,7 @@ int main(int argc, char** argv) {
     opened = held;
     opening = peak;
     peak = held;
+    if (resident(argv[1]) > 256 * 1024) failed = fprintf(stderr, "what opening read is still in memory\n") > 0;
 
     stack = aligned_alloc(4096, STACK);
     if (stack == NULL) return 1;

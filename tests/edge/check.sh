@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# check.sh BUILD TOLERANCE [TARGET EMULATOR]: uses what `make edge` has installed under BUILD as a vendor would, and
+# check.sh BUILD TOLERANCE [TARGET EMULATOR [MOST_KIB]]: uses what `make edge` has installed under BUILD as a vendor would, and
 # replays what Python answers.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
-build=$(cd "$1" && pwd) tolerance=$2 target=${3:-} emulator=${4:-}
+build=$(cd "$1" && pwd) tolerance=$2 target=${3:-} emulator=${4:-} most=${5:-}
 prefix=$build/install
 cc=${target:+$target-}gcc cxx=${target:+$target-}g++ strip=${target:+$target-}strip
+nm=${target:+$target-}nm objdump=${target:+$target-}objdump
 run=(${emulator:+"$emulator" -L "/usr/$target"})
 out=$build/check
 mkdir -p "$out"
@@ -73,18 +74,41 @@ if [ -f "$prefix/lib/libplatewatch_openssl.a" ]; then
 fi
 
 # What leaves the shared library is the header's, and it needs no library but the C library's.
-exported=$(nm -D --defined-only "$prefix/lib/libplatewatch.so" | awk '{ print $3 }' | sort)
+exported=$("$nm" -D --defined-only "$prefix/lib/libplatewatch.so" | awk '{ print $3 }' | sort)
 declared=$(grep -E '^PW_API' "$prefix/include/platewatch.h" | grep -oE 'pw_[a-z_]+\(' | tr -d '(' | sort)
 diff <(echo "$declared") <(echo "$exported")
-if objdump -p "$prefix/lib/libplatewatch.so" | awk '$1 == "NEEDED" { print $2 }' | grep -vE '^(libc|libm|libpthread|ld-linux.*)\.so'; then
+if "$objdump" -p "$prefix/lib/libplatewatch.so" | awk '$1 == "NEEDED" { print $2 }' | grep -vE '^(libc|libm|libpthread|ld-linux.*)\.so'; then
   echo "the shared library needs more than the C library" >&2
   exit 1
 fi
 
+# Of the C library, ours ask for memory, files, locks and mathematics: no stdio, no end of the process. Nothing of them
+# runs before main.
+cat >"$out/allowed.txt" <<'ALLOWED'
+aligned_alloc free getenv
+close fstat fsync madvise mmap munmap open read rename syscall unlink write
+memchr memcmp memcpy memmove memset strcmp strlen
+exp llround log
+pthread_atfork pthread_cond_clockwait pthread_mutex_lock pthread_mutex_unlock pthread_self sched_yield
+ALLOWED
+libraries=("$prefix"/lib/libplatewatch_{core,c}.a)
+"$nm" -u "${libraries[@]}" | awk 'NF == 2 && $2 !~ /^_/ { print $2 }' | sort -u >"$out/wanted.txt"
+if comm -23 "$out/wanted.txt" <(tr ' ' '\n' <"$out/allowed.txt" | sort) | grep .; then
+  echo "the static libraries need this of the C library, too" >&2
+  exit 1
+fi
+for library in "${libraries[@]}"; do
+  "$objdump" -h "$library" >"$out/sections.txt"
+  if grep -E ' \.(init_array|ctors)' "$out/sections.txt"; then
+    echo "$library has constructors that run before main" >&2
+    exit 1
+  fi
+done
+
 # What 100,000 entries take, in KB: heap and file, and stack. Emulators have more of their own in memory than a device.
 "$cc" "${warn[@]}" "$root/tests/edge/bounds.c" -o "$out/bounds" "${static[@]}"
-while read -r list most; do
-  "${run[@]}" "$out/bounds" "$build/large/$list" "$build/large/reads.txt" "$most" 16
+while read -r list most_kb; do
+  "${run[@]}" "$out/bounds" "$build/large/$list" "$build/large/reads.txt" "$most_kb" 16
 done <<'BOUNDS'
 1.snapshot 4600
 2.snapshot 4900
@@ -108,5 +132,10 @@ fi
 
 for file in "$prefix/lib/libplatewatch.so" "$out/match-static"; do
   "$strip" -o "$out/stripped" "$file"
-  printf '%s: %d KB stripped\n' "$(basename "$file")" "$(($(stat -Lc %s "$out/stripped") / 1000))"
+  bytes=$(stat -Lc %s "$out/stripped")
+  printf '%s: %d KiB stripped\n' "$(basename "$file")" "$((bytes / 1024))"
 done
+if [ -n "$most" ] && [ "$bytes" -gt "$((most * 1024))" ]; then
+  echo "the C example with what it needs of the static libraries is over $most KiB" >&2
+  exit 1
+fi

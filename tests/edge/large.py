@@ -1,7 +1,7 @@
 """A list as a city has it, for bounds.c: `python -m tests.edge.large FOLDER` writes 100,000 entries there.
 
-Within 1 and within 2 edits: N.bundle has the model of one recogniser, N.snapshot none. reads.txt has a thousand reads, of
-which ten are of wanted vehicles.
+Within 1 and within 2 edits: N.bundle has the model of one recogniser, N.snapshot none. reads.txt has a thousand reads,
+of which ten are of wanted vehicles.
 """
 
 from __future__ import annotations

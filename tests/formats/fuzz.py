@@ -32,6 +32,7 @@ _BYTES: Final = (
 _HEAD: Final = 5  # bytes in front of the body
 _MOST: Final = 16384
 _EACH: Final = 20_000  # inputs of a task
+_TOLD: Final = 25  # tasks after which it is told how far it is
 
 
 def mutate(atheris: ModuleType, data: bytes, most: int, seed: int) -> bytes:
@@ -135,9 +136,12 @@ def main() -> None:
         guided(given.corpus, given.inputs)
         return
     tasks = range(given.seed, given.seed + max(1, given.inputs // _EACH))
+    reads = 0
     with ProcessPoolExecutor(given.jobs) as pool:
-        reads = sum(pool.map(blind, [given.corpus] * len(tasks), tasks))
-    print(f"{len(tasks) * _EACH:,} inputs, {reads:,} reads, nothing broke")
+        for done, found in enumerate(pool.map(blind, [given.corpus] * len(tasks), tasks), 1):
+            reads += found
+            if done % _TOLD == 0 or done == len(tasks):
+                print(f"{done * _EACH:,} inputs, {reads:,} reads, nothing broke", flush=True)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import pickle
+import tomllib
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -143,6 +145,14 @@ def test_a_mapping_that_is_none_names_the_setting(settings: dict[str, Any], told
         SenderMapping.of(settings)
 
 
+def test_the_documentation_has_every_format_and_every_setting_of_a_mapping() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "cameras.md").read_text("utf-8")
+    assert [line.split("`")[1] for line in page.splitlines() if line.startswith("| `")] == list(pw.formats.FORMATS)
+    table = tomllib.loads(page.split("```toml")[1].split("```")[0])["mapping"]
+    made = SenderMapping.of(table)
+    assert {name if name != "pass_id" else "pass" for name in made.__struct_fields__} == table.keys()
+
+
 def test_a_mapping_made_once_is_that_of_its_table() -> None:
     table = {"plate": ["a", "b"], "pass": "n"}
     body = b'{"b": "AB12", "n": 1}'
@@ -158,6 +168,7 @@ def test_a_charset_is_what_the_bytes_are_before_what_is_said_of_them() -> None:
     assert decode("12가".encode("cp949"), "text/xml; charset=utf-8") == "12가"
     assert decode('<?xml version="1.0" encoding="gbk"?>京'.encode("gbk")).endswith("京")
     assert decode("京".encode("gbk"), fallback="gbk") == "京"
+    assert decode(b"<n>" + "정문".encode("cp949")[:1] + "</n>서울12가3456".encode()) == "<n>\ufffd</n>서울12가3456"
     assert decode("12가".encode("utf-16")) == "12가"
     assert decode(b"12\xff\xff") == "12\ufffd\ufffd"
     assert decode(b"12\xff\xff", "text/plain; charset=idna") == "12\ufffd\ufffd"

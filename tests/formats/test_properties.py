@@ -83,6 +83,7 @@ def test_a_payload_with_another_value(seed: tuple[bytes, Any], data: st.DataObje
     [
         b"[" * 300_000,
         b'{"a":' * 200_000,
+        b"{}" * 200_000,
         b"<a>" * 200_000,
         b"<a/>" * 200_000,
         b"--b\r\n" * 200_000,

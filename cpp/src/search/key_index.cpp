@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <span>
 #include <type_traits>
 #include <utility>
 
@@ -14,61 +15,96 @@
 namespace platewatch {
 namespace {
 
-// How a read is cut in two, and what each side forgives.
+// Both ends of a read, what is forgiven there, and which keys are compared besides.
 struct Cut {
-    std::size_t place = 0;
-    Forgives forward = Forgives::nothing, backward = Forgives::nothing;
+    Side forward, backward;
+    MiddleOrder::Cell middle = {};
 };
 
-// What visiting the anchors of each length costs, roughly, in vectors of keys that are compared.
+// What visiting one end's anchors costs, roughly, in vectors of keys that are compared.
 template <class Key>
-std::array<std::uint64_t, kMaxSymbols + 1> anchor_costs(const Trie<Key>& trie, const Path<Key>& path,
-                                                        std::size_t size, Forgives forgives) noexcept {
-    constexpr std::uint64_t kVector = 8, kVisit = 4;  // keys of one; vectors that the way to a range is worth
-    const auto scan = [](const auto& node) { return node.range.size() / kVector + 1; };
-    std::array<std::uint64_t, kMaxSymbols + 1> costs;
-    std::uint64_t ways = 0;  // down which an edit in front of the last symbol leads
-    for (std::size_t length = 0; length <= size; ++length) {
-        if (forgives == Forgives::nothing || length == 0) {
-            costs[length] = 2 * scan(path[length]);
-        } else if (forgives == Forgives::missing) {
-            // As many ranges of keys that share one symbol less.
-            costs[length] = 2 * scan(path[length]) + length * (kVisit + scan(path[length - 1]));
-        } else {
-            costs[length] = 2 * scan(path[length - 1]) + ways * (kVisit + scan(path[length]));
-            const unsigned ways_a_child = forgives == Forgives::any ? 2 : 1;
-            ways += ways_a_child * trie.child_count(path[length - 1]) + 1;
+struct Prices {
+    std::array<std::uint64_t, kMaxSymbols + 1> range;     // [length]: keys that begin so far as the read
+    std::array<std::uint64_t, kMaxSymbols + 1> children;  // [length]: of the nodes in front of it
+
+    Prices(const Trie<Key>& trie, const Path<Key>& path, std::size_t size) noexcept {
+        constexpr std::uint64_t kVector = 8;
+        std::uint64_t sum = 0;
+        for (std::size_t length = 0; length <= size; ++length) {
+            range[length] = path[length].range.size() / kVector + 1;
+            children[length] = sum;
+            if (length < size) sum += trie.child_count(path[length]);
         }
     }
-    return costs;
-}
 
-// The cheapest cut. Of two edits, either side may be the one that forgives more. What it has to find then has
-// one edit on each side. If no key is longer than the read, a code that the read lacks there goes with one
-// that the key lacks on the other side, and there it is cheaper to forgive: that is one way a place.
+    [[nodiscard]] std::uint64_t of(const Side& side) const noexcept {
+        constexpr std::uint64_t kVisit = 4;  // vectors that the way to a range is worth
+        std::uint64_t price = 2 * range[side.sure];
+        if (side.forgives == Forgives::nothing || side.sure == 0) return price;
+        price += side.sure * (kVisit + range[side.length - 1]);
+        if (side.forgives == Forgives::missing) return price;
+        const std::uint64_t others = children[side.sure] * (kVisit + range[side.length]);
+        return price + (side.forgives == Forgives::any ? 2 : 1) * others;
+    }
+};
+
+// The cheapest cut of those that find everything; see key_index.hpp.
 template <class Key>
 Cut choose_cut(const Trie<Key>& forward_trie, const Trie<Key>& backward_trie, const Path<Key>& forward,
-               const Path<Key>& backward, std::size_t size, unsigned k) noexcept {
+               const Path<Key>& backward, std::uint32_t size, unsigned k, Key read,
+               const MiddleOrder& middle) noexcept {
+    constexpr std::uint32_t kMostBetween = 2;  // symbols that no side is sure of
+    constexpr std::uint64_t kOfEight = 4;      // keys that are looked up one by one
+    const Prices<Key> ahead(forward_trie, forward, size), behind(backward_trie, backward, size);
     Cut best;
     std::uint64_t least = ~std::uint64_t{0};
-    const auto consider = [&](Forgives ahead, Forgives behind) {
-        const auto forward_costs = anchor_costs(forward_trie, forward, size, ahead);
-        const auto backward_costs = anchor_costs(backward_trie, backward, size, behind);
-        for (std::size_t cut = 0; cut <= size; ++cut) {
-            const std::uint64_t cost = forward_costs[cut] + backward_costs[size - cut];
-            if (cost < least) least = cost, best = {cut, ahead, behind};
-        }
+    const auto consider = [&](const Cut& cut) {
+        std::uint64_t price = ahead.of(cut.forward) + behind.of(cut.backward);
+        if (cut.middle.count != 0) price += kOfEight * (cut.middle.count / 8 + 1);
+        if (price < least) least = price, best = cut;
     };
-    if (k == 1) {
-        consider(Forgives::nothing, Forgives::nothing);
-    } else if (k == 3) {
-        consider(Forgives::any, Forgives::any);
-    } else {
-        consider(Forgives::any, Forgives::nothing);
-        consider(Forgives::nothing, Forgives::any);
-        if (size < kKeySymbols<Key>) return best;
-        consider(Forgives::missing_or_other, Forgives::missing);
-        consider(Forgives::missing, Forgives::missing_or_other);
+    if (k == 2 && !middle.empty()) {
+        // The side that forgives no other code leaves to the middle what has one there.
+        constexpr std::uint32_t kBegin = MiddleOrder::kBegin, kEnd = MiddleOrder::kEnd;
+        const auto with_cell = [&](std::uint32_t begin, Forgives in_front, Forgives at_end) {
+            const std::uint32_t last = size - begin - (kEnd - kBegin);
+            consider({{begin, size - last, in_front},
+                      {last, size - begin, at_end},
+                      middle.cell(code_at(read, begin), code_at(read, begin + 1))});
+        };
+        if (size == MiddleOrder::kSymbols) with_cell(kBegin, Forgives::missing, Forgives::missing);
+        if (size == MiddleOrder::kSymbols - 1) {
+            with_cell(kBegin, Forgives::missing, Forgives::missing_or_other);
+            with_cell(kBegin - 1, Forgives::missing_or_other, Forgives::missing);
+        }
+    }
+    for (std::uint32_t first = 0; first <= size; ++first) {
+        if (2 * ahead.range[first] >= least) continue;
+        const std::uint32_t rest = size - first;
+        if (k == 1) {
+            consider({{first, first}, {rest, rest}});
+        } else if (k == 3) {
+            const auto side = [](std::uint32_t length) {
+                return Side{length == 0 ? 0 : length - 1, length, Forgives::any};
+            };
+            consider({side(first), side(rest)});
+        } else {
+            for (std::uint32_t last = rest - std::min(rest, kMostBetween); last <= rest; ++last) {
+                if (2 * behind.range[last] >= least) continue;
+                const auto both = [&](Forgives in_front, Forgives at_end) {
+                    consider({{first, size - last, in_front}, {last, rest, at_end}});
+                };
+                if (size > kKeySymbols<Key>) {
+                    both(Forgives::missing, Forgives::missing);
+                } else if (size == kKeySymbols<Key>) {
+                    both(Forgives::missing_or_other, Forgives::missing);
+                    both(Forgives::missing, Forgives::missing_or_other);
+                } else {
+                    both(Forgives::any, Forgives::nothing);
+                    both(Forgives::nothing, Forgives::any);
+                }
+            }
+        }
     }
     return best;
 }
@@ -89,7 +125,7 @@ constexpr std::size_t kNearBytes = std::size_t{1} << 20;  // about what a core's
 
 // Calls found(scan, place in its keys) for each key that a scan finds within k edits.
 template <class Key, class OnFound>
-void run_scans(const Kernel& kernel, const std::vector<Scan<Key>>& scans, unsigned k, const OnFound& found) {
+void run_scans(ScanFunction<Key> kernel, std::span<const Scan<Key>> scans, unsigned k, const OnFound& found) {
     const Found<Key> each = [](void* context, const Scan<Key>& scan, std::uint32_t first,
                                std::uint64_t mask) {
         for (; mask != 0; mask &= mask - 1) {
@@ -98,11 +134,7 @@ void run_scans(const Kernel& kernel, const std::vector<Scan<Key>>& scans, unsign
         }
     };
     void* context = const_cast<OnFound*>(&found);
-    if constexpr (std::is_same_v<Key, Key8>) {
-        kernel.scan(scans.data(), scans.size(), k, each, context);
-    } else {
-        kernel.scan_wide(scans.data(), scans.size(), k, each, context);
-    }
+    kernel(scans.data(), scans.size(), k, each, context);
 }
 
 }  // namespace
@@ -117,6 +149,7 @@ KeyIndex<Key>::KeyIndex(Column<Key> keys) : size_(keys.size()), kernel_(&active_
     forward_trie_ = Trie<Key>(keys);
     poll();
     backward_trie_ = Trie<Key>(mirrored);
+    if constexpr (std::is_same_v<Key, Key8>) middle_ = MiddleOrder(keys);
     keys.resize(size_ + kKernelPadding);
     mirrored.resize(size_ + kKernelPadding);
     forward_ = std::move(keys);
@@ -134,6 +167,7 @@ bool KeyIndex<Key>::restore() {
     kernel_ = &active_kernel();
     forward_trie_.restore(static_cast<std::uint32_t>(size));
     backward_trie_.restore(static_cast<std::uint32_t>(size));
+    if constexpr (std::is_same_v<Key, Key8>) middle_ = MiddleOrder(forward_.view().first(size));
     return true;
 }
 
@@ -229,20 +263,22 @@ void KeyIndex<Key>::search_one_edit(std::span<const Probe> block, Workspace& wor
         add(backward_, backward_trie_.range_of(anchored.anchors.backward), anchored.mirrored, kMirroredTag);
     }
     workspace.sought.clear();
-    run_scans(*kernel_, scans, 1, [&](const Scan<Key>& scan, std::uint32_t place) {
-        const std::uint32_t number = scan.tag >> 1;
-        const Key key = scan.keys[place];
-        const unsigned edits = key == scan.read ? 0 : 1;
-        if ((scan.tag & kMirroredTag) == 0) {
-            out.push_back({number, static_cast<std::uint32_t>(scan.keys - forward_.data()) + place, edits});
-            return;
-        }
-        // What hangs on both anchors is found among the keys read forwards.
-        const auto& anchored = workspace.anchored[number];
-        if (common_prefix(reversed(key), anchored.read) < anchored.anchors.taken) {
-            workspace.sought.push_back({reversed(key), number, edits});
-        }
-    });
+    run_scans<Key>(
+        kernel_->template scan_of<Key>(), scans, 1, [&](const Scan<Key>& scan, std::uint32_t place) {
+            const std::uint32_t number = scan.tag >> 1;
+            const Key key = scan.keys[place];
+            const unsigned edits = key == scan.read ? 0 : 1;
+            if ((scan.tag & kMirroredTag) == 0) {
+                out.push_back(
+                    {number, static_cast<std::uint32_t>(scan.keys - forward_.data()) + place, edits});
+                return;
+            }
+            // What hangs on both anchors is found among the keys read forwards.
+            const auto& anchored = workspace.anchored[number];
+            if (common_prefix(reversed(key), anchored.read) < anchored.anchors.taken) {
+                workspace.sought.push_back({reversed(key), number, edits});
+            }
+        });
     find_sought(workspace, out);
 }
 
@@ -274,7 +310,7 @@ void KeyIndex<Key>::collect(const Probe& probe, std::uint32_t number, unsigned k
         pending.number = number;
         for (int side = 0; side < 2; ++side) pending.texts[side] = Probe{texts[side], 0, 0}.as<Key>();
     }
-    visit_both(probe, k, workspace, [&](bool mirrored, const Anchor& anchor) {
+    pending.middle = visit_all(probe, k, workspace, [&](bool mirrored, const Anchor& anchor) {
         const Array<Key>& keys = mirrored ? backward_ : forward_;
         if (!fits) {  // what is left of the read need not fit into a key
             for (std::uint32_t i = anchor.range.begin; i < anchor.range.end; ++i) {
@@ -295,13 +331,27 @@ void KeyIndex<Key>::compare(const Pending& pending, unsigned k, Workspace& works
                             std::vector<KeyMatch>& out) const {
     // What the way to a range has cost, its keys need not be allowed again.
     for (unsigned spent = 0; spent < pending.scans.size(); ++spent) {
-        run_scans(*kernel_, pending.scans[spent], k - spent, [&](const Scan<Key>& scan, std::uint32_t nth) {
-            const bool mirrored = scan.tag != 0;
-            const Array<Key>& keys = mirrored ? backward_ : forward_;
-            const auto place = static_cast<std::uint32_t>(scan.keys - keys.data()) + nth;
-            const unsigned edits = bounded_distance(pending.texts[mirrored], keys[place], k);
-            if (edits <= k) add_found(mirrored, place, pending.number, edits, workspace, out);
-        });
+        run_scans<Key>(kernel_->template scan_of<Key>(), pending.scans[spent], k - spent,
+                       [&](const Scan<Key>& scan, std::uint32_t nth) {
+                           const bool mirrored = scan.tag != 0;
+                           const Array<Key>& keys = mirrored ? backward_ : forward_;
+                           const auto place = static_cast<std::uint32_t>(scan.keys - keys.data()) + nth;
+                           const unsigned edits = bounded_distance(pending.texts[mirrored], keys[place], k);
+                           if (edits <= k) add_found(mirrored, place, pending.number, edits, workspace, out);
+                       });
+    }
+    if constexpr (std::is_same_v<Key, Key8>) {
+        if (pending.middle.count == 0) return;
+        workspace.middle.resize(std::max(workspace.middle.size(), pending.middle.count + kKernelPadding));
+        middle_.copy(pending.middle, forward_.data(), workspace.middle.data());
+        const Scan<Key> scan{workspace.middle.data(), pending.texts[0], pending.middle.count, 0, 0};
+        const auto add = [&](const Scan<Key>&, std::uint32_t nth) {
+            const unsigned edits = bounded_distance(scan.read, scan.keys[nth], k);
+            out.push_back({pending.number, middle_.place(pending.middle, nth), edits});
+        };
+        // A read as long as the keys is one of them with symbols replaced.
+        const bool as_long = code_at(scan.read, kKeySymbols<Key> - 1) != kPadding;
+        run_scans<Key>(as_long ? kernel_->scan_replaced : kernel_->scan, std::span(&scan, 1), k, add);
     }
 }
 
@@ -315,10 +365,12 @@ void KeyIndex<Key>::add_found(bool mirrored, std::uint32_t place, std::uint32_t 
     }
 }
 
-// Calls visit(mirrored, anchor) for the anchors on which every key within k edits of the probe hangs.
+// Calls visit(mirrored, anchor) for the anchors on which every key within k edits of the probe hangs, but for
+// those of the cell that it returns.
 template <class Key>
 template <class Visit>
-void KeyIndex<Key>::visit_both(const Probe& probe, unsigned k, Workspace& workspace, Visit&& visit) const {
+MiddleOrder::Cell KeyIndex<Key>::visit_all(const Probe& probe, unsigned k, Workspace& workspace,
+                                           Visit&& visit) const {
     std::array<Code, kMaxSymbols> codes{}, mirror{};
     for (std::size_t i = 0; i < probe.size; ++i) {
         codes[i] = mirror[probe.size - 1 - i] = code_at(probe.key, i);
@@ -327,12 +379,15 @@ void KeyIndex<Key>::visit_both(const Probe& probe, unsigned k, Workspace& worksp
     const std::span<const Code> mirrored = std::span(mirror).first(probe.size);
     const Path<Key> forward = descend(forward_trie_, read);
     const Path<Key> backward = descend(backward_trie_, mirrored);
-    const Cut cut = choose_cut(forward_trie_, backward_trie_, forward, backward, probe.size, k);
+    const Cut cut =
+        choose_cut(forward_trie_, backward_trie_, forward, backward, probe.size, k, probe.as<Key>(), middle_);
+    if (cut.middle.count != 0) middle_.prefetch(cut.middle);
     const bool in_turns = forward_trie_.nbytes() > kNearBytes;
-    visit_anchored(forward_trie_, forward, read, cut.place, cut.forward, in_turns, workspace.ways,
+    visit_anchored(forward_trie_, forward, read, cut.forward, in_turns, workspace.ways,
                    [&](const Anchor& anchor) { visit(false, anchor); });
-    visit_anchored(backward_trie_, backward, mirrored, probe.size - cut.place, cut.backward, in_turns,
-                   workspace.ways, [&](const Anchor& anchor) { visit(true, anchor); });
+    visit_anchored(backward_trie_, backward, mirrored, cut.backward, in_turns, workspace.ways,
+                   [&](const Anchor& anchor) { visit(true, anchor); });
+    return cut.middle;
 }
 
 template <class Key>
@@ -405,11 +460,12 @@ void KeyIndex<Key>::find_sought(Workspace& workspace, std::vector<KeyMatch>& out
         prefetch_keys(forward_.data() + range.begin, range.size());
         scans.push_back({forward_.data() + range.begin, key, range.size(), 0, i});
     }
-    run_scans(*kernel_, scans, 0, [&](const Scan<Key>& scan, std::uint32_t place) {
-        const auto& sought = workspace.sought[scan.tag];
-        const auto begin = static_cast<std::uint32_t>(scan.keys - forward_.data());
-        out.push_back({sought.probe, begin + place, sought.edits});
-    });
+    run_scans<Key>(kernel_->template scan_of<Key>(), scans, 0,
+                   [&](const Scan<Key>& scan, std::uint32_t place) {
+                       const auto& sought = workspace.sought[scan.tag];
+                       const auto begin = static_cast<std::uint32_t>(scan.keys - forward_.data());
+                       out.push_back({sought.probe, begin + place, sought.edits});
+                   });
 }
 
 template class KeyIndex<Key8>;

@@ -46,6 +46,20 @@ std::uint64_t within(const Kernel& kernel, const Key* keys, std::size_t count, K
     return out;
 }
 
+// The keys that differ from the read in at most k symbols, as bits.
+std::uint64_t replaced(const Kernel& kernel, const Key8* keys, std::size_t count, Key8 read, unsigned k) {
+    std::uint64_t out = 0;
+    const Scan<Key8> scan{keys, read, static_cast<std::uint32_t>(count), 0, 7};
+    kernel.scan_replaced(
+        &scan, 1, k,
+        [](void* context, const Scan<Key8>&, std::uint32_t first, std::uint64_t mask) {
+            EXPECT_EQ(first, 0u);
+            *static_cast<std::uint64_t*>(context) = mask;
+        },
+        &out);
+    return out;
+}
+
 class EachKernel : public testing::TestWithParam<const Kernel*> {};
 INSTANTIATE_TEST_SUITE_P(Usable, EachKernel, testing::ValuesIn(usable()),
                          [](const auto& kernel) { return std::string(kernel.param->name); });
@@ -111,6 +125,30 @@ void expect_the_distance(const Kernel& kernel) {
                 ASSERT_EQ(within(kernel, keys.data(), count, read, k, skip), want)
                     << "k = " << k << ", skip " << skip;
             }
+        }
+    }
+}
+
+TEST_P(EachKernel, CountsWhatWasReplaced) {
+    SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
+    std::mt19937_64 random(seed());
+    for (int round = 0; round < 3000; ++round) {
+        const std::size_t count = random() % (kKernelBlock + 1);
+        std::vector<Key8> keys(count + kKernelPadding);
+        const Key8 read = random();
+        for (Key8& other : keys) {
+            other = read;
+            for (std::size_t changes = random() % 9; changes > 0; --changes)
+                other ^= (random() & 0xFF) << (8 * (random() % 8));
+        }
+        for (unsigned k = 0; k <= 8; ++k) {
+            std::uint64_t want = 0;
+            for (std::size_t i = 0; i < count; ++i) {
+                unsigned differ = 0;
+                for (std::size_t at = 0; at < 8; ++at) differ += code_at(keys[i], at) != code_at(read, at);
+                want |= std::uint64_t{differ <= k} << i;
+            }
+            ASSERT_EQ(replaced(*GetParam(), keys.data(), count, read, k), want) << "k = " << k;
         }
     }
 }

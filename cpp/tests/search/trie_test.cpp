@@ -106,13 +106,14 @@ bool is_forgiven(Forgives forgives, std::size_t length, std::size_t of_key, unsi
 // spent.
 template <class Key>
 void expect_complete_walk(const Trie<Key>& trie, const std::vector<Key>& keys, const std::vector<Code>& read,
-                          std::size_t length, Forgives forgives, bool in_turns) {
+                          const Side& side, bool in_turns) {
+    const auto [sure, length, forgives] = side;
     std::vector<unsigned> least(keys.size(), 99);
     const std::span<const Code> codes(read);
     const std::u32string text(read.begin(), read.end());
     std::vector<Way> ways;
     const auto path = descend(trie, codes);
-    visit_anchored(trie, path, codes, length, forgives, in_turns, ways, [&](const Anchor& anchor) {
+    visit_anchored(trie, path, codes, side, in_turns, ways, [&](const Anchor& anchor) {
         for (std::uint32_t i = anchor.range.begin; i < anchor.range.end; ++i) {
             const std::u32string key = text_of(keys[i]);
             ASSERT_LE(anchor.of_read, text.size());
@@ -187,14 +188,16 @@ TYPED_TEST(TrieOf, WalksMissNothing) {
             const Trie<TypeParam> trie(keys);
             for (int round = 0; round < 30; ++round) {
                 const auto read = random_codes(random, below(random, 9), alphabet);
-                const std::size_t length = below(random, read.size() + 1);
+                const auto length = static_cast<std::uint32_t>(below(random, read.size() + 1));
+                const auto some = static_cast<std::uint32_t>(below(random, length + 1));
                 for (const Forgives forgives :
                      {Forgives::nothing, Forgives::missing, Forgives::missing_or_other, Forgives::any}) {
                     for (const bool in_turns : {false, true}) {
                         SCOPED_TRACE(testing::Message()
                                      << count << " keys of " << alphabet << " symbols, forgives "
                                      << static_cast<int>(forgives));
-                        expect_complete_walk(trie, keys, read, length, forgives, in_turns);
+                        const std::uint32_t sure = forgives == Forgives::nothing ? length : some;
+                        expect_complete_walk(trie, keys, read, {sure, length, forgives}, in_turns);
                     }
                 }
             }

@@ -34,8 +34,9 @@ from platewatch.formats import (
 )
 from platewatch.formats import mapping as of_mapping
 from platewatch.formats.charsets import inflated, known
-from platewatch.formats.frame import Findings, Ignored, Message, Parsed
+from platewatch.formats.frame import Findings, Ignored, Parsed
 from platewatch.formats.mapping import SenderMapping
+from platewatch.formats.messages import Message
 from platewatch.matching.values import Zone, zone_of
 
 LATE_AFTER: Final = timedelta(seconds=60)

@@ -11,8 +11,10 @@ from typing import Any, Final
 
 from platewatch.errors import FormatError
 from platewatch.formats import times, xml_tree
-from platewatch.formats.frame import Findings, Message, at, first, paths, shape
+from platewatch.formats.frame import Findings
+from platewatch.formats.messages import Message
 from platewatch.formats.onvif_events import notifications
+from platewatch.formats.shapes import at, first, paths, shape
 
 PUSH: Final = shape(
     "plateUTF8 | plateUnicode | plateText",

@@ -56,16 +56,20 @@ def decode(data: bytes, content_type: str = "", fallback: str | None = None) -> 
     except UnicodeDecodeError:
         pass
     said = _DECLARED.match(data)
-    names = [said[1].decode() if said else None, _charset_of_type(content_type), fallback, GUESS]
-    for given in names:
-        name = _name(given) if given else None
-        if name is None or name == "utf-8":
-            continue
-        try:
-            return data.decode(name)
-        except UnicodeDecodeError:
-            continue
-    return data.decode(_name(fallback or "utf-8") or "utf-8", "replace")
+    names = [_name(given) for given in (said and said[1].decode(), _charset_of_type(content_type)) if given]
+    utf8 = data.decode("utf-8", "replace")
+    if not names or "utf-8" in names:
+        # A name or a note in another charset is no reason to misread all the rest.
+        faults = utf8.count("\ufffd")
+        if len(utf8) - len(utf8.encode("ascii", "ignore")) > 2 * faults:
+            return utf8
+    for name in [*names, fallback, GUESS]:
+        if name is not None and name != "utf-8":
+            try:
+                return data.decode(_name(name) or "ascii")
+            except UnicodeDecodeError:
+                continue
+    return utf8 if fallback is None else data.decode(_name(fallback) or "utf-8", "replace")
 
 
 def without_images(data: bytes) -> bytes:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from platewatch.errors import FormatError
-from platewatch.formats.frame import Findings, Message, each, first, shape
+from platewatch.formats.frame import Findings
+from platewatch.formats.messages import Message
+from platewatch.formats.shapes import each, first, shape
 
 PREDICTION: Final = shape("plate | label", confidence="confidence", pass_id="track_id", engine="codeproject_ai")
 

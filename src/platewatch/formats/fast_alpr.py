@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from platewatch.errors import FormatError
 from platewatch.formats import confidences
-from platewatch.formats.frame import Findings, Message, shape
+from platewatch.formats.frame import Findings
+from platewatch.formats.messages import Message
+from platewatch.formats.shapes import shape
 
 RESULT: Final = shape("ocr.text", confidence="ocr.confidence", engine="fast_alpr")
 

@@ -1,36 +1,26 @@
-"""What all formats share: the message, what is found in it, and how a format says where things stand.
-
-A format is a function of a Message and the Findings that it adds to. Where things stand is a Shape: of each field the
-paths to look at, in this order, as `ANPR.licensePlate | ANPR.plate`; a number is the place in a list, and a path that
-begins with `/` begins at the message and not at the item.
-"""
+"""What is found in a message: a format is a function of a Message and the Findings that it adds to."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
-from urllib.parse import parse_qsl
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
 from platewatch._core import normalize
 from platewatch.errors import FormatError, PlatewatchError, ReadError
 from platewatch.formats import times
-from platewatch.formats.charsets import GUESS, decode
 from platewatch.formats.confidences import share
-from platewatch.formats.multipart import is_multipart, parts
-from platewatch.matching import lenient_json
+from platewatch.formats.messages import Message, json_values
+from platewatch.formats.shapes import Shape, first, named
 from platewatch.matching.reads import Candidate, Character, Read
 
 Ignored: TypeAlias = Literal["no_plate", "heartbeat", "other_event"]
 """Why an item is neither a read nor an error: a car without a plate, a sign of life, an event of another kind."""
-
-Paths: TypeAlias = tuple[tuple[str, ...], ...]
 
 NO_PLATE: Final = frozenset(
     {
@@ -44,7 +34,6 @@ MAX_REFUSED: Final = 100_000
 """Items of one message that may be refused."""
 
 _MOST_REJECTED: Final = 1000  # items that are nothing of this format, where nothing else is there
-_MOST_FIELDS: Final = 100  # of a form or a query
 _LONGEST_NAME: Final = 4096  # characters of a camera's name or an id: what is longer is neither
 _UNSET: Final = object()
 
@@ -68,208 +57,6 @@ class Parsed(msgspec.Struct, kw_only=True):
     @property
     def count(self) -> int:
         return len(self.reads) + len(self.ignored) + len(self.refused)
-
-
-class Message(NamedTuple):
-    """What arrived; headers by lower-case name."""
-
-    body: bytes
-    headers: Mapping[str, str]
-    target: str
-    zone: tzinfo | None
-    charset: str | None
-    received_at: datetime | None
-
-    @property
-    def content_type(self) -> str:
-        return self.headers.get("content-type", "")
-
-    @property
-    def query(self) -> dict[str, str]:
-        """The fields behind the `?` of the target."""
-        return form(self.target.partition("?")[2], self.charset)
-
-    @property
-    def is_multipart(self) -> bool:
-        return is_multipart(self.body, self.content_type)
-
-    def texts(self, *field_names: str) -> Iterator[str]:
-        """The texts in it: the parts of a multipart that are text, of which fields have these names if there are any;
-        the value of such a field of a form; or else the body. Raises FormatError.
-        """
-        if self.is_multipart:
-            for part in parts(self.body, self.content_type):
-                if part.is_text:
-                    yield decode(part.content, part.content_type, self.charset)
-            return
-        text = decode(self.body, self.content_type, self.charset)
-        if field_names and not text.lstrip().startswith(("{", "[")):
-            fields = form(text.strip(), self.charset)
-            named = [fields[name] for name in field_names if name in fields]
-            if named:
-                yield from named
-                return
-        yield text
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """Where the fields of a read stand in an item. `candidates` are those of a list, with the names of a candidate's
-    text and confidence in it; `scale` is the greatest confidence: None for 1, or 100 where one is greater than 1.
-    """
-
-    plate: Paths = ()
-    time: Paths = ()
-    camera: Paths = ()
-    confidence: Paths = ()
-    candidates: Paths = ()
-    candidate_plate: str = "plate"
-    candidate_confidence: str = "score"
-    pass_id: Paths = ()
-    image_url: Paths = ()
-    late: Paths = ()
-    scale: float | None = None
-    engine: str | None = None
-    no_plate: frozenset[str] = frozenset()
-
-
-def shape(
-    plate: str,
-    *,
-    time: str = "",
-    camera: str = "",
-    confidence: str = "",
-    candidates: str = "",
-    candidate_plate: str = "plate",
-    candidate_confidence: str = "score",
-    pass_id: str = "",
-    image_url: str = "",
-    late: str = "",
-    scale: float | None = None,
-    engine: str | None = None,
-) -> Shape:
-    """A Shape of paths as text."""
-    return Shape(
-        plate=paths(plate),
-        time=paths(time),
-        camera=paths(camera),
-        confidence=paths(confidence),
-        candidates=paths(candidates),
-        candidate_plate=candidate_plate,
-        candidate_confidence=candidate_confidence,
-        pass_id=paths(pass_id),
-        image_url=paths(image_url),
-        late=paths(late),
-        scale=scale,
-        engine=engine,
-    )
-
-
-def paths(text: str) -> Paths:
-    """Those that stand between bars."""
-    return compiled([path for path in text.split("|") if path.strip()])
-
-
-def compiled(paths: list[str]) -> Paths:
-    return tuple(_path(path.strip()) for path in paths)
-
-
-def _path(path: str) -> tuple[str, ...]:
-    return ("/", *path[1:].split(".")) if path.startswith("/") else tuple(path.split("."))
-
-
-def at(record: Any, path: str) -> Any:
-    """What stands there; None if nothing does."""
-    return _at(record, tuple(path.split(".")))
-
-
-def _at(record: Any, path: tuple[str, ...]) -> Any:
-    for name in path:
-        if isinstance(record, dict):
-            if name in record:
-                record = record[name]
-            elif name != "0":  # a list of one may be just the one
-                return None
-        elif isinstance(record, list) and name.isdecimal() and len(name) < 6 and int(name) < len(record):
-            record = record[int(name)]
-        else:
-            return None
-    return record
-
-
-def first(record: Any, paths: Paths, root: Any = None) -> tuple[Any, tuple[str, ...]]:
-    """The first that is something, and its path; None if there is none."""
-    for path in paths:
-        value = _at(root, path[1:]) if path[0] == "/" else _at(record, path)
-        if isinstance(value, dict) and "#text" in value:
-            value = value["#text"]
-        if value is not None and value != "" and not (isinstance(value, str) and value.isspace()):
-            return value, path
-    return None, ()
-
-
-def each(value: Any) -> list[Any]:
-    """The items of a list; one that stands alone is one, as XML has it."""
-    if value is None or value == "":
-        return []
-    return value if isinstance(value, list) else [value]
-
-
-def form(text: str, charset: str | None = None) -> dict[str, str]:
-    """The fields of a query or a urlencoded form; of those with one name the last. What is no UTF-8 is of `charset`."""
-    try:
-        return _fields(text, "utf-8", "strict")
-    except UnicodeDecodeError:
-        return _fields(text, charset or GUESS, "replace")
-    except ValueError:  # too many
-        return {}
-
-
-def _fields(text: str, charset: str, errors: str) -> dict[str, str]:
-    return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS, encoding=charset, errors=errors))
-
-
-def json_values(message: Message, *field_names: str) -> Iterator[Any]:
-    """Each JSON value of a message: of an array its items, and of NDJSON its lines. Raises FormatError if there is
-    none at all; what is wrong with a part or a line is its value: a FormatError.
-    """
-    found = False
-    for text in message.texts(*field_names):
-        if not text.strip("\0 \t\r\n"):
-            continue
-        found = True
-        for value in _json(text):
-            if isinstance(value, list):
-                yield from value
-            else:
-                yield value
-    if not found:
-        raise FormatError("holds no JSON")
-
-
-def _json(text: str) -> Iterator[Any]:
-    try:
-        yield parse_json(text)
-    except FormatError as error:
-        lines = [line for line in text.splitlines() if line.strip()]
-        if len(lines) < 2 or not lines[0].strip().endswith(("}", "]")):
-            yield error
-            return
-        for line in lines:
-            try:
-                yield parse_json(line)
-            except FormatError as of_line:
-                yield of_line
-
-
-def parse_json(text: str) -> Any:
-    """Lenient, as senders are. Raises FormatError that says where what is wrong, and not what stands there."""
-    try:
-        return lenient_json.parse(text.strip("\0 \t\r\n\ufeff").encode("utf-8", "replace"))
-    except RecursionError:
-        raise FormatError("not JSON: nested too deeply") from None
-    except ValueError as error:
-        raise FormatError(f"not JSON: {error}") from None
 
 
 def opaque(*parts: object) -> str:
@@ -382,7 +169,7 @@ class Findings:
             when = self._time(first(record, shape.time, root)[0] if time is _UNSET else time)
         except ReadError as error:
             path = first(record, shape.time, root)[1]
-            self.refuse(error.reason, _named(path) or "time")
+            self.refuse(error.reason, named(path) or "time")
             return
         self._begin_read()
         self.parsed.reads.append(
@@ -439,9 +226,9 @@ class Findings:
             if isinstance(value, str):
                 word = value.strip().casefold()
                 if word not in NO_PLATE and word not in shape.no_plate:
-                    return value, _named(path)
+                    return value, named(path)
             elif value is not None:
-                wrong = wrong or _named(path)
+                wrong = wrong or named(path)
         return None, wrong
 
     def _time(self, value: Any) -> datetime | None:
@@ -522,10 +309,6 @@ class Findings:
 
 _FLAGS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _EMPTY: Final = "no letter or digit"
-
-
-def _named(path: tuple[str, ...]) -> str:
-    return ".".join(path[1:] if path[:1] == ("/",) else path)
 
 
 def _is_unicode(text: str) -> bool:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from platewatch.errors import FormatError
-from platewatch.formats.frame import Findings, Message, shape
+from platewatch.formats.frame import Findings
+from platewatch.formats.messages import Message
+from platewatch.formats.shapes import shape
 
 UPDATE: Final = shape("plate", time="timestamp", camera="camera", confidence="score", pass_id="id", engine="frigate")
 EVENT: Final = shape(

@@ -16,7 +16,9 @@ from typing import Any, Final
 from platewatch.errors import FormatError
 from platewatch.formats import confidences, xml_tree
 from platewatch.formats.confidences import PERCENT
-from platewatch.formats.frame import Findings, Message, at, each, first, opaque, parse_json, paths, shape
+from platewatch.formats.frame import Findings, opaque
+from platewatch.formats.messages import Message, parse_json
+from platewatch.formats.shapes import at, each, first, paths, shape
 
 EVENT: Final = shape(
     "ANPR.licensePlate | ANPR.plate | ANPR.plateNumber | licensePlate | plate | plateNumber"

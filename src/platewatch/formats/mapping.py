@@ -13,20 +13,11 @@ import msgspec
 from platewatch.errors import ConfigError, FormatError, ZoneError, at_fault
 from platewatch.formats import times, xml_tree
 from platewatch.formats.charsets import decode, known
-from platewatch.formats.frame import (
-    Findings,
-    Message,
-    Paths,
-    Shape,
-    at,
-    compiled,
-    each,
-    first,
-    form,
-    json_values,
-)
+from platewatch.formats.frame import Findings
 from platewatch.formats.key_values import key_values
+from platewatch.formats.messages import Message, form, json_values
 from platewatch.formats.multipart import parts
+from platewatch.formats.shapes import Paths, Shape, at, compiled, each, first
 from platewatch.matching.values import zone_of
 
 Syntax: TypeAlias = Literal["json", "xml", "csv", "key_value"]

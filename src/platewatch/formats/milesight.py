@@ -11,7 +11,9 @@ from typing import Final
 from uuid import UUID
 
 from platewatch.errors import FormatError
-from platewatch.formats.frame import Findings, Message, shape
+from platewatch.formats.frame import Findings
+from platewatch.formats.messages import Message
+from platewatch.formats.shapes import shape
 
 EVENT: Final = shape("plate", time="time", camera="device", confidence="confidence", engine="milesight")
 

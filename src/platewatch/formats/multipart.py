@@ -61,10 +61,13 @@ class Part(NamedTuple):
 
 
 def is_multipart(body: bytes, content_type: str) -> bool:
-    """By its type or by its first line."""
+    """By its type or by its first line; what begins as XML or JSON is none, whatever its type."""
+    start = body[:_PEEK].lstrip(_BLANKS)
+    if start.startswith(_TEXT_BEGINS):
+        return False
     if content_type.strip().lower().startswith("multipart/"):
         return True
-    return body[:_PEEK].lstrip(_BLANKS).startswith(b"--") and _FIRST_LINE.match(body[:1024]) is not None
+    return start.startswith(b"--") and _FIRST_LINE.match(body[:1024]) is not None
 
 
 def parts(body: bytes, content_type: str) -> Iterator[Part]:

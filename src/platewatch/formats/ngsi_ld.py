@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from platewatch.errors import FormatError
-from platewatch.formats.frame import Findings, Message, each, shape
+from platewatch.formats.frame import Findings
+from platewatch.formats.messages import Message
+from platewatch.formats.shapes import each, shape
 
 ENTITY: Final = shape(
     "observedVehicle.licensePlate.identifier",

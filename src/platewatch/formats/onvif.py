@@ -1,7 +1,7 @@
 """ONVIF: the event Recognition/LicensePlate as JSON by MQTT, and as XML; and objects with plates in metadata frames.
 
-By MQTT the topic's prefix is the only thing that tells the camera. A Likelihood is a share. The text of an element
-beside attributes is `#text`, and a LicensePlateInfo may stand in another. Times without an offset are UTC.
+By MQTT, only the topic's prefix tells the camera. A Likelihood is a share. A LicensePlateInfo may stand in another.
+Times without an offset are UTC.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from typing import Any, Final
 
 from platewatch.errors import FormatError
 from platewatch.formats import times, xml_tree
-from platewatch.formats.frame import Findings, Message, at, each, shape
+from platewatch.formats.frame import Findings
+from platewatch.formats.messages import Message
 from platewatch.formats.onvif_events import named, notifications
+from platewatch.formats.shapes import at, each, shape
 
-INFO: Final = shape("PlateNumber", time="/UtcTime", confidence="PlateNumber.@Likelihood | /Likelihood")
+INFO: Final = shape("PlateNumber", time="/UtcTime", confidence="/Likelihood")
 
 _TOPIC: Final = "recognition/licenseplate"
 _BY_MQTT: Final = "/onvif-ej/"
@@ -82,15 +84,20 @@ def _info(
         found.ignore("no_plate")
         return
     number = info.get("PlateNumber")
-    if isinstance(number, int) and not isinstance(number, bool):  # values are quoted, or not
-        info = info | {"PlateNumber": str(number)}
-    elif isinstance(number, dict) and isinstance(number.get("#text"), int):
-        info = info | {"PlateNumber": number | {"#text": str(number["#text"])}}
-    elif isinstance(number, dict) and "#text" not in number:
-        found.ignore("no_plate")
-        return
+    likelihood = at(number, "@Likelihood") or at(number, "Likelihood") or likelihood
+    text = _text(number)
     root = {"UtcTime": when, "Likelihood": likelihood}
+    info = info | {"PlateNumber": text}
     found.read(info, INFO, root, time=_utc(when, message), camera=camera, pass_id=vehicle)
+
+
+def _text(number: Any) -> Any:
+    """An element's own text: the standard does not say under what name, beside attributes. Numbers may be bare."""
+    if isinstance(number, dict):
+        own = number.get("#text")
+        texts = [value for name, value in number.items() if not name.startswith("@") and name != "Likelihood"]
+        number = own if own is not None else texts[0] if len(texts) == 1 else None if not texts else number
+    return str(number) if isinstance(number, int) and not isinstance(number, bool) else number
 
 
 def _utc(when: object, message: Message) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from platewatch.formats.frame import at, each
+from platewatch.formats.shapes import at, each
 
 
 class Notification(NamedTuple):

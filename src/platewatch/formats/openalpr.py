@@ -11,7 +11,9 @@ from typing import Any, Final
 
 from platewatch.errors import FormatError
 from platewatch.formats.confidences import PERCENT
-from platewatch.formats.frame import Findings, Message, each, first, paths, shape
+from platewatch.formats.frame import Findings
+from platewatch.formats.messages import Message
+from platewatch.formats.shapes import each, first, paths, shape
 
 RESULT: Final = shape(
     "plate",
@@ -68,7 +70,7 @@ def _frame(event: dict[str, Any], found: Findings) -> None:
             found.refuse("not a JSON object", "results")
             continue
         frame, index = event.get("uuid"), result.get("plate_index", place)
-        pass_id = f"{frame}-{index}" if isinstance(frame, str) and frame and isinstance(index, int) else None
+        pass_id = f"{frame}-{index}" if isinstance(frame, str) and frame and isinstance(index, int) else frame
         found.read(result, RESULT, event, camera=_camera({}, event), pass_id=pass_id)
 
 

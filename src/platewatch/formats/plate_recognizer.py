@@ -10,7 +10,9 @@ from __future__ import annotations
 from typing import Final
 
 from platewatch.errors import FormatError
-from platewatch.formats.frame import Findings, Message, each, first, paths, shape
+from platewatch.formats.frame import Findings
+from platewatch.formats.messages import Message
+from platewatch.formats.shapes import each, first, paths, shape
 
 TIME: Final = "/data.timestamp | /timestamp | /data.timestamp_local | /data.timestamp_camera"
 CAMERA: Final = "/data.camera_id | /camera_id"

@@ -10,7 +10,8 @@ from typing import Final
 
 from platewatch.errors import FormatError, ReadError
 from platewatch.formats.charsets import decode, without_images
-from platewatch.formats.frame import Findings, Message
+from platewatch.formats.frame import Findings
+from platewatch.formats.messages import Message
 from platewatch.matching import lenient_json
 from platewatch.matching.reads import ReadDecoder, decode_lines
 

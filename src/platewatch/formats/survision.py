@@ -8,7 +8,9 @@ from typing import Any, Final
 from platewatch.errors import FormatError
 from platewatch.formats import confidences
 from platewatch.formats.confidences import PERCENT
-from platewatch.formats.frame import Findings, Message, at, each, shape
+from platewatch.formats.frame import Findings
+from platewatch.formats.messages import Message
+from platewatch.formats.shapes import at, each, shape
 
 DECISION: Final = shape("@plate", time="/@date", confidence="@reliability", scale=PERCENT, engine="survision")
 

@@ -8,7 +8,9 @@ from typing import Any, Final
 from platewatch.errors import FormatError
 from platewatch.formats import times, xml_tree
 from platewatch.formats.confidences import PERCENT
-from platewatch.formats.frame import Findings, Message, first, paths, shape
+from platewatch.formats.frame import Findings
+from platewatch.formats.messages import Message
+from platewatch.formats.shapes import first, paths, shape
 
 EVENT: Final = shape(
     "PLATE_STRING | PLATE",

@@ -10,7 +10,9 @@ from typing import Any, Final
 
 from platewatch.errors import FormatError
 from platewatch.formats import xml_tree
-from platewatch.formats.frame import Findings, Message, at, each, parse_json, shape
+from platewatch.formats.frame import Findings
+from platewatch.formats.messages import Message, parse_json
+from platewatch.formats.shapes import at, each, shape
 
 JSON: Final = shape("text", confidence="conf.ocr | conf", engine="ts_anpr")
 XML: Final = shape("@text", confidence="conf.@ocr", engine="ts_anpr")

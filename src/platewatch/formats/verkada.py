@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from platewatch.errors import FormatError
-from platewatch.formats.frame import Findings, Message, shape
+from platewatch.formats.frame import Findings
+from platewatch.formats.messages import Message
+from platewatch.formats.shapes import shape
 
 DETECTED: Final = shape(
     "data.license_plate_number",

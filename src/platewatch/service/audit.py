@@ -1,7 +1,7 @@
 """The access log: who, when, from where, whose data, what was done and why; each line chained to the one before it.
 
 A file a month in one folder, appended to by the service and by commands alike. Whose data it was is a keyed hash of the
-entry's id: who has the key and the list can tell, nobody else. docs/audit.md.
+entry's id: who has the key and the list can tell, nobody else. docs/threats.md.
 """
 
 from __future__ import annotations

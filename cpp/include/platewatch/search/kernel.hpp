@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 
 #include "platewatch/search/key.hpp"
 
@@ -41,8 +42,18 @@ using ScanFunction = void (*)(const Scan<Key>* scans, std::size_t size, unsigned
 struct Kernel {
     const char* name;
     bool (*supported)() noexcept;
-    ScanFunction<Key8> scan;
+    ScanFunction<Key8> scan;           // Levenshtein's edits
+    ScanFunction<Key8> scan_replaced;  // symbol by symbol: those that differ, the padding too
     ScanFunction<Key16> scan_wide;
+
+    template <class Key>
+    [[nodiscard]] ScanFunction<Key> scan_of() const noexcept {
+        if constexpr (std::is_same_v<Key, Key8>) {
+            return scan;
+        } else {
+            return scan_wide;
+        }
+    }
 };
 
 // The kernels of this build, slowest first; `supported` says which of them this machine can run.

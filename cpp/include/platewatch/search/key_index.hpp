@@ -1,13 +1,19 @@
-// Every key within k edits of a read, by two anchors.
+// Every key within k edits of a read, by its first symbols and its last ones.
 //
-// Cut the read in two at any place. An edit falls left or right of the cut, so of at most k edits either the
-// left part has at most floor(k/2), or the right part has at most floor((k-1)/2): were both exceeded, there
-// would be at least floor(k/2) + 1 + floor((k-1)/2) + 1 = k + 1. A key of the first sort begins with
-// something within floor(k/2) edits of the read's left part: a walk down the trie of the keys read forwards.
-// One of the second sort ends likewise: a walk down the trie of the keys read backwards. Each walk ends in
-// few contiguous ranges of a sorted array; only their keys are compared, each with what the walk has left of
-// the read and of the edits. The cut is put where that costs least; of an even k, either side may be the one
-// that forgives more.
+// How many the first and the last ones are is free, as long as they do not overlap. Of at most k edits,
+// either none is in the first ones: a key begins with them, and is found one way down the trie of the keys
+// read forwards. Or none is in the last ones: the same in the trie of the keys read backwards. Or there is
+// one in either:
+//   k = 1: that is one too many, if first and last symbols take up all of the read.
+//   k = 2: there is one in each, and none between. Forwards, that is a walk over all but the last symbols
+//          that forgives one edit at the first ones; backwards, the mirror image. Of two kinds of edits, one
+//          on each side, it is enough to walk for one: so each pair of kinds has to be walked for on one of
+//          the sides. Where no key is longer than the read, a code that the read lacks goes with one that the
+//          key lacks, which is cheap to forgive: one way a place. All that is left then is a symbol replaced
+//          on each side, which one of the sides walks for, or the middle order has (middle_order.hpp).
+//   k = 3: cut what is between them anywhere: there is one edit only in front of the cut, or only one behind.
+// Each walk ends in few contiguous ranges of a sorted array; only their keys are compared, each with what the
+// walk has left of the read and of the edits. Of all this, what costs least is chosen for each read.
 //
 // Reads are taken a block at a time, step by step, so that the memory that one read waits for is fetched
 // while the others are worked on.
@@ -23,6 +29,7 @@
 #include "platewatch/search/kernel.hpp"
 #include "platewatch/search/key.hpp"
 #include "platewatch/search/key_pattern.hpp"
+#include "platewatch/search/middle_order.hpp"
 #include "platewatch/search/trie.hpp"
 #include "platewatch/search/walk.hpp"
 #include "platewatch/store/array.hpp"
@@ -72,11 +79,13 @@ struct KeyWorkspace {
         std::uint32_t number;
         std::array<Key, 2> texts;                     // as it is, and reversed
         std::array<std::vector<Scan<Key>>, 2> scans;  // by the edits spent on the way to their keys
+        MiddleOrder::Cell middle;                     // whose keys are to be compared, too
     };
 
     std::vector<Way> ways;
     std::array<Pending, 2> pending;
     std::vector<Scan<Key>> scans;
+    std::vector<Key> middle;  // keys of a cell
     std::vector<Sought> sought;
 };
 
@@ -113,7 +122,7 @@ class KeyIndex {
 
     [[nodiscard]] std::size_t nbytes() const noexcept {
         return forward_.size_bytes() + backward_.size_bytes() + forward_trie_.nbytes() +
-               backward_trie_.nbytes();
+               backward_trie_.nbytes() + middle_.nbytes();
     }
 
   private:
@@ -133,13 +142,14 @@ class KeyIndex {
     void add_found(bool mirrored, std::uint32_t place, std::uint32_t number, unsigned edits,
                    Workspace& workspace, std::vector<KeyMatch>& out) const;
     template <class Visit>
-    void visit_both(const Probe& probe, unsigned k, Workspace& workspace, Visit&& visit) const;
+    MiddleOrder::Cell visit_all(const Probe& probe, unsigned k, Workspace& workspace, Visit&& visit) const;
     void find_sought(Workspace& workspace, std::vector<KeyMatch>& out) const;
 
     std::size_t size_ = 0;
     Array<Key> forward_;   // ascending; then, as in backward_, padding for the kernels
     Array<Key> backward_;  // each key's symbols reversed, ascending
     Trie<Key> forward_trie_, backward_trie_;
+    MiddleOrder middle_;              // no snapshot keeps it
     const Kernel* kernel_ = nullptr;  // null for an empty index only
 };
 

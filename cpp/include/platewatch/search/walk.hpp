@@ -81,25 +81,27 @@ struct Way {
 // any one edit.
 enum class Forgives : std::uint8_t { nothing, missing, missing_or_other, any };
 
-// Calls visit(anchor) so that for every key with a prefix that is the first `length` codes of the read but
-// for what is forgiven, some anchor's way of using both is that of a cheapest alignment. Anchors may overlap.
-// `path` is the read's; `ways` is room to work in. In turns, each way's next node is fetched while the others
-// take their steps: that pays where the trie is too large for the cache.
+// What is looked for at one end of a read: the keys that begin with its first `sure` codes, and those that
+// begin with its first `length` codes but for one edit at the first `sure`. Precondition: sure <= length.
+struct Side {
+    std::uint32_t sure = 0, length = 0;
+    Forgives forgives = Forgives::nothing;
+};
+
+// Calls visit(anchor) so that every such key is in the range of some anchor, whose way of using both is that
+// of a cheapest alignment. Anchors may overlap. `path` is the read's; `ways` is room to work in. In turns,
+// each way's next node is fetched while the others take their steps: that pays where the trie is too large
+// for the cache.
 template <class Key, class Visit>
 void visit_anchored(const Trie<Key>& trie, const Path<Key>& path, std::span<const Code> read,
-                    std::size_t length, Forgives forgives, bool in_turns, std::vector<Way>& ways,
-                    Visit&& visit) {
+                    const Side& side, bool in_turns, std::vector<Way>& ways, Visit&& visit) {
     using Node = typename Trie<Key>::Node;
-    const auto as_read = [&](std::size_t depth) {
-        while (depth > 0 && path[depth - 1].is_leaf()) --depth;  // where the way ended
-        const auto used = static_cast<std::uint32_t>(depth);
-        visit(Anchor{trie.range_of(path[depth]), used, used, 0});
-    };
-    if (forgives == Forgives::nothing || length == 0) return as_read(length);
+    const auto [sure, length, forgives] = side;
+    std::uint32_t used = sure;
+    while (used > 0 && path[used - 1].is_leaf()) --used;  // where the way ended
+    visit(Anchor{trie.range_of(path[used]), used, used, 0});
+    if (forgives == Forgives::nothing) return;
 
-    const bool only_missing = forgives == Forgives::missing;
-    // Whatever happens to the last code, the key goes on from the node in front of it.
-    as_read(only_missing ? length : length - 1);
     ways.clear();
     const auto go_on = [&](Node node, std::size_t of_read, std::size_t of_key) {
         for (; !node.is_leaf() && of_read < length; ++of_read, ++of_key) {
@@ -115,10 +117,10 @@ void visit_anchored(const Trie<Key>& trie, const Path<Key>& path, std::span<cons
         if (range.size() == 0) return;
         visit(Anchor{range, static_cast<std::uint32_t>(of_read), static_cast<std::uint32_t>(of_key), 1});
     };
-    const std::size_t last = only_missing ? length : length - 1;
-    for (std::size_t i = 0; i < last && !path[i].is_leaf(); ++i) {
+    // What leaves the read's way where that has ended is in the range of its end.
+    for (std::size_t i = 0; i < used; ++i) {
         go_on(path[i], i + 1, i);  // the read has a code too many here
-        if (only_missing) continue;
+        if (forgives == Forgives::missing) continue;
         trie.for_each_child(path[i], [&](Code code, const Node& child) {
             if (code == kPadding) return;
             if (code != read[i]) go_on(child, i + 1, i + 1);        // another code stands in its place

@@ -37,6 +37,12 @@ struct Vector {
         const __m256i bits_below = _mm256_sad_epu8(differs, _mm256_setzero_si256());
         return {_mm256_sub_epi64(_mm256_set1_epi64x(64), bits_below)};
     }
+    [[nodiscard]] std::uint64_t at_most(unsigned symbols) const noexcept {
+        const __m256i other =
+            _mm256_sad_epu8(_mm256_min_epu8(lanes, _mm256_set1_epi8(1)), _mm256_setzero_si256());
+        const __m256i few = _mm256_cmpgt_epi64(_mm256_set1_epi64x(symbols + 1LL), other);
+        return static_cast<std::uint64_t>(_mm256_movemask_pd(_mm256_castsi256_pd(few)));
+    }
 };
 
 inline Vector operator^(Vector a, Vector b) noexcept { return {_mm256_xor_si256(a.lanes, b.lanes)}; }
@@ -84,7 +90,7 @@ namespace platewatch {
 const Kernel kHaswellKernel{
     "haswell",
     []() noexcept { return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("bmi2") != 0; },
-    &haswell::scan, &haswell::scan_wide};
+    &haswell::scan, &haswell::scan_replaced, &haswell::scan_wide};
 
 }  // namespace platewatch
 

@@ -32,6 +32,11 @@ struct Vector {
     [[nodiscard]] Vector common_bits() const noexcept {
         return {_mm512_andnot_si512(_mm512_set1_epi64(7), _mm512_lzcnt_epi64(lanes))};
     }
+    [[nodiscard]] std::uint64_t at_most(unsigned symbols) const noexcept {
+        const __m512i other =
+            _mm512_sad_epu8(_mm512_min_epu8(lanes, _mm512_set1_epi8(1)), _mm512_setzero_si512());
+        return _mm512_cmple_epu64_mask(other, _mm512_set1_epi64(symbols));
+    }
 };
 
 inline Vector operator^(Vector a, Vector b) noexcept { return {_mm512_xor_si512(a.lanes, b.lanes)}; }
@@ -76,7 +81,7 @@ const Kernel kIcelakeKernel{"icelake",
                                        __builtin_cpu_supports("avx512cd") != 0 &&
                                        __builtin_cpu_supports("bmi2") != 0;
                             },
-                            &icelake::scan, &icelake::scan_wide};
+                            &icelake::scan, &icelake::scan_replaced, &icelake::scan_wide};
 
 }  // namespace platewatch
 

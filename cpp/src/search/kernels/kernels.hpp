@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 
 #include "platewatch/search/distance.hpp"
 #include "platewatch/search/kernel.hpp"

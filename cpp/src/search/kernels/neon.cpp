@@ -33,6 +33,12 @@ struct Vector {
         const uint64x2_t bits = vpaddlq_u32(vclzq_u32(vreinterpretq_u32_u64(marked)));
         return {vbicq_u64(bits, vdupq_n_u64(7))};
     }
+    [[nodiscard]] std::uint64_t at_most(unsigned symbols) const noexcept {
+        const uint8x16_t one_each = vminq_u8(vreinterpretq_u8_u64(lanes), vdupq_n_u8(1));
+        const uint64x2_t other = vpaddlq_u32(vpaddlq_u16(vpaddlq_u8(one_each)));
+        const uint64x2_t few = vcleq_u64(other, vdupq_n_u64(symbols));
+        return vaddvq_u64(vandq_u64(few, vcombine_u64(vcreate_u64(1), vcreate_u64(2))));
+    }
 };
 
 inline Vector operator^(Vector a, Vector b) noexcept { return {veorq_u64(a.lanes, b.lanes)}; }
@@ -75,7 +81,8 @@ struct Wide {
 }  // namespace
 }  // namespace neon
 
-const Kernel kNeonKernel{"neon", []() noexcept { return true; }, &neon::scan, &neon::scan_wide};
+const Kernel kNeonKernel{"neon", []() noexcept { return true; }, &neon::scan, &neon::scan_replaced,
+                         &neon::scan_wide};
 
 }  // namespace platewatch
 

@@ -17,6 +17,11 @@ struct Vector {
     }
     [[nodiscard]] Vector shifted(std::uint32_t bits) const noexcept { return {drop(lane, bits / 8)}; }
     [[nodiscard]] Vector common_bits() const noexcept { return {leading_zero_bits(lane) & ~Key8{7}}; }
+    [[nodiscard]] std::uint64_t at_most(unsigned symbols) const noexcept {
+        constexpr Key8 kLow = 0x7F7F7F7F7F7F7F7F;
+        const Key8 other = (((lane & kLow) + kLow) | lane) & ~kLow;  // the highest bit of each byte
+        return static_cast<unsigned>(std::popcount(other)) <= symbols ? 1 : 0;
+    }
 };
 
 inline Vector operator^(Vector a, Vector b) noexcept { return {a.lane ^ b.lane}; }
@@ -59,6 +64,7 @@ struct Wide {
 }  // namespace
 }  // namespace serial
 
-const Kernel kSerialKernel{"serial", []() noexcept { return true; }, &serial::scan, &serial::scan_wide};
+const Kernel kSerialKernel{"serial", []() noexcept { return true; }, &serial::scan, &serial::scan_replaced,
+                           &serial::scan_wide};
 
 }  // namespace platewatch

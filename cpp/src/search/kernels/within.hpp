@@ -6,6 +6,7 @@
 //   Vector shifted(Vector bits) const;  lanes shifted left; by 64 to 127: 0
 //   Vector shifted(std::uint32_t bits) const;  the same by one count
 //   Vector common_bits() const;         leading zeros of each lane in whole bytes; 64 for 0
+//   std::uint64_t at_most(unsigned n) const;  bit i: lane i has at most n bytes that are not 0
 // and `Zeros`, the lanes that were 0 in some vector:
 //   static Zeros none(); void add(Vector); std::uint64_t mask() const;  bit i: lane i
 //
@@ -71,8 +72,10 @@ template <unsigned K>
     return done.mask();
 }
 
-template <unsigned K>
-inline void scan_all(const Scan<Key8>* scans, std::size_t size, Found<Key8> found, void* context) {
+// `within(read, keys)`: bit i: lane i of `keys` is to be found.
+template <class Within>
+[[gnu::always_inline]] inline void scan_by(const Within& within_read, const Scan<Key8>* scans,
+                                           std::size_t size, Found<Key8> found, void* context) {
     for (std::size_t s = 0; s < size; ++s) {
         const Scan<Key8>& scan = scans[s];
         const Vector read = Vector::broadcast(scan.read);
@@ -82,7 +85,7 @@ inline void scan_all(const Scan<Key8>* scans, std::size_t size, Found<Key8> foun
             constexpr std::uint32_t kLanes = Vector::kLanes;
             const Key8* keys = scan.keys + first;
             const auto within = [&](std::uint32_t i) __attribute__((always_inline)) {
-                return within_lanes<K>(read, Vector::load(keys + i).shifted(8 * scan.skip)) << i;
+                return within_read(read, Vector::load(keys + i).shifted(8 * scan.skip)) << i;
             };
             std::uint64_t mask = within(0) | within(kLanes);
             for (std::uint32_t i = 2 * kLanes; i < left && i < kKernelBlock; i += kLanes) mask |= within(i);
@@ -90,6 +93,20 @@ inline void scan_all(const Scan<Key8>* scans, std::size_t size, Found<Key8> foun
             if (mask != 0) found(context, scan, first, mask);
         }
     }
+}
+
+template <unsigned K>
+inline void scan_all(const Scan<Key8>* scans, std::size_t size, Found<Key8> found, void* context) {
+    const auto within = [](Vector read, Vector keys)
+                            __attribute__((always_inline)) { return within_lanes<K>(read, keys); };
+    scan_by(within, scans, size, found, context);
+}
+
+inline void scan_replaced(const Scan<Key8>* scans, std::size_t size, unsigned k, Found<Key8> found,
+                          void* context) {
+    const auto within = [k](Vector read, Vector keys)
+                            __attribute__((always_inline)) { return (read ^ keys).at_most(k); };
+    scan_by(within, scans, size, found, context);
 }
 
 inline void scan(const Scan<Key8>* scans, std::size_t size, unsigned k, Found<Key8> found, void* context) {

@@ -1,0 +1,86 @@
+#include "platewatch/search/middle_order.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tests/support.hpp"
+
+namespace platewatch {
+namespace {
+
+// Ascending, of `least` to 8 symbols.
+std::vector<Key8> random_keys(std::mt19937_64& random, std::size_t count, std::size_t alphabet,
+                              std::size_t least) {
+    std::vector<Key8> keys;
+    while (keys.size() < count) {
+        std::vector<Code> codes(least + random() % (9 - least));
+        for (Code& code : codes) code = static_cast<Code>(1 + random() % alphabet);
+        keys.push_back(pack<Key8>(codes));
+    }
+    std::ranges::sort(keys);
+    const auto repeats = std::ranges::unique(keys);
+    keys.erase(repeats.begin(), repeats.end());
+    return keys;
+}
+
+TEST(MiddleOrder, HasEachKeyInItsCell) {
+    SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
+    std::mt19937_64 random(seed());
+    for (const std::size_t count : {1'500u, 5'000u, 150'000u}) {  // the last one in three segments
+        const auto keys = random_keys(random, count, 5, 6);
+        const MiddleOrder middle(keys);
+        ASSERT_FALSE(middle.empty());
+        std::size_t total = 0;
+        for (Code first = 0; first <= 7; ++first) {
+            for (Code second = 0; second <= 7; ++second) {
+                std::vector<Key8> want;
+                for (const Key8 key : keys) {
+                    if (length(key) == 8 && code_at(key, 3) == first && code_at(key, 4) == second)
+                        want.push_back(key);
+                }
+                const MiddleOrder::Cell cell = middle.cell(first, second);
+                ASSERT_EQ(cell.count, want.size());
+                std::vector<Key8> copied(cell.count), by_place;
+                if (cell.count > 0) middle.copy(cell, keys.data(), copied.data());
+                for (std::uint32_t i = 0; i < cell.count; ++i)
+                    by_place.push_back(keys[middle.place(cell, i)]);
+                EXPECT_EQ(copied, want);
+                EXPECT_EQ(by_place, want);
+                total += cell.count;
+            }
+        }
+        EXPECT_EQ(total, std::ranges::count_if(keys, [](Key8 key) { return length(key) == 8; }));
+    }
+}
+
+TEST(MiddleOrder, IsNotMadeWhereItDoesNotPay) {
+    std::mt19937_64 random(seed());
+    EXPECT_TRUE(MiddleOrder(std::span<const Key8>()).empty());
+    EXPECT_TRUE(MiddleOrder(random_keys(random, 100, 30, 8)).empty());  // more pairs than keys
+    const auto short_keys = random_keys(random, 5'000, 10, 4);
+    std::vector<Key8> none;
+    for (const Key8 key : short_keys) {
+        if (length(key) < 8) none.push_back(key);
+    }
+    EXPECT_TRUE(MiddleOrder(none).empty());
+    const auto most = random_keys(random, MiddleOrder::kMostKeys + 10'000, 10, 8);
+    ASSERT_GT(most.size(), MiddleOrder::kMostKeys);
+    EXPECT_TRUE(MiddleOrder(most).empty());
+    EXPECT_FALSE(MiddleOrder(std::span(most).first(MiddleOrder::kMostKeys)).empty());
+}
+
+TEST(MiddleOrder, TakesTwoBytesAKeyAndLittleMore) {
+    std::mt19937_64 random(seed());
+    for (const std::size_t count : {1'000u, 30'000u, 200'000u}) {
+        const auto keys = random_keys(random, count, 7, 8);
+        EXPECT_LE(MiddleOrder(keys).nbytes(), keys.size() * 9 / 4 + 4);
+    }
+}
+
+}  // namespace
+}  // namespace platewatch
