@@ -22,6 +22,7 @@ from platewatch.service.asgi import (
     unread,
 )
 from platewatch.service.feeds import Feeds
+from platewatch.service.garbage import garbage_stays
 
 Endpoint: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -66,8 +67,11 @@ class FeedEndpoints:
             try:
                 body = await read_body(scope, receive, self._max_body_bytes, held)
                 read = partial(decode, body, self._zone, is_whole=is_whole, needed=needed)
-                change = read() if len(body) < _LARGE else await asyncio.to_thread(read)
-                changed = await self._feeds.push(name, change)
+                if len(body) < _LARGE:
+                    changed = await self._feeds.push(name, read())
+                else:
+                    with garbage_stays():
+                        changed = await self._feeds.push(name, await asyncio.to_thread(read))
             except DisconnectedError:
                 return
             except BodyTooLargeError:
