@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -19,6 +21,7 @@ from tests.service import SECRET, WANTED, Service, prepare, running
 
 TOKEN = "a token of sixteen characters"
 PUSHED = f'[feeds.seoul]\nkind = "push"\ntoken = "{TOKEN}"\nagency = "서울경찰"\n'
+APPROVED = '[feeds.x]\nkind = "push"\ntoken = "0123456789abcdef"\nneeds_approval = true\n'
 LATE = "77다7777"
 
 
@@ -156,6 +159,54 @@ def test_a_list_that_is_old_is_an_alarm(tmp_path: Path, config: Path) -> None:
         wait_for(lambda: any(line["event"] == "alarm over" for line in service.log()))
 
 
+# ---------------------------------------------------------------------- pulled
+
+
+class Lists(BaseHTTPRequestHandler):
+    """An agency's server: a list under its ETag, or none."""
+
+    text: ClassVar[str | None] = f"id,plate,category\nG1,{LATE},stolen\n"
+    asked: ClassVar[list[str | None]] = []
+
+    def do_GET(self) -> None:
+        Lists.asked.append(self.headers.get("If-None-Match"))
+        tag = f'"{hash(self.text)}"'
+        known = self.headers.get("If-None-Match") == tag
+        self.send_response(503 if self.text is None else 304 if known else 200)
+        self.send_header("ETag", tag)
+        self.end_headers()
+        if self.text is not None and not known:
+            self.wfile.write(self.text.encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_list_is_pulled_and_stays_when_its_server_is_down(tmp_path: Path, wass: WassSimulator) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Lists)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        url = f"http://127.0.0.1:{server.server_address[1]}/list.csv"
+        more = f'[feeds.gyeonggi]\nkind = "http"\nurl = "{url}"\ninterval = 0.1\n'
+        config = prepare(tmp_path, wass=wass.url, secret=SECRET, more=more)
+        with running(config) as service:
+            assert service.send(read(LATE))[1]["hits"] == 1
+            Lists.text = f"{Lists.text}G2,11가2222,stolen\n"
+            wait_for(lambda: feed(service, "gyeonggi")["entries"] == 2)
+            wait_for(lambda: len(Lists.asked) > 3 and Lists.asked[-1] is not None)
+            Lists.text = None
+            wait_for(lambda: alarms(service) == [("list_refused", "gyeonggi")])
+            assert "answered 503" in feed(service, "gyeonggi")["refused"]
+            assert service.send(read("11가2222"))[1]["hits"] == 1
+        with running(config) as service:  # while it is down
+            assert (feed(service, "gyeonggi")["entries"], alarms(service)) == (2, [("list_refused", "gyeonggi")])
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
 # ---------------------------------------------------------------------- pushed
 
 
@@ -219,6 +270,13 @@ def test_a_bad_push_changes_nothing_in_part(pushed: Service) -> None:
         "feed": "seoul", "kind": "push", "version": 0, "entries": 0, "as_of": None, "stale": False, "refused": None,
     }  # fmt: skip
     assert push(pushed, {"version": 1, "upserts": [{"id": "B1", "plate": LATE}]})[0] == 200
+
+
+def test_an_entry_that_nobody_has_approved_is_refused_where_that_is_needed(tmp_path: Path, wass: WassSimulator) -> None:
+    with running(prepare(tmp_path, wass=wass.url, secret=SECRET, more=APPROVED)) as service:
+        body = json.dumps({"version": 1, "upserts": [{"id": "B1", "plate": LATE}]}).encode()
+        status, answer = service.post("/v1/feeds/x/deltas", body, Authorization="Bearer 0123456789abcdef")
+        assert (status, answer["errors"]) == (422, [{"row": 0, "field": "approved_by", "reason": "missing"}])
 
 
 def test_only_its_own_token_opens_a_feed(tmp_path: Path, wass: WassSimulator) -> None:

@@ -104,6 +104,22 @@ def test_a_file_that_is_no_list_is_named(tmp_path: Path) -> None:
         asyncio.run(FileFeed(FileFeedSettings(path=empty)).fetch(None))
 
 
+def test_entries_that_nobody_has_approved_are_bad_where_approval_is_needed(tmp_path: Path) -> None:
+    text = "id,plate,승인자,법적근거\n"
+    text += "A1,12가3456,김 경감,형사소송법\nA2,34나5678,,형사소송법\nA3,56다7890,김 경감,\n"
+    path = tmp_path / "wanted.csv"
+    path.write_text(text, "utf-8")
+    assert len(asyncio.run(FileFeed(FileFeedSettings(path=path)).fetch(None)).hotlist or ()) == 3
+    settings = FileFeedSettings(path=path, needs_approval=True)
+    with pytest.raises(HotlistError, match="2 of 3 rows are bad") as caught:
+        asyncio.run(FileFeed(settings).fetch(None))
+    told = [(error.row, error.field, error.reason) for error in caught.value.errors]
+    assert told == [(3, "approved_by", "missing"), (4, "legal_basis", "missing")]
+    path.with_suffix(".json").write_text('[{"id": "A1", "plate": "12가3456"}]', "utf-8")
+    with pytest.raises(HotlistError, match="approved_by: missing"):
+        asyncio.run(FileFeed(FileFeedSettings(path=path.with_suffix(".json"), needs_approval=True)).fetch(None))
+
+
 # ---------------------------------------------------------------------- HTTP
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -231,6 +247,14 @@ def test_bad_entries_of_a_change_are_told_by_row_and_field() -> None:
     told = [(error.row, error.field) for error in caught.value.errors]
     assert told == [(1, "plate"), (2, "plate"), (3, "id"), (4, "valid_untl")]
     assert all(error.value is None for error in caught.value.errors)
+
+
+def test_a_pushed_entry_may_need_approval() -> None:
+    body = '{"version": 1, "upserts": [{"id": "1", "plate": "12가3456", "approved_by": "김 경감"}]}'.encode()
+    assert len(decode(body, None, is_whole=False).upserts) == 1
+    with pytest.raises(DeltaError) as caught:
+        decode(body, None, is_whole=False, needed=("approved_by", "legal_basis"))
+    assert [(error.row, error.field) for error in caught.value.errors] == [(0, "legal_basis")]
 
 
 def test_versions_follow_each_other() -> None:

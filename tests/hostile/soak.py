@@ -1,8 +1,8 @@
 """The service under everything at once: `make soak`.
 
 It is killed every few seconds while clients that behave send reads, others do not behave, its disk is full now and
-then, and what it notifies has one fault after another. What should have come is known here, and not from the service:
-each read of a wanted plate that was acknowledged is due, once.
+then, its list changes, and what it notifies has one fault after another. What should have come is known here, and not
+from the service: each read of a wanted plate that was acknowledged is due, once.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from typing import Final, TypeAlias
 from platewatch.notify.signing import generate_secret
 from platewatch.notify.simulator import Faults, WassSimulator
 from tests.hostile.clients import HEALTH, connect, post
+from tests.service import WANTED as WANTED_LIST
 from tests.service import Service, prepare
 from tests.simulator import simulating
 
@@ -60,6 +61,7 @@ class Report:
     invented: int = 0
     doubled: int = 0
     refused: int = 0  # answers 503
+    lists: int = 0
     most_rss: int = 0  # bytes
     latencies: list[float] = field(default_factory=list)  # seconds
 
@@ -78,6 +80,7 @@ class Report:
             "invented": self.invented,
             "doubled": self.doubled,
             "answers 503": self.refused,
+            "lists replaced": self.lists,
             "most memory": f"{self.most_rss / 2**20:.0f} MiB",
             "a healthy client waits": f"p50 {p50 * 1e3:.1f}, p99 {p99 * 1e3:.1f}, at most {times[-1] * 1e3:.0f} ms",
         }
@@ -109,7 +112,7 @@ class Soak:
             self._environment = {"PLATEWATCH_HTTP__PORT": str(_free_port())}
             self._service = Service(config, self._environment)
             clients = [self._healthy(number) for number in range(4)]
-            clients += [self._garbage, self._dribble, self._never_reading, self._crowd]
+            clients += [self._garbage, self._dribble, self._never_reading, self._crowd, self._changing_list]
             threads = [threading.Thread(target=self._guarded, args=[client]) for client in clients]
             threads.append(threading.Thread(target=self._guarded, args=[self._watch]))
             for thread in threads:
@@ -211,6 +214,22 @@ class Soak:
             with suppress(OSError, HTTPException, ValueError):
                 self._service.post("/v1/reads", reads)
             time.sleep(0.2)
+
+    def _changing_list(self) -> None:
+        """A list of which a few entries change, and then nearly all: what is wanted always is."""
+        rng = random.Random(0)
+        numbers = list(range(2000))
+        while not self._stop.wait(rng.uniform(0.1, 0.6)):
+            if rng.random() < 0.3:
+                numbers = rng.sample(range(100_000), rng.randrange(1500, 2500))
+            else:
+                numbers[rng.randrange(len(numbers))] = rng.randrange(100_000)
+            # Plates that no read of the others is near.
+            rows = "".join(f"L{number},QX{number:05d}Z,stolen,2,x\n" for number in numbers)
+            beside = self._place / ".wanted.csv"
+            beside.write_text(WANTED_LIST + rows, "utf-8")
+            beside.rename(self._place / "wanted.csv")
+            self._report.lists += 1
 
     def _dribble(self) -> None:
         """Connections that begin a request and never end it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -29,6 +29,9 @@ ColumnNames: TypeAlias = "Mapping[str, str | int]"
 
 Progress: TypeAlias = Callable[[int], None]
 """Called with the number of rows read so far, every 10,000 rows."""
+
+
+_Through: TypeAlias = "Callable[[Iterable[Row]], Iterator[Row]]"
 
 
 class Hotlist(EntrySet):
@@ -84,17 +87,22 @@ class Hotlist(EntrySet):
         zone: Zone | None = None,
         strict: bool = True,
         max_bad_share: float = MAX_BAD_SHARE,
+        needed: Sequence[str] = (),
         progress: Progress | None = None,
     ) -> Self:
-        """Entries from the contents of a file, of which the `name` may end in .json, .jsonl or .ndjson. As `load`."""
+        """Entries from the contents of a file, of which the `name` may end in .json, .jsonl or .ndjson. As `load`.
+
+        A row in which one of the `needed` fields is blank is a bad one.
+        """
+        through = partial(_through, needed=needed, progress=progress)
         finish = partial(cls._judged, strict=strict, max_bad_share=max_bad_share, is_file=True)
         if workbook.is_workbook(data):
             table = workbook.read(data, ENTRY_COLUMNS, columns, sheet)
-            return finish(cls._from_cells(table, zone, progress))
+            return finish(cls._from_cells(table, zone, through))
         decoded = decode(data, encoding)
         is_json = Path(name).suffix.lower() in {".jsonl", ".ndjson", ".json"} or json_file.is_json(decoded.text)
         read = cls._from_json if is_json else cls._from_csv
-        return finish(read(decoded, columns, zone, progress))
+        return finish(read(decoded, columns, zone, through))
 
     @classmethod
     def from_csv(
@@ -117,7 +125,7 @@ class Hotlist(EntrySet):
         data = Path(path).read_bytes()
         if workbook.is_workbook(data):
             raise PlatewatchError("a workbook and no CSV: Hotlist.load reads it")
-        hotlist = cls._from_csv(decode(data, encoding), columns, zone, progress)
+        hotlist = cls._from_csv(decode(data, encoding), columns, zone, partial(_through, progress=progress))
         return cls._judged(hotlist, strict=strict, max_bad_share=max_bad_share, is_file=True)
 
     @classmethod
@@ -133,7 +141,8 @@ class Hotlist(EntrySet):
         progress: Progress | None = None,
     ) -> Self:
         """Entries from a file of one JSON object a line, or of one array of them. Rows count from 1."""
-        hotlist = cls._from_json(decode(Path(path).read_bytes(), encoding), columns, zone, progress)
+        decoded = decode(Path(path).read_bytes(), encoding)
+        hotlist = cls._from_json(decoded, columns, zone, partial(_through, progress=progress))
         return cls._judged(hotlist, strict=strict, max_bad_share=max_bad_share, is_file=True)
 
     @classmethod
@@ -172,20 +181,18 @@ class Hotlist(EntrySet):
 
         Rows count from 0. Raises TypeError for what is no such table, and as `load` does.
         """
-        hotlist = cls._from_cells(dataframe.read(table, ENTRY_COLUMNS, columns), zone, None)
+        hotlist = cls._from_cells(dataframe.read(table, ENTRY_COLUMNS, columns), zone, _through)
         return cls._judged(hotlist, strict=strict, max_bad_share=max_bad_share)
 
     # ------------------------------------------------------------------ what they share
 
     @classmethod
-    def _from_csv(
-        cls, decoded: Decoded, columns: ColumnNames | None, zone: Zone | None, progress: Progress | None
-    ) -> Self:
+    def _from_csv(cls, decoded: Decoded, columns: ColumnNames | None, zone: Zone | None, through: _Through) -> Self:
         text, encoding, guessed = decoded
         if (other := _looks_like(text)) is not None:
             raise PlatewatchError(f"no CSV: it looks like {other}")
         if text.strip():
-            hotlist = cls._from_cells(csv_file.read(text, ENTRY_COLUMNS, columns), zone, progress, guessed=guessed)
+            hotlist = cls._from_cells(csv_file.read(text, ENTRY_COLUMNS, columns), zone, through, guessed=guessed)
         else:
             hotlist = cls()
         hotlist.report.encoding = encoding
@@ -193,20 +200,18 @@ class Hotlist(EntrySet):
         return hotlist
 
     @classmethod
-    def _from_cells(cls, table: Table, zone: Zone | None, progress: Progress | None, *, guessed: bool = False) -> Self:
+    def _from_cells(cls, table: Table, zone: Zone | None, through: _Through, *, guessed: bool = False) -> Self:
         entries = entries_of_cells(table.rows, table.layout, zone_of(zone))
-        hotlist = cls._load(_with_progress(_without_doubtful(entries) if guessed else entries, progress))
+        hotlist = cls._load(through(_without_doubtful(entries) if guessed else entries))
         hotlist.report.notes = list(table.layout.notes)
         return hotlist
 
     @classmethod
-    def _from_json(
-        cls, decoded: Decoded, columns: ColumnNames | None, zone: Zone | None, progress: Progress | None
-    ) -> Self:
+    def _from_json(cls, decoded: Decoded, columns: ColumnNames | None, zone: Zone | None, through: _Through) -> Self:
         text, encoding, guessed = decoded
         records = Records(columns, zone_of(zone))
         entries = records.entries(json_file.rows(text))
-        hotlist = cls._load(_with_progress(_without_doubtful(entries) if guessed else entries, progress))
+        hotlist = cls._load(through(_without_doubtful(entries) if guessed else entries))
         hotlist.report.notes = [*records.notes, *_doubts(hotlist, text)]
         hotlist.report.encoding = encoding
         return hotlist
@@ -269,6 +274,18 @@ def _looks_like(text: str) -> str | None:
     if start.startswith("%pdf"):
         return "a PDF"
     return None
+
+
+def _through(rows: Iterable[Row], *, needed: Sequence[str] = (), progress: Progress | None = None) -> Iterator[Row]:
+    return _with_progress(_with_needed(rows, needed) if needed else rows, progress)
+
+
+def _with_needed(rows: Iterable[Row], needed: Sequence[str]) -> Iterator[Row]:
+    for number, row in rows:
+        missing = (
+            None if isinstance(row, EntryError) else next((name for name in needed if not getattr(row, name)), None)
+        )
+        yield number, row if missing is None else EntryError("missing", field=missing)
 
 
 def _with_progress(rows: Iterable[Row], progress: Progress | None) -> Iterator[Row]:

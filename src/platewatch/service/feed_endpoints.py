@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, TypeAlias
 
@@ -22,6 +22,7 @@ from platewatch.service.asgi import (
     unread,
 )
 from platewatch.service.feeds import Feeds
+from platewatch.service.garbage import garbage_stays
 
 Endpoint: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -45,8 +46,8 @@ class FeedEndpoints:
             self.routes["POST", f"/v1/feeds/{name}/accept"] = partial(self._accept, name)
             if isinstance(how, PushFeedSettings):
                 deltas, whole = f"/v1/feeds/{name}/deltas", f"/v1/feeds/{name}"
-                self.routes["POST", deltas] = partial(self._push, name, False)
-                self.routes["PUT", whole] = partial(self._push, name, True)
+                self.routes["POST", deltas] = partial(self._push, name, how.needed, False)
+                self.routes["PUT", whole] = partial(self._push, name, how.needed, True)
                 self.routes["GET", whole] = partial(self._state, name)
                 self.tokens |= {deltas: how.token, whole: how.token}
 
@@ -59,13 +60,18 @@ class FeedEndpoints:
         version, entries, _ = self._feeds.part(name)
         await send_json(send, 200, {"version": version, "entries": entries})
 
-    async def _push(self, name: str, is_whole: bool, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _push(
+        self, name: str, needed: Sequence[str], is_whole: bool, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         with self._bodies.holding() as held:
             try:
                 body = await read_body(scope, receive, self._max_body_bytes, held)
-                read = partial(decode, body, self._zone, is_whole=is_whole)
-                change = read() if len(body) < _LARGE else await asyncio.to_thread(read)
-                changed = await self._feeds.push(name, change)
+                read = partial(decode, body, self._zone, is_whole=is_whole, needed=needed)
+                if len(body) < _LARGE:
+                    changed = await self._feeds.push(name, read())
+                else:
+                    with garbage_stays():
+                        changed = await self._feeds.push(name, await asyncio.to_thread(read))
             except DisconnectedError:
                 return
             except BodyTooLargeError:

@@ -216,11 +216,14 @@ class Feeds:
             changed = asyncio.create_task(self._feeds[name].changed())
             waiting = asyncio.create_task(woken.wait())
             try:
-                await asyncio.wait({changed, waiting}, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait({changed, waiting}, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 changed.cancel()
                 waiting.cancel()
             woken.clear()
+            if changed in done and (error := changed.exception()) is not None:
+                _log.error("a feed is not watched for a while", feed=name, exc_info=error)
+                await asyncio.sleep(_LOOK_INTERVAL)
             await self._look(name)
 
     async def _look(self, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import time
 from collections import Counter as Counts
@@ -48,6 +49,8 @@ class Metrics(Observer):
         self._alarms = alarms
         self._feeds = feeds
         self._known: dict[str, set[str]] = {}
+        self._by_group: dict[str, Counter] = {}  # bound, as it is asked for with each call
+        self._observing = asyncio.Lock()
         self._since_delivered = self._since_seen = time.time()
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
@@ -82,6 +85,7 @@ class Metrics(Observer):
         self._entries = gauge("list_entries", "The entries of a feed's list.", "feed")
         self._as_of = gauge("list_as_of_timestamp_seconds", "When a feed's list was current.", "feed")
         self._list_refused = gauge("list_refused", "Whether a feed's newer list is refused.", "feed")
+        self._left_out = gauge("alarms_left_out", "Alarms that were not raised, as too many are on.")
         self._on = gauge("alarms", "Alarms that are on.", "alarm")
         self._connections = gauge("connections", "Open connections.")
 
@@ -90,8 +94,11 @@ class Metrics(Observer):
     def took(self, reads: Sequence[Read]) -> None:
         """Reads have come."""
         self._silence.took(reads)
-        for camera_id, count in Counts(read.camera_id for read in reads).items():
-            self._reads.labels(_HTTP, self._bounded("group", self._cameras.group(camera_id))).inc(count)
+        for group, count in Counts(self._cameras.group(read.camera_id) for read in reads).items():
+            bound = self._by_group.get(group)
+            if bound is None:
+                bound = self._by_group[group] = self._reads.labels(_HTTP, self._bounded("group", group))
+            bound.inc(count)
 
     def refused(self, kinds: Mapping[tuple[str | None, str], int]) -> None:
         """Reads could not be used, by field and reason."""
@@ -143,8 +150,10 @@ class Metrics(Observer):
         self._on.clear()
         for kind, count in Counts(alarm.kind for alarm in self._alarms).items():
             self._on.labels(kind).set(count)
+        self._left_out.set(self._alarms.left_out)
         if routes is not None:
-            await self._observe_deliveries(outbox)
+            async with self._observing:  # or two who ask would count what is new twice
+                await self._observe_deliveries(outbox)
         return bytes(generate_latest(self._registry))
 
     async def _observe_deliveries(self, outbox: Outbox) -> None:

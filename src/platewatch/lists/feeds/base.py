@@ -22,13 +22,20 @@ class FeedError(PlatewatchError):
 class JudgedSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When a feed's new list takes over: if it has at least `min_share` and at most `max_share` of the entries of the
     one before, where that had a hundred or more. It is stale if it is older than `stale_after` seconds; left out, it
-    never is. `agency` is that of entries that name none.
+    never is. `agency` is that of entries that name none. With `needs_approval`, an entry that does not say who has
+    approved it, and on which legal basis, is a bad one.
     """
 
     min_share: Annotated[float, Meta(ge=0, le=1)] = 0.5
     max_share: Annotated[float, Meta(ge=1)] = 2.0
     stale_after: Annotated[float, Meta(gt=0)] | None = None
     agency: str = ""
+    needs_approval: bool = False
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The fields that each entry must have."""
+        return ("approved_by", "legal_basis") if self.needs_approval else ()
 
 
 class ListSettings(JudgedSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,6 +60,7 @@ class ListSettings(JudgedSettings, frozen=True, kw_only=True, forbid_unknown_fie
             zone=zone,
             strict=self.strict,
             max_bad_share=self.max_bad_share,
+            needed=self.needed,
         )
 
 

@@ -72,14 +72,16 @@ class _Whole(Struct, forbid_unknown_fields=True):
 _Request = TypeVar("_Request", _Delta, _Whole)
 
 
-def decode(body: bytes, zone: str | None, *, is_whole: bool) -> Change:
-    """The change that a request asks for; times without an offset are of `zone`. Raises DeltaError."""
+def decode(body: bytes, zone: str | None, *, is_whole: bool, needed: Sequence[str] = ()) -> Change:
+    """The change that a request asks for; times without an offset are of `zone`, and no entry may lack the `needed`
+    fields. Raises DeltaError.
+    """
     digest = hashlib.blake2b(body, digest_size=16).hexdigest()
     if is_whole:
         whole = _decoded(body, _Whole)
-        return Change(whole.version, digest, _entries(whole.entries, "entries", zone), (), is_whole)
+        return Change(whole.version, digest, _entries(whole.entries, "entries", zone, needed), (), is_whole)
     delta = _decoded(body, _Delta)
-    upserts = _entries(delta.upserts, "upserts", zone)
+    upserts = _entries(delta.upserts, "upserts", zone, needed)
     removals = tuple(identifier(entry_id) or "" for entry_id in delta.removals)
     if both := {entry.id for entry in upserts}.intersection(removals):
         raise DeltaError(f"{len(both)} ids are among the upserts, too", field="removals")
@@ -108,7 +110,9 @@ def _decoded(body: bytes, kind: type[_Request]) -> _Request:
         raise DeltaError("the body is not JSON") from None
 
 
-def _entries(records: Sequence[Mapping[str, Any]], field: str, zone: str | None) -> tuple[Entry, ...]:
+def _entries(
+    records: Sequence[Mapping[str, Any]], field: str, zone: str | None, needed: Sequence[str]
+) -> tuple[Entry, ...]:
     convert = converters(zone_of(zone))
     entries: dict[str, Entry] = {}
     errors: list[EntryError] = []
@@ -117,6 +121,8 @@ def _entries(records: Sequence[Mapping[str, Any]], field: str, zone: str | None)
             if unknown := next((name for name in record if name not in COLUMNS), None):
                 raise EntryError(f"no such field: the fields are {', '.join(COLUMNS)}", field=unknown)
             entry = from_values(record, convert)
+            if missing := next((name for name in needed if not getattr(entry, name)), None):
+                raise EntryError("missing", field=missing)
             if entry.id in entries:
                 raise EntryError("stands there twice", field="id")
             entries[entry.id] = entry

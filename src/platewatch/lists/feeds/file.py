@@ -15,7 +15,7 @@ from platewatch.lists.feeds.base import FeedError, Fetched, ListSettings
 from platewatch.lists.hotlist import Hotlist, refusal
 from platewatch.matching.hotlist import Entry
 
-_LOOK_INTERVAL: Final = 0.2  # seconds
+_LOOK_INTERVAL: Final = 0.1  # seconds
 _SUFFIXES: Final = frozenset({".csv", ".tsv", ".txt", ".xlsx", ".xls", ".ods", ".json", ".jsonl", ".ndjson"})
 
 
