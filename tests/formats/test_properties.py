@@ -108,6 +108,21 @@ def test_a_bomb(name: str, body: bytes) -> None:
     assert found is None or not any("ha" in read.text or "root" in read.text for read in found.reads)
 
 
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\x0b",
+        b"--\0\0\0\0\0",
+        b'x--b\r\nContent-Disposition: form-data; name="p"\r\n\r\n--c\r\nContent-Type: image/jpeg\r\n\r\nx',
+        b'{"text": "AB12", "confidence": 1.93}',
+    ],
+)
+def test_what_the_fuzzer_found(name: str, body: bytes) -> None:
+    for headers in ({}, {"content-type": "multipart/form-data; boundary=b"}):
+        check(Input(name, body, options(name) | {"headers": headers}))
+
+
 def noise(size: int) -> bytes:
     return Random(1).randbytes(size)
 

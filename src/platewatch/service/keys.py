@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
-import ipaddress
 import logging
 import secrets
 import time
@@ -22,6 +21,7 @@ from msgspec import Meta, Struct
 from platewatch import toml
 from platewatch.errors import ConfigError, PlatewatchError
 from platewatch.matching.values import KOREAN_TIME
+from platewatch.service.networks import check, is_in
 
 
 class Action(StrEnum):
@@ -93,7 +93,7 @@ class Keys:
         name, key = found
         if key.expires is not None and _today(self._clock()) > key.expires:
             return None
-        if key.addresses is not None and not any(_is_in(address, network) for network in key.addresses):
+        if key.addresses is not None and not is_in(address, key.addresses):
             return None
         return Principal(name=name, may=frozenset(key.may), cameras=key.cameras)
 
@@ -129,11 +129,7 @@ def _load(path: Path) -> dict[str, tuple[str, Key]]:
     keys = toml.convert(toml.read(path), _File).keys
     found: dict[str, tuple[str, Key]] = {}
     for name, key in keys.items():
-        for network in key.addresses or ():
-            try:
-                ipaddress.ip_network(network)
-            except ValueError as error:
-                raise ConfigError(f"{path}: {error}", field=f"keys.{name}.addresses") from None
+        check(key.addresses or (), f"keys.{name}.addresses")
         if key.hash in found:
             raise ConfigError(f"{path}: is that of {found[key.hash][0]}, too", field=f"keys.{name}.hash")
         found[key.hash] = name, key
@@ -150,12 +146,3 @@ def _stamp(path: Path) -> tuple[int, int, int]:
 
 def _today(now: float) -> date:
     return datetime.fromtimestamp(now, KOREAN_TIME).date()
-
-
-def _is_in(address: str, network: str) -> bool:
-    try:
-        given = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    mapped = given.ipv4_mapped if isinstance(given, ipaddress.IPv6Address) else None
-    return (mapped or given) in ipaddress.ip_network(network)

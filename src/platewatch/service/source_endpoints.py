@@ -1,0 +1,117 @@
+"""Where cameras push what they read, each source on a path of its own: /v1/sources/<name>, or as it is set."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from collections.abc import Mapping
+from typing import Any, Final
+
+from platewatch.service.asgi import (
+    Bodies,
+    BodyTooLargeError,
+    DisconnectedError,
+    Receive,
+    Scope,
+    Send,
+    header,
+    read_body,
+    send_json,
+    unread,
+)
+from platewatch.service.gate import Denied, address_of
+from platewatch.service.networks import is_in
+from platewatch.sources.push import Push
+
+_METHODS: Final = frozenset({"POST", "PUT", "GET"})  # GET of what stands in the query
+_JSON: Final = (b"content-type", b"application/json")
+
+
+class SourceEndpoints:
+    """The sources that are pushed, by name."""
+
+    def __init__(self, sources: Mapping[str, Push], bodies: Bodies) -> None:
+        self._sources = sources
+        self._bodies = bodies
+
+    def source_of(self, path: str) -> Push | None:
+        """Whose path it is: the longest, if it is below several."""
+        below = [one for one in self._sources.values() if path == one.path or path.startswith(f"{one.path}/")]
+        return max(below, key=lambda one: len(one.path), default=None)
+
+    @staticmethod
+    def admits(source: Push, scope: Scope) -> bool:
+        """Whether the sender has shown the source's token; False if it has none, and what holds for reads holds.
+
+        Raises Denied.
+        """
+        how = source.settings
+        if how.addresses is not None and not is_in(address_of(scope), how.addresses):
+            raise Denied(403, "not from here")
+        if how.token is None:
+            return False
+        shown = (_in_path(source, scope), _shown(header(scope, b"authorization")))
+        if not any(hmac.compare_digest(one.encode("utf-8", "replace"), how.token.encode()) for one in shown):
+            raise Denied(401, "needs the source's token")
+        return True
+
+    async def take(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a message of a source."""
+        source = self.source_of(scope["path"])
+        if source is None:
+            raise AssertionError("the path is a source's")
+        if scope["method"] not in _METHODS:
+            allowed = ", ".join(sorted(_METHODS)).encode()
+            await send_json(send, 405, {"reason": "no such method"}, [(b"allow", allowed), *unread(scope)])
+            return
+        most = source.settings.max_body_bytes
+        with self._bodies.holding() as held:
+            try:
+                body = await read_body(scope, receive, most, held)
+                status, answer = await source.take(body, _headers(scope), _target(source, scope))
+            except DisconnectedError:
+                return
+            except BodyTooLargeError:
+                await send_json(send, 413, {"reason": f"the body is over {most} bytes"}, unread(scope))
+                return
+        headers = [_JSON, (b"content-length", str(len(answer)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
+
+    def status(self) -> dict[str, dict[str, Any]]:
+        """Of each source what it understood, ignored, refused, and when it heard of each camera."""
+        return {name: source.status() for name, source in self._sources.items()}
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+
+
+def _in_path(source: Push, scope: Scope) -> str:
+    """The part of the path where a token may stand."""
+    rest: str = scope["path"].removeprefix(source.path).lstrip("/")
+    return rest.partition("/")[0]
+
+
+def _target(source: Push, scope: Scope) -> str:
+    """The path and the query, without a token."""
+    path: str = scope["path"]
+    token = source.settings.token
+    if token is not None and _in_path(source, scope) == token:
+        path = source.path + path.removeprefix(f"{source.path}/{token}")
+    query = scope["query_string"].decode("latin-1")
+    return f"{path}?{query}" if query else path
+
+
+def _shown(authorization: str) -> str:
+    """A bearer's token, or Basic's password: cameras can often do no better."""
+    scheme, _, given = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return given.strip()
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return base64.b64decode(given.strip(), validate=True).decode("utf-8", "replace").partition(":")[2]
+    except (binascii.Error, ValueError):
+        return ""

@@ -1,0 +1,180 @@
+"""Cameras that push what they read by HTTP, each source in its own format."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, OrderedDict
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Annotated, Any, Final, NamedTuple
+
+import msgspec
+from msgspec import Meta, Struct
+
+from platewatch import formats
+from platewatch.errors import ConfigError, FormatError, ReadError
+from platewatch.formats import Parsed, SenderMapping
+from platewatch.matching.reads import Read
+from platewatch.matching.values import zone_of
+from platewatch.sources import Accept
+from platewatch.sources.limits import within_limits
+
+MOST_CAMERAS: Final = 10_000
+"""Of a source: whose last read is known; of more, those heard of last."""
+
+MOST_LISTED: Final = 100
+"""Errors of one message that are told each."""
+
+_MOST_REASONS: Final = 1000
+_LARGE: Final = 65536  # bytes of a body that is taken apart beside the event loop
+
+
+class PushSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What comes to `/v1/sources/<name>` and below, or to the `path` of cameras that can send to no other, and in which
+    `format`.
+
+    `zone` is that of times without an offset, `charset` that of texts that do not say what they are, `camera` the id of
+    the camera of messages that name none; `mapping` is for the format of that name. Reads older than `late_after`
+    seconds are late. `token` is shown as a bearer's, as Basic's password, or as the next part of the path; without it,
+    what holds for reads holds. `addresses` are networks that may send.
+    """
+
+    format: str
+    zone: str | None = None
+    charset: str | None = None
+    camera: str | None = None
+    mapping: SenderMapping | None = None
+    late_after: Annotated[float, Meta(gt=0)] = 60.0
+    path: Annotated[str, Meta(pattern="^(/[^/]+)+$")] | None = None
+    token: Annotated[str, Meta(min_length=16)] | None = None
+    addresses: tuple[str, ...] | None = None
+    max_body_bytes: Annotated[int, Meta(ge=1)] = 16 * 1024 * 1024
+
+    def check(self) -> None:
+        """Raises ConfigError that names the setting."""
+        if self.format not in formats.FORMATS:
+            raise ConfigError(f"no format has this name; there are {', '.join(formats.FORMATS)}", field="format")
+        if (self.format == "mapping") != (self.mapping is not None):
+            raise ConfigError("is for the format mapping, which needs it", field="mapping")
+        try:
+            zone_of(self.zone)
+        except ValueError as error:
+            raise ConfigError(str(error), field="zone") from None
+        try:
+            formats.parse("platewatch", b"[]", charset=self.charset)
+        except FormatError as error:
+            raise ConfigError(error.reason, field="charset") from None
+
+
+class Pushed(NamedTuple):
+    """What the sender gets back."""
+
+    status: int
+    body: bytes
+
+
+class Push:
+    """Takes in the messages of one source; what `accept` raises means "send it again" and is the caller's to answer."""
+
+    def __init__(self, name: str, settings: PushSettings, accept: Accept) -> None:
+        self.name = name
+        self.settings = settings
+        self.path: Final = settings.path or f"/v1/sources/{name}"
+        self._accept = accept
+        self._messages = self._reads = 0
+        self._ignored: Counter[str] = Counter()
+        self._refused: Counter[str] = Counter()
+        self._dropped: Counter[str] = Counter()
+        self._heard: OrderedDict[str, datetime] = OrderedDict()
+
+    async def take(self, body: bytes, headers: Mapping[str, str], target: str) -> Pushed:
+        """The reads of one message: they are acknowledged when every hit is on disk."""
+        now = datetime.now(UTC)
+        self._messages += 1
+        how = self.settings
+        parse = partial(
+            formats.parse,
+            how.format,
+            body,
+            headers,
+            target=target,
+            zone=how.zone,
+            charset=how.charset,
+            received_at=now,
+            late_after=timedelta(seconds=how.late_after),
+            mapping=how.mapping,
+        )
+        try:
+            parsed = parse() if len(body) < _LARGE else await asyncio.to_thread(parse)
+        except FormatError as error:
+            self._count(_told(error.field, error.reason))
+            return _answer(422, {"reason": error.reason, "field": error.field})
+        reads, items, errors = self._usable(parsed)
+        accepted = await self._accept(reads)
+        errors += [ReadError(error.reason, row=items[error.row or 0], field=error.field) for error in accepted.errors]
+        self._note(parsed, reads, errors, accepted.reads, now)
+        if parsed.reply is not None:
+            return Pushed(200, parsed.reply)
+        listed = [{"item": e.row, "field": e.field, "reason": e.reason} for e in errors[:MOST_LISTED]]
+        told = {
+            "accepted": accepted.reads,
+            "hits": accepted.hits,
+            "ignored": len(parsed.ignored),
+            "refused": len(errors),
+            "errors": listed,
+        }
+        return _answer(422 if errors and not accepted.reads else 200, told)
+
+    def status(self) -> dict[str, Any]:
+        """What it understood, ignored and refused, and when it last heard of each camera."""
+        return {
+            "format": self.settings.format,
+            "messages": self._messages,
+            "reads": self._reads,
+            "ignored": dict(self._ignored),
+            "refused": dict(self._refused),
+            "dropped_fields": dict(self._dropped),
+            "cameras": {camera: heard.isoformat() for camera, heard in self._heard.items()},
+        }
+
+    def _usable(self, parsed: Parsed) -> tuple[list[Read], list[int], list[ReadError]]:
+        reads: list[Read] = []
+        items: list[int] = []
+        errors = list(parsed.refused)
+        for item, read in zip(parsed.items, parsed.reads, strict=True):
+            if read.camera_id is None and self.settings.camera is not None:
+                read = msgspec.structs.replace(read, camera_id=self.settings.camera)
+            try:
+                reads.append(within_limits(read, item, self._dropped))
+                items.append(item)
+            except ReadError as error:
+                errors.append(error)
+        return reads, items, errors
+
+    def _note(self, parsed: Parsed, reads: list[Read], errors: list[ReadError], accepted: int, now: datetime) -> None:
+        self._reads += accepted
+        self._dropped.update(parsed.dropped)
+        self._ignored.update(parsed.ignored)
+        for error in errors:
+            self._count(_told(error.field, error.reason))
+        for read in reads:
+            if read.camera_id is not None:
+                self._heard.pop(read.camera_id, None)
+                self._heard[read.camera_id] = now
+        while len(self._heard) > MOST_CAMERAS:
+            self._heard.popitem(last=False)
+
+    def _count(self, reason: str) -> None:
+        if reason in self._refused or len(self._refused) < _MOST_REASONS:
+            self._refused[reason] += 1
+        else:
+            self._refused["others"] += 1
+
+
+def _told(field: str | None, reason: str) -> str:
+    return reason if field is None else f"{field}: {reason}"
+
+
+def _answer(status: int, what: object) -> Pushed:
+    return Pushed(status, msgspec.json.encode(what))

@@ -1,0 +1,178 @@
+"""Cameras that push to the service in their own formats: over HTTP, to the far end and back."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from platewatch.notify.simulator import WassSimulator
+from tests.patience import PATIENCE
+from tests.service import Service, running
+
+SOURCES = """
+[sources.stream]
+format = "plate_recognizer"
+token = "0123456789abcdef"
+[sources.gate]
+format = "dahua"
+zone = "Asia/Seoul"
+camera = "GJ-0001"
+[sources.root]
+format = "dahua"
+path = "/NotificationInfo"
+zone = "Asia/Seoul"
+[sources.parking]
+format = "mapping"
+camera = "P1"
+mapping = {plate = "carNo", time = "inTime", zone = "Asia/Seoul"}
+[sources.elsewhere]
+format = "platewatch"
+addresses = ["10.0.0.0/8"]
+"""
+STREAM = json.dumps(
+    {
+        "hook": {},
+        "data": {
+            "camera_id": "cam-1",
+            "timestamp": "2026-11-23T09:00:03.606935Z",
+            "results": [{"plate": "12가3456", "score": 0.9}, {"plate": None}, 7],
+        },
+    }
+).encode()
+
+
+@pytest.fixture
+def service(config: Path) -> Any:
+    config.write_text(config.read_text("utf-8") + SOURCES, "utf-8")
+    with running(config) as service:
+        yield service
+
+
+def send(service: Service, path: str, body: bytes | None, **headers: str) -> tuple[int, bytes]:
+    url = (
+        f"{service.url}/{path.removeprefix('../../')}" if path.startswith("../") else f"{service.url}/v1/sources/{path}"
+    )
+    request = urllib.request.Request(url, body, headers)
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
+            return response.status, response.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
+def test_what_a_vendor_sends_makes_hits_and_is_told_item_by_item(service: Service, wass: WassSimulator) -> None:
+    status, body = send(service, "stream", STREAM, Authorization="Bearer 0123456789abcdef")
+    answer = json.loads(body)
+    assert (status, answer["accepted"], answer["hits"], answer["ignored"], answer["refused"]) == (200, 1, 1, 1, 1)
+    assert [(error["item"], error["field"]) for error in answer["errors"]] == [(3, "results")]
+    assert b"12" not in json.dumps(answer["errors"]).encode()
+    service.wait_until_delivered()
+    (event,) = wass.received.values()
+    assert (event.data.entry_id, event.data.camera.id, event.data.late) == ("A1", "cam-1", True), "it is days old"
+    assert json.loads(send(service, "stream/0123456789abcdef", STREAM)[1])["hits"] == 0, "sent again, told once"
+    told = service.get("/v1/status")[1]["sources"]["stream"]
+    assert (told["messages"], told["reads"], told["ignored"]) == (2, 2, {"no_plate": 2})
+    assert sum(told["refused"].values()) == 2
+    assert list(told["cameras"]) == ["cam-1"]
+
+
+def test_a_source_s_token_may_be_shown_as_cameras_can(service: Service) -> None:
+    basic = "Basic YWRtaW46MDEyMzQ1Njc4OWFiY2RlZg=="  # admin:0123456789abcdef
+    assert send(service, "stream", STREAM, Authorization=basic)[0] == 200
+    for headers in (
+        {},
+        {"Authorization": "Bearer wrong"},
+        {"Authorization": "Basic !"},
+        {"Authorization": "Basic YTpi"},
+    ):
+        assert send(service, "stream", STREAM, **headers)[0] == 401
+    assert send(service, "stream/wrong", STREAM)[0] == 401
+    assert send(service, "stream/0123456789abcdef/more", STREAM)[0] == 200
+    assert send(service, "stream0123456789abcdef", STREAM)[0] == 404
+    assert send(service, "unknown", STREAM)[0] == 404
+    assert send(service, "elsewhere", b"[]")[0] == 403
+    assert "0123456789abcdef" not in service.log_path.read_text("utf-8")
+
+
+def test_a_sender_gets_back_what_it_has_to(service: Service, wass: WassSimulator) -> None:
+    plate = {"PlateNumber": "12가3456"}
+    itsapi = {"Picture": {"Plate": plate, "SnapInfo": {"SnapTime": "2026-11-23 18:00:03", "DeviceID": "D1"}}}
+    body = json.dumps(itsapi).encode()
+    status, reply = send(
+        service, "gate?path=/NotificationInfo/TollgateInfo", body, **{"Content-Type": "application/json"}
+    )
+    assert (status, json.loads(reply)) == (200, {"Result": True})
+    service.wait_until_delivered()
+    assert {event.data.entry_id for event in wass.received.values()} == {"A1"}
+
+
+def test_a_sender_of_no_vendor_is_described_in_the_settings(service: Service, wass: WassSimulator) -> None:
+    status, body = send(
+        service,
+        "parking",
+        b"carNo=12%EA%B0%803456&inTime=2026-11-23+18%3A00%3A03",
+        **{"Content-Type": "application/x-www-form-urlencoded"},
+    )
+    assert (status, json.loads(body)["hits"]) == (200, 1)
+    service.wait_until_delivered()
+    (event,) = wass.received.values()
+    assert (event.data.camera.id, event.data.time.isoformat()) == ("P1", "2026-11-23T09:00:03+00:00")
+
+
+def test_what_is_of_another_format_is_refused_and_counted_without_a_word_of_it(service: Service) -> None:
+    status, body = send(service, "stream/0123456789abcdef", b"<xml>12\xea\xb0\x803456</xml>")
+    assert status == 422
+    assert "12가3456" not in body.decode()
+    told = service.get("/v1/status")[1]["sources"]["stream"]
+    assert (told["messages"], told["reads"], sum(told["refused"].values())) == (1, 0, 1)
+    assert "3456" not in json.dumps(told)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('sources.a = {format = "fax"}', "sources.a.format: no format has this name"),
+        ('sources.a = {format = "mapping"}', "sources.a.mapping: is for the format mapping"),
+        ('sources.a = {format = "axis", zone = "Mars"}', "sources.a.zone: not a time zone"),
+        ('sources.a = {format = "axis", charset = "klingon"}', "sources.a.charset"),
+        ('sources.a = {format = "axis", addresses = ["10.0.0.1/8"]}', "sources.a.addresses"),
+        ('sources.a = {format = "axis", token = "short"}', "sources.a.token"),
+        ('sources."a/b" = {format = "axis"}', "sources.a/b: has a name"),
+    ],
+)
+def test_a_bad_setting_is_named(config: Path, text: str, said: str) -> None:
+    from platewatch.errors import ConfigError
+    from platewatch.service.config import load
+
+    config.write_text(text + "\n" + config.read_text("utf-8"), "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load(config, {})
+    assert said in str(caught.value)
+
+
+def test_nothing_that_is_acknowledged_is_lost_when_the_service_is_killed(config: Path, wass: WassSimulator) -> None:
+    config.write_text(config.read_text("utf-8") + SOURCES, "utf-8")
+    acknowledged = set()
+    for start in (0, 20):
+        with running(config) as service:
+            for number in range(start, start + 20):
+                camera = f"cam-{number}"
+                body = STREAM.replace(b"cam-1", camera.encode())
+                if send(service, "stream/0123456789abcdef", body)[0] == 200:
+                    acknowledged.add(camera)
+            service.kill()
+    assert len(acknowledged) == 40
+    with running(config) as service:
+        deadline = time.monotonic() + PATIENCE
+        while len(wass.received) < 40:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    assert {event.data.camera.id for event in wass.received.values()} == acknowledged
+    assert len(wass.received) == 40, "each is told under one id"
