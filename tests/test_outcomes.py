@@ -75,7 +75,7 @@ def test_nothing_of_an_innocent_s_plate_stays(service: Service, config: Path, wa
     assert service.send(read(MISREAD, 60))[1]["hits"] == 0
     service.wait_until_delivered()
     service.terminate()
-    for file in config.parent.iterdir():
+    for file in filter(Path.is_file, config.parent.rglob("*")):
         assert MISREAD.encode() not in file.read_bytes(), file
     assert MISREAD not in b"".join(export_events(outbox)).decode()
 

@@ -103,7 +103,7 @@ def test_it_learns_keeps_what_it_has_learnt_and_keeps_no_read(tmp_path: Path, ea
         assert probability(service, wass, "GJ-0003") < before
         assert service.terminate() == 0
         assert any(event["event"] == "goes on with what was learnt before" for event in service.log())
-    traces = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    traces = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert b"gate ocr" in traces
     assert not [text for text in texts if text.encode() in traces or json.dumps(text)[1:-1].encode() in traces]
 
