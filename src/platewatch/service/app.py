@@ -63,11 +63,13 @@ from platewatch.service.pipeline import URGENT, Pipeline
 from platewatch.service.quiet import Quiet
 from platewatch.service.routes import Routes
 from platewatch.service.silence import Silence
+from platewatch.service.source_endpoints import SourceEndpoints
 from platewatch.service.systemd import Systemd
 from platewatch.service.watching import Watching
 from platewatch.service.worker import Worker
 from platewatch.sources import Accepted, BusyError
 from platewatch.sources.http import HttpReads, Refusals, TooManyReadsError
+from platewatch.sources.push import Push
 
 _PRUNE_INTERVAL: Final = 3600.0  # seconds
 _FORGET_INTERVAL: Final = 5.0
@@ -307,6 +309,9 @@ class _App:
             ("POST", "/v1/outbox/retry"): self._retry,
             ("POST", "/v1/reads"): self._take,
         }
+        self._sources = SourceEndpoints(
+            {name: Push(name, how, self._accept) for name, how in settings.sources.items()}, self._bodies
+        )
         pushed = FeedEndpoints(feeds, settings.feeds, self._bodies, settings.http.max_body_bytes, settings.time_zone)
         watching = Watching(metrics, outbox, feeds, delivery, pipeline, places, connections)
         self._routes |= pushed.routes | watching.routes
@@ -321,14 +326,16 @@ class _App:
         endpoint = self._routes.get((method, path))
         if endpoint is None and Answers.owns(path):
             endpoint = self._answers.take if method == "POST" else None
+        if endpoint is None and self._sources.source_of(path) is not None:
+            endpoint = self._sources.take
         if endpoint is None:
             known = ["POST"] if Answers.owns(path) else [known for known, other in self._routes if other == path]
-            if known and side.has(path):
+            if known and side.has(self._action(path)):
                 allowed = ", ".join([*known, *(["HEAD"] if "GET" in known else [])])
                 await send_json(send, 405, {"reason": "no such method"}, [(b"allow", allowed.encode()), *unread(scope)])
             else:
                 await send_json(send, 404, {"reason": "no such path"}, unread(scope))
-        elif not side.has(path):
+        elif not side.has(self._action(path)):
             await send_json(send, 404, {"reason": "no such path here"}, unread(scope))
         else:
             try:
@@ -343,12 +350,21 @@ class _App:
             else:
                 await self._answer(endpoint, scope, receive, send)
 
+    def _action(self, path: str) -> Action | None:
+        """What is done there; None of what is open to everybody."""
+        if path in OPEN_PATHS:
+            return None
+        return Action.reads if self._sources.source_of(path) is not None else action_of(path)
+
     async def _admitted(self, side: Side, scope: Scope, method: str, path: str) -> Scope:
         """The request with who asks, noted in the access log where it has to be. Raises Denied, AuditError, OSError."""
-        if path in OPEN_PATHS:
+        action = self._action(path)
+        if action is None:
+            return scope
+        source = self._sources.source_of(path)
+        if source is not None and SourceEndpoints.admits(source, scope):
             return scope
         gate = self._pushed.get(path, side.gate)
-        action = action_of(path)
         principal = gate.admit(scope, action)
         if action in (Action.list, Action.admin) and method != "GET":
             who = path.split("/")[3] if path in self._pushed else principal.name
@@ -443,6 +459,7 @@ class _App:
                 "bodies_bytes": self._bodies.held,
             },
             "budget": self._budget.status(self._least),
+            "sources": self._sources.status(),
             "learning": learnt,
             "outbox": counts,
             "routes": routes,

@@ -30,6 +30,7 @@ from platewatch.notify.outbox import WASS
 from platewatch.notify.senders import HttpsSettings
 from platewatch.probability.learning import HALF_LIFE
 from platewatch.probability.population import Population
+from platewatch.service import networks
 from platewatch.service.audit import FOLDER, KEPT_MONTHS
 from platewatch.service.budget import BudgetSettings
 from platewatch.service.learning import SHARE
@@ -40,11 +41,12 @@ from platewatch.service.quiet import GONE
 from platewatch.service.routes import Route, Routes
 from platewatch.service.silence import SilenceSettings
 from platewatch.service.tls import TlsSettings
+from platewatch.sources.push import PushSettings
 
 _Placed = TypeVar("_Placed", bound=Struct)
 
 _PREFIX = "PLATEWATCH_"
-_FEED_NAME = re.compile("[a-z0-9_-]+")
+_NAME = re.compile("[a-z0-9_-]+")
 _TEXTS = frozenset({"host", "token", "url"})  # settings of sections that are text whatever they look like
 
 
@@ -136,7 +138,8 @@ class LearningSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings of `platewatch serve`. Relative paths are relative to the settings' file.
 
-    `hotlist` is a file or a folder, and `list` says how it is read; `feeds` are further lists.
+    `hotlist` is a file or a folder, and `list` says how it is read; `feeds` are further lists. `sources` are cameras
+    that push what they read in formats of their own.
     `time_zone` is that of times without an offset, such as Asia/Seoul: without it, those of lists are Korean, and
     reads that have such are refused.
     `source` is the URI that this service signs its events with. `model` is the channel model; without it, the one
@@ -150,6 +153,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     hotlist: Path | None = None
     feeds: dict[str, FeedSettings] = {}
+    sources: dict[str, PushSettings] = {}
     wass: HttpsSettings | None = None
     routes: dict[str, Route] = {}
     list: HotlistSettings = HotlistSettings()
@@ -193,6 +197,7 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
         settings,
         hotlist=None if settings.hotlist is None else here / settings.hotlist,
         feeds=_feeds(settings, here),
+        sources=_sources(settings),
         list=msgspec.structs.replace(settings.list, store=here / settings.list.store),
         routes=_routes(settings, here),
         cameras=None if settings.cameras is None else here / settings.cameras,
@@ -217,7 +222,7 @@ def _feeds(settings: Settings, here: Path) -> dict[str, FeedSettings]:
     if not feeds:
         raise ConfigError("is missing, and there are no feeds: there is no list", field=MAIN)
     for name, feed in feeds.items():
-        if not _FEED_NAME.fullmatch(name):
+        if not _NAME.fullmatch(name):
             raise ConfigError("has a name that is not of a-z, 0-9, - and _", field=f"feeds.{name}")
         if isinstance(feed, HttpFeedSettings):
             try:
@@ -227,6 +232,24 @@ def _feeds(settings: Settings, here: Path) -> dict[str, FeedSettings]:
         if isinstance(feed, FileFeedSettings):
             feeds[name] = msgspec.structs.replace(feed, path=here / feed.path)
     return feeds
+
+
+def _sources(settings: Settings) -> dict[str, PushSettings]:
+    """Raises ConfigError."""
+    paths: dict[str, str] = {}
+    for name, source in settings.sources.items():
+        if not _NAME.fullmatch(name):
+            raise ConfigError("has a name that is not of a-z, 0-9, - and _", field=f"sources.{name}")
+        try:
+            source.check()
+        except ConfigError as error:
+            raise ConfigError(error.reason, field=f"sources.{name}.{error.field}") from None
+        networks.check(source.addresses or (), f"sources.{name}.addresses")
+        if source.path is not None and (source.path in paths or source.path.startswith(("/v1", "/metrics"))):
+            raise ConfigError(f"{source.path} is another's", field=f"sources.{name}.path")
+        if source.path is not None:
+            paths[source.path] = name
+    return settings.sources
 
 
 def _routes(settings: Settings, here: Path) -> dict[str, Route]:

@@ -42,9 +42,9 @@ class Side(NamedTuple):
     gate: Gate
     actions: frozenset[Action]
 
-    def has(self, path: str) -> bool:
-        """Whether a path is there."""
-        return path in OPEN_PATHS or action_of(path) in self.actions
+    def has(self, action: Action | None) -> bool:
+        """Whether that is done there; what is open to everybody is."""
+        return action is None or action in self.actions
 
 
 INGEST: Final = frozenset({Action.reads, Action.list})

@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 from platewatch import formats
 from platewatch.errors import ConfigError, FormatError, ReadError
 from platewatch.formats import Parsed, SenderMapping
+from platewatch.formats.charsets import known
 from platewatch.matching.reads import Read
 from platewatch.matching.values import zone_of
 from platewatch.sources import Accept
@@ -62,7 +63,8 @@ class PushSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         except ValueError as error:
             raise ConfigError(str(error), field="zone") from None
         try:
-            formats.parse("platewatch", b"[]", charset=self.charset)
+            if self.charset is not None:
+                known(self.charset)
         except FormatError as error:
             raise ConfigError(error.reason, field="charset") from None
 
