@@ -23,7 +23,7 @@ FUZZ_INPUTS ?= 10000000
 EVALUATE_MAX_EDITS ?= 2
 FUZZ_TARGETS := bundle index normalize pattern
 
-.PHONY: demo evaluate evaluate-plate evaluate-ocr evaluate-readme test test-cpp test-tsan test-aarch64 test-armv7 aarch64-tools armv7-tools edge edge-host edge-aarch64 edge-armv7 test-python bench bench-readme bench-core \
+.PHONY: demo evaluate evaluate-plate evaluate-ocr evaluate-readme test test-cpp test-tsan test-aarch64 test-armv7 aarch64-tools armv7-tools edge edge-host edge-aarch64 edge-aarch64-musl edge-armv7 test-python bench bench-readme bench-core \
   check-instructions write-instructions peers dev lint format stubs wheel \
   fuzz fuzz-build fuzz-corpus fuzz-formats soak clean
 
@@ -121,6 +121,14 @@ edge-host edge-aarch64 edge-armv7: edge-%:
 	$(BIN)/python -m tests.edge.large build/edge-$*/large
 	PATH="$(abspath $(BIN)):$$PATH" tests/edge/check.sh build/edge-$* $(EDGE_TOLERANCE_$*) \
 	  "$(ARCH_$*)" "$(QEMU_$*)" $(EDGE_MOST_KIB_$*)
+
+# The same answers with musl, and with another compiler and its C++ library.
+edge-aarch64-musl: $(VENV)/installed-test
+	@command -v $(QEMU_aarch64) >/dev/null || { echo "make $@ needs the Debian package qemu-user" >&2; exit 1; }
+	$(BIN)/pip install --quiet $(GROUP_musl)
+	$(BIN)/python -m tests.edge.conformance build/$@/conformance
+	PATH="$(abspath $(BIN)):$$PATH" tests/edge/musl.sh build/$@ $(abspath $(BIN)/python) $(abspath $(BIN)/ninja) \
+	  build/$@/conformance
 
 # The tests that start threads, under ThreadSanitizer, which cannot be combined with the others. That of GCC 12
 # does not start where addresses are as random as newer kernels make them.
@@ -223,6 +231,7 @@ GROUP_test = $(call group,test)
 GROUP_lint = $(call group,lint)
 GROUP_wheel = $(call group,wheel)
 GROUP_fuzz = $(call group,fuzz)
+GROUP_musl = $(call group,musl)
 GROUP_peers = $(call group,peers)
 
 $(VENV)/bin/python:
