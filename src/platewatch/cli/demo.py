@@ -31,6 +31,18 @@ _DATA = ("reads.jsonl", "wanted.csv", "cameras.csv")
 _SHOWN = 8  # misread hits that are shown symbol by symbol
 # What the demo's list calls urgent: to miss one costs more than to look in vain.
 _POLICY = '[policy.categories."suicide risk"]\nnotify = 0.2\ncheck = 0.02\n'
+# Persons at risk are told to 112 and 119, too, and an agency pushes what is new.
+_ROUTES = """
+[routes.112]
+categories = ["suicide risk"]
+to = {{kind = "https", url = "{emergency}/events", secrets = ["{secret}"]}}
+[routes.119]
+categories = ["suicide risk"]
+to = {{kind = "https", url = "{fire}/events", secrets = ["{secret}"]}}
+[feeds.police]
+kind = "push"
+token = "{secret}"
+"""
 _SECONDS_TO_START = 120.0
 _SECONDS_TO_DELIVER = 120.0
 
@@ -44,6 +56,9 @@ def demo(
     rate: Annotated[float, typer.Option(min=1, max=5000, help="Reads a second, of all cameras together.")] = 40.0,
 ) -> None:
     """Replay 450 reads of 30 cameras in Gwangju through the service, and show what reaches the police.
+
+    Then an agency adds a vehicle to the list, a person at risk is looked for by several, and an operator says that a
+    hit was wrong.
 
     Everything is real but the police: the service runs as it would in a city, on free ports of this machine, and
     `platewatch wass-simulator` stands in for WASS. Nothing is left behind.
@@ -68,8 +83,10 @@ async def _run(data: Mapping[str, Path], place: Path, rate: float) -> None:
     secret = generate_secret()
     async with (
         WassSimulator([secret]).start() as wass,
+        WassSimulator([secret]).start() as emergency,
+        WassSimulator([secret]).start() as fire,
         aiohttp.ClientSession() as http,
-        _service(data, place, wass.url, secret) as url,
+        _service(data, place, wass.url, secret, _more(emergency.url, fire.url, secret)) as url,
     ):
         entries = (await _get(http, f"{url}/v1/status"))["entries"]
         cameras = len({read["camera_id"] for read in reads})
@@ -81,10 +98,17 @@ async def _run(data: Mapping[str, Path], place: Path, rate: float) -> None:
         truths = await _replay(http, url, reads, rate, wass)
         status = await _delivered(http, url)
         _report(status, wass, truths, time.perf_counter() - started)
+        await _new_entry(http, url, wass, secret)
+        _at_risk(wass, emergency, fire)
+        await _wrong(http, url, wass)
+
+
+def _more(emergency: str, fire: str, secret: str) -> str:
+    return _ROUTES.format(emergency=emergency, fire=fire, secret=secret)
 
 
 @asynccontextmanager
-async def _service(data: Mapping[str, Path], place: Path, wass_url: str, secret: str) -> AsyncIterator[str]:
+async def _service(data: Mapping[str, Path], place: Path, wass_url: str, secret: str, more: str) -> AsyncIterator[str]:
     """The service with the demo's data."""
     config = place / "platewatch.toml"
     config.write_text(
@@ -96,7 +120,8 @@ async def _service(data: Mapping[str, Path], place: Path, wass_url: str, secret:
         wass.url = "{wass_url}/events"
         wass.secrets = ["{secret}"]
         """
-        + _POLICY,
+        + _POLICY
+        + more,
         "utf-8",
     )
     async with serving(config) as url:
@@ -197,6 +222,52 @@ def _report(status: dict[str, Any], wass: WassSimulator, truths: Truths, seconds
     )
     console.print(
         f"From read to notification: p50 {_quantile(delays, 0.50):.1f} ms, p99 {_quantile(delays, 0.99):.1f} ms."
+    )
+
+
+async def _new_entry(http: aiohttp.ClientSession, url: str, wass: WassSimulator, token: str) -> None:
+    """An agency adds a vehicle while it goes by: how long until the police hears of it."""
+    entry = {"id": "NEW-1", "plate": "387다4156", "category": "stolen", "agency": "Gwangju Police"}
+    known = set(wass.received)
+    started = time.perf_counter()
+    headers = {"Authorization": f"Bearer {token}"}
+    delta = {"version": 1, "upserts": [entry]}
+    async with http.post(f"{url}/v1/feeds/police/deltas", json=delta, headers=headers) as answer:
+        answer.raise_for_status()
+    await _send(http, url, {"text": "387다4156", "camera_id": "GJ-0001", "time": datetime.now(UTC)})
+    async with asyncio.timeout(_SECONDS_TO_DELIVER):
+        while set(wass.received) == known:
+            await asyncio.sleep(0.001)
+    took = 1000 * (time.perf_counter() - started)
+    console.print(f"\n[bold]The list lives[/]: a vehicle was added, read and told of within {took:.0f} ms.")
+
+
+def _at_risk(wass: WassSimulator, *others: WassSimulator) -> None:
+    """A hit that several agencies were told of, and where the vehicle may go next."""
+    everywhere = set.intersection(*(set(one.received) for one in others))
+    if not everywhere:
+        raise PlatewatchError("no hit of a person at risk was delivered to all")
+    event = wass.received[min(everywhere)]
+    console.print(f"[bold]A person at risk[/] was told to WASS, 112 and 119: {event.data.camera.name}, then perhaps")
+    for camera in event.data.ahead[:3]:
+        console.print(f"    {camera.name} ({camera.id})")
+
+
+async def _wrong(http: aiohttp.ClientSession, url: str, wass: WassSimulator) -> None:
+    """An operator says that a misread hit was wrong: it is taken back, and the same mistake is not told again."""
+    wrong = next(event for event in wass.received.values() if event.data.edits)
+    answer = {"outcome": "misread", "by": "demo", "reason": "to show it"}
+    async with http.post(f"{url}/v1/hits/{wrong.id.partition('.')[0]}/outcome", json=answer) as answered:
+        answered.raise_for_status()
+    async with asyncio.timeout(_SECONDS_TO_DELIVER):
+        while not wass.withdrawn:
+            await asyncio.sleep(0.01)
+    before = (await _get(http, f"{url}/v1/status"))["hits"]
+    await _send(http, url, {"text": wrong.data.read_text, "camera_id": "GJ-0002", "time": datetime.now(UTC)})
+    told = (await _get(http, f"{url}/v1/status"))["hits"] - before
+    console.print(
+        f"[bold]An operator[/] said that {wrong.data.read_text} is not {wrong.data.wanted_plate}: the hit was taken"
+        f" back, and of the same read again {plural(told, 'hit')} came."
     )
 
 
