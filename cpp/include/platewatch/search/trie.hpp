@@ -61,7 +61,7 @@ class Trie {
     static constexpr std::size_t kKeysPerSlot = kNarrow ? 3 : 2;
     static constexpr std::uint32_t kCompactKeys = 255;
     static constexpr std::size_t kMostOfCompact = 2 * kLeafKeys;  // keys of a child, on average
-    static constexpr std::size_t kKeysPerCompactSlot = kNarrow ? 8 : 4;
+    static constexpr std::size_t kKeysPerCompactSlot = kNarrow ? 6 : 4;
     // More shortcuts would cost more than the steps that they save are worth; a small table always pays.
     static constexpr std::size_t kKeysPerShortcut = 16, kFewShortcuts = 256;
     static constexpr std::uint32_t kLeaf = ~0U;
