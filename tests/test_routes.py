@@ -12,6 +12,7 @@ from platewatch.notify.senders.file import FileSettings
 from platewatch.service.config import load
 from platewatch.service.routes import NOBODY, Escalation, Route, Routes
 from tests.notify.support import SECRET, hit_data
+from tests.service import running
 
 TO = FileSettings(path=Path("events.jsonl"))
 
@@ -133,3 +134,14 @@ def test_a_bad_setting_is_named(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load(settings(tmp_path, text), {})
     assert said in str(caught.value)
+
+
+def test_the_service_says_of_which_entries_nobody_would_be_told(config: Path) -> None:
+    covert = "id,plate,category,agency,covert\nA1,12가3456,stolen,X,no\nA2,34나5678,stolen,X,yes\n"
+    config.with_name("wanted.csv").write_text(covert, "utf-8")
+    with running(config) as service:
+        told = [event for event in service.log() if event["event"] == "nobody would be told of such entries"]
+        assert [(event["category"], event["agency"], event["covert"]) for event in told] == [("stolen", "X", True)]
+        assert service.send({"text": "34나5678", "camera_id": "GJ-0001"})[1]["hits"] == 1
+        waits = service.get("/v1/status")[1]["routes"]
+        assert (waits["wass"]["pending"], waits[NOBODY]["pending"]) == (0, 1), "it is not dropped, and told to nobody"
