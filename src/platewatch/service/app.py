@@ -161,6 +161,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                     tasks.create_task(silence.watch()),
                     tasks.create_task(systemd.watch(pipeline.forget)),
                     tasks.create_task(outcomes.tidy()),
+                    tasks.create_task(app.follow_sources()),
                 ]
                 if settings.cameras is not None:
                     helpers.append(tasks.create_task(cameras.watch(places, settings.cameras, alarms, reload_cameras)))

@@ -41,7 +41,7 @@ from platewatch.service.quiet import GONE
 from platewatch.service.routes import Route, Routes
 from platewatch.service.silence import SilenceSettings
 from platewatch.service.tls import TlsSettings
-from platewatch.sources.push import PushSettings
+from platewatch.sources.source import SourceSettings
 
 _Placed = TypeVar("_Placed", bound=Struct)
 
@@ -153,7 +153,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     hotlist: Path | None = None
     feeds: dict[str, FeedSettings] = {}
-    sources: dict[str, PushSettings] = {}
+    sources: dict[str, SourceSettings] = {}
     wass: HttpsSettings | None = None
     routes: dict[str, Route] = {}
     list: HotlistSettings = HotlistSettings()
@@ -197,7 +197,7 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
         settings,
         hotlist=None if settings.hotlist is None else here / settings.hotlist,
         feeds=_feeds(settings, here),
-        sources=_sources(settings),
+        sources=_sources(settings, here),
         list=msgspec.structs.replace(settings.list, store=here / settings.list.store),
         routes=_routes(settings, here),
         cameras=None if settings.cameras is None else here / settings.cameras,
@@ -234,7 +234,7 @@ def _feeds(settings: Settings, here: Path) -> dict[str, FeedSettings]:
     return feeds
 
 
-def _sources(settings: Settings) -> dict[str, PushSettings]:
+def _sources(settings: Settings, here: Path) -> dict[str, SourceSettings]:
     """Raises ConfigError."""
     paths: dict[str, str] = {}
     for name, source in settings.sources.items():
@@ -249,7 +249,10 @@ def _sources(settings: Settings) -> dict[str, PushSettings]:
             raise ConfigError(f"{source.path} is another's", field=f"sources.{name}.path")
         if source.path is not None:
             paths[source.path] = name
-    return settings.sources
+    return {
+        name: source if source.mqtt is None else msgspec.structs.replace(source, mqtt=_with_paths(source.mqtt, here))
+        for name, source in settings.sources.items()
+    }
 
 
 def _routes(settings: Settings, here: Path) -> dict[str, Route]:

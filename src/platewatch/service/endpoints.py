@@ -53,7 +53,7 @@ from platewatch.service.watching import Watching
 from platewatch.service.worker import Worker
 from platewatch.sources import Accepted, BusyError
 from platewatch.sources.http import HttpReads, Refusals, TooManyReadsError
-from platewatch.sources.push import Push
+from platewatch.sources.source import Source
 
 _MAX_RETRY_REQUEST_BYTES: Final = 1024 * 1024
 _MOST_ALARMS: Final = 100  # in the status
@@ -119,12 +119,16 @@ class App:
             ("POST", "/v1/reads"): self._take,
         }
         self._sources = SourceEndpoints(
-            {name: Push(name, how, self._accept) for name, how in settings.sources.items()}, self._bodies
+            {name: Source(name, how, self._accept) for name, how in settings.sources.items()}, self._bodies
         )
         pushed = FeedEndpoints(feeds, settings.feeds, self._bodies, settings.http.max_body_bytes, settings.time_zone)
         watching = Watching(metrics, outbox, feeds, delivery, pipeline, places, connections)
         self._routes |= pushed.routes | watching.routes
         self._pushed = {path: Gate(token, None) for path, token in pushed.tokens.items()}
+
+    async def follow_sources(self) -> None:
+        """Take what comes from brokers, until cancelled."""
+        await self._sources.follow()
 
     async def answer(self, side: Side, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request that came to a listener."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hmac
@@ -22,26 +23,33 @@ from platewatch.service.asgi import (
 )
 from platewatch.service.gate import Denied, address_of
 from platewatch.service.networks import is_in
-from platewatch.sources.push import Push
+from platewatch.sources.mqtt import MqttSubscription
+from platewatch.sources.source import Source
 
 _METHODS: Final = frozenset({"POST", "PUT", "GET"})  # GET of what stands in the query
 _JSON: Final = (b"content-type", b"application/json")
 
 
 class SourceEndpoints:
-    """The sources that are pushed, by name."""
+    """All sources, by name: those that are pushed have paths, the others are followed. Raises ConfigError."""
 
-    def __init__(self, sources: Mapping[str, Push], bodies: Bodies) -> None:
+    def __init__(self, sources: Mapping[str, Source], bodies: Bodies) -> None:
         self._sources = sources
+        self._pushed = [source for source in sources.values() if source.settings.mqtt is None]
+        self._followed = {
+            name: MqttSubscription(source.settings.mqtt, source)
+            for name, source in sources.items()
+            if source.settings.mqtt is not None
+        }
         self._bodies = bodies
 
-    def source_of(self, path: str) -> Push | None:
+    def source_of(self, path: str) -> Source | None:
         """Whose path it is: the longest, if it is below several."""
-        below = [one for one in self._sources.values() if path == one.path or path.startswith(f"{one.path}/")]
+        below = [one for one in self._pushed if path == one.path or path.startswith(f"{one.path}/")]
         return max(below, key=lambda one: len(one.path), default=None)
 
     @staticmethod
-    def admits(source: Push, scope: Scope) -> bool:
+    def admits(source: Source, scope: Scope) -> bool:
         """Whether the sender has shown the source's token; False if it has none, and what holds for reads holds.
 
         Raises Denied.
@@ -81,20 +89,29 @@ class SourceEndpoints:
 
     def status(self) -> dict[str, dict[str, Any]]:
         """Of each source what it understood, ignored, refused, and when it heard of each camera."""
-        return {name: source.status() for name, source in self._sources.items()}
+        return {
+            name: {**source.status(), **({"mqtt": self._followed[name].status()} if name in self._followed else {})}
+            for name, source in self._sources.items()
+        }
+
+    async def follow(self) -> None:
+        """Follow what comes from brokers, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for subscription in self._followed.values():
+                tasks.create_task(subscription.follow())
 
 
 def _headers(scope: Scope) -> dict[str, str]:
     return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
 
 
-def _in_path(source: Push, scope: Scope) -> str:
+def _in_path(source: Source, scope: Scope) -> str:
     """The part of the path where a token may stand."""
     rest: str = scope["path"].removeprefix(source.path).lstrip("/")
     return rest.partition("/")[0]
 
 
-def _target(source: Push, scope: Scope) -> str:
+def _target(source: Source, scope: Scope) -> str:
     """The path and the query, without a token."""
     path: str = scope["path"]
     token = source.settings.token

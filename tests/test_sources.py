@@ -1,15 +1,19 @@
-"""Cameras that push to the service in their own formats: over HTTP, to the far end and back."""
+"""Cameras that send to the service in their own formats, by HTTP and by MQTT, to the far end and back."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import aiomqtt
 import pytest
 
 from platewatch.notify.simulator import WassSimulator
@@ -36,6 +40,8 @@ mapping = {plate = "carNo", time = "inTime", zone = "Asia/Seoul"}
 format = "platewatch"
 addresses = ["10.0.0.0/8"]
 """
+MQTT = 'mqtt = {url = "mqtt://x", topics = ["t"], client_id = "c"}'
+NO_TOPICS = MQTT.replace('"t"', "")
 STREAM = json.dumps(
     {
         "hook": {},
@@ -139,6 +145,18 @@ def test_what_is_of_another_format_is_refused_and_counted_without_a_word_of_it(s
         ('sources.a = {format = "axis", charset = "klingon"}', "sources.a.charset"),
         ('sources.a = {format = "axis", addresses = ["10.0.0.1/8"]}', "sources.a.addresses"),
         ('sources.a = {format = "axis", token = "short"}', "sources.a.token"),
+        (
+            'sources.a = {format = "axis", path = "/x", mqtt = {url = "mqtt://x", topics = ["t"], client_id = "c"}}',
+            "a.mqtt",
+        ),
+        (
+            'sources.a = {format = "axis", mqtt = {url = "http://x", topics = ["t"], client_id = "c"}}',
+            "sources.a.mqtt.url",
+        ),
+        (
+            'sources.a = {format = "axis", mqtt = {url = "mqtt://x", topics = [], client_id = "c"}}',
+            "sources.a.mqtt.topics",
+        ),
         ('sources."a/b" = {format = "axis"}', "sources.a/b: has a name"),
     ],
 )
@@ -171,3 +189,80 @@ def test_nothing_that_is_acknowledged_is_lost_when_the_service_is_killed(config:
             time.sleep(0.05)
     assert {event.data.camera.id for event in wass.received.values()} == acknowledged
     assert len(wass.received) == 40, "each is told under one id"
+
+
+# --- MQTT
+
+
+def follow(config: Path, broker: int) -> None:
+    mqtt = f'url = "mqtt://127.0.0.1:{broker}", topics = ["cameras/+"], client_id = "tests"'
+    source = f'[sources.broker]\nformat = "plate_recognizer"\nmqtt = {{{mqtt}, user = "city", password = "secret"}}\n'
+    config.write_text(config.read_text("utf-8") + source, "utf-8")
+
+
+def publish(broker: int, *cameras: str) -> None:
+    async def body() -> None:
+        async with aiomqtt.Client("127.0.0.1", broker, username="city", password="secret") as client:
+            for camera in cameras:
+                await client.publish(f"cameras/{camera}", STREAM.replace(b"cam-1", camera.encode()), qos=1)
+
+    asyncio.run(body())
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def status_of(service: Service) -> dict[str, Any]:
+    found: dict[str, Any] = service.get("/v1/status")[1]["sources"]["broker"]
+    return found
+
+
+def test_a_broker_s_messages_make_hits_whether_or_not_the_service_is_there(
+    config: Path, wass: WassSimulator, broker: int
+) -> None:
+    """The broker keeps what comes while the service is away, and what it has not acknowledged when it is killed."""
+    follow(config, broker)
+    with running(config) as service:
+        until(lambda: status_of(service)["mqtt"]["connected"])
+        publish(broker, "a", "b")
+        until(lambda: len(wass.received) == 2)
+        assert status_of(service)["messages"] == 2
+        publish(broker, *(f"c{number}" for number in range(30)))
+        service.kill()
+    publish(broker, "d", "e")
+    with running(config) as service:
+        until(lambda: len(wass.received) == 34)
+        assert service.post("/v1/sources/broker", STREAM)[0] == 404, "it has no path"
+        assert service.terminate() == 0
+    cameras = {"a", "b", "d", "e", *(f"c{number}" for number in range(30))}
+    assert {event.data.camera.id for event in wass.received.values()} == cameras
+    assert len(wass.received) == 34, "each is told under one id"
+
+
+def test_a_broker_that_is_away_is_waited_for(config: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        nobody = server.getsockname()[1]
+    follow(config, nobody)
+    with running(config) as service:
+        until(lambda: status_of(service)["mqtt"]["failure"] is not None)
+        assert status_of(service)["mqtt"] == {"connected": False, "failure": "MqttError"}
+        assert service.send({"text": "12가3456", "camera_id": "GJ-0001"})[1]["hits"] == 1, "others are not held up"
+
+
+def test_a_message_that_is_of_no_use_is_counted_and_let_go(config: Path, broker: int, wass: WassSimulator) -> None:
+    follow(config, broker)
+    with running(config) as service:
+        until(lambda: status_of(service)["mqtt"]["connected"])
+
+        async def garbage() -> None:
+            async with aiomqtt.Client("127.0.0.1", broker, username="city", password="secret") as client:
+                await client.publish("cameras/x", b"\xff garbage", qos=1)
+
+        asyncio.run(garbage())
+        publish(broker, "good")
+        until(lambda: len(wass.received) == 1)
+        assert sum(status_of(service)["refused"].values()) == 2, "the garbage, and the item that is no result"

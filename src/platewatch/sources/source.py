@@ -1,4 +1,4 @@
-"""Cameras that push what they read by HTTP, each source in its own format."""
+"""A source: cameras that send what they read in one format, however it comes."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from platewatch.matching.reads import Read
 from platewatch.matching.values import zone_of
 from platewatch.sources import Accept
 from platewatch.sources.limits import within_limits
+from platewatch.sources.mqtt import MqttSettings
 
 MOST_CAMERAS: Final = 10_000
 """Of a source: whose last read is known; of more, those heard of last."""
@@ -31,9 +32,9 @@ _MOST_REASONS: Final = 1000
 _LARGE: Final = 65536  # bytes of a body that is taken apart beside the event loop
 
 
-class PushSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What comes to `/v1/sources/<name>` and below, or to the `path` of cameras that can send to no other, and in which
-    `format`.
+class SourceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What comes to `/v1/sources/<name>` and below, or to the `path` of cameras that can send to no other, or from a
+    broker by `mqtt`, and in which `format`.
 
     `zone` is that of times without an offset, `charset` that of texts that do not say what they are, `camera` the id of
     the camera of messages that name none; `mapping` is for the format of that name. Reads older than `late_after`
@@ -47,6 +48,7 @@ class PushSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     camera: str | None = None
     mapping: SenderMapping | None = None
     late_after: Annotated[float, Meta(gt=0)] = 60.0
+    mqtt: MqttSettings | None = None
     path: Annotated[str, Meta(pattern="^(/[^/]+)+$")] | None = None
     token: Annotated[str, Meta(min_length=16)] | None = None
     addresses: tuple[str, ...] | None = None
@@ -54,6 +56,13 @@ class PushSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     def check(self) -> None:
         """Raises ConfigError that names the setting."""
+        if self.mqtt is not None:
+            if self.token is not None or self.path is not None or self.addresses is not None:
+                raise ConfigError("is for what comes by HTTP, or from a broker, not both", field="mqtt")
+            try:
+                self.mqtt.check()
+            except ConfigError as error:
+                raise ConfigError(error.reason, field=f"mqtt.{error.field}") from None
         if self.format not in formats.FORMATS:
             raise ConfigError(f"no format has this name; there are {', '.join(formats.FORMATS)}", field="format")
         if (self.format == "mapping") != (self.mapping is not None):
@@ -69,17 +78,17 @@ class PushSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             raise ConfigError(error.reason, field="charset") from None
 
 
-class Pushed(NamedTuple):
+class Reply(NamedTuple):
     """What the sender gets back."""
 
     status: int
     body: bytes
 
 
-class Push:
+class Source:
     """Takes in the messages of one source; what `accept` raises means "send it again" and is the caller's to answer."""
 
-    def __init__(self, name: str, settings: PushSettings, accept: Accept) -> None:
+    def __init__(self, name: str, settings: SourceSettings, accept: Accept) -> None:
         self.name = name
         self.settings = settings
         self.path: Final = settings.path or f"/v1/sources/{name}"
@@ -90,11 +99,14 @@ class Push:
         self._dropped: Counter[str] = Counter()
         self._heard: OrderedDict[str, datetime] = OrderedDict()
 
-    async def take(self, body: bytes, headers: Mapping[str, str], target: str) -> Pushed:
+    async def take(self, body: bytes, headers: Mapping[str, str], target: str) -> Reply:
         """The reads of one message: they are acknowledged when every hit is on disk."""
         now = datetime.now(UTC)
         self._messages += 1
         how = self.settings
+        if len(body) > how.max_body_bytes:
+            self._count("too large")
+            return _answer(413, {"reason": f"the body is over {how.max_body_bytes} bytes"})
         parse = partial(
             formats.parse,
             how.format,
@@ -117,7 +129,7 @@ class Push:
         errors += [ReadError(error.reason, row=items[error.row or 0], field=error.field) for error in accepted.errors]
         self._note(parsed, reads, errors, accepted.reads, now)
         if parsed.reply is not None:
-            return Pushed(200, parsed.reply)
+            return Reply(200, parsed.reply)
         listed = [{"item": e.row, "field": e.field, "reason": e.reason} for e in errors[:MOST_LISTED]]
         told = {
             "accepted": accepted.reads,
@@ -178,5 +190,5 @@ def _told(field: str | None, reason: str) -> str:
     return reason if field is None else f"{field}: {reason}"
 
 
-def _answer(status: int, what: object) -> Pushed:
-    return Pushed(status, msgspec.json.encode(what))
+def _answer(status: int, what: object) -> Reply:
+    return Reply(status, msgspec.json.encode(what))
