@@ -216,8 +216,8 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def status_of(service: Service) -> dict[str, Any]:
-    found: dict[str, Any] = service.get("/v1/status")[1]["sources"]["broker"]
+def status_of(service: Service, name: str = "broker") -> dict[str, Any]:
+    found: dict[str, Any] = service.get("/v1/status")[1]["sources"][name]
     return found
 
 
@@ -227,7 +227,7 @@ def test_a_broker_s_messages_make_hits_whether_or_not_the_service_is_there(
     """The broker keeps what comes while the service is away, and what it has not acknowledged when it is killed."""
     follow(config, broker)
     with running(config) as service:
-        until(lambda: status_of(service)["mqtt"]["connected"])
+        until(lambda: status_of(service)["transport"]["connected"])
         publish(broker, "a", "b")
         until(lambda: len(wass.received) == 2)
         assert status_of(service)["messages"] == 2
@@ -248,15 +248,15 @@ def test_a_broker_that_is_away_is_waited_for(config: Path) -> None:
         nobody = server.getsockname()[1]
     follow(config, nobody)
     with running(config) as service:
-        until(lambda: status_of(service)["mqtt"]["failure"] is not None)
-        assert status_of(service)["mqtt"] == {"connected": False, "failure": "MqttError"}
+        until(lambda: status_of(service)["transport"]["failure"] is not None)
+        assert status_of(service)["transport"] == {"connected": False, "failure": "MqttError"}
         assert service.send({"text": "12가3456", "camera_id": "GJ-0001"})[1]["hits"] == 1, "others are not held up"
 
 
 def test_a_message_that_is_of_no_use_is_counted_and_let_go(config: Path, broker: int, wass: WassSimulator) -> None:
     follow(config, broker)
     with running(config) as service:
-        until(lambda: status_of(service)["mqtt"]["connected"])
+        until(lambda: status_of(service)["transport"]["connected"])
 
         async def garbage() -> None:
             async with aiomqtt.Client("127.0.0.1", broker, username="city", password="secret") as client:
@@ -266,3 +266,50 @@ def test_a_message_that_is_of_no_use_is_counted_and_let_go(config: Path, broker:
         publish(broker, "good")
         until(lambda: len(wass.received) == 1)
         assert sum(status_of(service)["refused"].values()) == 2, "the garbage, and the item that is no result"
+
+
+# --- a folder
+
+
+def test_files_are_taken_and_put_away(config: Path, wass: WassSimulator, tmp_path: Path) -> None:
+    """Those that are still being written, and those that nobody meant, are left alone."""
+    drop = tmp_path / "drop"
+    more = (
+        '[sources.files]\nformat = "plate_recognizer"\nfolder = {path = "drop", pattern = "*.json", interval = 0.1}\n'
+    )
+    config.write_text(config.read_text("utf-8") + more, "utf-8")
+    with running(config) as service:
+        until(lambda: status_of(service, "files")["transport"]["waiting"] == 0)
+        drop.mkdir()
+        (drop / "good.json").write_bytes(STREAM)
+        (drop / "bad.json").write_bytes(b"{")
+        (drop / "other.txt").write_bytes(STREAM)
+        (drop / ".hidden.json").write_bytes(STREAM)
+        (drop / "failed").mkdir()
+        (drop / "failed" / "bad.json").write_bytes(b"an earlier one")
+        until(lambda: len(wass.received) == 1 and (drop / "failed" / "bad-1.json").exists())
+        until(lambda: status_of(service, "files")["transport"]["waiting"] == 0)
+        assert sorted(path.name for path in drop.iterdir()) == [".hidden.json", "failed", "other.txt"]
+        (drop / "whole.json.part").write_bytes(STREAM[:50])
+        (drop / "next.json").write_bytes(STREAM.replace(b"cam-1", b"cam-2"))
+        until(lambda: not (drop / "next.json").exists())
+        assert (drop / "whole.json.part").exists(), "it is not whole yet"
+        (drop / "whole.json.part").write_bytes(STREAM.replace(b"cam-1", b"cam-3"))
+        (drop / "whole.json.part").rename(drop / "whole.json")
+        until(lambda: len(wass.received) == 3)
+
+
+def test_files_wait_while_the_service_is_away(config: Path, wass: WassSimulator, tmp_path: Path) -> None:
+    drop = tmp_path / "drop"
+    drop.mkdir()
+    more = '[sources.files]\nformat = "plate_recognizer"\nfolder = {path = "drop", interval = 0.05, keep = true}\n'
+    config.write_text(config.read_text("utf-8") + more, "utf-8")
+    for number in range(40):
+        (drop / f"{number}.json").write_bytes(STREAM.replace(b"cam-1", f"cam-{number}".encode()))
+    with running(config) as service:
+        until(lambda: len(wass.received) >= 5)
+        service.kill()
+    with running(config):
+        until(lambda: len(list((drop / "done").iterdir())) == 40)
+        until(lambda: len(wass.received) == 40)
+    assert {event.data.camera.id for event in wass.received.values()} == {f"cam-{number}" for number in range(40)}

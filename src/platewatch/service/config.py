@@ -41,6 +41,8 @@ from platewatch.service.quiet import GONE
 from platewatch.service.routes import Route, Routes
 from platewatch.service.silence import SilenceSettings
 from platewatch.service.tls import TlsSettings
+from platewatch.sources.folder import FolderSettings
+from platewatch.sources.mqtt import MqttSettings
 from platewatch.sources.source import SourceSettings
 
 _Placed = TypeVar("_Placed", bound=Struct)
@@ -249,10 +251,7 @@ def _sources(settings: Settings, here: Path) -> dict[str, SourceSettings]:
             raise ConfigError(f"{source.path} is another's", field=f"sources.{name}.path")
         if source.path is not None:
             paths[source.path] = name
-    return {
-        name: source if source.mqtt is None else msgspec.structs.replace(source, mqtt=_with_paths(source.mqtt, here))
-        for name, source in settings.sources.items()
-    }
+    return {name: _with_paths(source, here) for name, source in settings.sources.items()}
 
 
 def _routes(settings: Settings, here: Path) -> dict[str, Route]:
@@ -279,7 +278,7 @@ def _with_paths(settings: _Placed, here: Path) -> _Placed:
         value = getattr(settings, name)
         if isinstance(value, Path):
             placed[name] = here / value
-        elif isinstance(value, TlsSettings):
+        elif isinstance(value, TlsSettings | MqttSettings | FolderSettings):
             placed[name] = _with_paths(value, here)
     return msgspec.structs.replace(settings, **placed)
 

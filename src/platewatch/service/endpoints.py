@@ -127,7 +127,7 @@ class App:
         self._pushed = {path: Gate(token, None) for path, token in pushed.tokens.items()}
 
     async def follow_sources(self) -> None:
-        """Take what comes from brokers, until cancelled."""
+        """Take what comes by other ways than HTTP, until cancelled."""
         await self._sources.follow()
 
     async def answer(self, side: Side, scope: Scope, receive: Receive, send: Send) -> None:

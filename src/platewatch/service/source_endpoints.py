@@ -23,8 +23,7 @@ from platewatch.service.asgi import (
 )
 from platewatch.service.gate import Denied, address_of
 from platewatch.service.networks import is_in
-from platewatch.sources.mqtt import MqttSubscription
-from platewatch.sources.source import Source
+from platewatch.sources.source import Source, transport_of
 
 _METHODS: Final = frozenset({"POST", "PUT", "GET"})  # GET of what stands in the query
 _JSON: Final = (b"content-type", b"application/json")
@@ -35,12 +34,9 @@ class SourceEndpoints:
 
     def __init__(self, sources: Mapping[str, Source], bodies: Bodies) -> None:
         self._sources = sources
-        self._pushed = [source for source in sources.values() if source.settings.mqtt is None]
-        self._followed = {
-            name: MqttSubscription(source.settings.mqtt, source)
-            for name, source in sources.items()
-            if source.settings.mqtt is not None
-        }
+        transports = {name: transport_of(source) for name, source in sources.items()}
+        self._followed = {name: transport for name, transport in transports.items() if transport is not None}
+        self._pushed = [source for name, source in sources.items() if name not in self._followed]
         self._bodies = bodies
 
     def source_of(self, path: str) -> Source | None:
@@ -90,15 +86,18 @@ class SourceEndpoints:
     def status(self) -> dict[str, dict[str, Any]]:
         """Of each source what it understood, ignored, refused, and when it heard of each camera."""
         return {
-            name: {**source.status(), **({"mqtt": self._followed[name].status()} if name in self._followed else {})}
+            name: {
+                **source.status(),
+                **({"transport": self._followed[name].status()} if name in self._followed else {}),
+            }
             for name, source in self._sources.items()
         }
 
     async def follow(self) -> None:
-        """Follow what comes from brokers, until cancelled."""
+        """Follow what brings messages by itself, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            for subscription in self._followed.values():
-                tasks.create_task(subscription.follow())
+            for transport in self._followed.values():
+                tasks.create_task(transport.follow())
 
 
 def _headers(scope: Scope) -> dict[str, str]:

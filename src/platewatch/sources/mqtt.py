@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from pathlib import Path
-from typing import Annotated, Any, Final, Protocol
+from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 import aiomqtt
@@ -13,6 +13,7 @@ import structlog
 from msgspec import Meta, Struct
 
 from platewatch.errors import ConfigError, PlatewatchError
+from platewatch.sources.transport import Takes
 
 _FIRST_DELAY: Final = 0.5  # seconds until another attempt, doubling up to the last
 _LAST_DELAY: Final = 30.0
@@ -39,15 +40,6 @@ class MqttSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         parts = urlsplit(self.url)
         if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or parts.username or parts.path.strip("/"):
             raise ConfigError("is not mqtt://host or mqtts://host, with a port at most", field="url")
-
-
-class Takes(Protocol):
-    """What a message is given to."""
-
-    name: str
-
-    async def take(self, body: bytes, headers: dict[str, str], target: str) -> object:
-        """Returns when the message has been taken, whether or not it was of any use; raises PlatewatchError if not."""
 
 
 class MqttSubscription:

@@ -7,7 +7,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta, Struct
@@ -19,8 +19,10 @@ from platewatch.formats.charsets import known
 from platewatch.matching.reads import Read
 from platewatch.matching.values import zone_of
 from platewatch.sources import Accept
+from platewatch.sources.folder import Folder, FolderSettings
 from platewatch.sources.limits import within_limits
-from platewatch.sources.mqtt import MqttSettings
+from platewatch.sources.mqtt import MqttSettings, MqttSubscription
+from platewatch.sources.transport import Reply, Transport
 
 MOST_CAMERAS: Final = 10_000
 """Of a source: whose last read is known; of more, those heard of last."""
@@ -34,7 +36,7 @@ _LARGE: Final = 65536  # bytes of a body that is taken apart beside the event lo
 
 class SourceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What comes to `/v1/sources/<name>` and below, or to the `path` of cameras that can send to no other, or from a
-    broker by `mqtt`, and in which `format`.
+    broker by `mqtt`, or in the files of a `folder`, and in which `format`.
 
     `zone` is that of times without an offset, `charset` that of texts that do not say what they are, `camera` the id of
     the camera of messages that name none; `mapping` is for the format of that name. Reads older than `late_after`
@@ -49,20 +51,28 @@ class SourceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     mapping: SenderMapping | None = None
     late_after: Annotated[float, Meta(gt=0)] = 60.0
     mqtt: MqttSettings | None = None
+    folder: FolderSettings | None = None
     path: Annotated[str, Meta(pattern="^(/[^/]+)+$")] | None = None
     token: Annotated[str, Meta(min_length=16)] | None = None
     addresses: tuple[str, ...] | None = None
     max_body_bytes: Annotated[int, Meta(ge=1)] = 16 * 1024 * 1024
 
+    @property
+    def transport(self) -> MqttSettings | FolderSettings | None:
+        """What brings its messages, None of those that senders bring by HTTP."""
+        return self.mqtt or self.folder
+
     def check(self) -> None:
         """Raises ConfigError that names the setting."""
-        if self.mqtt is not None:
-            if self.token is not None or self.path is not None or self.addresses is not None:
-                raise ConfigError("is for what comes by HTTP, or from a broker, not both", field="mqtt")
+        brought = {"mqtt": self.mqtt, "folder": self.folder}
+        ways = [name for name, way in brought.items() if way is not None]
+        if len(ways) > 1 or (ways and (self.token, self.path, self.addresses) != (None, None, None)):
+            raise ConfigError("is one way, and this source has another, too", field=ways[-1])
+        if self.transport is not None:
             try:
-                self.mqtt.check()
+                self.transport.check()
             except ConfigError as error:
-                raise ConfigError(error.reason, field=f"mqtt.{error.field}") from None
+                raise ConfigError(error.reason, field=f"{ways[0]}.{error.field}") from None
         if self.format not in formats.FORMATS:
             raise ConfigError(f"no format has this name; there are {', '.join(formats.FORMATS)}", field="format")
         if (self.format == "mapping") != (self.mapping is not None):
@@ -76,13 +86,6 @@ class SourceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 known(self.charset)
         except FormatError as error:
             raise ConfigError(error.reason, field="charset") from None
-
-
-class Reply(NamedTuple):
-    """What the sender gets back."""
-
-    status: int
-    body: bytes
 
 
 class Source:
@@ -192,3 +195,11 @@ def _told(field: str | None, reason: str) -> str:
 
 def _answer(status: int, what: object) -> Reply:
     return Reply(status, msgspec.json.encode(what))
+
+
+def transport_of(source: Source) -> Transport | None:
+    """What brings a source's messages, if they do not come by HTTP. Raises ConfigError."""
+    how = source.settings.transport
+    if isinstance(how, MqttSettings):
+        return MqttSubscription(how, source)
+    return Folder(how, source) if how is not None else None
