@@ -44,6 +44,7 @@ from platewatch.service.tls import TlsSettings
 from platewatch.sources.folder import FolderSettings
 from platewatch.sources.mqtt import MqttSettings
 from platewatch.sources.source import SourceSettings
+from platewatch.sources.stream import StreamSettings
 
 _Placed = TypeVar("_Placed", bound=Struct)
 
@@ -278,7 +279,7 @@ def _with_paths(settings: _Placed, here: Path) -> _Placed:
         value = getattr(settings, name)
         if isinstance(value, Path):
             placed[name] = here / value
-        elif isinstance(value, TlsSettings | MqttSettings | FolderSettings):
+        elif isinstance(value, TlsSettings | MqttSettings | FolderSettings | StreamSettings):
             placed[name] = _with_paths(value, here)
     return msgspec.structs.replace(settings, **placed)
 

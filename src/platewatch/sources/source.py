@@ -22,6 +22,7 @@ from platewatch.sources import Accept
 from platewatch.sources.folder import Folder, FolderSettings
 from platewatch.sources.limits import within_limits
 from platewatch.sources.mqtt import MqttSettings, MqttSubscription
+from platewatch.sources.stream import HttpStream, StreamSettings
 from platewatch.sources.transport import Reply, Transport
 
 MOST_CAMERAS: Final = 10_000
@@ -36,7 +37,8 @@ _LARGE: Final = 65536  # bytes of a body that is taken apart beside the event lo
 
 class SourceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What comes to `/v1/sources/<name>` and below, or to the `path` of cameras that can send to no other, or from a
-    broker by `mqtt`, or in the files of a `folder`, and in which `format`.
+    broker by `mqtt`, or in the files of a `folder`, or in a camera's
+    `stream`, and in which `format`.
 
     `zone` is that of times without an offset, `charset` that of texts that do not say what they are, `camera` the id of
     the camera of messages that name none; `mapping` is for the format of that name. Reads older than `late_after`
@@ -52,19 +54,20 @@ class SourceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     late_after: Annotated[float, Meta(gt=0)] = 60.0
     mqtt: MqttSettings | None = None
     folder: FolderSettings | None = None
+    stream: StreamSettings | None = None
     path: Annotated[str, Meta(pattern="^(/[^/]+)+$")] | None = None
     token: Annotated[str, Meta(min_length=16)] | None = None
     addresses: tuple[str, ...] | None = None
     max_body_bytes: Annotated[int, Meta(ge=1)] = 16 * 1024 * 1024
 
     @property
-    def transport(self) -> MqttSettings | FolderSettings | None:
+    def transport(self) -> MqttSettings | FolderSettings | StreamSettings | None:
         """What brings its messages, None of those that senders bring by HTTP."""
-        return self.mqtt or self.folder
+        return self.mqtt or self.folder or self.stream
 
     def check(self) -> None:
         """Raises ConfigError that names the setting."""
-        brought = {"mqtt": self.mqtt, "folder": self.folder}
+        brought = {"mqtt": self.mqtt, "folder": self.folder, "stream": self.stream}
         ways = [name for name, way in brought.items() if way is not None]
         if len(ways) > 1 or (ways and (self.token, self.path, self.addresses) != (None, None, None)):
             raise ConfigError("is one way, and this source has another, too", field=ways[-1])
@@ -202,4 +205,6 @@ def transport_of(source: Source) -> Transport | None:
     how = source.settings.transport
     if isinstance(how, MqttSettings):
         return MqttSubscription(how, source)
+    if isinstance(how, StreamSettings):
+        return HttpStream(how, source, source.settings.max_body_bytes)
     return Folder(how, source) if how is not None else None

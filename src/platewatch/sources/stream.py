@@ -1,0 +1,212 @@
+"""Sources by HTTP streams: a camera that is asked once and then tells of each vehicle (alertStream, eventManager)."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
+
+import aiohttp
+import structlog
+from msgspec import Meta, Struct
+
+from platewatch.errors import ConfigError, PlatewatchError
+from platewatch.sources.transport import Takes
+
+_FIRST_DELAY: Final = 0.5  # seconds until another attempt, doubling up to the last
+_LAST_DELAY: Final = 30.0
+_BUSY_DELAY: Final = 1.0
+_BOUNDARY: Final = re.compile(r"""boundary\s*=\s*"?-*([^";,\s]+)""", re.IGNORECASE)
+_HEAD_END: Final = re.compile(rb"\r?\n\r?\n")
+_LENGTH: Final = re.compile(rb"(?i)content-length[ \t]*:[ \t]*(\d{1,12})")
+
+_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
+
+
+class StreamSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`url` is asked with `user` and `password` (digest, or Basic if the camera asks for that) and its answer read
+    for as long as it lasts; one that says nothing for `idle` seconds, not even that it is there, is asked again. `ca`
+    has the certificates that are believed in place of the system's.
+    """
+
+    url: str
+    user: str | None = None
+    password: str = ""
+    ca: Path | None = None
+    idle: Annotated[float, Meta(gt=0, le=86400)] = 60.0
+
+    def check(self) -> None:
+        """Raises ConfigError that names the setting."""
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+            raise ConfigError("is not an http or https URL without a user in it", field="url")
+
+
+class HttpStream:
+    """Follows a camera's stream, and asks again when it breaks."""
+
+    def __init__(self, settings: StreamSettings, source: Takes, max_message_bytes: int) -> None:
+        self._settings = settings
+        self._source = source
+        self._max_message_bytes = max_message_bytes
+        self._connected = False
+        self._failure: str | None = None
+        self._too_large = 0
+        try:
+            self._tls = True if settings.ca is None else ssl.create_default_context(cafile=settings.ca)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(f"cannot use {settings.ca}: {error.strerror}", field="ca") from None
+
+    def status(self) -> dict[str, Any]:
+        """Whether the camera answers, why not, and how many messages were too large."""
+        return {"connected": self._connected, "failure": self._failure, "too_large": self._too_large}
+
+    async def follow(self) -> None:
+        """Until cancelled."""
+        delay = _FIRST_DELAY
+        while True:
+            try:
+                await self._listen()
+                failure = "ended"
+            except TimeoutError:
+                failure = f"silent for {self._settings.idle:g} s"
+            except _StatusError as error:
+                failure = f"HTTP {error.status}"
+            except (aiohttp.ClientError, OSError) as error:
+                failure = type(error).__name__  # its text may quote what was sent
+            if self._connected:
+                delay = _FIRST_DELAY
+            self._connected, self._failure = False, failure
+            _log.warning("stream lost", source=self._source.name, error=failure, retry_in=delay)
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, _LAST_DELAY)
+
+    async def _listen(self) -> None:
+        settings = self._settings
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=settings.idle)
+        connector = aiohttp.TCPConnector(ssl=self._tls, force_close=True)
+        async with (
+            aiohttp.ClientSession(timeout=timeout, connector=connector, auto_decompress=False) as session,
+            session.get(settings.url, middlewares=_login(settings), allow_redirects=False) as response,
+        ):
+            if response.status != 200:
+                raise _StatusError(response.status)
+            self._connected, self._failure = True, None
+            _log.info("stream followed", source=self._source.name)
+            boundary = _BOUNDARY.search(response.headers.get("Content-Type", ""))
+            parts = Parts(b"" if boundary is None else boundary[1].encode(), self._max_message_bytes)
+            try:
+                async for data in response.content.iter_any():
+                    for part in parts.feed(data):
+                        await self._take(part, parts.content_type)
+            finally:
+                self._too_large += parts.too_large
+
+    async def _take(self, body: bytes, content_type: str) -> None:
+        """Again and again while nothing can be accepted, as on a full disk: the camera waits."""
+        while True:
+            try:
+                await self._source.take(body, {"content-type": content_type}, urlsplit(self._settings.url).path)
+            except PlatewatchError as error:
+                self._failure = error.reason
+                await asyncio.sleep(_BUSY_DELAY)
+            else:
+                self._failure = None
+                return
+
+
+class Parts:
+    """Cuts a stream into its parts, each a multipart message of one part.
+
+    If the stream begins with another boundary than was said, that one counts. A part ends where the next begins,
+    wherever its length says; before that only if it is just as long as it says, and looks whole: the next may be
+    minutes away. What is over `most` bytes is dropped, up to the next part.
+    """
+
+    def __init__(self, boundary: bytes, most: int) -> None:
+        self._mark = b"--" + boundary.lstrip(b"-")
+        self._begun = False
+        self._most = most
+        self._data = bytearray()
+        self._searched = 0  # bytes in which no mark begins
+        self._is_inside = False  # of a part that has not been given yet
+        self.too_large = 0
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The parts that have ended with these bytes."""
+        self._data += data
+        if not self._begun:
+            first, newline, _ = self._data.lstrip(b"\r\n").partition(b"\n")
+            if not newline:
+                return
+            if first.startswith(b"--") and (self._mark == b"--" or self._mark not in first):
+                self._mark = bytes(first.rstrip())
+            self._begun = True
+        while (found := self._data.find(self._mark, self._searched)) >= 0:
+            part = bytes(self._data[:found])
+            del self._data[: found + len(self._mark)]
+            self._searched = 0
+            if self._is_inside and part.strip(b"-\r\n\t "):
+                yield self._whole(part)
+            self._is_inside = True
+        self._searched = max(0, len(self._data) - len(self._mark) + 1)
+        if self._is_inside and self._looks_whole():
+            part = bytes(self._data)
+            self._let_go()
+            yield self._whole(part)
+        elif len(self._data) > self._most:
+            self.too_large += self._is_inside
+            self._let_go()
+
+    @property
+    def content_type(self) -> str:
+        """Of what is given."""
+        return f"multipart/x-mixed-replace; boundary={self._mark[2:].decode('latin-1')}"
+
+    def _let_go(self) -> None:
+        """Of all but what may be the beginning of a mark."""
+        del self._data[: max(0, len(self._data) - len(self._mark) + 1)]
+        self._searched = 0
+        self._is_inside = False
+
+    def _looks_whole(self) -> bool:
+        head = _HEAD_END.search(self._data, 0, 4096)
+        length = None if head is None else _LENGTH.search(self._data, 0, head.end())
+        if head is None or length is None:
+            return False
+        body, size = self._data[head.end() :], int(length[1])
+        return len(body) >= size and not body[size:].strip() and body.rstrip().endswith((b"}", b">"))
+
+    def _whole(self, part: bytes) -> bytes:
+        return self._mark + part.rstrip(b"\r\n") + b"\r\n" + self._mark + b"--\r\n"
+
+
+class _StatusError(Exception):
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+def _login(settings: StreamSettings) -> tuple[aiohttp.ClientMiddlewareType, ...]:
+    if settings.user is None:
+        return ()
+    digest = aiohttp.DigestAuthMiddleware(settings.user, settings.password)
+    basic = aiohttp.BasicAuth(settings.user, settings.password)
+
+    async def answer_basic(
+        request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """As cameras of old: only if that is what they ask for."""
+        response = await handler(request)
+        asked = ", ".join(response.headers.getall("WWW-Authenticate", []))
+        if response.status != 401 or not asked.lower().startswith("basic"):
+            return response
+        response.release()
+        request.headers["Authorization"] = basic.encode()
+        return await handler(request)
+
+    return (answer_basic, digest)
