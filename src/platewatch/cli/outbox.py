@@ -32,6 +32,7 @@ class State(StrEnum):
     pending = "pending"
     delivered = "delivered"
     dead = "dead"
+    cancelled = "cancelled"
 
 
 OnlyState = Annotated[State | None, typer.Option(help="Only notifications in this state.")]
@@ -44,7 +45,7 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, help="How many, the newest first.")] = 50,
 ) -> None:
     """List notifications without their contents."""
-    names = ("event id", "state", "attempts", "created", "next attempt", "delivered", "last error")
+    names = ("event id", "state", "attempts", "created", "next attempt", "delivered", "last error", "route")
     with errors_to_exit(file):
         rows: list[tuple[str, ...]] = [
             (
@@ -55,6 +56,7 @@ def list_(
                 _local(event.next_attempt_at) if event.state == "pending" else "",
                 _local(event.delivered_at),
                 event.last_error or "",
+                event.route,
             )
             for event in list_events(file, state.value if state else None, limit)
         ]
