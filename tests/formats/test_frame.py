@@ -148,7 +148,8 @@ def test_a_mapping_that_is_none_names_the_setting(settings: dict[str, Any], told
 def test_the_documentation_has_every_format_and_every_setting_of_a_mapping() -> None:
     page = (Path(__file__).parents[2] / "docs" / "cameras.md").read_text("utf-8")
     assert [line.split("`")[1] for line in page.splitlines() if line.startswith("| `")] == list(pw.formats.FORMATS)
-    table = tomllib.loads(page.split("```toml")[1].split("```")[0])["mapping"]
+    example = page.partition("## Any other sender")[2].split("```toml")[1].split("```")[0]
+    table = tomllib.loads(example)["mapping"]
     made = SenderMapping.of(table)
     assert {name if name != "pass_id" else "pass" for name in made.__struct_fields__} == table.keys()
 
