@@ -15,7 +15,7 @@ PACKAGE = ROOT / "src" / "platewatch"
 PYTHON_FLOORS = (
     {"_core"},
     {"errors", "plural", "cores"},
-    {"toml", "build"},
+    {"toml", "build", "broker"},
     {"matching", "probability"},
     {"lists", "notify", "formats"},
     {"sources"},

@@ -2,32 +2,39 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+import msgspec
 import pytest
 from aiohttp import web
 
+from platewatch.errors import ConfigError
 from platewatch.notify import Verifier
 from platewatch.notify.senders.base import DeliveryError
 from platewatch.notify.senders.https import HttpsSender, HttpsSettings
+from tests.certificates import Authority
 
-from .support import SECRET
+from .support import OTHER_SECRET, SECRET
 
 NOW = 1_795_400_000.0
 BODY = '{"plate":"12가3456"}'.encode()
 
 
 @asynccontextmanager
-async def far_end(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
+async def far_end(
+    handler: Callable[[web.Request], Awaitable[web.StreamResponse]], tls: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
     """Serve every path with the handler."""
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handler)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/events"
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
+        yield f"http{'' if tls is None else 's'}://127.0.0.1:{runner.addresses[0][1]}/events"
     finally:
         await runner.cleanup()
 
@@ -231,3 +238,89 @@ def test_a_late_second_answer_to_one_event_does_not_acknowledge_the_next() -> No
             await connection.wait_closed()
 
     asyncio.run(body())
+
+
+# --- who we are, and whom we believe
+
+
+def test_a_token_is_shown_and_secrets_come_from_a_file(tmp_path: Path) -> None:
+    """Two while one is being replaced: a receiver that knows either is content."""
+    secrets = tmp_path / "secrets"
+    secrets.write_text(f"{SECRET}\n{OTHER_SECRET}\n")
+    requests: list[web.Request] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        for secret in (SECRET, OTHER_SECRET):
+            Verifier([secret]).verify(request.headers, await request.read(), NOW)
+        requests.append(request)
+        return web.Response()
+
+    async def body() -> None:
+        async with far_end(answer) as url:
+            settings = HttpsSettings(url=url, secrets_file=secrets, token="t0ken")
+            async with HttpsSender(settings, clock=lambda: NOW) as sender:
+                await sender.send("id.1", BODY)
+
+    asyncio.run(body())
+    assert [request.headers["Authorization"] for request in requests] == ["Bearer t0ken"]
+
+
+@pytest.mark.parametrize("shows", [True, False])
+def test_a_far_end_that_asks_who_we_are(tmp_path: Path, shows: bool) -> None:
+    authority = Authority()
+    ca = authority.write(tmp_path / "ca.pem")
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=ca)
+    tls.verify_mode = ssl.CERT_REQUIRED
+    tls.load_cert_chain(authority.issue(tmp_path / "far.pem", "far end"))
+    us = authority.issue(tmp_path / "us.pem", "us") if shows else None
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response()
+
+    async def body() -> None:
+        async with far_end(answer, tls) as url:
+            settings = HttpsSettings(url=url, secrets=(SECRET,), ca=ca, certificate=us)
+            async with HttpsSender(settings) as sender:
+                await sender.send("id.1", BODY)
+
+    if shows:
+        asyncio.run(body())
+    else:
+        with pytest.raises(DeliveryError):
+            asyncio.run(body())
+
+
+def test_a_far_end_that_nobody_vouches_for_is_told_nothing(tmp_path: Path) -> None:
+    told = []
+
+    async def answer(_: web.Request) -> web.Response:
+        told.append(1)
+        return web.Response()
+
+    async def body() -> None:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(Authority("impostor").issue(tmp_path / "far.pem", "far end"))
+        async with far_end(answer, tls) as url:
+            settings = HttpsSettings(url=url, secrets=(SECRET,), ca=Authority().write(tmp_path / "ca.pem"))
+            async with HttpsSender(settings) as sender:
+                with pytest.raises(DeliveryError, match="Certificate"):
+                    await sender.send("id.1", BODY)
+
+    asyncio.run(body())
+    assert told == []
+
+
+@pytest.mark.parametrize("field", ["secrets_file", "ca", "certificate"])
+def test_a_file_of_no_use_is_named(tmp_path: Path, field: str) -> None:
+    garbage = tmp_path / "garbage"
+    garbage.write_text("그 무엇도 아님", "utf-8")
+    for path in (garbage, tmp_path / "missing"):
+        rest = {} if field == "secrets_file" else {"secrets": (SECRET,)}
+        settings = msgspec.convert({"url": "https://x", "kind": "https", field: path, **rest}, HttpsSettings)
+
+        async def body(settings: HttpsSettings = settings) -> None:
+            HttpsSender(settings)
+
+        with pytest.raises(ConfigError) as caught:
+            asyncio.run(body())
+        assert caught.value.field in (field, "secrets" if field == "secrets_file" else field)

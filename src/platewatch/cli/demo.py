@@ -245,9 +245,10 @@ async def _new_entry(http: aiohttp.ClientSession, url: str, wass: WassSimulator,
 def _at_risk(wass: WassSimulator, *others: WassSimulator) -> None:
     """A hit that several agencies were told of, and where the vehicle may go next."""
     everywhere = set.intersection(*(set(one.received) for one in others))
-    if not everywhere:
+    told = [event for event in wass.received.values() if event.id in everywhere and event.data.ahead]
+    if not told:
         raise PlatewatchError("no hit of a person at risk was delivered to all")
-    event = wass.received[min(everywhere)]
+    event = min(told, key=lambda event: event.data.time)
     console.print(f"[bold]A person at risk[/] was told to WASS, 112 and 119: {event.data.camera.name}, then perhaps")
     for camera in event.data.ahead[:3]:
         console.print(f"    {camera.name} ({camera.id})")

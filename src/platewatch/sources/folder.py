@@ -9,10 +9,8 @@ from typing import Annotated, Any, Final, NamedTuple
 import structlog
 from msgspec import Meta, Struct
 
-from platewatch.errors import PlatewatchError
-from platewatch.sources.transport import Takes
+from platewatch.sources.transport import Health, Takes
 
-_BUSY_DELAY: Final = 1.0  # seconds
 _UNFINISHED: Final = (".tmp", ".part", ".partial", ".crdownload", ".filepart")
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
@@ -45,25 +43,26 @@ class Folder:
         self._settings = settings
         self._source = source
         self._seen: dict[Path, _Seen] = {}
-        self._failure: str | None = None
+        self._health = Health()
         self._waiting = 0
 
     def status(self) -> dict[str, Any]:
         """How many files wait, and why the folder cannot be read, if it cannot."""
-        return {"waiting": self._waiting, "failure": self._failure}
+        return {"waiting": self._waiting, "failure": self._health.failure}
 
     async def follow(self) -> None:
         """Until cancelled."""
         while True:
             try:
                 finished = await asyncio.to_thread(self._finished)
-                self._failure = None
+                self._health.is_well()
                 for path in finished:
                     await self._take(path)
             except OSError as error:
-                if error.strerror != self._failure:
-                    _log.error("folder not read", source=self._source.name, reason=error.strerror)
-                self._failure = error.strerror
+                reason = error.strerror or type(error).__name__
+                if reason != self._health.failure:
+                    _log.error("folder not read", source=self._source.name, reason=reason)
+                self._health.is_lost(reason)
             await asyncio.sleep(self._settings.interval)
 
     def _finished(self) -> list[Path]:
@@ -81,14 +80,7 @@ class Folder:
 
     async def _take(self, path: Path) -> None:
         body = await asyncio.to_thread(path.read_bytes)
-        while True:
-            try:
-                reply = await self._source.take(body, {}, path.name)
-            except PlatewatchError as error:
-                self._failure = error.reason
-                await asyncio.sleep(_BUSY_DELAY)
-            else:
-                break
+        reply = await self._health.taken(self._source, body, {}, path.name)
         await asyncio.to_thread(self._put_away, path, reply.status == 200)
         self._seen.pop(path, None)
         self._waiting -= 1

@@ -14,12 +14,9 @@ import aiohttp
 import structlog
 from msgspec import Meta, Struct
 
-from platewatch.errors import ConfigError, PlatewatchError
-from platewatch.sources.transport import Takes
+from platewatch.errors import ConfigError
+from platewatch.sources.transport import Health, Takes
 
-_FIRST_DELAY: Final = 0.5  # seconds until another attempt, doubling up to the last
-_LAST_DELAY: Final = 30.0
-_BUSY_DELAY: Final = 1.0
 _BOUNDARY: Final = re.compile(r"""boundary\s*=\s*"?-*([^";,\s]+)""", re.IGNORECASE)
 _HEAD_END: Final = re.compile(rb"\r?\n\r?\n")
 _LENGTH: Final = re.compile(rb"(?i)content-length[ \t]*:[ \t]*(\d{1,12})")
@@ -53,8 +50,7 @@ class HttpStream:
         self._settings = settings
         self._source = source
         self._max_message_bytes = max_message_bytes
-        self._connected = False
-        self._failure: str | None = None
+        self._health = Health()
         self._too_large = 0
         try:
             self._tls = True if settings.ca is None else ssl.create_default_context(cafile=settings.ca)
@@ -63,11 +59,10 @@ class HttpStream:
 
     def status(self) -> dict[str, Any]:
         """Whether the camera answers, why not, and how many messages were too large."""
-        return {"connected": self._connected, "failure": self._failure, "too_large": self._too_large}
+        return {"connected": self._health.connected, "failure": self._health.failure, "too_large": self._too_large}
 
     async def follow(self) -> None:
         """Until cancelled."""
-        delay = _FIRST_DELAY
         while True:
             try:
                 await self._listen()
@@ -78,12 +73,9 @@ class HttpStream:
                 failure = f"HTTP {error.status}"
             except (aiohttp.ClientError, OSError) as error:
                 failure = type(error).__name__  # its text may quote what was sent
-            if self._connected:
-                delay = _FIRST_DELAY
-            self._connected, self._failure = False, failure
+            delay = self._health.is_lost(failure)
             _log.warning("stream lost", source=self._source.name, error=failure, retry_in=delay)
             await asyncio.sleep(delay)
-            delay = min(2 * delay, _LAST_DELAY)
 
     async def _listen(self) -> None:
         settings = self._settings
@@ -95,28 +87,17 @@ class HttpStream:
         ):
             if response.status != 200:
                 raise _StatusError(response.status)
-            self._connected, self._failure = True, None
+            self._health.is_well()
             _log.info("stream followed", source=self._source.name)
             boundary = _BOUNDARY.search(response.headers.get("Content-Type", ""))
             parts = Parts(b"" if boundary is None else boundary[1].encode(), self._max_message_bytes)
             try:
                 async for data in response.content.iter_any():
                     for part in parts.feed(data):
-                        await self._take(part, parts.content_type)
+                        headers = {"content-type": parts.content_type}
+                        await self._health.taken(self._source, part, headers, urlsplit(settings.url).path)
             finally:
                 self._too_large += parts.too_large
-
-    async def _take(self, body: bytes, content_type: str) -> None:
-        """Again and again while nothing can be accepted, as on a full disk: the camera waits."""
-        while True:
-            try:
-                await self._source.take(body, {"content-type": content_type}, urlsplit(self._settings.url).path)
-            except PlatewatchError as error:
-                self._failure = error.reason
-                await asyncio.sleep(_BUSY_DELAY)
-            else:
-                self._failure = None
-                return
 
 
 class Parts:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+import asyncio
+from typing import Any, Final, NamedTuple, Protocol
+
+from platewatch.errors import PlatewatchError
+
+_FIRST_DELAY: Final = 0.5  # seconds until another attempt, doubling up to the last
+_LAST_DELAY: Final = 30.0
+_BUSY_DELAY: Final = 1.0
 
 
 class Reply(NamedTuple):
@@ -29,3 +36,36 @@ class Transport(Protocol):
 
     def status(self) -> dict[str, Any]:
         """How it is, for operators."""
+
+
+class Health:
+    """Whether a transport is connected, why not, and how long to wait before it is tried again."""
+
+    def __init__(self) -> None:
+        self.connected = False
+        self.failure: str | None = None
+        self._delay = _FIRST_DELAY
+
+    def is_well(self) -> None:
+        """It is connected."""
+        self.connected, self.failure, self._delay = True, None, _FIRST_DELAY
+
+    def is_lost(self, failure: str) -> float:
+        """It is not, or no longer, for this reason; returns the seconds until it is worth another attempt."""
+        self.connected, self.failure = False, failure
+        delay, self._delay = self._delay, min(2 * self._delay, _LAST_DELAY)
+        return delay
+
+    async def taken(self, source: Takes, body: bytes, headers: dict[str, str], target: str) -> Reply:
+        """Give a message to its source, again and again while nothing can be accepted, as on a full disk: what follows
+        waits where it is.
+        """
+        while True:
+            try:
+                reply = await source.take(body, headers, target)
+            except PlatewatchError as error:
+                self.failure = error.reason
+                await asyncio.sleep(_BUSY_DELAY)
+            else:
+                self.failure = None
+                return reply
