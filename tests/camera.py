@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from aiohttp import web
 
-from tests.patience import PATIENCE
+from tests.threads import in_a_thread
 
 USER, PASSWORD = "admin", "pass word"
 
@@ -68,34 +67,22 @@ def _md5(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
+@asynccontextmanager
+async def _serving(camera: Camera) -> AsyncIterator[None]:
+    app = web.Application()
+    app.router.add_get("/{path:.*}", camera.answer)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        camera.url = f"http://127.0.0.1:{runner.addresses[0][1]}/ISAPI/Event/notification/alertStream?x=1"
+        yield
+    finally:
+        await runner.cleanup()
+
+
 @contextmanager
 def streaming(camera: Camera) -> Iterator[Camera]:
     """The camera answers until the end of the block."""
-    started = threading.Event()
-    ends: list[Callable[[], object]] = []
-
-    async def serve() -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        ends.append(lambda: loop.call_soon_threadsafe(stop.set))
-        app = web.Application()
-        app.router.add_get("/{path:.*}", camera.answer)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            camera.url = f"http://127.0.0.1:{runner.addresses[0][1]}/ISAPI/Event/notification/alertStream?x=1"
-            started.set()
-            await stop.wait()
-        finally:
-            await runner.cleanup()
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    try:
-        assert started.wait(PATIENCE)
+    with in_a_thread(_serving(camera)):
         yield camera
-    finally:
-        for end in ends:
-            end()
-        thread.join(PATIENCE)
