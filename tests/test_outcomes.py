@@ -87,6 +87,18 @@ def test_an_exact_read_is_never_suppressed(service: Service, wass: WassSimulator
     hit_of(service, wass, "12가3456", 60)
 
 
+def test_a_mistake_that_was_made_before_silences_its_pass_but_for_the_plate_itself(
+    service: Service, wass: WassSimulator
+) -> None:
+    assert answer(service, hit_of(service, wass, MISREAD), outcome="misread")[1]["suppressed"]
+    second = 1 / 60
+    assert service.send(read(MISREAD, 60), read("12가3453", 60 + second))[1]["hits"] == 0, (
+        "the same vehicle, read otherwise"
+    )
+    assert service.send(read("12가3453", 120))[1]["hits"] == 1, "another vehicle's read is not suppressed"
+    assert service.send(read(MISREAD, 180), read("12가3456", 180 + second))[1]["hits"] == 1
+
+
 def test_an_answer_may_be_corrected(service: Service, wass: WassSimulator) -> None:
     hitid = hit_of(service, wass, MISREAD)
     assert answer(service, hitid, outcome="misread")[1]["suppressed"]
