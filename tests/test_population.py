@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
+import random
+import statistics
+import string
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -13,10 +18,11 @@ from typer.testing import CliRunner
 
 import platewatch as pw
 from platewatch.cli import app
+from platewatch.evaluation import sample
 from platewatch.notify.signing import generate_secret
 from platewatch.probability import population_file
 from platewatch.probability.population import Population
-from platewatch.probability.population_file import FORMAT
+from platewatch.probability.population_file import FORMAT, NOTHING
 from platewatch.service.app import _model
 from platewatch.service.config import load
 from tests import service
@@ -369,6 +375,9 @@ def test_classes_without_vehicles_are_weighed_alike() -> None:
 # ------------------------------------------------- plates of no class: forms, as the world's fleets have them
 
 
+DATA = Path(__file__).parents[1] / "benchmarks" / "data"
+
+
 def probability(read: str, listed: str) -> float:
     """By the models that are shipped, of the text alone."""
     return pw.ChannelModel.default().explain(read, listed).probability
@@ -386,6 +395,48 @@ def test_a_listed_plate_of_no_class_that_is_read_exactly_is_the_wanted_one(plate
     assert probability(plate, plate) >= 0.9
 
 
+@pytest.mark.parametrize("length", range(4, 9))
+def test_so_it_is_of_every_form_that_has_a_letter(length: int) -> None:
+    rng = random.Random(length)
+    symbols = {"A": string.ascii_uppercase, "0": string.digits}
+    for form in itertools.product("A0", repeat=length):
+        if "A" not in form:
+            continue
+        plates = ["".join(rng.choice(symbols[kind]) for kind in form) for _ in range(4)]
+        assert statistics.fmean(probability(plate, plate) for plate in plates) >= 0.9, plates
+
+
+def test_the_only_letter_of_a_read_is_as_seldom_an_error_as_the_bundled_reads_show() -> None:
+    """Of the reads of Korean plates: those of one letter, at most one syllable, and else digits."""
+    sets = [sample.load(DATA / name)[0] for name in ("ocr_reads.jsonl.gz", "plate_reads.jsonl.gz")]
+    texts_read = [one.read.text for one in itertools.chain(*sets) if not one.plate.isascii()]
+    reads = [pw.normalize(text) for text in texts_read if any(map(str.isalnum, text))]
+    assert len(reads) > 10_000
+    # Of plates of no class there are hardly any among them.
+    model = pw.ChannelModel.default().with_population(
+        Population(dict(Population.default().document) | {"generic": NOTHING})
+    )
+    rng, syllables = random.Random(7), "".join(sorted(Population.default().symbols - set(string.digits)))
+    kinds = {"A": string.ascii_uppercase, "0": string.digits, "가": syllables}
+    seen = said = 0.0
+    for length in range(4, 9):
+        forms = {
+            "".join("A" if i == letter else "가" if i == syllable else "0" for i in range(length))
+            for letter, syllable in itertools.product(range(length), repeat=2)
+        }
+        seen += sum("".join(map(_kind, text)) in forms for text in reads)
+        for form in forms:
+            texts = ["".join(rng.choice(kinds[kind]) for kind in form) for _ in range(4)]
+            each = statistics.fmean(math.exp(model.explain(text, text).log_background) for text in texts)
+            said += each * math.prod(len(kinds[kind]) for kind in form) / model.population.vehicles * len(reads)
+    assert seen >= 10
+    assert 0.3 < said / seen < 3
+
+
+def _kind(symbol: str) -> str:
+    return "0" if symbol.isdigit() else "A" if symbol.isascii() else "가"
+
+
 @pytest.mark.parametrize(
     ("read", "listed", "most"),
     [
@@ -397,7 +448,7 @@ def test_a_listed_plate_of_no_class_that_is_read_exactly_is_the_wanted_one(plate
         ("ABC1235", "ABC1234", 0.2),
         ("AB12CDF", "AB12CDE", 0.05),
         ("AB12CD", "AB12CDE", 0.4),
-        ("A12", "AB12", 0.01),
+        ("A12", "AB12", 0.03),
         # ... and where there is hardly another plate like it, it is not sure yet.
         ("A1B2C3E", "A1B2C3D", 0.95),
         ("A1B2C3D4", "A1B2C3D5", 0.999),
@@ -420,9 +471,6 @@ def test_plates_of_no_class_change_nothing_for_those_of_a_class() -> None:
     for read in ("12가3456", "123거4567", "서울52바3108", "12/가3456", "1234567", "123456", "12345", "12345678"):
         both = [one.explain(read, read).log_background for one in (model, alone)]
         assert both[0] == pytest.approx(both[1], abs=0.01), read
-
-
-NOTHING: dict[str, Any] = {"density": 0.0, "symbols": "", "least": 1, "most": 0, "forms": []}
 
 
 def test_a_form_has_its_vehicles() -> None:

@@ -382,17 +382,19 @@ double ChannelTable::clutter(const ReadEvidence& read) const noexcept {
 
 ReadView::ReadView(const ChannelTable& table, const ReadEvidence& read) : table_(&table), read_(&read) {
     characters_.reserve(read.size());
-    for (std::size_t j = 0; j < read.size(); ++j) characters_.push_back(character(read[j], j + 1));
+    const std::size_t lone_letter = read.lone_letter();
+    for (std::size_t j = 0; j < read.size(); ++j)
+        characters_.push_back(character(read[j], j + 1, j == lone_letter ? kLoneLetter : 1));
     if (!read.has_marks()) return;
     marks_.reserve(read.size() + 1);
     for (std::size_t gap = 0; gap <= read.size(); ++gap) {
-        marks_.push_back(character(read.mark(gap), gap));
+        marks_.push_back(character(read.mark(gap), gap, 1));
         marks_.back().column = static_cast<std::uint32_t>(table.mark_column(marks_.back().c));
         marks_.back().share = 1 / table.marks_in(marks_.back().column);
     }
 }
 
-ReadView::Character ReadView::character(const Evidence& evidence, std::size_t next) const {
+ReadView::Character ReadView::character(const Evidence& evidence, std::size_t next, double alone) const {
     const ChannelRates& rates = table_->rates();
     const std::size_t column = table_->column(evidence.c), bin = table_->bin(evidence);
     Character out{
@@ -406,6 +408,7 @@ ReadView::Character ReadView::character(const Evidence& evidence, std::size_t ne
         .inserted = {},
         .merged = {},
         .share = 1 / table_->column_size(column),
+        .alone = alone,
         .suggests_syllable = suggests_syllable(evidence),
     };
     for (std::size_t l = 0; l < ChannelRates::kLevels; ++l) {
@@ -413,7 +416,7 @@ ReadView::Character ReadView::character(const Evidence& evidence, std::size_t ne
         out.right[l] = rates.ratio_right[at];
         out.wrong[l] = rates.ratio_wrong[at];
         out.merged[l] = rates.ratio_merged[at];
-        out.inserted[l] = table_->inserted(column) * out.share * rates.ratio_inserted[at];
+        out.inserted[l] = table_->inserted(column) * out.share * rates.ratio_inserted[at] * alone;
     }
     return out;
 }
@@ -442,11 +445,13 @@ double ReadView::as_right(std::size_t j, std::size_t level, std::size_t column) 
 double ReadView::confused(const Character& character, std::size_t level, char32_t symbol,
                           std::size_t column) const noexcept {
     const ChannelRates& rates = table_->rates();
+    const SymbolClass of = class_of(symbol);
     double p = rates.confusion[column * table_->columns() + character.column] * character.share;
-    if (class_of(symbol) == SymbolClass::syllable && table_->is_of_rare_syllables(character.column))
+    if (of != SymbolClass::letter) p *= character.alone;
+    if (of == SymbolClass::syllable && table_->is_of_rare_syllables(character.column))
         p *= rates.likeness[likeness_of(symbol, character.c)];
     return p * character.wrong[level] *
-           ratio(character, symbol, column, rates.ratio_rank[static_cast<std::size_t>(class_of(symbol))]);
+           ratio(character, symbol, column, rates.ratio_rank[static_cast<std::size_t>(of)]);
 }
 
 double ReadView::lost(std::size_t j, char32_t symbol, std::size_t column) const noexcept {
@@ -489,7 +494,8 @@ double ReadView::split(std::size_t j, std::size_t level, SymbolClass c) const no
     const Character &first = characters_[j], &second = characters_[j + 1];
     const std::size_t row = static_cast<std::size_t>(c) * table_->columns();
     return table_->rates().split_first[row + first.column] * first.share * first.wrong[level] *
-           table_->rates().split_second[row + second.column] * second.share * second.wrong[level];
+           table_->rates().split_second[row + second.column] * second.share * second.wrong[level] *
+           (c == SymbolClass::letter ? 1 : first.alone * second.alone);
 }
 
 double likelihood(const ReadView& read, std::u32string_view plate) {

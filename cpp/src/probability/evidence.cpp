@@ -51,6 +51,14 @@ double ReadEvidence::mark_price(std::size_t gap) const noexcept {
     return platewatch::mark_price(mark_kind(marks_[gap].c), groups_meet);
 }
 
+std::size_t ReadEvidence::lone_letter() const noexcept {
+    const auto is_letter = [](const Evidence& evidence) { return evidence.c - U'A' < 26; };
+    const auto all = view();
+    const auto first = std::ranges::find_if(all, is_letter);
+    return std::count_if(first, all.end(), is_letter) == 1 ? static_cast<std::size_t>(first - all.begin())
+                                                           : size_;
+}
+
 void ReadEvidence::assign(std::u32string_view canonical) noexcept {
     clear();
     for (const char32_t c : canonical) push_back(c);

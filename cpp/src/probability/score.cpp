@@ -50,13 +50,20 @@ void ReadScorer::set_read(const Recogniser& recogniser, const ReadEvidence& read
     bool from_behind_word = false;
     const ChannelTable& channel = table.table_;
     Levels as_inserted(1);
+    const std::size_t lone_letter = read.lone_letter();
     for (std::size_t j = 0; j < size_; ++j) {
         const Evidence& evidence = read[j];
         Character& character = characters_[j];
         make_character(evidence, channel.column(evidence.c), j + 1, character);
         const std::size_t bin = channel.bin(evidence);
         as_inserted *= table.ratio_inserted_[bin];
-        const Levels inserted = table.inserted_[character.column] * table.ratio_inserted_[bin];
+        Levels inserted = table.inserted_[character.column] * table.ratio_inserted_[bin];
+        if (j == lone_letter) {
+            inserted *= kLoneLetter;
+            for (std::size_t c = 0; c < kSymbolClasses; ++c) {
+                if (c != static_cast<std::size_t>(SymbolClass::letter)) character.wrong[c] *= kLoneLetter;
+            }
+        }
         for (std::size_t edge = 0; edge < 2; ++edge) inserted_[edge][j] = table.insertion_[edge] * inserted;
         from_behind_word = from_behind_word || table.behind_word_[character.column];
         begins_with_word_ =
@@ -79,7 +86,7 @@ inline void ReadScorer::make_character(const Evidence& evidence, std::size_t col
     const std::size_t bin = channel.bin(evidence);
     out.column = static_cast<std::uint32_t>(column);
     out.right = table_->ratio_right_[bin];
-    out.wrong = table_->ratio_wrong_[bin];
+    out.wrong.fill(table_->ratio_wrong_[bin]);
     out.merged = table_->ratio_merged_[bin];
     out.listing = !evidence.has_alternatives    ? ScoringTable::unlisted
                   : suggests_syllable(evidence) ? ScoringTable::suggesting_syllable
@@ -99,7 +106,7 @@ void ReadScorer::make_marks() noexcept {
     for (std::size_t gap = 0; gap <= size_; ++gap) {
         Character& mark = marks_[gap];
         if (!read_->has_mark(gap)) {
-            mark.wrong = Levels{};
+            mark.wrong.fill(Levels{});
             mark.column = 0;
             mark.listing = ScoringTable::unlisted;
             mark.alternatives = 0;
@@ -108,8 +115,9 @@ void ReadScorer::make_marks() noexcept {
         const ChannelTable& channel = table_->table_;
         make_character(read_->mark(gap), channel.mark_column(read_->mark(gap).c), gap, mark);
         // Tables have a class's column for each of its code points, of which marks are fewer.
-        mark.wrong *=
+        const double more =
             channel.column_size(mark.column) / channel.marks_in(mark.column) / read_->mark_price(gap);
+        for (Levels& wrong : mark.wrong) wrong *= more;
         if (gap > 1) continue;
         begins_with_word_ = true;
         word_is_lost_ = false;
@@ -148,6 +156,7 @@ double ReadScorer::likeness(std::size_t j, char32_t symbol) const noexcept {
 PLATEWATCH_INLINE void ReadScorer::emit(std::size_t column, char32_t symbol, std::size_t begin,
                                         std::size_t end, Emission& out) const noexcept {
     const Levels right = table_->right_[column], wrong = table_->wrong_[column];
+    const auto c = static_cast<std::size_t>(class_of(symbol));
     for (std::size_t j = begin; j < end; ++j) {
         const Character& character = characters_[j];
         if ((*read_)[j].c == symbol) {
@@ -158,7 +167,7 @@ PLATEWATCH_INLINE void ReadScorer::emit(std::size_t column, char32_t symbol, std
         } else {
             AsOther as = as_other(character, column);
             if (character.is_rare_syllable) as.confused *= likeness(j, symbol);
-            out.confused[j] = as.confused * character.wrong;
+            out.confused[j] = as.confused * character.wrong[c];
             out.lost[j] = as.lost;
             out.own[j] = Levels{};
             out.one[j] = wrong * out.confused[j];
@@ -166,7 +175,7 @@ PLATEWATCH_INLINE void ReadScorer::emit(std::size_t column, char32_t symbol, std
     }
     if (has_marks_) {
         for (std::size_t gap = begin; gap <= end; ++gap)
-            out.mark[gap] = wrong * (as_other(marks_[gap], column).confused * marks_[gap].wrong);
+            out.mark[gap] = wrong * (as_other(marks_[gap], column).confused * marks_[gap].wrong[c]);
     }
     out.weight = 1;
 }
@@ -188,6 +197,7 @@ auto ReadScorer::emission_of(char32_t symbol) -> const Emission& {
 
 PLATEWATCH_INLINE void ReadScorer::emit(std::size_t set, std::size_t end, Emission& out) const noexcept {
     const std::size_t sets = table_->sets_;
+    const auto c = static_cast<std::size_t>(table_->population_->sets()[set].symbol_class);
     for (std::size_t j = 0; j < end; ++j) {
         const Character& character = characters_[j];
         const auto& sums = table_->sums_[character.column * sets + set];
@@ -216,9 +226,9 @@ PLATEWATCH_INLINE void ReadScorer::emit(std::size_t set, std::size_t end, Emissi
             }
         }
         out.own[j] = sums.own * character.merged;
-        out.confused[j] = confused * character.wrong;
+        out.confused[j] = confused * character.wrong[c];
         out.lost[j] = lost;
-        out.one[j] = sums.right * character.right + wrong * character.wrong;
+        out.one[j] = sums.right * character.right + wrong * character.wrong[c];
     }
     if (has_marks_) {
         for (std::size_t gap = 0; gap <= end; ++gap) {
@@ -230,7 +240,7 @@ PLATEWATCH_INLINE void ReadScorer::emit(std::size_t set, std::size_t end, Emissi
                 wrong += table_->shares_[s * sets + set] * (mark.alternative_confused[k] - usual) *
                          table_->wrong_[s];
             }
-            out.mark[gap] = wrong * mark.wrong;
+            out.mark[gap] = wrong * mark.wrong[c];
         }
     }
     out.weight = table_->population_->sets()[set].weight;
@@ -245,7 +255,7 @@ auto ReadScorer::splits(SymbolClass c) noexcept -> const Row& {
     const double* second = table_->split_second_.data() + number * table_->columns_;
     for (std::size_t j = 0; j + 1 < size_; ++j) {
         const Character &a = characters_[j], &b = characters_[j + 1];
-        row[j] = (first[a.column] * a.wrong) * (second[b.column] * b.wrong);
+        row[j] = (first[a.column] * a.wrong[number]) * (second[b.column] * b.wrong[number]);
     }
     for (std::size_t j = size_ == 0 ? 0 : size_ - 1; j <= size_; ++j) row[j] = Levels{};
     return row;

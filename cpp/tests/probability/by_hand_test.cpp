@@ -103,6 +103,19 @@ TEST(ByHand, AnExactReadIsNearCertainty) {
     EXPECT_NEAR(probability(six_vehicles(), "0가0", U"0가0"), 0.373248 / (0.373248 + 0.027684), 1e-9);
 }
 
+TEST(ByHand, TheOnlyLetterOfAReadIsHardlyEverADigitOrASyllable) {
+    const double any_digit = kRight + 2 * kOther, read_as_letter = 2 * kEach * any_digit * any_digit * kOther;
+    const double alone = kLoneLetter * read_as_letter;
+    const double read = std::pow(kRight, 3);
+    EXPECT_NEAR(probability(six_vehicles(), "0A0", U"0A0"), read / (read + alone), 1e-9);
+    // Who takes a letter for another one took no digit for one.
+    const double other = kRight * kRight * kOther;
+    EXPECT_NEAR(probability(six_vehicles(), "0A0", U"0B0"), other / (other + alone), 1e-9);
+    // With company it is as likely as each by itself.
+    const double both = 3 * 2 * kEach * kOther * kOther * any_digit;
+    EXPECT_NEAR(probability(six_vehicles(), "AA0", U"AA0"), read / (read + both), 1e-9);
+}
+
 TEST(ByHand, TwoAgenciesThatListOneVehicleEachHaveItsProbability) {
     Entries entries = {wanted("0가0"), wanted("0가0")};
     entries[1].id = "another agency's";

@@ -52,6 +52,9 @@ class ReadEvidence {
     [[nodiscard]] const Evidence& mark(std::size_t gap) const noexcept { return marks_[gap]; }
     [[nodiscard]] double mark_price(std::size_t gap) const noexcept;
 
+    // The place of the only letter among the characters; size() if there is none, or more than one.
+    [[nodiscard]] std::size_t lone_letter() const noexcept;
+
     // Of the whole plate, 0 to 1; negative: none given. It counts where no character has one.
     [[nodiscard]] float confidence() const noexcept { return confidence_; }
     void set_confidence(float p) noexcept { confidence_ = p; }

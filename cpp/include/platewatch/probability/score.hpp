@@ -106,7 +106,8 @@ class ReadScorer {
         std::uint8_t alternatives;
         std::array<std::uint8_t, kMostAlternatives> alternative;  // its column
         std::array<double, kMostAlternatives> alternative_confused, alternative_lost;
-        Levels right, wrong, merged;
+        Levels right, merged;
+        std::array<Levels, kSymbolClasses> wrong;  // [class of the symbol]
     };
     // What one symbol, or the symbols of a set, make of each character: read as one; merged with a neighbour
     // and yet itself; merged with a neighbour, which the character is; confused with it.
@@ -158,8 +159,6 @@ class ReadScorer {
     // What becomes of a symbol that no character is.
     template <bool has_marks>
     [[nodiscard]] static Levels lost(const Step& step, const Emission& emission, std::size_t gap) noexcept;
-    // Read wrong, of a set of symbols that the character is none of.
-    [[nodiscard]] Levels wrong_of(const Character& character, std::size_t set) const noexcept;
     // The row of a position from those behind it; `next` is null for the last one.
     [[gnu::always_inline]] void go_on(const Step& step, const Emission& emission, SymbolClass c,
                                       const Emission* next, const Row& behind, const Row* behind_next,
