@@ -43,11 +43,11 @@ def runs(points: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
         yield first, last, value
 
 
-def emit(kind: str, name: str, rows: Iterable[Iterable[int]]) -> None:
+def emit(kind: str, name: str, rows: Iterable[Iterable[int] | int]) -> None:
     print(f"\ninline constexpr {kind} {name}[] = {{")
     line = "   "
     for row in rows:
-        cell = " {" + ", ".join(f"0x{v:X}" for v in row) + "},"
+        cell = f" 0x{row:X}," if isinstance(row, int) else " {" + ", ".join(f"0x{v:X}" for v in row) + "},"
         if len(line) + len(cell) > 110:
             print(line)
             line = "   "
@@ -62,9 +62,16 @@ def main() -> None:
 
     decomposed = {cp: decomposition(cp) for cp in scalars() if cp not in HANGUL_SYLLABLES}
     decomposed = {cp: parts for cp, parts in decomposed.items() if parts != [cp]}
-    emit(
-        "Decomposition", "kDecompositions", ([cp, *parts, *[0] * (4 - len(parts))] for cp, parts in decomposed.items())
-    )
+    units: list[int] = []  # in UTF-16; what stands there already is used again
+    rows = []
+    for cp, parts in decomposed.items():
+        text = "".join(map(chr, parts)).encode("utf-16-le")
+        own = [text[i] | text[i + 1] << 8 for i in range(0, len(text), 2)]
+        at = next((i for i in range(len(units)) if units[i : i + len(own)] == own), len(units))
+        units += own if at == len(units) else []
+        rows.append((cp, len(own), at))
+    emit("Decomposition", "kDecompositions", rows)
+    emit("char16_t", "kDecomposed", units)
 
     classes = ((cp, unicodedata.combining(chr(cp))) for cp in scalars())
     emit("Run", "kCombiningClasses", runs((cp, c) for cp, c in classes if c))
@@ -74,18 +81,21 @@ def main() -> None:
         parts = [int(p, 16) for p in unicodedata.decomposition(chr(cp)).split() if not p.startswith("<")]
         if len(parts) == 2 and unicodedata.normalize("NFC", chr(parts[0]) + chr(parts[1])) == chr(cp):
             pairs.append((*parts, cp))
-    emit("Composition", "kCompositions", sorted(pairs))
+    wide = sorted(pair for pair in pairs if max(pair) > 0xFFFF)
+    assert all(pair[0] > 0xFFFF for pair in wide)  # so the first says which table to look into
+    emit("Composition<char16_t>", "kCompositions", sorted(set(pairs) - set(wide)))
+    emit("Composition<char32_t>", "kWideCompositions", wide)
 
     upper = ((cp, chr(cp).upper()) for cp in scalars())
     folded = ((cp, ord(LOOK_ALIKES.get(u, u))) for cp, u in upper if len(u) == 1)
     emit("Run", "kFoldDeltas", runs((cp, to - cp & 0xFFFFFFFF) for cp, to in folded if to != cp))
 
     letters = (cp for cp in scalars() if unicodedata.category(chr(cp))[0] == "L" and cp not in FILLERS)
-    emit("Run", "kLetters", runs((cp, 1) for cp in letters))
+    emit("Range", "kLetters", (run[:2] for run in runs((cp, 1) for cp in letters)))
 
     zeros = [cp for cp in scalars() if unicodedata.category(chr(cp)) == "Nd" and unicodedata.decimal(chr(cp)) == 0]
     assert all(unicodedata.decimal(chr(zero + d)) == d for zero in zeros for d in range(10))
-    emit("Run", "kDigits", ((zero, zero + 9, 1) for zero in zeros))
+    emit("Range", "kDigits", ((zero, zero + 9) for zero in zeros))
 
 
 if __name__ == "__main__":

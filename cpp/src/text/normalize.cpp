@@ -5,6 +5,8 @@
 #include <bit>
 #include <cstring>
 #include <iterator>
+#include <span>
+#include <utility>
 
 #include "text/utf8.hpp"
 
@@ -12,11 +14,15 @@ namespace platewatch {
 namespace {
 
 struct Decomposition {
-    char32_t from;
-    std::array<char32_t, 4> to;  // 0 after the last
+    std::uint32_t from : 24, size : 8;
+    std::uint16_t at;  // its first of `size` units of UTF-16 in kDecomposed
 };
+template <class Unit>
 struct Composition {
-    char32_t first, second, to;
+    Unit first, second, to;
+};
+struct Range {  // first..last
+    char32_t first, last;
 };
 struct Run {  // code points first..last share one value
     char32_t first, last;
@@ -25,21 +31,23 @@ struct Run {  // code points first..last share one value
 
 #include "unicode_tables.inc"
 
+// The range or the run that holds c, or null.
+template <class Held>
+const Held* find(std::span<const Held> all, char32_t c) noexcept {
+    const auto behind = std::ranges::upper_bound(all, c, {}, &Held::first);
+    return behind != all.begin() && c <= std::prev(behind)->last ? &*std::prev(behind) : nullptr;
+}
+
 // The value of the run that holds c, or 0.
-template <std::size_t N>
-std::uint32_t lookup(const Run (&runs)[N], char32_t c) noexcept {
-    const Run* run = std::upper_bound(std::begin(runs), std::end(runs), c,
-                                      [](char32_t point, const Run& r) { return point < r.first; });
-    return run != std::begin(runs) && c <= std::prev(run)->last ? std::prev(run)->value : 0;
+std::uint32_t lookup(std::span<const Run> runs, char32_t c) noexcept {
+    const Run* const run = find(runs, c);
+    return run != nullptr ? run->value : 0;
 }
 
 // The digit's place in its script's ten, or -1.
 int digit_value(char32_t c) noexcept {
-    const Run* run = std::upper_bound(std::begin(kDigits), std::end(kDigits), c,
-                                      [](char32_t point, const Run& r) { return point < r.first; });
-    return run != std::begin(kDigits) && c <= std::prev(run)->last
-               ? static_cast<int>(c - std::prev(run)->first)
-               : -1;
+    const Range* const ten = find<Range>(kDigits, c);
+    return ten != nullptr ? static_cast<int>(c - ten->first) : -1;
 }
 
 const Decomposition* find_decomposition(char32_t c) noexcept {
@@ -48,14 +56,20 @@ const Decomposition* find_decomposition(char32_t c) noexcept {
     return it != std::end(kDecompositions) && it->from == c ? it : nullptr;
 }
 
+template <class Unit>
+char32_t find_composite(std::span<const Composition<Unit>> all, char32_t first, char32_t second) noexcept {
+    const std::pair wanted(first, second);
+    const auto of = [](const Composition<Unit>& c) {
+        return std::pair<char32_t, char32_t>(c.first, c.second);
+    };
+    const auto it = std::ranges::lower_bound(all, wanted, {}, of);
+    return it != all.end() && of(*it) == wanted ? it->to : 0;
+}
+
 // The composite of two code points, or 0. Hangul is composed in Normalizer::append.
 char32_t compose(char32_t first, char32_t second) noexcept {
-    const auto* it =
-        std::lower_bound(std::begin(kCompositions), std::end(kCompositions), std::pair{first, second},
-                         [](const Composition& c, std::pair<char32_t, char32_t> p) {
-                             return std::pair{c.first, c.second} < p;
-                         });
-    return it != std::end(kCompositions) && it->first == first && it->second == second ? it->to : 0;
+    if (first < 0x10000) return find_composite<char16_t>(kCompositions, first, second);
+    return find_composite<char32_t>(kWideCompositions, first, second);
 }
 
 constexpr char32_t kLeadBase = 0x1100, kVowelBase = 0x1161, kTrailBase = 0x11A7, kSyllableBase = 0xAC00;
@@ -80,8 +94,11 @@ class Normalizer {
     void push(char32_t c) {
         if (is_plain(c)) return push_starter(c);
         if (const Decomposition* d = find_decomposition(c)) {
-            for (const char32_t part : d->to) {
-                if (part != 0) push_part(part);
+            for (std::size_t i = 0; i < d->size; ++i) {
+                char32_t part = kDecomposed[d->at + i];
+                if (part - 0xD800 < 0x400)
+                    part = 0x10000 + ((part - 0xD800) << 10) + (kDecomposed[d->at + ++i] - 0xDC00);
+                push_part(part);
             }
         } else {
             push_part(c);
@@ -147,7 +164,7 @@ class Normalizer {
         if (c < 0x80) return;
         c += lookup(kFoldDeltas, c);
         if (const int digit = digit_value(c); digit >= 0) return append(U'0' + static_cast<char32_t>(digit));
-        if (lookup(kLetters, c) != 0) append(c);
+        if (find<Range>(kLetters, c) != nullptr) append(c);
     }
 
     // Jamo are composed here, after the junk between them has gone, so that a second pass finds nothing to
