@@ -538,8 +538,8 @@ void register_matcher(py::module_& m) {
         "cpu_features",
         [] {
             std::vector<std::string> usable;
-            for (const Kernel& kernel : kernels()) {
-                if (kernel.supported()) usable.emplace_back(kernel.name);
+            for (const Kernel* kernel : kernels()) {
+                if (kernel->supported()) usable.emplace_back(kernel->name);
             }
             return py::typing::Dict<py::str, py::object>(
                 py::dict(py::arg("kernel") = active_kernel().name, py::arg("usable") = usable));

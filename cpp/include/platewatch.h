@@ -4,6 +4,7 @@
  * - Errors. PW_OK is 0. Any other status says that nothing was changed, unless the function says otherwise, and
  *   pw_last_error() has a sentence for the log: it never quotes a read. No C++ exception leaves the library, and a
  *   NULL that may not be one is PW_ERROR_ARGUMENT. No function ends the process.
+ * - libplatewatch_match.a, which needs no C++, has neither devices nor pw_matcher_add and pw_matcher_remove.
  * - Structs that a caller fills begin with their `size`; the PW_..._INIT macros set it, and the defaults. A struct of
  *   a newer header is taken if all that this library does not know in it is zero, else it is PW_ERROR_ARGUMENT; so is
  *   a smaller one than this header's. Reserved fields are 0.

@@ -1,7 +1,8 @@
 """Reads and what Python answers to them, for replay.c: does a device say the same?
 
 `python -m tests.edge.conformance FOLDER` writes conformance.bundle there, before.bundle of another list,
-conformance.delta that leads from that to the former, and conformance.tsv. Of this, a line is
+conformance.delta that leads from that to the former, conformance.tsv, and small.bundle of a few entries for failing.c.
+Of the answers, a line is
 
     r text engine camera confidence time         a read
     c text p                                     one of its characters
@@ -118,6 +119,11 @@ def make(folder: Path) -> None:
         ("conformance.delta", signing.signs(deltas.make(before, bundle))),
     ):
         made.save(folder / name)
+    few = pw.Matcher(
+        ["12가3456", "12거3456", "서울12바3456", "1?가34*"], model=pw.ChannelModel.default().of_engine("ctc")
+    )
+    small = made_of(few, version=1, agency="police", group="conformance", issued=0, expires=1, policy=POLICY)
+    small.save(folder / "small.bundle")
     (folder / "conformance.tsv").write_text("".join(_lines(matcher, found)), encoding="utf-8")
 
 

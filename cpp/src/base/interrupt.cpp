@@ -4,6 +4,8 @@
 
 namespace platewatch {
 
+#if defined(__cpp_exceptions)
+
 thread_local Interruptible* Interruptible::current_ = nullptr;
 
 Interruptible::Interruptible(std::function<void()> check)
@@ -25,5 +27,12 @@ void poll() {
     mine->last_ = now;
     mine->check_();
 }
+
+#else
+
+// To break work off takes an exception.
+void poll() {}
+
+#endif
 
 }  // namespace platewatch

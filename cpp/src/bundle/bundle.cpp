@@ -13,17 +13,51 @@
 #include <system_error>
 #include <utility>
 
+#include "platewatch/base/raise.hpp"
 #include "platewatch/store/crc32c.hpp"
 #include "store/descriptor.hpp"
 
 namespace platewatch {
 namespace {
 
-[[noreturn]] void refuse(const std::string& name, const char* why) { throw SnapshotError(name + " " + why); }
+[[noreturn]] void refuse(const std::string& name, const char* why) { raise<SnapshotError>(name + " " + why); }
 
 [[noreturn]] void fail(const std::string& path, const char* what) {
     const int error = errno;
-    throw std::system_error(error, std::generic_category(), path + " " + what);
+    raise_errno(error, path + " " + what);
+}
+
+struct Mapping {
+    void* start = nullptr;
+    std::size_t size = 0;
+
+    Mapping() = default;
+    Mapping(const Mapping&) = delete;
+    Mapping& operator=(const Mapping&) = delete;
+    ~Mapping() {
+        if (start != nullptr) ::munmap(start, size);
+    }
+};
+
+enum class Mapped : std::uint8_t { whole, not_opened, no_file, too_large, empty, not_mapped };
+
+// The file is closed again before anything is raised. On failure errno says why, where the system does.
+Mapped map_file(const char* path, Mapping& out) noexcept {
+    // O_NONBLOCK: a named pipe without a writer is refused rather than waited for.
+    const int opened = ::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (opened < 0) return Mapped::not_opened;
+    const Descriptor descriptor(opened);
+    struct stat status;
+    if (::fstat(descriptor.get(), &status) != 0) return Mapped::not_opened;
+    if (!S_ISREG(status.st_mode)) return Mapped::no_file;
+    if (!std::in_range<std::size_t>(status.st_size)) return Mapped::too_large;
+    if (status.st_size == 0) return Mapped::empty;
+    const auto size = static_cast<std::size_t>(status.st_size);
+    void* const mapped = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor.get(), 0);
+    if (mapped == MAP_FAILED) return Mapped::not_mapped;
+    out.start = mapped;
+    out.size = size;
+    return Mapped::whole;
 }
 
 }  // namespace
@@ -34,12 +68,12 @@ bool Bundle::is_one(std::span<const std::byte> file) noexcept {
 }
 
 Bundle Bundle::of(std::span<const std::byte> file, const std::string& name) {
-    if (!is_one(file)) throw UnknownFormat(name + " is not a bundle");
+    if (!is_one(file)) raise<UnknownFormat>(name + " is not a bundle");
     BundleHeader header;
     if (file.size() < sizeof header) refuse(name, "is torn: it ends in its header");
     std::memcpy(&header, file.data(), sizeof header);
     if (header.version != BundleHeader::kVersion)
-        throw UnknownFormat(name + " is of a version that this platewatch does not read");
+        raise<UnknownFormat>(name + " is of a version that this platewatch does not read");
     if (header.file_bytes != file.size()) refuse(name, "is torn: it has not the size that its header says");
     const std::uint64_t text_end =
         sizeof header + std::uint64_t{header.manifest_bytes} + header.signature_bytes;
@@ -59,7 +93,7 @@ Bundle Bundle::of(std::span<const std::byte> file, const std::string& name) {
     bundle.payload = file.subspan(static_cast<std::size_t>(offset));
     bundle.manifest = parse_manifest(bundle.manifest_json);
     if (static_cast<std::uint64_t>(bundle.manifest.payload_bytes) != bundle.payload.size())
-        throw ManifestError("payload_bytes", "is not the size of the payload");
+        raise<ManifestError>("payload_bytes", "is not the size of the payload");
     return bundle;
 }
 
@@ -70,25 +104,52 @@ std::string Bundle::signed_bytes() const { return std::string(kSignedAs) += mani
 bool Bundle::payload_is_whole() const { return to_hex(sha256(payload)) == manifest.payload_sha256; }
 
 FileBytes FileBytes::map(const std::string& path) {
-    // O_NONBLOCK: a named pipe without a writer is refused rather than waited for.
-    const Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    struct stat status;
-    if (descriptor.get() < 0 || ::fstat(descriptor.get(), &status) != 0) fail(path, "cannot be opened");
-    if (!S_ISREG(status.st_mode)) throw UnknownFormat(path + " is not a regular file");
-    if (!std::in_range<std::size_t>(status.st_size)) refuse(path, "is larger than memory");
-    const auto size = static_cast<std::size_t>(status.st_size);
-    if (size == 0) refuse(path, "is empty");
-    void* const mapped = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor.get(), 0);
-    if (mapped == MAP_FAILED) fail(path, "cannot be mapped");
-    return {{static_cast<const std::byte*>(mapped),
-             [size](const std::byte* start) { ::munmap(const_cast<std::byte*>(start), size); }},
-            size,
-            true};
+    const std::shared_ptr<Mapping> mapping(new Mapping);
+    undo_when_left(mapping.get());
+    switch (map_file(path.c_str(), *mapping)) {
+        case Mapped::whole:
+            break;
+        case Mapped::not_opened:
+            fail(path, "cannot be opened");
+        case Mapped::no_file:
+            raise<UnknownFormat>(path + " is not a regular file");
+        case Mapped::too_large:
+            refuse(path, "is larger than memory");
+        case Mapped::empty:
+            refuse(path, "is empty");
+        case Mapped::not_mapped:
+            fail(path, "cannot be mapped");
+    }
+    return {{mapping, static_cast<const std::byte*>(mapping->start)}, mapping->size, true};
 }
 
 void FileBytes::forget() const noexcept {
     // Advice: where it is not taken, nothing is lost.
     if (is_mapped) ::madvise(const_cast<std::byte*>(bytes.get()), size, MADV_DONTNEED);
+}
+
+// By offsets that are multiples of any size that pages have, so that only what is inside is let go of.
+SeldomWanted FileBytes::seldom_wanted(std::span<const std::byte> inside) const noexcept {
+#if defined(PLATEWATCH_LITTLE_MEMORY)
+    constexpr std::size_t kLargestPage = std::size_t{1} << 16;
+    const auto whole_pages = [](std::size_t offset) {
+        return (offset + kLargestPage - 1) / kLargestPage * kLargestPage;
+    };
+    if (!is_mapped || inside.empty()) return {};
+    const auto first = static_cast<std::size_t>(inside.data() - bytes.get());
+    const std::size_t begin = whole_pages(first), end = whole_pages(first + inside.size() + 1) - kLargestPage;
+    if (begin >= end) return {};
+    const SeldomWanted part{view().subspan(begin, end - begin)};
+    ::madvise(const_cast<std::byte*>(part.bytes.data()), part.bytes.size(), MADV_RANDOM);
+    return part;
+#else
+    static_cast<void>(inside);
+    return {};
+#endif
+}
+
+void SeldomWanted::forget() const noexcept {
+    if (!bytes.empty()) ::madvise(const_cast<std::byte*>(bytes.data()), bytes.size(), MADV_DONTNEED);
 }
 
 FileBytes FileBytes::room(std::size_t size) {

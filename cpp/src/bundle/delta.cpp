@@ -1,10 +1,12 @@
 #include "platewatch/bundle/delta.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <stdexcept>
 #include <utility>
 
 #include "bundle/packing.hpp"
+#include "platewatch/base/raise.hpp"
 
 namespace platewatch {
 namespace {
@@ -44,13 +46,23 @@ std::span<const std::byte> part(const Snapshot& of, std::uint32_t section) {
     return of.has(section) ? of.section<std::byte>(section) : std::span<const std::byte>();
 }
 
-[[noreturn]] void refuse_step() { throw SnapshotError("the delta starts from another list"); }
+[[noreturn]] void refuse_step() { raise<SnapshotError>("the delta starts from another list"); }
 
 }  // namespace
 
 DeviceList::DeviceList(Payload payload)
     : max_edits(payload.max_edits), model(std::move(payload.model)), policy(std::move(payload.policy)) {
     segments.push_back({std::make_shared<const Index>(std::move(payload.index)), nullptr, 0});
+}
+
+DeviceList::DeviceList(const std::shared_ptr<const Snapshot>& snapshot, const FileBytes& file,
+                       const std::string& name)
+    : DeviceList(open_payload(snapshot, name)) {
+    const auto inside = snapshot->sections(Index::kFirstOfNames, Index::kLastOfNames);
+    const auto whole = file.view();
+    const std::less<> before;  // what was encrypted does not lie in the file
+    if (!before(inside.data(), whole.data()) && before(inside.data(), whole.data() + whole.size()))
+        names = file.seldom_wanted(inside);
 }
 
 DeviceList DeviceList::after(const Delta& delta) const {
@@ -91,15 +103,18 @@ DeviceList DeviceList::after(const Delta& delta) const {
     if (!out_of_base.empty())
         base.removed = std::make_shared<const std::vector<std::uint32_t>>(std::move(out_of_base));
     out.segments.push_back(std::move(base));
-    try {
-        if (!added.empty())
-            out.segments.push_back({std::make_shared<const Index>(std::move(added)), nullptr, 0});
-    } catch (const std::logic_error& error) {  // such as too many symbols
-        throw SnapshotError(std::string("the delta's entries: ") + error.what());
+    if (!added.empty()) {
+        auto index = renaming<std::logic_error>(  // such as too many symbols
+            [&] { return std::make_shared<const Index>(std::move(added)); },
+            [](const auto& error) {
+                raise<SnapshotError>(std::string("the delta's entries: ") + error.what());
+            });
+        out.segments.push_back({std::move(index), nullptr, 0});
     }
     out.max_edits = delta.payload.max_edits;
     out.model = delta.payload.model ? delta.payload.model : model;
     out.policy = delta.payload.policy ? delta.payload.policy : policy;
+    out.names = names;
     return out;
 }
 
@@ -121,7 +136,7 @@ void write_delta(const std::string& path, const std::shared_ptr<const Snapshot>&
     brought.add_to(writer, max_edits);
     for (const std::uint32_t section : {kModelSection, kPolicySection}) {
         if (from->has(section) && !to->has(section))
-            throw SnapshotError(
+            raise<SnapshotError>(
                 "the bundle has no model or policy where the one before has: no delta says so");
         const auto told = part(*to, section);
         if (to->has(section) && !(from->has(section) && std::ranges::equal(part(*from, section), told)))
@@ -134,7 +149,7 @@ void write_delta(const std::string& path, const std::shared_ptr<const Snapshot>&
 Delta open_delta(const std::shared_ptr<const Snapshot>& snapshot, const std::string& name) {
     Delta delta;
     delta.payload = open_payload(snapshot, name);
-    if (!snapshot->has(kStepSection)) throw SnapshotError(name + " is no delta");
+    if (!snapshot->has(kStepSection)) raise<SnapshotError>(name + " is no delta");
     Unpacker in(snapshot->section<std::byte>(kStepSection), name + ": the step");
     in.version(kStepVersion);
     delta.entries = in.u32();

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "bundle/hex.hpp"
+#include "platewatch/base/raise.hpp"
 #include "platewatch/store/crc32c.hpp"
 
 namespace platewatch {
@@ -18,17 +20,6 @@ namespace {
 using Why = BundleRefused::Why;
 
 constexpr std::string_view kFirstLine = "platewatch device 1";
-constexpr std::size_t kTag = 16;
-
-std::uint8_t digit(char c) { return static_cast<std::uint8_t>(c <= '9' ? c - '0' : c - 'a' + 10); }
-
-// Of what the manifest has checked.
-std::vector<std::uint8_t> from_hex(std::string_view hex) {
-    std::vector<std::uint8_t> out;
-    for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
-        out.push_back(static_cast<std::uint8_t>(digit(hex[i]) << 4 | digit(hex[i + 1])));
-    return out;
-}
 
 std::string checksum_line(std::string_view text) {
     return "end " + std::to_string(crc32c(std::as_bytes(std::span(text)))) + "\n";
@@ -53,36 +44,6 @@ std::optional<FileBytes> map_if_there(const std::string& path) {
 
 }  // namespace
 
-void check_signature(const Bundle& bundle, const KeyRing& keys) {
-    const Manifest& manifest = bundle.manifest;
-    if (bundle.signature.empty() || manifest.algorithm.empty())
-        throw BundleRefused(Why::not_signed, "the bundle is not signed");
-    const std::string message = bundle.signed_bytes();
-    if (keys.verify == nullptr || !keys.verify(keys.context, manifest.algorithm, manifest.key,
-                                               std::as_bytes(std::span(message)), bundle.signature))
-        throw BundleRefused(Why::wrong_signature, "the bundle's signature is not that of its key");
-    if (!bundle.payload_is_whole())
-        throw SnapshotError("the bundle is damaged: its payload is not the one that was signed");
-}
-
-std::shared_ptr<const Snapshot> open_snapshot(const Bundle& bundle, const FileBytes& file,
-                                              const KeyRing& keys, const std::string& name) {
-    const Manifest& manifest = bundle.manifest;
-    FileBytes payload = file.part(bundle.payload);
-    if (!manifest.encryption.empty()) {
-        const auto refuse = [](const char* why) { throw BundleRefused(Why::sealed, why); };
-        if (manifest.encryption != "aes-256-gcm" || keys.decrypt == nullptr)
-            refuse("the bundle is encrypted, and there is nobody to open it");
-        if (bundle.payload.size() < kTag) refuse("the bundle is encrypted, and too short to be opened");
-        FileBytes text = FileBytes::room(bundle.payload.size() - kTag);
-        if (!keys.decrypt(keys.context, manifest.encryption_key, from_hex(manifest.nonce), bundle.payload,
-                          text.writable()))
-            refuse("the bundle is encrypted for a key that is not here");
-        payload = std::move(text);
-    }
-    return std::make_shared<const Snapshot>(Snapshot::of(payload.bytes, payload.size, name));
-}
-
 Device::Device(Settings settings) : settings_(std::move(settings)), accepted_(read_accepted()) {}
 
 std::string Device::path(const std::string& name) const { return settings_.directory + "/" + name; }
@@ -96,12 +57,12 @@ Device::Opened Device::open(const Bundle& bundle, const FileBytes& file, const O
     check_signature(bundle, settings_.keys);
     const auto snapshot = open_snapshot(bundle, file, settings_.keys, name);
     if (bundle.manifest.kind == "full") {
-        Opened opened{bundle.manifest, bundle.digest(), DeviceList(open_payload(snapshot, name))};
+        Opened opened{bundle.manifest, bundle.digest(), DeviceList(snapshot, file, name)};
         file.forget();
         return opened;
     }
     if (before == nullptr || bundle.manifest.previous != to_hex(before->digest))
-        throw BundleRefused(Why::delta, "the bundle is a delta from another version than that in use");
+        raise<BundleRefused>(Why::delta, "the bundle is a delta from another version than that in use");
     Opened opened{bundle.manifest, {}, before->list.after(open_delta(snapshot, name))};
     std::ranges::copy(from_hex(bundle.manifest.result), opened.digest.begin());
     return opened;
@@ -112,7 +73,7 @@ const Device::Opened* Device::open_current() {
     unsigned deltas = 0;
     if (const std::string name = path("current.bundle"); const auto file = map_if_there(name)) {
         const Bundle bundle = Bundle::of(file->view(), name);
-        if (bundle.manifest.kind != "full") throw SnapshotError(name + " is no full bundle");
+        if (bundle.manifest.kind != "full") raise<SnapshotError>(name + " is no full bundle");
         found = open(bundle, *file, nullptr, name);
     }
     while (found && deltas < kMostDeltas) {
@@ -137,20 +98,20 @@ void Device::check(const FileBytes& file, Seconds now) const {
     const Bundle bundle = Bundle::of(file.view(), "the bundle");
     const Manifest& manifest = bundle.manifest;
     if (!bundle.signature.empty() && accepted_.revoked.contains(manifest.key))
-        throw BundleRefused(Why::revoked_key, "the bundle is signed by a key that is revoked");
+        raise<BundleRefused>(Why::revoked_key, "the bundle is signed by a key that is revoked");
     check_signature(bundle, settings_.keys);
     if ((!settings_.group.empty() && manifest.group != settings_.group) ||
         (!settings_.agency.empty() && manifest.agency != settings_.agency))
-        throw BundleRefused(Why::foreign, "the bundle is for other devices");
+        raise<BundleRefused>(Why::foreign, "the bundle is for other devices");
     if (!manifest.revoked.empty() && manifest.key != settings_.revoker)
-        throw BundleRefused(Why::revoker, "the bundle revokes keys, and its own may not");
-    if (manifest.expires <= time(now, manifest)) throw BundleRefused(Why::expired, "the bundle has expired");
+        raise<BundleRefused>(Why::revoker, "the bundle revokes keys, and its own may not");
+    if (manifest.expires <= time(now, manifest)) raise<BundleRefused>(Why::expired, "the bundle has expired");
     const auto before = accepted_.by_key.find(manifest.key);
     if (before != accepted_.by_key.end() && manifest.version <= before->second.version)
-        throw BundleRefused(Why::rolled_back,
-                            "the bundle is not newer than one that its key has signed before");
+        raise<BundleRefused>(Why::rolled_back,
+                             "the bundle is not newer than one that its key has signed before");
     if (manifest.kind == "delta" && deltas_ == kMostDeltas)
-        throw BundleRefused(Why::delta, "the device has as many deltas as it keeps: a full bundle is due");
+        raise<BundleRefused>(Why::delta, "the device has as many deltas as it keeps: a full bundle is due");
     static_cast<void>(open(bundle, file, current_ ? &*current_ : nullptr, "the bundle"));
 }
 
@@ -162,7 +123,7 @@ Device::Opened Device::keep(const FileBytes& file) {
     // From where it lies now: the memory that it came in may go, and somebody may have written into its file.
     const FileBytes kept = FileBytes::map(name);
     const Bundle bundle = Bundle::of(kept.view(), name);
-    if (bundle.digest() != given.digest()) throw SnapshotError(name + " is not what was written");
+    if (bundle.digest() != given.digest()) raise<SnapshotError>(name + " is not what was written");
     return open(bundle, kept, current_ ? &*current_ : nullptr, name);
 }
 
@@ -226,7 +187,7 @@ Device::Accepted Device::read_accepted() const {
     const auto file = map_if_there(name);
     if (!file) return {};
     const std::string_view text(reinterpret_cast<const char*>(file->bytes.get()), file->size);
-    const auto refuse = [&] { throw SnapshotError(name + " is damaged"); };
+    const auto refuse = [&] { raise<SnapshotError>(name + " is damaged"); };
     const std::size_t end = text.rfind("end ");
     if (end == std::string_view::npos || text.substr(end) != checksum_line(text.substr(0, end))) refuse();
     std::string_view left = text.substr(0, end);

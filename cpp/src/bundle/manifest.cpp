@@ -8,6 +8,7 @@
 #include <optional>
 #include <variant>
 
+#include "platewatch/base/raise.hpp"
 #include "platewatch/text/symbols.hpp"
 #include "text/utf8.hpp"
 
@@ -43,7 +44,7 @@ class Parser {
     }
 
   private:
-    [[noreturn]] static void refuse(const char* why) { throw ManifestError("", why); }
+    [[noreturn]] static void refuse(const char* why) { raise<ManifestError>("", why); }
     void pass_blanks() { left_.remove_prefix(std::min(left_.find_first_not_of(" \t\r\n"), left_.size())); }
     bool skip(char c) {
         pass_blanks();
@@ -139,7 +140,7 @@ class Fields {
     explicit Fields(Object object) : object_(std::move(object)) {}
 
     [[noreturn]] static void refuse(std::string_view name, const char* why) {
-        throw ManifestError(std::string(name), why);
+        raise<ManifestError>(std::string(name), why);
     }
     std::string text(std::string_view name, bool needed) const {
         return get<std::string>(name, needed, "is no text");

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "platewatch/base/raise.hpp"
 #include "platewatch/store/snapshot.hpp"
 
 namespace platewatch {
@@ -23,7 +24,7 @@ static_assert(std::endian::native == std::endian::little, "snapshots are not wri
 class Packer {
   public:
     void u32(std::uint64_t value) {
-        if (value > std::numeric_limits<std::uint32_t>::max()) throw std::length_error("too many items");
+        if (value > std::numeric_limits<std::uint32_t>::max()) raise<std::length_error>("too many items");
         number(static_cast<std::uint32_t>(value));
     }
     void f64(double value) { number(value); }
@@ -70,11 +71,11 @@ class Unpacker {
   public:
     Unpacker(std::span<const std::byte> bytes, std::string what) : left_(bytes), what_(std::move(what)) {}
 
-    [[noreturn]] void refuse(const char* why) const { throw SnapshotError(what_ + " " + why); }
+    [[noreturn]] void refuse(const char* why) const { raise<SnapshotError>(what_ + " " + why); }
 
     void version(std::uint32_t known) {
         if (u32() != known)
-            throw UnknownFormat(what_ + " is of a version that this platewatch does not read");
+            raise<UnknownFormat>(what_ + " is of a version that this platewatch does not read");
     }
     std::uint32_t u32() { return number<std::uint32_t>(); }
     double f64() { return number<double>(); }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bundle/packing.hpp"
+#include "platewatch/base/raise.hpp"
 
 namespace platewatch {
 namespace {
@@ -248,15 +249,14 @@ void write_payload(const std::string& path, const Index& index, unsigned max_edi
 Payload open_payload(const std::shared_ptr<const Snapshot>& snapshot, const std::string& name) {
     Payload payload;
     payload.index = Index::open(snapshot, name, payload.max_edits);
-    try {
-        if (snapshot->has(kModelSection))
-            payload.model = unpack_model({snapshot->section<std::byte>(kModelSection), name + ": the model"});
-        if (snapshot->has(kPolicySection))
-            payload.policy =
-                unpack_policy({snapshot->section<std::byte>(kPolicySection), name + ": the policy"});
-    } catch (const std::logic_error& error) {  // of a table or a population that cannot be one
-        throw SnapshotError(name + ": " + error.what());
+    if (snapshot->has(kModelSection)) {
+        const Unpacker model(snapshot->section<std::byte>(kModelSection), name + ": the model");
+        payload.model = renaming<std::logic_error>(  // of a table or a population that cannot be one
+            [&] { return unpack_model(model); },
+            [&](const auto& error) { raise<SnapshotError>(name + ": " + error.what()); });
     }
+    if (snapshot->has(kPolicySection))
+        payload.policy = unpack_policy({snapshot->section<std::byte>(kPolicySection), name + ": the policy"});
     return payload;
 }
 

@@ -46,7 +46,7 @@ pw_status pw_device_open(const pw_device_options* options, pw_matcher* matcher, 
         checked_pointer(device) = nullptr;
         const pw_device_options& given = checked(options);
         const pw_keys& keys = checked(given.keys);
-        if (keys.verify == nullptr) throw Failure{PW_ERROR_ARGUMENT, "a device needs somebody who verifies"};
+        if (keys.verify == nullptr) end_call(PW_ERROR_ARGUMENT, "a device needs somebody who verifies");
         const auto text = [](const char* of) { return of == nullptr ? std::string() : std::string(of); };
         Device::Settings settings{.directory = &checked_pointer(given.directory),
                                   .agency = text(given.agency),

@@ -10,29 +10,53 @@
 #include <string>
 #include <vector>
 
+#include "c_api/call.hpp"
 #include "platewatch.h"
 #include "platewatch/bundle/bundle.hpp"
-#include "platewatch/bundle/device.hpp"
+#include "platewatch/bundle/delta.hpp"
+#include "platewatch/bundle/key_ring.hpp"
 #include "platewatch/bundle/payload.hpp"
-#include "platewatch/hotlist/live_index.hpp"
+#include "platewatch/hotlist/state.hpp"
 #include "platewatch/probability/pass.hpp"
 #include "platewatch/probability/posterior.hpp"
 #include "platewatch/probability/read.hpp"
 
+#if defined(__cpp_exceptions)
+#include "platewatch/bundle/device.hpp"
+#include "platewatch/hotlist/live_index.hpp"
+#endif
+
 namespace platewatch::c {
+
+#if defined(__cpp_exceptions)
+using IndexInUse = LiveIndex;
+#else
+// One that no overlay changes, as that takes a thread.
+class IndexInUse {
+  public:
+    explicit IndexInUse(std::vector<Segment> segments)
+        : state_(std::make_shared<const State>(std::move(segments))) {}
+    [[nodiscard]] const std::shared_ptr<const State>& state() const noexcept { return state_; }
+
+  private:
+    std::shared_ptr<const State> state_;
+};
+#endif
 
 // A list in use, which its overlay changes.
 struct Generation {
-    LiveIndex live;
+    IndexInUse live;
     unsigned max_edits;
     std::shared_ptr<const ScoringModel> model;
     std::optional<Policy> policy;
+    SeldomWanted names;
 
     explicit Generation(DeviceList list)
         : live(std::move(list.segments)),
           max_edits(list.max_edits),
           model(std::move(list.model)),
-          policy(std::move(list.policy)) {}
+          policy(std::move(list.policy)),
+          names(list.names) {}
 };
 
 // Callers' keys as the core asks for them; `keys` has to live as long as what it returns.
@@ -65,11 +89,19 @@ struct pw_session {
 
     // What matches from now on; takes a lock only if something has changed.
     void look();
+    // Before the names of so many matches are looked at.
+    void want_names(std::size_t matches);
+    void forget_names();
+    static constexpr std::size_t kMostNamed = 4;
 
     pw_matcher* matcher;
+#if !defined(__cpp_exceptions)
+    platewatch::c::Pieces pieces;  // all that the room asks for, and only that
+#endif
     std::uint32_t seen = 0;
     std::shared_ptr<platewatch::c::Generation> generation;
     std::shared_ptr<const platewatch::State> state;
+    std::size_t named = 0;  // matches since the list's names were let go of
 
     // What is asked for once and used for each read.
     struct Room {
@@ -103,6 +135,7 @@ struct pw_session {
     Room room;
 };
 
+#if defined(__cpp_exceptions)
 struct pw_device {
     pw_device(platewatch::Device::Settings settings, const pw_keys& of, pw_matcher& in);
 
@@ -110,3 +143,4 @@ struct pw_device {
     platewatch::Device device;
     pw_matcher* matcher;
 };
+#endif

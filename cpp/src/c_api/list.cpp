@@ -44,15 +44,15 @@ void open(FileBytes file, std::string name, const pw_keys* keys, pw_list** out) 
         const KeyRing ring = keys == nullptr ? KeyRing{} : key_ring(checked(keys));
         if (keys != nullptr) check_signature(bundle, ring);
         if (bundle.manifest.kind != "full")
-            throw Failure{PW_ERROR_DELTA, "the bundle is a delta, and no list of its own"};
+            end_call(PW_ERROR_DELTA, "the bundle is a delta, and no list of its own");
         list->snapshot = open_snapshot(bundle, list->file, ring, list->name);
     } else {
         if (keys != nullptr && checked(keys).verify != nullptr)
-            throw Failure{PW_ERROR_UNSIGNED, "a snapshot that is in no bundle has no signature"};
+            end_call(PW_ERROR_UNSIGNED, "a snapshot that is in no bundle has no signature");
         list->snapshot =
             std::make_shared<const Snapshot>(Snapshot::of(list->file.bytes, list->file.size, list->name));
     }
-    list->contents = DeviceList(open_payload(list->snapshot, list->name));
+    list->contents = DeviceList(list->snapshot, list->file, list->name);
     list->file.forget();
     *out = list.release();
 }
@@ -74,7 +74,7 @@ pw_status pw_list_map(const void* bytes, size_t size, const pw_keys* keys, pw_li
         checked_pointer(list) = nullptr;
         const auto* const first = &checked_pointer(static_cast<const std::byte*>(bytes));
         if (reinterpret_cast<std::uintptr_t>(first) % kSnapshotAlignment != 0)
-            throw Failure{PW_ERROR_ARGUMENT, "the list does not lie at a multiple of 64 bytes"};
+            end_call(PW_ERROR_ARGUMENT, "the list does not lie at a multiple of 64 bytes");
         c::open(FileBytes::borrowed({first, size}), "the list", keys, list);
     });
 }
@@ -83,7 +83,7 @@ pw_status pw_list_verify(const pw_list* list) {
     return guarded([&] {
         const pw_list& of = checked_pointer(list);
         if (Bundle::is_one(of.file.view()) && !Bundle::of(of.file.view(), of.name).payload_is_whole())
-            throw Failure{PW_ERROR_DAMAGED, "the bundle's payload is not the one of its manifest"};
+            end_call(PW_ERROR_DAMAGED, "the bundle's payload is not the one of its manifest");
         of.snapshot->verify();
         of.file.forget();
     });

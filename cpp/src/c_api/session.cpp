@@ -1,6 +1,6 @@
 // Matching: reads alone, in batches, and as passes; and why.
-#include <chrono>
 #include <cmath>
+#include <ctime>
 #include <limits>
 #include <new>
 #include <string_view>
@@ -24,10 +24,25 @@ void pw_session::look() {
     seen = now;
 }
 
+// The names of a match bring in what stands around them, of which Linux maps up to 64 KiB for each part.
+void pw_session::want_names(std::size_t matches) {
+    if (named + matches > kMostNamed) forget_names();
+    named += matches;
+}
+
+void pw_session::forget_names() {
+    generation->names.forget();
+    named = 0;
+}
+
 pw_session::Room::Room() noexcept {}
 
 void pw_session::start_anew() noexcept {
+#if defined(__cpp_exceptions)
     room.~Room();
+#else
+    pieces.give_back();
+#endif
     ::new (static_cast<void*>(&room)) Room;
 }
 
@@ -36,9 +51,13 @@ namespace {
 // As `guarded`, with a session that is fit for another call whatever happens.
 template <class Work>
 pw_status guarded_in(pw_session* session, const Work& work) noexcept {
-    return guarded(work, [session] {
-        if (session != nullptr) session->start_anew();
-    });
+    if (session == nullptr) return guarded([&] { checked_pointer(session); });
+    const auto start_anew = [session] { session->start_anew(); };
+#if defined(__cpp_exceptions)
+    return guarded(work, start_anew);
+#else
+    return guarded(work, start_anew, session->pieces);
+#endif
 }
 
 constexpr std::uint32_t kMostOfPass = 64, kMostOfBatch = 1U << 28;
@@ -53,16 +72,17 @@ struct Wish {
 };
 
 Time clock_now() {
-    const auto since = std::chrono::system_clock::now().time_since_epoch();
-    return std::chrono::duration_cast<std::chrono::microseconds>(since).count();
+    timespec now{};
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    return std::int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1000;
 }
 
 Wish wish_of(const Generation& generation, const pw_options* options) {
     constexpr pw_options kDefault = PW_OPTIONS_INIT;
     const pw_options& given = options == nullptr ? kDefault : checked(options);
-    if ((given.flags & ~kKnownFlags) != 0) throw Failure{PW_ERROR_ARGUMENT, "a flag is not known"};
+    if ((given.flags & ~kKnownFlags) != 0) end_call(PW_ERROR_ARGUMENT, "a flag is not known");
     if (!(given.min_probability >= 0 && given.min_probability <= 1))
-        throw Failure{PW_ERROR_ARGUMENT, "min_probability is not from 0 to 1"};
+        end_call(PW_ERROR_ARGUMENT, "min_probability is not from 0 to 1");
     const auto has = [&](std::uint32_t flag) { return (given.flags & flag) != 0; };
     Wish wish{.max_edits = given.max_edits == PW_EDITS_OF_LIST ? generation.max_edits : given.max_edits,
               .alternatives = has(PW_ALTERNATIVES),
@@ -72,13 +92,13 @@ Wish wish_of(const Generation& generation, const pw_options* options) {
               .min_probability = given.min_probability,
               .at = given.time,
               .floor = {given.min_probability, has(PW_KEEP_EXACT)}};
-    if (wish.max_edits > kMaxEdits) throw Failure{PW_ERROR_ARGUMENT, "max_edits is over 3"};
+    if (wish.max_edits > kMaxEdits) end_call(PW_ERROR_ARGUMENT, "max_edits is over 3");
     if (wish.scores && !generation.model)
-        throw Failure{PW_ERROR_NO_MODEL, "the list has no model for probabilities"};
+        end_call(PW_ERROR_NO_MODEL, "the list has no model for probabilities");
     if (!wish.scores && (wish.hits_only || wish.min_probability > 0))
-        throw Failure{PW_ERROR_ARGUMENT, "hits and min_probability need scores"};
+        end_call(PW_ERROR_ARGUMENT, "hits and min_probability need scores");
     if (wish.hits_only && !generation.policy)
-        throw Failure{PW_ERROR_NO_MODEL, "the list has no policy that says what a hit is"};
+        end_call(PW_ERROR_NO_MODEL, "the list has no policy that says what a hit is");
     return wish;
 }
 
@@ -179,6 +199,7 @@ Floor floor_of(const Generation& generation, const Wish& wish) {
 }
 
 void score_and_tell(pw_session& session, const pw_read& read, std::uint32_t number, const Wish& wish) {
+    session.want_names(session.room.of_read.size());
     if (wish.scores && !session.room.of_read.empty()) {
         Symbols canonical;
         static_cast<void>(session.room.maker.make(raw_of(session, read), canonical, &session.room.texts));
@@ -197,14 +218,15 @@ void begin(pw_session& session) {
     session.room.found.clear();
 }
 
-void end(const pw_session& session, pw_matches& out) {
+void end(pw_session& session, pw_matches& out) {
+    if (session.named > pw_session::kMostNamed) session.forget_names();
     out.matches = session.room.matches.data();
     out.refused = session.room.refused.data();
     out.count = static_cast<std::uint32_t>(session.room.matches.size());
     out.refused_count = static_cast<std::uint32_t>(session.room.refused.size());
 }
 
-[[noreturn]] void refuse(TextError error) { throw Failure{PW_ERROR_TEXT, reason(error)}; }
+[[noreturn]] void refuse(TextError error) { end_call(PW_ERROR_TEXT, reason(error)); }
 
 // The n-th of an array whose items have the size that the first one says.
 const pw_read& nth(const pw_read* reads, std::uint32_t n) {
@@ -283,7 +305,7 @@ pw_status pw_match_pass(pw_session* session, const pw_read* reads, uint32_t coun
         checked_pointer(matches) = {};
         begin(in);
         const Wish wish = wish_of(*in.generation, options);
-        if (!wish.scores) throw Failure{PW_ERROR_ARGUMENT, "passes are for their probabilities"};
+        if (!wish.scores) end_call(PW_ERROR_ARGUMENT, "passes are for their probabilities");
         checked_structs(reads, count, kMostOfPass);
         if (count == 0) return;
         in.room.pass.clear();
@@ -302,6 +324,7 @@ pw_status pw_match_pass(pw_session* session, const pw_read* reads, uint32_t coun
         }
         order_matches(in.room.found, 0, in.room.workspace.words);
         in.room.of_read.assign(in.room.found.begin(), in.room.found.end());
+        in.want_names(in.room.of_read.size());
         in.room.pass_scorer.score(*in.state, in.room.pass, model.frame_weight(),
                                   floor_of(*in.generation, wish), in.room.of_read, in.room.scores);
         tell(in, 0, wish);
@@ -316,14 +339,13 @@ pw_status pw_explain(pw_session* session, const pw_read* read, const char* plate
         checked_pointer(explanation) = {};
         begin(in);
         const std::string_view listed = &checked_pointer(plate);
-        if (!in.generation->model)
-            throw Failure{PW_ERROR_NO_MODEL, "the list has no model for probabilities"};
+        if (!in.generation->model) end_call(PW_ERROR_NO_MODEL, "the list has no model for probabilities");
         const pw_read& of = checked(read);
         Symbols canonical, wanted;
         if (const TextError error = in.room.maker.make(raw_of(in, of), canonical, &in.room.texts);
             error != TextError::none)
             refuse(error);
-        if (is_pattern(listed)) throw Failure{PW_ERROR_TEXT, "the plate is a pattern"};
+        if (is_pattern(listed)) end_call(PW_ERROR_TEXT, "the plate is a pattern");
         if (const TextError error = normalize(listed, TextKind::plate, wanted); error != TextError::none)
             refuse(error);
         const Recogniser recogniser = recogniser_of(*in.generation->model, of);

@@ -5,12 +5,14 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "platewatch/bundle/device.hpp"
+#include "platewatch/bundle/key_ring.hpp"
 
 namespace platewatch::c {
 namespace {
 
 thread_local std::array<char, 256> last_error = {};
+
+constexpr std::string_view kNoMemory = "there is no memory";
 
 pw_status status_of(BundleRefused::Why why) noexcept {
     using Why = BundleRefused::Why;
@@ -46,11 +48,13 @@ pw_status fail(pw_status status, std::string_view what) noexcept {
     return status;
 }
 
+#if defined(__cpp_exceptions)
+
 pw_status fail_by_exception() noexcept {
     try {
         throw;
     } catch (const std::bad_alloc&) {
-        return fail(PW_ERROR_MEMORY, "there is no memory");
+        return fail(PW_ERROR_MEMORY, kNoMemory);
     } catch (const EntryRefused& error) {
         return fail(PW_ERROR_ENTRY, error.what());
     } catch (const WriteFailed& error) {
@@ -71,6 +75,30 @@ pw_status fail_by_exception() noexcept {
         return fail(PW_ERROR_INTERNAL, "an exception of a kind that is not known");
     }
 }
+
+#else
+
+pw_status fail_by_leaving(const Call& call) noexcept {
+    switch (call.ending) {
+        case Ending::said:
+            return fail(call.detail, call.what());
+        case Ending::memory:
+            return fail(PW_ERROR_MEMORY, kNoMemory);
+        case Ending::file:
+            return fail(PW_ERROR_FILE, call.what());
+        case Ending::damaged:
+        case Ending::logic:  // of a table or a population that cannot be one
+            return fail(PW_ERROR_DAMAGED, call.what());
+        case Ending::format:
+        case Ending::manifest:
+            return fail(PW_ERROR_FORMAT, call.what());
+        case Ending::bundle:
+            return fail(status_of(static_cast<BundleRefused::Why>(call.detail)), call.what());
+    }
+    return fail(PW_ERROR_INTERNAL, call.what());
+}
+
+#endif
 
 }  // namespace platewatch::c
 

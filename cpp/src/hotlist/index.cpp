@@ -15,6 +15,7 @@
 
 #include "platewatch/base/interrupt.hpp"
 #include "platewatch/base/radix_sort.hpp"
+#include "platewatch/base/raise.hpp"
 #include "platewatch/text/normalize.hpp"
 #include "platewatch/text/region.hpp"
 
@@ -60,7 +61,7 @@ Alphabet alphabet_of(std::span<const IndexEntry> entries) {
 }
 
 void check_size(std::size_t entries) {
-    if (entries >= (std::size_t{1} << 29)) throw std::length_error("more than 2^29 entries");
+    if (entries >= (std::size_t{1} << 29)) raise<std::length_error>("more than 2^29 entries");
 }
 
 // Keys as UTF-8.
@@ -113,7 +114,7 @@ Index::Index(std::vector<IndexEntry> entries) {
     const std::vector<std::uint32_t> order = order_of_ids(entries);
     const auto id_of = [&](std::uint32_t i) -> const std::string& { return entries[i].id; };
     const auto repeat = std::ranges::adjacent_find(order, {}, id_of);
-    if (repeat != order.end()) throw std::invalid_argument("the id " + id_of(*repeat) + " stands twice");
+    if (repeat != order.end()) raise<std::invalid_argument>("the id " + id_of(*repeat) + " stands twice");
     alphabet_ = alphabet_of(entries);
 
     Forms forms;
@@ -547,7 +548,7 @@ Index Index::open(std::shared_ptr<const Snapshot> opened, const std::string& nam
         index.long_.keys.restore() && index.long_.keys.size() == index.long_.owners.size() &&
         index.names_.size() == 2 * entries && one_each(index.validity_) && one_each(index.category_) &&
         one_each(index.priority_) && one_each(index.weight_) && one_each(index.exact_);
-    if (!sound) throw SnapshotError(name + ": its sections do not fit together");
+    if (!sound) raise<SnapshotError>(name + ": its sections do not fit together");
     index.alphabet_ = Alphabet({symbols.begin(), symbols.end()});
     index.short_.extent = Extent::of_note(facts[0].extents >> 16);
     index.long_.extent = Extent::of_note(facts[0].extents);

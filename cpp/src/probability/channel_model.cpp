@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "platewatch/base/raise.hpp"
 #include "platewatch/probability/marks.hpp"
 #include "platewatch/text/region.hpp"
 #include "probability/channel_recursion.hpp"
@@ -229,13 +230,13 @@ ChannelTable::ChannelTable(std::vector<char32_t> symbols, std::vector<double> bi
       bin_edges_(std::move(bin_edges)),
       rates_(std::move(rates)) {
     const ChannelRates shape(columns(), bins());
-    if (symbols_.size() > 250) throw std::invalid_argument("more than 250 symbols in a channel model");
+    if (symbols_.size() > 250) raise<std::invalid_argument>("more than 250 symbols in a channel model");
     const auto check = [](const std::vector<double>& values, const std::vector<double>& like) {
         if (values.size() != like.size())
-            throw std::invalid_argument("the tables of a channel model do not agree in shape");
+            raise<std::invalid_argument>("the tables of a channel model do not agree in shape");
         for (const double value : values) {
             if (!(value >= 0 && value < 1e6))
-                throw std::invalid_argument("a rate of a channel model is out of range");
+                raise<std::invalid_argument>("a rate of a channel model is out of range");
         }
     };
     check(rates_.right, shape.right);
@@ -254,7 +255,7 @@ ChannelTable::ChannelTable(std::vector<char32_t> symbols, std::vector<double> bi
     check(rates_.syllable_listed, shape.syllable_listed);
     if (!std::ranges::is_sorted(symbols_) || std::ranges::adjacent_find(symbols_) != symbols_.end() ||
         !std::ranges::is_sorted(bin_edges_)) {
-        throw std::invalid_argument("symbols and bin edges of a channel model must ascend");
+        raise<std::invalid_argument>("symbols and bin edges of a channel model must ascend");
     }
     double marks = 0;
     for (std::size_t i = 0; i < symbols_.size(); ++i) marks += is_kept(symbols_[i]) ? 0 : rates_.inserted[i];
@@ -278,7 +279,7 @@ ChannelTable::ChannelTable(std::vector<char32_t> symbols, std::vector<double> bi
         rare_syllables_[symbols_.size() + static_cast<std::size_t>(SymbolClass::syllable)] = true;
     }
     if (rare_syllables_.size() != columns())
-        throw std::invalid_argument("the columns of a channel model do not agree with its symbols");
+        raise<std::invalid_argument>("the columns of a channel model do not agree with its symbols");
     plane_.resize(kPlane);
     for (char32_t c = 0; c < kPlane; ++c)
         plane_[c] = static_cast<std::uint8_t>(symbols_.size() + static_cast<std::size_t>(class_of(c)));

@@ -9,6 +9,8 @@
 #include <string>
 #include <utility>
 
+#include "platewatch/base/raise.hpp"
+
 namespace platewatch {
 
 namespace {
@@ -81,7 +83,7 @@ std::uint64_t PopulationTrie::next_id() noexcept {
 PopulationTrie::PopulationTrie(const Population& population) : population_(population) {
     for (const VehicleClass& vehicles : joined(population.classes)) {
         if (vehicles.positions.empty() || vehicles.positions.size() + 2 > kMaxSymbols)
-            throw std::invalid_argument("a class of vehicles has 1 to 14 positions");
+            raise<std::invalid_argument>("a class of vehicles has 1 to 14 positions");
         const bool has_word = !vehicles.words.empty();
         std::uint32_t at = kEnd;
         for (std::size_t i = vehicles.positions.size(); i-- > 0;)
@@ -137,7 +139,7 @@ void PopulationTrie::weigh_fronts() {
 void PopulationTrie::add_words(std::uint32_t rest, const VehicleClass& vehicles) {
     std::map<char32_t, std::u32string> fronts;  // by the second symbol
     for (const std::u32string& word : vehicles.words) {
-        if (word.size() != 2) throw std::invalid_argument("a word in front of a plate has two symbols");
+        if (word.size() != 2) raise<std::invalid_argument>("a word in front of a plate has two symbols");
         fronts[word[1]] += word[0];
     }
     const double share = vehicles.weight() / static_cast<double>(vehicles.words.size());
@@ -161,7 +163,7 @@ void PopulationTrie::add_forms(bool with_letters) {
     for (const VehicleClass& form : population_.forms) {
         if (std::ranges::any_of(form.positions, may_have_letter) != with_letters) continue;
         if (form.positions.empty() || form.positions.size() > kMaxSymbols || !form.words.empty())
-            throw std::invalid_argument("a form has 1 to 16 positions, and no word");
+            raise<std::invalid_argument>("a form has 1 to 16 positions, and no word");
         std::uint32_t at = kEnd;
         for (std::size_t i = form.positions.size(); i-- > 0;)
             at = add({.parent = at, .first = i == 0, .generic = true}, form.positions[i]);
@@ -172,7 +174,7 @@ void PopulationTrie::add_forms(bool with_letters) {
 void PopulationTrie::add_generic() {
     const Population::Generic& generic = population_.generic;
     if (generic.density <= 0 || generic.least > generic.most || generic.symbols.empty()) return;
-    if (generic.most > kMaxSymbols) throw std::invalid_argument("a plate has at most 16 symbols");
+    if (generic.most > kMaxSymbols) raise<std::invalid_argument>("a plate has at most 16 symbols");
     // The density is that of one plate, so each symbol counts whole.
     VehicleClass::Position any;
     for (const char32_t symbol : generic.symbols) any.emplace_back(symbol, 1.0);
@@ -188,7 +190,7 @@ void PopulationTrie::add_generic() {
 
 // The node like this one with such a set.
 std::uint32_t PopulationTrie::add(Node node, const VehicleClass::Position& position) {
-    if (position.empty()) throw std::invalid_argument("a position admits no symbol");
+    if (position.empty()) raise<std::invalid_argument>("a position admits no symbol");
     auto set = std::ranges::find(sets_, position, &Set::symbols);
     if (set == sets_.end()) {
         double weight = 0;

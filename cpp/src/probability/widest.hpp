@@ -3,8 +3,6 @@
 // results are equal to the last bit.
 #pragma once
 
-#include <string_view>
-
 #include "platewatch/search/kernel.hpp"
 
 // For all that such work calls, as code takes the instructions of what it is inlined into.
@@ -13,11 +11,9 @@
 
 namespace platewatch {
 
-#if defined(__x86_64__)
-[[nodiscard]] inline bool has_wide_vectors() {
-    static const bool has = std::string_view(active_kernel().name) != "serial";
-    return has;
-}
+#if defined(__x86_64__) && !defined(PLATEWATCH_SMALL)
+// All kernels but the slowest use them.
+[[nodiscard]] inline bool has_wide_vectors() { return &active_kernel() != kernels().front(); }
 
 template <class Work>
 [[gnu::target("avx2"), gnu::noinline]] double with_wide_vectors(const Work& work) {
@@ -28,7 +24,7 @@ template <class Work>
 // `work()` is a double; it must be a lambda that is always inlined.
 template <class Work>
 double with_widest(const Work& work) {
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(PLATEWATCH_SMALL)
     if (has_wide_vectors()) return with_wide_vectors(work);
 #endif
     return work();

@@ -4,13 +4,15 @@
 #include <stdexcept>
 #include <utility>
 
+#include "platewatch/base/raise.hpp"
+
 namespace platewatch {
 
 Alphabet::Alphabet(std::vector<char32_t> symbols) {
     std::ranges::sort(symbols);
     const auto repeats = std::ranges::unique(symbols);
     symbols.erase(repeats.begin(), repeats.end());
-    if (symbols.size() > kMaxCode) throw std::length_error("the entries use more than 254 distinct symbols");
+    if (symbols.size() > kMaxCode) raise<std::length_error>("the entries use more than 254 distinct symbols");
 
     symbols_ = std::move(symbols);
     plane_.assign(kPlane, kUnknownCode);

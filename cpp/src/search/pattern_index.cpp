@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "platewatch/base/interrupt.hpp"
+#include "platewatch/base/raise.hpp"
 #include "platewatch/text/region.hpp"
 
 namespace platewatch {
@@ -148,7 +149,7 @@ class PatternIndex::Builder {
 };
 
 PatternIndex::PatternIndex(std::span<const Pattern> patterns) : size_(patterns.size()) {
-    if (patterns.size() > kMaxPatterns) throw std::length_error("more than 2^19 patterns");
+    if (patterns.size() > kMaxPatterns) raise<std::length_error>("more than 2^19 patterns");
     Builder(*this, patterns);
     arrays_ = {symbols_, nodes_, forms_, members_, set_ends_};
 }

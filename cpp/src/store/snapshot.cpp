@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "platewatch/base/interrupt.hpp"
+#include "platewatch/base/raise.hpp"
 #include "platewatch/store/crc32c.hpp"
 #include "store/descriptor.hpp"
 
@@ -20,17 +21,17 @@ namespace platewatch {
 namespace {
 
 [[noreturn]] void refuse(const std::string& path, const std::string& why) {
-    throw SnapshotError(path + " " + why);
+    raise<SnapshotError>(path + " " + why);
 }
 
 [[noreturn]] void refuse_format(const std::string& path, const std::string& why) {
-    throw UnknownFormat(path + " " + why);
+    raise<UnknownFormat>(path + " " + why);
 }
 
 // What the system refused, by errno.
 [[noreturn]] void fail(const std::string& path, const char* what) {
     const int error = errno;
-    throw std::system_error(error, std::generic_category(), path + " " + what);
+    raise_errno(error, path + " " + what);
 }
 
 std::string name(const SnapshotSection& section) { return "section " + std::to_string(section.id); }
@@ -154,7 +155,7 @@ void check_table(const std::string& path, std::span<const SnapshotSection> table
 void SnapshotWriter::add_bytes(std::uint32_t id, std::size_t element_bytes,
                                std::span<const std::byte> bytes) {
     if (!sections_.try_emplace(id, Elements{static_cast<std::uint32_t>(element_bytes), bytes}).second) {
-        throw std::invalid_argument("a snapshot has one section " + std::to_string(id) + " only");
+        raise<std::invalid_argument>("a snapshot has one section " + std::to_string(id) + " only");
     }
 }
 
@@ -279,6 +280,14 @@ void Snapshot::verify() const {
 const SnapshotSection* Snapshot::find(std::uint32_t id) const noexcept {
     const auto found = std::ranges::lower_bound(sections_, id, {}, &SnapshotSection::id);
     return found != sections_.end() && found->id == id ? &*found : nullptr;
+}
+
+std::span<const std::byte> Snapshot::sections(std::uint32_t first, std::uint32_t last) const noexcept {
+    const auto begin = std::ranges::lower_bound(sections_, first, {}, &SnapshotSection::id);
+    const auto end = std::ranges::upper_bound(begin, sections_.end(), last, {}, &SnapshotSection::id);
+    if (begin == end) return {};
+    const SnapshotSection& at_the_end = *std::prev(end);
+    return {file_.get() + begin->offset, in_memory(at_the_end.offset + at_the_end.bytes - begin->offset)};
 }
 
 std::span<const std::byte> Snapshot::section_bytes(std::uint32_t id, std::size_t element_bytes) const {

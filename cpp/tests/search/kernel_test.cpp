@@ -21,8 +21,8 @@ Key key(const std::vector<Code>& codes) {
 
 std::vector<const Kernel*> usable() {
     std::vector<const Kernel*> out;
-    for (const Kernel& kernel : kernels()) {
-        if (kernel.supported()) out.push_back(&kernel);
+    for (const Kernel* kernel : kernels()) {
+        if (kernel->supported()) out.push_back(kernel);
     }
     return out;
 }
@@ -157,8 +157,8 @@ TEST_P(EachKernel, EqualsTheDistance) { expect_the_distance<Key8>(*GetParam()); 
 TEST_P(EachKernel, EqualsTheDistanceOfWideKeys) { expect_the_distance<Key16>(*GetParam()); }
 
 TEST(Kernels, SerialIsAlwaysThereAndTheActiveOneIsUsable) {
-    EXPECT_STREQ(kernels().front().name, "serial");
-    EXPECT_TRUE(kernels().front().supported());
+    EXPECT_STREQ(kernels().front()->name, "serial");
+    EXPECT_TRUE(kernels().front()->supported());
     EXPECT_TRUE(active_kernel().supported());
     const char* forced = std::getenv("PLATEWATCH_KERNEL");
     EXPECT_STREQ(active_kernel().name, forced != nullptr ? forced : usable().back()->name);

@@ -61,6 +61,14 @@ struct Bundle {
     [[nodiscard]] bool payload_is_whole() const;
 };
 
+// A part of a mapped file that is seldom wanted; empty: none. Valid as long as the file is mapped.
+struct SeldomWanted {
+    std::span<const std::byte> bytes = {};
+
+    // Lets go of the memory of what was read of it, where that is worth it.
+    void forget() const noexcept;
+};
+
 // The bytes of a file, wherever they lie.
 struct FileBytes {
     std::shared_ptr<const std::byte[]> bytes;
@@ -79,6 +87,8 @@ struct FileBytes {
     }
     // Of memory that is somebody's, and outlives it.
     [[nodiscard]] static FileBytes borrowed(std::span<const std::byte> bytes) noexcept;
+    // A part of them that is seldom wanted: nothing is read ahead there.
+    [[nodiscard]] SeldomWanted seldom_wanted(std::span<const std::byte> inside) const noexcept;
     // A part of them, which keeps the whole.
     [[nodiscard]] FileBytes part(std::span<const std::byte> inside) const noexcept;
 };

@@ -14,8 +14,9 @@
 #include <string_view>
 #include <vector>
 
+#include "platewatch/bundle/bundle.hpp"
 #include "platewatch/bundle/payload.hpp"
-#include "platewatch/hotlist/live_index.hpp"
+#include "platewatch/hotlist/state.hpp"
 
 namespace platewatch {
 
@@ -39,9 +40,13 @@ struct DeviceList {
     unsigned max_edits = 0;
     std::shared_ptr<const ScoringModel> model = {};
     std::optional<Policy> policy = {};
+    SeldomWanted names = {};  // of the first segment
 
     DeviceList() = default;
     explicit DeviceList(Payload payload);
+    // Of the payload of a snapshot that lies in a file.
+    DeviceList(const std::shared_ptr<const Snapshot>& snapshot, const FileBytes& file,
+               const std::string& name);
     // The list that a delta leads to. Throws SnapshotError if that starts from another one.
     [[nodiscard]] DeviceList after(const Delta& delta) const;
 };

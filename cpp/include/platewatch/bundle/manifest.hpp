@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "platewatch/base/raise.hpp"
+
 namespace platewatch {
 
 struct Manifest {
@@ -29,14 +31,15 @@ struct Manifest {
     std::string encryption, encryption_key, nonce;  // "aes-256-gcm", whose, 12 bytes in hex; or ""
 };
 
-class ManifestError : public std::runtime_error {
+class ManifestError : public RuntimeError {
   public:
     // `of`: a field's name, or "" for the manifest as a whole.
     ManifestError(std::string of, const std::string& why)
-        : std::runtime_error(of.empty() ? "the manifest " + why : "the manifest's " + of + " " + why),
+        : RuntimeError(of.empty() ? "the manifest " + why : "the manifest's " + of + " " + why),
           field(std::move(of)),
           reason(why) {}
     std::string field, reason;
+    PLATEWATCH_ENDING(manifest, 0)
 };
 
 // Throws ManifestError.

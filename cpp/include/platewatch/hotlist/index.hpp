@@ -145,6 +145,8 @@ class Index {
     // Adds the sections of one, numbered below kFirstFreeSection, which must not outlive the index.
     void add_to(SnapshotWriter& writer, unsigned max_edits) const;
     static constexpr std::uint32_t kFirstFreeSection = 1000;
+    // Of the sections that are wanted of what matches only: ids, plates and other metadata.
+    static constexpr std::uint32_t kFirstOfNames = 400, kLastOfNames = 499;
     // Opens one; mapped, in milliseconds whatever its size. Throws as Snapshot::open does. Unless the file
     // has been verified, or read, the index may give wrong answers, but no search leaves the file.
     [[nodiscard]] static Index open(const std::string& path, unsigned& max_edits,

@@ -57,7 +57,7 @@ struct Kernel {
 };
 
 // The kernels of this build, slowest first; `supported` says which of them this machine can run.
-[[nodiscard]] std::span<const Kernel> kernels() noexcept;
+[[nodiscard]] std::span<const Kernel* const> kernels() noexcept;
 
 // The kernel in use. Throws std::invalid_argument if PLATEWATCH_KERNEL names none that this machine can run.
 [[nodiscard]] const Kernel& active_kernel();

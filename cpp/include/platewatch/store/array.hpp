@@ -12,6 +12,8 @@
 #include <sys/mman.h>
 #endif
 
+#include "platewatch/base/raise.hpp"
+
 namespace platewatch {
 
 // Memory in huge pages where there is much of it: look-ups touch random places, and with small pages most of
@@ -21,7 +23,7 @@ struct HugePageAllocator {
     using value_type = T;
 
     static constexpr std::size_t kHugePage = std::size_t{1} << 21;
-#if defined(PLATEWATCH_NO_HUGE_PAGES)  // a device has little memory, and its allocator gives all of it
+#if defined(PLATEWATCH_LITTLE_MEMORY)  // a device has little memory, and its allocator gives all of it
     static constexpr bool kUsed = false;
 #else
     static constexpr bool kUsed = true;
@@ -37,7 +39,7 @@ struct HugePageAllocator {
             return static_cast<T*>(::operator new(bytes, std::align_val_t{alignof(T)}));
         const std::size_t whole = (bytes + kHugePage - 1) / kHugePage * kHugePage;
         void* memory = std::aligned_alloc(kHugePage, whole);
-        if (memory == nullptr) throw std::bad_alloc();
+        if (memory == nullptr) raise<std::bad_alloc>();
 #if defined(__linux__)
         madvise(memory, whole, MADV_HUGEPAGE);  // advice: without it all is well, but slower
 #endif

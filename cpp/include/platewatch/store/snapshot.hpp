@@ -25,6 +25,8 @@
 #include <utility>
 #include <vector>
 
+#include "platewatch/base/raise.hpp"
+
 namespace platewatch {
 
 inline constexpr std::uint32_t kSnapshotVersion = 3;
@@ -59,15 +61,17 @@ concept SnapshotElement = (std::has_unique_object_representations_v<T> || std::i
                           !std::is_pointer_v<T> && alignof(T) <= kSnapshotAlignment;
 
 // A file is no snapshot, or a damaged one, or not the expected one. Names the path.
-class SnapshotError : public std::runtime_error {
+class SnapshotError : public RuntimeError {
   public:
-    using std::runtime_error::runtime_error;
+    using RuntimeError::RuntimeError;
+    PLATEWATCH_ENDING(damaged, 0)
 };
 
 // It is none, or one that this platewatch does not read.
 class UnknownFormat : public SnapshotError {
   public:
     using SnapshotError::SnapshotError;
+    PLATEWATCH_ENDING(format, 0)
 };
 
 class SnapshotWriter {
@@ -142,6 +146,9 @@ class Snapshot {
         const std::span<const std::byte> bytes = section_bytes(id, sizeof(T));
         return {reinterpret_cast<const T*>(bytes.data()), bytes.size() / sizeof(T)};
     }
+
+    // All of the file from the first to the last section with such a number; empty if there is none.
+    [[nodiscard]] std::span<const std::byte> sections(std::uint32_t first, std::uint32_t last) const noexcept;
 
   private:
     Snapshot(std::string path, std::shared_ptr<const std::byte[]> file, std::vector<SnapshotSection> sections)
