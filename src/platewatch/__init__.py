@@ -26,7 +26,7 @@ from platewatch.errors import (
 
 if TYPE_CHECKING:
     from platewatch import formats
-    from platewatch.build import BuildInfo, build_info
+    from platewatch.build import BuildInfo, build_info, get_cmake_dir, get_include
     from platewatch.lists.hotlist import Hotlist
     from platewatch.matching.batch import MatchBatch, MatchRow, ScoredMatchBatch
     from platewatch.matching.hotlist import Entry, HotlistDelta
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 _LATER = {
     "BuildInfo": "build",
     "build_info": "build",
+    "get_cmake_dir": "build",
+    "get_include": "build",
     "Hotlist": "lists.hotlist",
     "Match": "matching.match",
     "SearchResult": "matching.match",
@@ -101,6 +103,8 @@ __all__ = [
     "build_info",
     "cpu_features",
     "formats",
+    "get_cmake_dir",
+    "get_include",
     "normalize",
     "parse",
 ]

@@ -6,8 +6,11 @@ import platform
 import sys
 import sysconfig
 from dataclasses import dataclass
+from pathlib import Path
 
 from platewatch import _core
+
+_INSTALLED = Path(_core.__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +38,17 @@ def build_info() -> BuildInfo:
         python=f"{platform.python_implementation()} {platform.python_version()}, {sysconfig.get_platform()}",
         free_threaded=not getattr(sys, "_is_gil_enabled", lambda: True)(),
     )
+
+
+def get_include() -> str:
+    """The folder of platewatch.h and, for C++, platewatch/..., as an absolute path: what a compiler's -I takes."""
+    return str(_INSTALLED / "include")
+
+
+def get_cmake_dir() -> str:
+    """The folder of the CMake package, as an absolute path: what platewatch_DIR takes.
+
+    find_package(platewatch) has the static libraries platewatch::core, for C++, and platewatch::c then. For
+    pkg-config, ../../pkgconfig is its neighbour.
+    """
+    return str(_INSTALLED / "lib" / "cmake" / "platewatch")
