@@ -11,6 +11,7 @@ pw_matcher::pw_matcher(DeviceList list) : generation_(std::make_shared<Generatio
 
 void pw_matcher::use(DeviceList list) {
     auto next = std::make_shared<Generation>(std::move(list));
+    settle();
     {
         const std::scoped_lock lock(known_);
         generation_.swap(next);

@@ -36,6 +36,9 @@ class WriteFailed : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+// Nothing ends the call from here on: other threads may see, and give back, what it has asked for.
+inline void settle() noexcept {}
+
 // The status of the exception that is being handled.
 pw_status fail_by_exception() noexcept;
 
@@ -63,6 +66,8 @@ pw_status guarded(const Work& work) noexcept {
 [[noreturn]] inline void end_call(pw_status status, std::string_view what) {
     leave(Ending::said, what, status);
 }
+
+inline void settle() noexcept { Call::current()->pieces().let_go(); }
 
 // The status of a call that was left.
 pw_status fail_by_leaving(const Call& call) noexcept;
