@@ -24,11 +24,15 @@ _MANIFEST: Final = "manifest.json"
 _SETTINGS: Final = "platewatch.toml"
 _OUTBOX: Final = "outbox.db"
 _STORE: Final = "feeds.db"
-_AUDIT: Final = "audit"
 
 
 class BackupError(PlatewatchError):
     """A backup cannot be made or put back; nothing was overwritten."""
+
+
+def _folders(settings: Settings) -> dict[str, Path]:
+    """Those whose files are copied as they are, by their name in a backup."""
+    return {"audit": settings.audit.folder, "positions": settings.positions}
 
 
 def _files(settings: Settings) -> dict[str, Path]:
@@ -36,8 +40,9 @@ def _files(settings: Settings) -> dict[str, Path]:
     files = {"learnt.json": settings.learning.file}
     if settings.http.keys is not None:
         files["keys.toml"] = settings.http.keys
-    if settings.audit.folder.is_dir():
-        files |= {f"{_AUDIT}/{file.name}": file for file in settings.audit.folder.iterdir() if file.is_file()}
+    for name, folder in _folders(settings).items():
+        if folder.is_dir():
+            files |= {f"{name}/{file.name}": file for file in folder.iterdir() if file.is_file()}
     return {name: file for name, file in files.items() if file.is_file()}
 
 
@@ -87,10 +92,11 @@ async def restore(settings: Settings, backup: Path) -> list[str]:
         place = Path(folder)
         names = _unpacked(backup, place)
         found = {name: to for name, to in places.items() if name in names}
+        folders = {PurePosixPath(name): to for name, to in _folders(settings).items()}
         found |= {
-            name: settings.audit.folder / PurePosixPath(name).name
+            name: folders[PurePosixPath(name).parent] / PurePosixPath(name).name
             for name in names
-            if PurePosixPath(name).parent == PurePosixPath(_AUDIT)
+            if PurePosixPath(name).parent in folders
         }
         for to in [settings.outbox.path, *found.values()]:
             if to.exists() and to.stat().st_size:

@@ -41,10 +41,7 @@ from platewatch.service.quiet import GONE
 from platewatch.service.routes import Route, Routes
 from platewatch.service.silence import SilenceSettings
 from platewatch.service.tls import TlsSettings
-from platewatch.sources.folder import FolderSettings
-from platewatch.sources.mqtt import MqttSettings
-from platewatch.sources.source import SourceSettings
-from platewatch.sources.stream import StreamSettings
+from platewatch.sources.source import SourceSettings, TransportSettings
 
 _Placed = TypeVar("_Placed", bound=Struct)
 
@@ -142,7 +139,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All settings of `platewatch serve`. Relative paths are relative to the settings' file.
 
     `hotlist` is a file or a folder, and `list` says how it is read; `feeds` are further lists. `sources` are cameras
-    that push what they read in formats of their own.
+    that send what they read in formats of their own; in the folder `positions` is how far those have come that are read
+    on from somewhere.
     `time_zone` is that of times without an offset, such as Asia/Seoul: without it, those of lists are Korean, and
     reads that have such are refused.
     `source` is the URI that this service signs its events with. `model` is the channel model; without it, the one
@@ -157,6 +155,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     hotlist: Path | None = None
     feeds: dict[str, FeedSettings] = {}
     sources: dict[str, SourceSettings] = {}
+    positions: Path = Path("positions")
     wass: HttpsSettings | None = None
     routes: dict[str, Route] = {}
     list: HotlistSettings = HotlistSettings()
@@ -201,6 +200,7 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
         hotlist=None if settings.hotlist is None else here / settings.hotlist,
         feeds=_feeds(settings, here),
         sources=_sources(settings, here),
+        positions=here / settings.positions,
         list=msgspec.structs.replace(settings.list, store=here / settings.list.store),
         routes=_routes(settings, here),
         cameras=None if settings.cameras is None else here / settings.cameras,
@@ -279,7 +279,7 @@ def _with_paths(settings: _Placed, here: Path) -> _Placed:
         value = getattr(settings, name)
         if isinstance(value, Path):
             placed[name] = here / value
-        elif isinstance(value, TlsSettings | MqttSettings | FolderSettings | StreamSettings):
+        elif isinstance(value, TlsSettings | TransportSettings):
             placed[name] = _with_paths(value, here)
     return msgspec.structs.replace(settings, **placed)
 

@@ -119,7 +119,9 @@ class App:
             ("POST", "/v1/reads"): self._take,
         }
         self._sources = SourceEndpoints(
-            {name: Source(name, how, self._accept) for name, how in settings.sources.items()}, self._bodies
+            {name: Source(name, how, self._accept) for name, how in settings.sources.items()},
+            self._bodies,
+            settings.positions,
         )
         pushed = FeedEndpoints(feeds, settings.feeds, self._bodies, settings.http.max_body_bytes, settings.time_zone)
         watching = Watching(metrics, outbox, feeds, delivery, pipeline, places, connections)

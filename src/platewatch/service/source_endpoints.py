@@ -7,6 +7,7 @@ import base64
 import binascii
 import hmac
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from platewatch.service.asgi import (
@@ -30,11 +31,13 @@ _JSON: Final = (b"content-type", b"application/json")
 
 
 class SourceEndpoints:
-    """All sources, by name: those that are pushed have paths, the others are followed. Raises ConfigError."""
+    """All sources, by name: those that are pushed have paths, the others are followed; in the folder `positions` is how
+    far they have come. Raises ConfigError.
+    """
 
-    def __init__(self, sources: Mapping[str, Source], bodies: Bodies) -> None:
+    def __init__(self, sources: Mapping[str, Source], bodies: Bodies, positions: Path) -> None:
         self._sources = sources
-        transports = {name: transport_of(source) for name, source in sources.items()}
+        transports = {name: transport_of(source, positions) for name, source in sources.items()}
         self._followed = {name: transport for name, transport in transports.items() if transport is not None}
         self._pushed = [source for name, source in sources.items() if name not in self._followed]
         self._bodies = bodies
@@ -73,15 +76,15 @@ class SourceEndpoints:
         with self._bodies.holding() as held:
             try:
                 body = await read_body(scope, receive, most, held)
-                status, answer = await source.take(body, _headers(scope), _target(source, scope))
+                reply = await source.take(body, _headers(scope), _target(source, scope))
             except DisconnectedError:
                 return
             except BodyTooLargeError:
                 await send_json(send, 413, {"reason": f"the body is over {most} bytes"}, unread(scope))
                 return
-        headers = [_JSON, (b"content-length", str(len(answer)).encode())]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer})
+        headers = [_JSON, (b"content-length", str(len(reply.body)).encode())]
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        await send({"type": "http.response.body", "body": reply.body})
 
     def status(self) -> dict[str, dict[str, Any]]:
         """Of each source what it understood, ignored, refused, and when it heard of each camera."""

@@ -81,7 +81,7 @@ class Folder:
     async def _take(self, path: Path) -> None:
         body = await asyncio.to_thread(path.read_bytes)
         reply = await self._health.taken(self._source, body, {}, path.name)
-        await asyncio.to_thread(self._put_away, path, reply.status == 200)
+        await asyncio.to_thread(self._put_away, path, not reply.is_refused)
         self._seen.pop(path, None)
         self._waiting -= 1
 

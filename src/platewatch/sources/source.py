@@ -7,7 +7,8 @@ from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Annotated, Any, Final
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct
@@ -22,6 +23,9 @@ from platewatch.sources import Accept
 from platewatch.sources.folder import Folder, FolderSettings
 from platewatch.sources.limits import within_limits
 from platewatch.sources.mqtt import MqttSettings, MqttSubscription
+from platewatch.sources.poll import Poll, PollSettings
+from platewatch.sources.positions import Position
+from platewatch.sources.repeats import Repeats
 from platewatch.sources.stream import HttpStream, StreamSettings
 from platewatch.sources.transport import Reply, Transport
 
@@ -31,14 +35,19 @@ MOST_CAMERAS: Final = 10_000
 MOST_LISTED: Final = 100
 """Errors of one message that are told each."""
 
+TransportSettings: TypeAlias = MqttSettings | FolderSettings | StreamSettings | PollSettings
+
+_WAYS: Final = ("mqtt", "folder", "stream", "poll")
+"""Settings of a source, of which one at most says what brings its messages."""
+
 _MOST_REASONS: Final = 1000
 _LARGE: Final = 65536  # bytes of a body that is taken apart beside the event loop
 
 
 class SourceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What comes to `/v1/sources/<name>` and below, or to the `path` of cameras that can send to no other, or from a
-    broker by `mqtt`, or in the files of a `folder`, or in a camera's
-    `stream`, and in which `format`.
+    broker by `mqtt`, or in the files of a `folder`, or in a camera's `stream`, or in answers to a `poll`, and in which
+    `format`.
 
     `zone` is that of times without an offset, `charset` that of texts that do not say what they are, `camera` the id of
     the camera of messages that name none; `mapping` is for the format of that name. Reads older than `late_after`
@@ -55,20 +64,20 @@ class SourceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     mqtt: MqttSettings | None = None
     folder: FolderSettings | None = None
     stream: StreamSettings | None = None
+    poll: PollSettings | None = None
     path: Annotated[str, Meta(pattern="^(/[^/]+)+$")] | None = None
     token: Annotated[str, Meta(min_length=16)] | None = None
     addresses: tuple[str, ...] | None = None
     max_body_bytes: Annotated[int, Meta(ge=1)] = 16 * 1024 * 1024
 
     @property
-    def transport(self) -> MqttSettings | FolderSettings | StreamSettings | None:
+    def transport(self) -> TransportSettings | None:
         """What brings its messages, None of those that senders bring by HTTP."""
-        return self.mqtt or self.folder or self.stream
+        return next((getattr(self, name) for name in _WAYS if getattr(self, name) is not None), None)
 
     def check(self) -> None:
         """Raises ConfigError that names the setting."""
-        brought = {"mqtt": self.mqtt, "folder": self.folder, "stream": self.stream}
-        ways = [name for name, way in brought.items() if way is not None]
+        ways = [name for name in _WAYS if getattr(self, name) is not None]
         if len(ways) > 1 or (ways and (self.token, self.path, self.addresses) != (None, None, None)):
             raise ConfigError("is one way, and this source has another, too", field=ways[-1])
         if self.transport is not None:
@@ -99,7 +108,8 @@ class Source:
         self.settings = settings
         self.path: Final = settings.path or f"/v1/sources/{name}"
         self._accept = accept
-        self._messages = self._reads = 0
+        self._messages = self._reads = self._repeated = 0
+        self._repeats = None if settings.poll is None else Repeats()
         self._ignored: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
@@ -131,11 +141,20 @@ class Source:
             self._count(_told(error.field, error.reason))
             return _answer(422, {"reason": error.reason, "field": error.field})
         reads, items, errors = self._usable(parsed)
+        newest = max((read.time for read in reads if read.time is not None and read.time != now), default=None)
+        repeated = 0
+        if self._repeats is not None:
+            new = [place for place, read in enumerate(reads) if not self._repeats.has(read, now)]
+            repeated = len(reads) - len(new)
+            self._repeated += repeated
+            reads, items = [reads[place] for place in new], [items[place] for place in new]
         accepted = await self._accept(reads)
+        if self._repeats is not None:
+            self._repeats.add(reads, now)
         errors += [ReadError(error.reason, row=items[error.row or 0], field=error.field) for error in accepted.errors]
         self._note(parsed, reads, errors, accepted.reads, now)
         if parsed.reply is not None:
-            return Reply(200, parsed.reply)
+            return Reply(200, parsed.reply, newest)
         listed = [{"item": e.row, "field": e.field, "reason": e.reason} for e in errors[:MOST_LISTED]]
         told = {
             "accepted": accepted.reads,
@@ -144,7 +163,7 @@ class Source:
             "refused": len(errors),
             "errors": listed,
         }
-        return _answer(422 if errors and not accepted.reads else 200, told)
+        return _answer(422 if errors and not accepted.reads and not repeated else 200, told, newest)
 
     def status(self) -> dict[str, Any]:
         """What it understood, ignored and refused, and when it last heard of each camera."""
@@ -152,6 +171,7 @@ class Source:
             "format": self.settings.format,
             "messages": self._messages,
             "reads": self._reads,
+            **({} if self._repeats is None else {"repeated": self._repeated}),
             "ignored": dict(self._ignored),
             "refused": dict(self._refused),
             "dropped_fields": dict(self._dropped),
@@ -196,15 +216,24 @@ def _told(field: str | None, reason: str) -> str:
     return reason if field is None else f"{field}: {reason}"
 
 
-def _answer(status: int, what: object) -> Reply:
-    return Reply(status, msgspec.json.encode(what))
+def _answer(status: int, what: object, newest: datetime | None = None) -> Reply:
+    return Reply(status, msgspec.json.encode(what), newest)
 
 
-def transport_of(source: Source) -> Transport | None:
-    """What brings a source's messages, if they do not come by HTTP. Raises ConfigError."""
-    how = source.settings.transport
-    if isinstance(how, MqttSettings):
-        return MqttSubscription(how, source)
-    if isinstance(how, StreamSettings):
-        return HttpStream(how, source, source.settings.max_body_bytes)
-    return Folder(how, source) if how is not None else None
+def transport_of(source: Source, positions: Path) -> Transport | None:
+    """What brings a source's messages, if they do not come by HTTP; `positions` is the folder in which is kept how far
+    it has come. Raises ConfigError.
+    """
+    settings = source.settings
+    match settings.transport:
+        case MqttSettings() as how:
+            return MqttSubscription(how, source)
+        case FolderSettings() as how:
+            return Folder(how, source)
+        case StreamSettings() as how:
+            return HttpStream(how, source, settings.max_body_bytes)
+        case PollSettings() as how:
+            zone = None if settings.zone is None else zone_of(settings.zone)
+            return Poll(how, source, Position(positions, source.name), zone, settings.max_body_bytes)
+        case None:
+            return None

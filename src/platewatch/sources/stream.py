@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-import ssl
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 import aiohttp
 import structlog
-from msgspec import Meta, Struct
+from msgspec import Meta
 
-from platewatch.errors import ConfigError
+from platewatch.sources.http_client import HttpClientSettings, StatusError, certificates, login
 from platewatch.sources.transport import Health, Takes
 
 _BOUNDARY: Final = re.compile(r"""boundary\s*=\s*"?-*([^";,\s]+)""", re.IGNORECASE)
@@ -24,23 +22,12 @@ _LENGTH: Final = re.compile(rb"(?i)content-length[ \t]*:[ \t]*(\d{1,12})")
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
-class StreamSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`url` is asked with `user` and `password` (digest, or Basic if the camera asks for that) and its answer read
-    for as long as it lasts; one that says nothing for `idle` seconds, not even that it is there, is asked again. `ca`
-    has the certificates that are believed in place of the system's.
+class StreamSettings(HttpClientSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`url` is asked and its answer read for as long as it lasts; one that says nothing for `idle` seconds, not even
+    that it is there, is asked again.
     """
 
-    url: str
-    user: str | None = None
-    password: str = ""
-    ca: Path | None = None
     idle: Annotated[float, Meta(gt=0, le=86400)] = 60.0
-
-    def check(self) -> None:
-        """Raises ConfigError that names the setting."""
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
-            raise ConfigError("is not an http or https URL without a user in it", field="url")
 
 
 class HttpStream:
@@ -52,10 +39,7 @@ class HttpStream:
         self._max_message_bytes = max_message_bytes
         self._health = Health()
         self._too_large = 0
-        try:
-            self._tls = True if settings.ca is None else ssl.create_default_context(cafile=settings.ca)
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigError(f"cannot use {settings.ca}: {error.strerror}", field="ca") from None
+        self._tls = certificates(settings)
 
     def status(self) -> dict[str, Any]:
         """Whether the camera answers, why not, and how many messages were too large."""
@@ -69,7 +53,7 @@ class HttpStream:
                 failure = "ended"
             except TimeoutError:
                 failure = f"silent for {self._settings.idle:g} s"
-            except _StatusError as error:
+            except StatusError as error:
                 failure = f"HTTP {error.status}"
             except (aiohttp.ClientError, OSError) as error:
                 failure = type(error).__name__  # its text may quote what was sent
@@ -83,10 +67,10 @@ class HttpStream:
         connector = aiohttp.TCPConnector(ssl=self._tls, force_close=True)
         async with (
             aiohttp.ClientSession(timeout=timeout, connector=connector, auto_decompress=False) as session,
-            session.get(settings.url, middlewares=_login(settings), allow_redirects=False) as response,
+            session.get(settings.url, middlewares=login(settings), allow_redirects=False) as response,
         ):
             if response.status != 200:
-                raise _StatusError(response.status)
+                raise StatusError(response.status)
             self._health.is_well()
             _log.info("stream followed", source=self._source.name)
             boundary = _BOUNDARY.search(response.headers.get("Content-Type", ""))
@@ -164,30 +148,3 @@ class Parts:
 
     def _whole(self, part: bytes) -> bytes:
         return self._mark + part.rstrip(b"\r\n") + b"\r\n" + self._mark + b"--\r\n"
-
-
-class _StatusError(Exception):
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
-
-
-def _login(settings: StreamSettings) -> tuple[aiohttp.ClientMiddlewareType, ...]:
-    if settings.user is None:
-        return ()
-    digest = aiohttp.DigestAuthMiddleware(settings.user, settings.password)
-    basic = aiohttp.BasicAuth(settings.user, settings.password)
-
-    async def answer_basic(
-        request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-    ) -> aiohttp.ClientResponse:
-        """As cameras of old: only if that is what they ask for."""
-        response = await handler(request)
-        asked = ", ".join(response.headers.getall("WWW-Authenticate", []))
-        if response.status != 401 or not asked.lower().startswith("basic"):
-            return response
-        response.release()
-        request.headers["Authorization"] = basic.encode()
-        return await handler(request)
-
-    return (answer_basic, digest)

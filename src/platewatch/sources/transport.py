@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol
 
 from platewatch.errors import PlatewatchError
@@ -13,10 +14,18 @@ _BUSY_DELAY: Final = 1.0
 
 
 class Reply(NamedTuple):
-    """What a sender gets back: an HTTP status, 200 if the message was understood, and a body of JSON."""
+    """What a sender gets back: an HTTP status, 200 if the message was understood, and a body of JSON. `newest` is the
+    time of the newest of its reads that say when.
+    """
 
     status: int
     body: bytes
+    newest: datetime | None = None
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether all of it is: to send it again mends nothing."""
+        return self.status != 200
 
 
 class Takes(Protocol):
