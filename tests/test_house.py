@@ -15,7 +15,7 @@ PACKAGE = ROOT / "src" / "platewatch"
 PYTHON_FLOORS = (
     {"_core"},
     {"errors", "plural", "cores"},
-    {"toml", "build", "broker"},
+    {"toml", "build", "broker", "networks"},
     {"matching", "probability"},
     {"lists", "notify", "formats"},
     {"sources"},

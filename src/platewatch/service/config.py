@@ -18,7 +18,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from platewatch import toml
+from platewatch import networks, toml
 from platewatch.errors import ConfigError
 from platewatch.lists.feeds import FeedSettings
 from platewatch.lists.feeds.base import MAIN, ListSettings
@@ -30,7 +30,6 @@ from platewatch.notify.outbox import WASS
 from platewatch.notify.senders import HttpsSettings
 from platewatch.probability.learning import HALF_LIFE
 from platewatch.probability.population import Population
-from platewatch.service import networks
 from platewatch.service.audit import FOLDER, KEPT_MONTHS
 from platewatch.service.budget import BudgetSettings
 from platewatch.service.learning import SHARE

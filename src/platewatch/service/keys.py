@@ -21,7 +21,7 @@ from msgspec import Meta, Struct
 from platewatch import toml
 from platewatch.errors import ConfigError, PlatewatchError
 from platewatch.matching.values import KOREAN_TIME
-from platewatch.service.networks import check, is_in
+from platewatch.networks import check, is_in
 
 
 class Action(StrEnum):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from platewatch.networks import is_in
 from platewatch.service.asgi import (
     Bodies,
     BodyTooLargeError,
@@ -23,7 +24,6 @@ from platewatch.service.asgi import (
     unread,
 )
 from platewatch.service.gate import Denied, address_of
-from platewatch.service.networks import is_in
 from platewatch.sources.source import Source, transport_of
 
 _METHODS: Final = frozenset({"POST", "PUT", "GET"})  # GET of what stands in the query

@@ -27,6 +27,8 @@ from platewatch.sources.poll import Poll, PollSettings
 from platewatch.sources.positions import Position
 from platewatch.sources.repeats import Repeats
 from platewatch.sources.stream import HttpStream, StreamSettings
+from platewatch.sources.tail import Tail, TailSettings
+from platewatch.sources.tcp import Tcp, TcpSettings
 from platewatch.sources.transport import Reply, Transport
 
 MOST_CAMERAS: Final = 10_000
@@ -35,9 +37,11 @@ MOST_CAMERAS: Final = 10_000
 MOST_LISTED: Final = 100
 """Errors of one message that are told each."""
 
-TransportSettings: TypeAlias = MqttSettings | FolderSettings | StreamSettings | PollSettings
+TransportSettings: TypeAlias = (
+    MqttSettings | FolderSettings | TailSettings | StreamSettings | PollSettings | TcpSettings
+)
 
-_WAYS: Final = ("mqtt", "folder", "stream", "poll")
+_WAYS: Final = ("mqtt", "folder", "tail", "stream", "poll", "tcp")
 """Settings of a source, of which one at most says what brings its messages."""
 
 _MOST_REASONS: Final = 1000
@@ -46,8 +50,8 @@ _LARGE: Final = 65536  # bytes of a body that is taken apart beside the event lo
 
 class SourceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What comes to `/v1/sources/<name>` and below, or to the `path` of cameras that can send to no other, or from a
-    broker by `mqtt`, or in the files of a `folder`, or in a camera's `stream`, or in answers to a `poll`, and in which
-    `format`.
+    broker by `mqtt`, in the files of a `folder`, at the `tail` of a file, in a camera's `stream`, in answers to a
+    `poll`, or by plain `tcp`, and in which `format`.
 
     `zone` is that of times without an offset, `charset` that of texts that do not say what they are, `camera` the id of
     the camera of messages that name none; `mapping` is for the format of that name. Reads older than `late_after`
@@ -63,8 +67,10 @@ class SourceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     late_after: Annotated[float, Meta(gt=0)] = 60.0
     mqtt: MqttSettings | None = None
     folder: FolderSettings | None = None
+    tail: TailSettings | None = None
     stream: StreamSettings | None = None
     poll: PollSettings | None = None
+    tcp: TcpSettings | None = None
     path: Annotated[str, Meta(pattern="^(/[^/]+)+$")] | None = None
     token: Annotated[str, Meta(min_length=16)] | None = None
     addresses: tuple[str, ...] | None = None
@@ -78,13 +84,17 @@ class SourceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def check(self) -> None:
         """Raises ConfigError that names the setting."""
         ways = [name for name in _WAYS if getattr(self, name) is not None]
-        if len(ways) > 1 or (ways and (self.token, self.path, self.addresses) != (None, None, None)):
+        listens = self.tcp is not None and self.tcp.listen is not None
+        of_http = (self.token, self.path, None if listens else self.addresses)
+        if len(ways) > 1 or (ways and of_http != (None, None, None)):
             raise ConfigError("is one way, and this source has another, too", field=ways[-1])
         if self.transport is not None:
             try:
                 self.transport.check()
             except ConfigError as error:
                 raise ConfigError(error.reason, field=f"{ways[0]}.{error.field}") from None
+        if self.tcp is not None and self.tcp.is_open and self.addresses is None:
+            raise ConfigError("is not set, and all machines could send: say which may", field="addresses")
         if self.format not in formats.FORMATS:
             raise ConfigError(f"no format has this name; there are {', '.join(formats.FORMATS)}", field="format")
         if (self.format == "mapping") != (self.mapping is not None):
@@ -230,6 +240,17 @@ def transport_of(source: Source, positions: Path) -> Transport | None:
             return MqttSubscription(how, source)
         case FolderSettings() as how:
             return Folder(how, source)
+        case TailSettings() as how:
+            return Tail(how, source, Position(positions, source.name), settings.max_body_bytes)
+        case TcpSettings() as how:
+            return Tcp(
+                how,
+                source,
+                format_name=settings.format,
+                names_camera=settings.camera is not None,
+                addresses=settings.addresses,
+                most_bytes=settings.max_body_bytes,
+            )
         case StreamSettings() as how:
             return HttpStream(how, source, settings.max_body_bytes)
         case PollSettings() as how:
