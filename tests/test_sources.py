@@ -137,6 +137,37 @@ def test_what_is_of_another_format_is_refused_and_counted_without_a_word_of_it(s
 
 
 @pytest.mark.parametrize(
+    ("source", "body", "answers"),
+    [
+        ("root", b"garbage", [(200, True), (200, True)]),  # known to repeat what has no such answer
+        ("axis", b"{}", [(200, None), (200, None)]),
+        ("stream/0123456789abcdef", b"garbage", [(422, None), (200, None)]),
+        ("parking", b"inTime=1&carNo=" + b"x" * 2000, [(422, None), (200, None)]),
+        ("parking", b"x" * 5000, [(413, None), (413, None)]),
+        ("axis", b"x" * 5000, [(200, None), (200, None)]),
+    ],
+)
+def test_a_camera_that_repeats_what_was_refused_is_told_to_stop(
+    config: Path, source: str, body: bytes, answers: list[tuple[int, bool | None]]
+) -> None:
+    """Every time, if its kind is known to; else when it does."""
+    more = (
+        SOURCES.replace('camera = "P1"', "max_body_bytes = 4000")
+        + '[sources.axis]\nformat = "axis"\nmax_body_bytes = 99\n'
+    )
+    config.write_text(config.read_text("utf-8") + more, "utf-8")
+    with running(config) as service:
+        got = []
+        for _ in answers:
+            path = "/NotificationInfo/TollgateInfo" if source == "root" else source
+            status, answer = send(service, path, body, **{"Content-Type": "application/x-www-form-urlencoded"})
+            got.append((status, json.loads(answer).get("Result")))
+        assert got == answers
+        told = service.get("/v1/status")[1]["sources"][source.partition("/")[0]]
+        assert (told["messages"], sum(told["refused"].values())) == (2, 2), "it is counted all the same"
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ('sources.a = {format = "fax"}', "sources.a.format: no format has this name"),

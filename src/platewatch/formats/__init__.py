@@ -44,11 +44,14 @@ LATE_AFTER: Final = timedelta(seconds=60)
 
 
 class Format(NamedTuple):
-    """A format; `about` says whose it is."""
+    """A format; `about` says whose it is. `settles` is for senders that are known to send again whatever is not
+    answered with 200: the body that they have to get even if all of a message is refused, b"" if any will do.
+    """
 
     name: str
     about: str
     parse: Callable[[Message, Findings], None]
+    settles: bytes | None = None
 
 
 FORMATS: Final[Mapping[str, Format]] = {
@@ -56,16 +59,16 @@ FORMATS: Final[Mapping[str, Format]] = {
     for found in (
         Format("platewatch", "platewatch's own JSON: an object, an array, or one a line", platewatch.parse),
         Format("mapping", "JSON, XML, CSV, forms or key=value, as the configuration says", of_mapping.parse),
-        Format("hikvision", "Hikvision ISAPI: pushes, alertStream, the poll of plates", hikvision.parse),
-        Format("dahua", "Dahua, Intelbras: eventManager, RPC2, ITSAPI, snapManager", dahua.parse),
-        Format("axis", "Axis License Plate Verifier, FF Group: pushes, VAPIX events, MQTT", axis.parse),
+        Format("hikvision", "Hikvision ISAPI: pushes, alertStream, the poll of plates", hikvision.parse, b""),
+        Format("dahua", "Dahua, Intelbras: eventManager, RPC2, ITSAPI, snapManager", dahua.parse, dahua.REPLY),
+        Format("axis", "Axis License Plate Verifier, FF Group: pushes, VAPIX events, MQTT", axis.parse, b""),
         Format("ts_anpr", "TS-ANPR: JSON, CSV, XML or text of plates or objects", ts_anpr.parse),
         Format("nox_nvr", "NOX NVR: the webhook", nox_nvr.parse),
         Format("onvif", "ONVIF: events as JSON by MQTT, events and metadata as XML", onvif.parse),
         Format("ngsi_ld", "AnprFlowObserved of NGSI-LD and NGSIv2, in four encodings", ngsi_ld.parse),
         Format("milesight", "Milesight: JSON, and the packets of its TCP interface", milesight.parse),
         Format("plate_recognizer", "Plate Recognizer: Stream's webhook, Snapshot's answer", plate_recognizer.parse),
-        Format("openalpr", "OpenALPR, Rekor: results, groups, alerts", openalpr.parse),
+        Format("openalpr", "OpenALPR, Rekor: results, groups, alerts", openalpr.parse, b""),
         Format("frigate", "Frigate by MQTT: updates, events; frigate_plate_recognizer", frigate.parse),
         Format("uniview", "Uniview LAPI: cameras and recorders", uniview.parse),
         Format("survision", "Survision: anpr and trigger results", survision.parse),

@@ -72,17 +72,16 @@ class SourceEndpoints:
             allowed = ", ".join(sorted(_METHODS)).encode()
             await send_json(send, 405, {"reason": "no such method"}, [(b"allow", allowed), *unread(scope)])
             return
-        most = source.settings.max_body_bytes
+        close: list[tuple[bytes, bytes]] = []
         with self._bodies.holding() as held:
             try:
-                body = await read_body(scope, receive, most, held)
-                reply = await source.take(body, _headers(scope), _target(source, scope))
+                body = await read_body(scope, receive, source.settings.max_body_bytes, held)
+                reply = source.settled(await source.take(body, _headers(scope), _target(source, scope)), body)
             except DisconnectedError:
                 return
             except BodyTooLargeError:
-                await send_json(send, 413, {"reason": f"the body is over {most} bytes"}, unread(scope))
-                return
-        headers = [_JSON, (b"content-length", str(len(reply.body)).encode())]
+                reply, close = source.settled(source.too_large(), b""), unread(scope)
+        headers = [_JSON, (b"content-length", str(len(reply.body)).encode()), *close]
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import secrets
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -45,6 +47,7 @@ _WAYS: Final = ("mqtt", "folder", "tail", "stream", "poll", "tcp")
 """Settings of a source, of which one at most says what brings its messages."""
 
 _MOST_REASONS: Final = 1000
+_MOST_BODIES: Final = 1000  # that were refused, and are known if they come again
 _LARGE: Final = 65536  # bytes of a body that is taken apart beside the event loop
 
 
@@ -124,15 +127,16 @@ class Source:
         self._refused: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
         self._heard: OrderedDict[str, datetime] = OrderedDict()
+        self._refused_bodies: OrderedDict[bytes, None] = OrderedDict()  # digests of them
+        self._key = secrets.token_bytes(16)
 
     async def take(self, body: bytes, headers: Mapping[str, str], target: str) -> Reply:
         """The reads of one message: they are acknowledged when every hit is on disk."""
         now = datetime.now(UTC)
-        self._messages += 1
         how = self.settings
         if len(body) > how.max_body_bytes:
-            self._count("too large")
-            return _answer(413, {"reason": f"the body is over {how.max_body_bytes} bytes"})
+            return self.too_large()
+        self._messages += 1
         parse = partial(
             formats.parse,
             how.format,
@@ -174,6 +178,31 @@ class Source:
             "errors": listed,
         }
         return _answer(422 if errors and not accepted.reads and not repeated else 200, told, newest)
+
+    def too_large(self) -> Reply:
+        """Of a message of which nothing is looked at."""
+        self._messages += 1
+        self._count("too large")
+        return _answer(413, {"reason": f"the body is over {self.settings.max_body_bytes} bytes"})
+
+    def settled(self, reply: Reply, body: bytes) -> Reply:
+        """What a sender by HTTP gets back. One that sends again what was refused, or is known to, is answered with 200:
+        cameras go on until they are, and it mends nothing. `body` is empty if it was too large.
+        """
+        if not reply.is_refused:
+            return reply
+        settles = formats.FORMATS[self.settings.format].settles
+        if settles is not None:
+            return reply._replace(status=200, body=settles or reply.body)
+        if not body:
+            return reply
+        digest = hashlib.blake2b(body, key=self._key, digest_size=16).digest()
+        if digest in self._refused_bodies:
+            return reply._replace(status=200)
+        self._refused_bodies[digest] = None
+        while len(self._refused_bodies) > _MOST_BODIES:
+            self._refused_bodies.popitem(last=False)
+        return reply
 
     def status(self) -> dict[str, Any]:
         """What it understood, ignored and refused, and when it last heard of each camera."""
