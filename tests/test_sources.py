@@ -136,6 +136,31 @@ def test_what_is_of_another_format_is_refused_and_counted_without_a_word_of_it(s
     assert "3456" not in json.dumps(told)
 
 
+def test_the_status_says_of_which_cameras_what_was_refused_and_when_each_was_heard_of(service: Service) -> None:
+    """Without a plate, too; what says no camera is of the source's, if it has one."""
+
+    def of(path: str, *bodies: dict[str, Any]) -> dict[str, Any]:
+        for body in bodies:
+            send(service, path, json.dumps(body).encode(), **{"Content-Type": "application/json"})
+        found: dict[str, Any] = service.get("/v1/status")[1]["sources"][path.partition("/")[0]]
+        return found
+
+    data = {"data": {"camera_id": "cam-2", "results": [{"plate": None}, {"plate": 7}, {"plate": "x" * 30}, 7]}}
+    told = of("stream/0123456789abcdef", data, {"data": {"camera_id": "cam-3", "results": []}})
+    assert told["ignored"] == {"no_plate": 2}
+    assert sum(told["refused"].values()) == 3
+    assert list(told["cameras"]) == ["cam-2", "cam-3"]
+    ((camera, refused),) = told["refused_by_camera"].items()
+    assert (camera, sum(refused.values())) == ("cam-2", 2)
+    assert refused.items() <= told["refused"].items()
+
+    told = of("gate/NotificationInfo/KeepAlive", {"Active": "keepAlive", "DeviceID": "D7"}, {"Picture": {}}, {"x": "y"})
+    assert list(told["cameras"]) == ["D7", "GJ-0001"], "of the source, where the message names none"
+    told = of("parking", {"inTime": "2026-11-23 18:00:03", "carNo": {}})
+    assert told["refused_by_camera"] == {"P1": told["refused"]}
+    assert list(told["cameras"]) == ["P1"]
+
+
 @pytest.mark.parametrize(
     ("source", "body", "answers"),
     [

@@ -93,7 +93,7 @@ def _json(text: str, message: Message, found: Findings, is_push: bool) -> None:
         _picture(value, found)
     elif "Active" in value:
         found.reply = REPLY
-        found.ignore("heartbeat")
+        found.ignore("heartbeat", value.get("DeviceID"))
     elif isinstance(events := at(value, "params.eventList"), list):
         for event in events:
             if isinstance(event, dict):
@@ -191,7 +191,7 @@ def _picture(push: dict[str, Any], found: Findings) -> None:
             found.refuse("not an object", "Picture")
             continue
         if at(picture, "Plate.IsExist") in (False, "false", 0, "0"):
-            found.ignore("no_plate")
+            found.ignore("no_plate", first(picture, PUSHED.camera, push)[0])
             continue
         name, _ = first(picture, PICTURE)
         when, _ = first(picture, PUSHED.time, push)

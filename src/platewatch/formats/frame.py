@@ -35,6 +35,7 @@ MAX_REFUSED: Final = 100_000
 
 _MOST_REJECTED: Final = 1000  # items that are nothing of this format, where nothing else is there
 _LONGEST_NAME: Final = 4096  # characters of a camera's name or an id: what is longer is neither
+_LONGEST_HEARD: Final = 256  # of a camera without a read
 _UNSET: Final = object()
 
 
@@ -43,7 +44,8 @@ class Parsed(msgspec.Struct, kw_only=True):
 
     `reads`, and in `items` the item of each; `ignored`, why, one for each item that is neither a read nor an error;
     `refused`, what is wrong with each other item: `row` is the item, `field` where the fault is, as the sender names
-    it. `dropped` counts the optional fields of reads that were not usable, by name. `reply` is the body, JSON, that the
+    it. `heard` are the cameras of items that are no reads. `dropped` counts the optional fields of reads that were not
+    usable, by name. `reply` is the body, JSON, that the
     sender has to get back; None if any will do. `count` is how many items there are.
     """
 
@@ -51,6 +53,7 @@ class Parsed(msgspec.Struct, kw_only=True):
     items: list[int] = []
     ignored: list[Ignored] = []
     refused: list[ReadError] = []
+    heard: set[str] = set()
     dropped: Counter[str] = msgspec.field(default_factory=Counter)
     reply: bytes | None = None
 
@@ -82,16 +85,26 @@ class Findings:
     def reply(self, body: bytes) -> None:
         self.parsed.reply = body
 
-    def ignore(self, why: Ignored) -> None:
+    def ignore(self, why: Ignored, camera: object = None) -> None:
         self._item += 1
         self.parsed.ignored.append(why)
+        self._hear(camera)
 
-    def refuse(self, reason: str, field: str | None = None) -> None:
+    def refuse(self, reason: str, field: str | None = None, camera: object = None) -> None:
         """`reason` and `field` hold nothing that was read. Raises FormatError if too much is refused."""
         self._item += 1
         if len(self.parsed.refused) == MAX_REFUSED:
             raise FormatError(f"over {MAX_REFUSED} items are refused")
-        self.parsed.refused.append(ReadError(reason, row=self._item, field=field))
+        self.parsed.refused.append(ReadError(reason, row=self._item, field=field, camera_id=self._hear(camera)))
+
+    def _hear(self, camera: object) -> str | None:
+        """The camera of an item that is no read."""
+        name = str(camera) if type(camera) is int else camera
+        name = name.strip() if isinstance(name, str) else self._defaults.get("camera_id")
+        if not name or len(name) > _LONGEST_HEARD or not _is_unicode(name):
+            return None
+        self.parsed.heard.add(name)
+        return name
 
     def reject(self, error: FormatError) -> None:
         """What is not of this format at all: one item, and the whole message if there is nothing else in it."""
@@ -123,9 +136,9 @@ class Findings:
     def take(self, read: Read) -> None:
         """A read that was made elsewhere, if there is a plate in it."""
         if read.text.strip().casefold() in NO_PLATE:
-            self.ignore("no_plate")
+            self.ignore("no_plate", read.camera_id)
             return
-        if not self._is_matched(read.text, "text"):
+        if not self._is_matched(read.text, "text", read.camera_id):
             return
         self._begin_read()
         when = read.time or self._message.received_at
@@ -157,27 +170,28 @@ class Findings:
         them of the text, and raises ValueError if they do not line up; `late` of None is by age.
         """
         text, field = self._text(record, shape, root)
+        if camera is _UNSET:
+            camera = first(record, shape.camera, root)[0]
         if text is None:
             if field is None:
-                self.ignore("no_plate")
+                self.ignore("no_plate", camera)
             else:
-                self.refuse("Expected text", field)
+                self.refuse("Expected text", field, camera)
             return
-        if not self._is_matched(text, field):
+        if not self._is_matched(text, field, camera):
             return
         try:
             when = self._time(first(record, shape.time, root)[0] if time is _UNSET else time)
         except ReadError as error:
             path = first(record, shape.time, root)[1]
-            self.refuse(error.reason, named(path) or "time")
+            self.refuse(error.reason, named(path) or "time", camera)
             return
         self._begin_read()
         self.parsed.reads.append(
             Read(
                 text=text,
                 time=when,
-                camera_id=self._name("camera_id", first(record, shape.camera, root)[0] if camera is _UNSET else camera)
-                or self._defaults.get("camera_id"),
+                camera_id=self._name("camera_id", camera) or self._defaults.get("camera_id"),
                 confidence=self._share(
                     first(record, shape.confidence, root)[0] if confidence is _UNSET else confidence, shape.scale
                 ),
@@ -206,15 +220,15 @@ class Findings:
         """What the request says where the message is silent."""
         return self._message.query if "?" in self._message.target else {}
 
-    def _is_matched(self, text: str, field: str | None) -> bool:
+    def _is_matched(self, text: str, field: str | None, camera: object) -> bool:
         """Whether it has what a plate has; if not, it is ignored or refused."""
         try:
             normalize(text, read=True)
         except PlatewatchError as error:
             if error.reason == _EMPTY:
-                self.ignore("no_plate")
+                self.ignore("no_plate", camera)
             else:
-                self.refuse(error.reason, field)
+                self.refuse(error.reason, field, camera)
             return False
         return True
 

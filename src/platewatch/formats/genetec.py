@@ -23,7 +23,7 @@ def parse(message: Message, found: Findings) -> None:
         if "Plate" in read:
             found.read(read, READ, time=_time(read, message))
         elif "CameraName" in read:
-            found.ignore("no_plate")
+            found.ignore("no_plate", read["CameraName"])
         else:
             found.reject(FormatError("missing", field="Plate"))
 

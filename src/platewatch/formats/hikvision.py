@@ -98,7 +98,7 @@ def _alert(alert: Any, found: Findings) -> None:
     kind = kind.strip().lower() if isinstance(kind, str) else ""
     if "ANPR" not in alert and kind not in ("anpr", "vehicledetection"):
         is_beat = kind == "heartbeat" or (kind == "videoloss" and at(alert, "eventState") == "inactive")
-        found.ignore("heartbeat" if is_beat else "other_event")
+        found.ignore("heartbeat" if is_beat else "other_event", _camera(alert))
         return
     for anpr in each(alert.get("ANPR")) or [{}]:
         event = alert | {"ANPR": anpr}

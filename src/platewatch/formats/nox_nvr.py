@@ -25,6 +25,6 @@ def parse(message: Message, found: Findings) -> None:
         if kind == "lpr_detected":
             found.read(event, DETECTED)
         elif isinstance(kind, str):
-            found.ignore("heartbeat" if kind == "heartbeat" else "other_event")
+            found.ignore("heartbeat" if kind == "heartbeat" else "other_event", event.get("camera_id"))
         else:
             found.reject(FormatError("missing", field="event_type"))

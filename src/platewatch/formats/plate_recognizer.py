@@ -40,7 +40,7 @@ def parse(message: Message, found: Findings) -> None:
             else:
                 found.reject(FormatError("missing", field="results"))
         elif not results:
-            found.ignore("no_plate")
+            found.ignore("no_plate", first(event, paths("data.camera_id | camera_id"))[0])
         for result in each(results):
             if isinstance(result, dict):
                 found.read(result, NESTED if isinstance(result.get("plate"), dict) else PLAIN, event)

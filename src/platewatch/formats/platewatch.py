@@ -23,11 +23,11 @@ def parse(message: Message, found: Findings) -> None:
     for _, read in decode_lines(_lines(message), decoder):
         if isinstance(read, ReadError):
             if (read.field, read.reason) == _NULL:
-                found.ignore("no_plate")
+                found.ignore("no_plate", read.camera_id)
             elif read.field is None:
                 found.reject(FormatError(read.reason))
             else:
-                found.refuse(read.reason, read.field)
+                found.refuse(read.reason, read.field, read.camera_id)
         elif read is not None:
             found.take(read)
     found.parsed.dropped.update(decoder.dropped)

@@ -32,7 +32,7 @@ def parse(message: Message, found: Findings) -> None:
 def _anpr(anpr: Any, camera: str | None, found: Findings) -> None:
     decision = at(anpr, "decision")
     if not isinstance(anpr, dict) or not isinstance(decision, dict):
-        found.ignore("no_plate")
+        found.ignore("no_plate", camera)
         return
     ids = [str(anpr[name]) for name in ("@session", "@id") if isinstance(anpr.get(name), str | int)]
     characters = [one for one in each(at(decision, "reliabilityPerCharacter.char")) if isinstance(one, dict)]

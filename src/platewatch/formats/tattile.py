@@ -45,7 +45,7 @@ def _document(text: str, found: Findings) -> None:
     if event is None:
         is_event = isinstance(root, dict) and ("DEVICE_SN" in root or "DATE" in root)
         if is_event:
-            found.ignore("no_plate")
+            found.ignore("no_plate", root.get("DEVICE_SN"))
         else:
             found.reject(FormatError("missing", field="PLATE_STRING"))
         return

@@ -46,7 +46,9 @@ TransportSettings: TypeAlias = (
 _WAYS: Final = ("mqtt", "folder", "tail", "stream", "poll", "tcp")
 """Settings of a source, of which one at most says what brings its messages."""
 
-_MOST_REASONS: Final = 1000
+_MOST_REASONS: Final = 100
+_MOST_REFUSED_CAMERAS: Final = 1000  # whose refusals are told each
+_OTHERS: Final = "others"
 _MOST_BODIES: Final = 1000  # that were refused, and are known if they come again
 _LARGE: Final = 65536  # bytes of a body that is taken apart beside the event loop
 
@@ -125,6 +127,7 @@ class Source:
         self._repeats = None if settings.poll is None else Repeats()
         self._ignored: Counter[str] = Counter()
         self._refused: Counter[str] = Counter()
+        self._refused_of: dict[str, Counter[str]] = {}  # by camera
         self._dropped: Counter[str] = Counter()
         self._heard: OrderedDict[str, datetime] = OrderedDict()
         self._refused_bodies: OrderedDict[bytes, None] = OrderedDict()  # digests of them
@@ -152,7 +155,8 @@ class Source:
         try:
             parsed = parse() if len(body) < _LARGE else await asyncio.to_thread(parse)
         except FormatError as error:
-            self._count(_told(error.field, error.reason))
+            self._refuse(error.field, error.reason, how.camera)
+            self._hear(how.camera, now)
             return _answer(422, {"reason": error.reason, "field": error.field})
         reads, items, errors = self._usable(parsed)
         newest = max((read.time for read in reads if read.time is not None and read.time != now), default=None)
@@ -165,7 +169,10 @@ class Source:
         accepted = await self._accept(reads)
         if self._repeats is not None:
             self._repeats.add(reads, now)
-        errors += [ReadError(error.reason, row=items[error.row or 0], field=error.field) for error in accepted.errors]
+        for wrong in accepted.errors:
+            place = wrong.row or 0
+            camera = reads[place].camera_id
+            errors.append(ReadError(wrong.reason, row=items[place], field=wrong.field, camera_id=camera))
         self._note(parsed, reads, errors, accepted.reads, now)
         if parsed.reply is not None:
             return Reply(200, parsed.reply, newest)
@@ -182,7 +189,7 @@ class Source:
     def too_large(self) -> Reply:
         """Of a message of which nothing is looked at."""
         self._messages += 1
-        self._count("too large")
+        self._refuse(None, "too large", self.settings.camera)
         return _answer(413, {"reason": f"the body is over {self.settings.max_body_bytes} bytes"})
 
     def settled(self, reply: Reply, body: bytes) -> Reply:
@@ -205,7 +212,9 @@ class Source:
         return reply
 
     def status(self) -> dict[str, Any]:
-        """What it understood, ignored and refused, and when it last heard of each camera."""
+        """What it understood, ignored and refused, in all and by camera where that is known, and when it last heard of
+        each camera, be it without a plate.
+        """
         return {
             "format": self.settings.format,
             "messages": self._messages,
@@ -213,6 +222,7 @@ class Source:
             **({} if self._repeats is None else {"repeated": self._repeated}),
             "ignored": dict(self._ignored),
             "refused": dict(self._refused),
+            "refused_by_camera": {camera: dict(reasons) for camera, reasons in self._refused_of.items()},
             "dropped_fields": dict(self._dropped),
             "cameras": {camera: heard.isoformat() for camera, heard in self._heard.items()},
         }
@@ -236,23 +246,33 @@ class Source:
         self._dropped.update(parsed.dropped)
         self._ignored.update(parsed.ignored)
         for error in errors:
-            self._count(_told(error.field, error.reason))
+            self._refuse(error.field, error.reason, error.camera_id or self.settings.camera)
+        if not reads and not parsed.heard:
+            self._hear(self.settings.camera, now)
+        for camera in parsed.heard:
+            self._hear(camera, now)
         for read in reads:
-            if read.camera_id is not None:
-                self._heard.pop(read.camera_id, None)
-                self._heard[read.camera_id] = now
-        while len(self._heard) > MOST_CAMERAS:
+            self._hear(read.camera_id, now)
+
+    def _hear(self, camera: str | None, now: datetime) -> None:
+        if camera is None:
+            return
+        self._heard.pop(camera, None)
+        self._heard[camera] = now
+        if len(self._heard) > MOST_CAMERAS:
             self._heard.popitem(last=False)
 
-    def _count(self, reason: str) -> None:
-        if reason in self._refused or len(self._refused) < _MOST_REASONS:
-            self._refused[reason] += 1
-        else:
-            self._refused["others"] += 1
+    def _refuse(self, field: str | None, reason: str, camera: str | None) -> None:
+        reason = reason if field is None else f"{field}: {reason}"
+        _count(self._refused, reason)
+        if camera is not None:
+            if camera not in self._refused_of and len(self._refused_of) >= _MOST_REFUSED_CAMERAS:
+                camera = _OTHERS
+            _count(self._refused_of.setdefault(camera, Counter()), reason)
 
 
-def _told(field: str | None, reason: str) -> str:
-    return reason if field is None else f"{field}: {reason}"
+def _count(counts: Counter[str], reason: str) -> None:
+    counts[reason if reason in counts or len(counts) < _MOST_REASONS else _OTHERS] += 1
 
 
 def _answer(status: int, what: object, newest: datetime | None = None) -> Reply:
