@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +20,7 @@ from tests.camera import PASSWORD, USER, Camera, streaming
 from tests.patience import PATIENCE
 from tests.service import Service, running
 
+ROOT = Path(__file__).parents[1]
 XML = """<EventNotificationAlert version="2.0" xmlns="http://www.isapi.org/ver20/XMLSchema">
 <macAddress>44:19:b6:00:11:22</macAddress><channelID>1</channelID><dateTime>2026-11-23T09:00:03.847+09:00</dateTime>
 <eventType>ANPR</eventType><ANPR><licensePlate>{plate}</licensePlate></ANPR><UUID>{uuid}</UUID></EventNotificationAlert>"""
@@ -76,13 +79,28 @@ def test_another_boundary_than_was_said_counts() -> None:
 
 def test_what_is_too_large_is_dropped_up_to_the_next_part() -> None:
     parts = Parts(b"boundary", 2000)
-    large = b"--boundary\r\nContent-Type: image/jpeg\r\n\r\n" + b"x" * 1000
+    large = b"--boundary\r\nContent-Type: text/plain\r\n\r\n" + b"x" * 1000
     found = list(parts.feed(large))
     for _ in range(1000):
         found += list(parts.feed(b"x" * 1000))
         assert len(parts._data) <= 3000
     found += list(parts.feed(b"\r\n" + part("A1")))
     assert (plates(found), parts.too_large) == (["A1"], 1)
+
+
+@given(st.lists(st.integers(1, 200), max_size=60))
+def test_pictures_are_dropped_as_they_come(cuts: list[int]) -> None:
+    jpeg = b"\xff\xd8\xff" + b"\0--bound\n}>" * 300
+    picture = b"--boundary\r\nContent-Type: %b\r\n%b\r\n" + jpeg + b"\r\n"
+    typed = picture % (b"image/pjpeg", b"Content-Length: 3\r\n")
+    stream = part("A1") + typed + part("B2") + picture % (b"application/octet-stream", b"") + HEARTBEAT + b"--boundary"
+    parts, found, place = Parts(b"boundary", 10_000), [], 0
+    for size in [*cuts, len(stream)]:
+        found += list(parts.feed(stream[place : place + size]))
+        place += size
+        if size <= 200:
+            assert len(parts._data) < 1000
+    assert (plates(found), parts.too_large) == (["A1", "B2", "Heartbeat"], 0)
 
 
 @given(
@@ -166,3 +184,14 @@ def test_nothing_is_lost_when_the_service_is_killed(config: Path, wass: WassSimu
             until(lambda: len(wass.received) == 20)
             service.wait_until_delivered()
     assert len(wass.received) == 20
+
+
+def test_the_benchmark_of_many_streams_runs() -> None:
+    few = ["--cameras", "3", "--seconds", "3", "--beat", "0.2", "--event", "0.5"]
+    told = subprocess.run(
+        [sys.executable, "-m", "benchmarks.streams", *few], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout.splitlines()
+    assert told[0].split()[:3] == ["cameras", "messages", "reads"]
+    cameras, messages, reads = told[2].split()[:3]
+    assert cameras == "3"
+    assert int(messages.replace(",", "")) > int(reads.replace(",", "")) > 0

@@ -17,6 +17,8 @@ from platewatch.sources.transport import Health, Takes
 
 _BOUNDARY: Final = re.compile(r"""boundary\s*=\s*"?-*([^";,\s]+)""", re.IGNORECASE)
 _HEAD_END: Final = re.compile(rb"\r?\n\r?\n")
+_IMAGE: Final = re.compile(rb"(?i)content-type[ \t]*:[ \t]*image/")
+_JPEG: Final = b"\xff\xd8\xff"
 _LENGTH: Final = re.compile(rb"(?i)content-length[ \t]*:[ \t]*(\d{1,12})")
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
@@ -89,7 +91,7 @@ class Parts:
 
     If the stream begins with another boundary than was said, that one counts. A part ends where the next begins,
     wherever its length says; before that only if it is just as long as it says, and looks whole: the next may be
-    minutes away. What is over `most` bytes is dropped, up to the next part.
+    minutes away. A picture is dropped as it comes, and so is what is over `most` bytes, up to the next part.
     """
 
     def __init__(self, boundary: bytes, most: int) -> None:
@@ -115,7 +117,7 @@ class Parts:
             part = bytes(self._data[:found])
             del self._data[: found + len(self._mark)]
             self._searched = 0
-            if self._is_inside and part.strip(b"-\r\n\t "):
+            if self._is_inside and part.strip(b"-\r\n\t ") and not _is_picture(part):
                 yield self._whole(part)
             self._is_inside = True
         self._searched = max(0, len(self._data) - len(self._mark) + 1)
@@ -123,8 +125,10 @@ class Parts:
             part = bytes(self._data)
             self._let_go()
             yield self._whole(part)
+        elif not self._is_inside or _is_picture(self._data):
+            self._let_go()
         elif len(self._data) > self._most:
-            self.too_large += self._is_inside
+            self.too_large += 1
             self._let_go()
 
     @property
@@ -148,3 +152,10 @@ class Parts:
 
     def _whole(self, part: bytes) -> bytes:
         return self._mark + part.rstrip(b"\r\n") + b"\r\n" + self._mark + b"--\r\n"
+
+
+def _is_picture(part: bytes | bytearray) -> bool:
+    head = _HEAD_END.search(part, 0, 4096)
+    if head is None:
+        return False
+    return _IMAGE.search(part, 0, head.end()) is not None or part.startswith(_JPEG, head.end())
