@@ -37,6 +37,7 @@ CAMERA: Final = paths(
 
 _PLATES: Final = ("/alpv.allplates", "/alpv.new", "/alpv.update", "/alpv.lost", "/lpr", "/allplates")
 _OF_TOPIC: Final = re.compile(r"axis[:/]([^/]+)/event/")
+_BEHIND: Final = re.compile(r"/[$&]")  # what MQTT has of the source behind a topic
 _ESCAPED: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
 _MAC: Final = re.compile(r"(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}")
 
@@ -78,6 +79,7 @@ def _push(event: dict[str, Any], message: Message, found: Findings) -> None:
 
 
 def _event(topic: str, data: dict[str, Any], event: Any, message: Message, found: Findings) -> None:
+    topic = _BEHIND.split(topic, 1)[0]
     if not topic.rstrip("/").replace("CameraApplicationPlatform.", "").lower().endswith(_PLATES):
         found.ignore("other_event")
         return

@@ -39,17 +39,17 @@ PICTURE: Final = paths("NormalPic.PicName | VehiclePic.PicName | CutoutPic.PicNa
 GROUP: Final = paths("GroupID | EventID")
 REPLY: Final = b'{"Result": true, "Message": "Success"}'
 
-_EVENT: Final = re.compile(r"^\s*Code=", re.MULTILINE)
+_EVENT: Final = re.compile(r"^\s*Code=", re.MULTILINE | re.IGNORECASE)
 _HEAD: Final = re.compile(r"\s*Code=(?P<code>[^;]*);\s*action=(?P<action>[^;\s]*)", re.IGNORECASE)
 
 
 def parse(message: Message, found: Findings) -> None:
-    is_push = "/NotificationInfo/" in message.target
+    is_push = "/notificationinfo/" in message.target.lower()
     if is_push:
         found.reply = REPLY
     for text in message.texts():
         start = text.strip("\ufeff\0 \t\r\n")
-        if start.startswith("{"):
+        if start.startswith(("{", "[")):
             _json(start, message, found, is_push)
         elif start.startswith("<"):
             _xml(start, message, found)
@@ -88,13 +88,21 @@ def _json(text: str, message: Message, found: Findings, is_push: bool) -> None:
     except FormatError as error:
         found.reject(error)
         return
+    for one in each(value) or [None]:
+        if isinstance(one, dict):
+            _object(one, message, found, is_push)
+        else:
+            found.reject(FormatError("not a JSON object"))
+
+
+def _object(value: dict[str, Any], message: Message, found: Findings, is_push: bool) -> None:
     if "Picture" in value:
         found.reply = REPLY
         _picture(value, found)
     elif "Active" in value:
         found.reply = REPLY
         found.ignore("heartbeat", value.get("DeviceID"))
-    elif isinstance(events := at(value, "params.eventList"), list):
+    elif events := each(at(value, "params.eventList")):
         for event in events:
             if isinstance(event, dict):
                 _event(event.get("Code"), event.get("Data"), message, found)

@@ -294,7 +294,8 @@ class Findings:
             return ()
 
     def _candidates(self, record: Any, shape: Shape) -> tuple[Candidate, ...]:
-        given, _ = first(record, shape.candidates)
+        values = [first(record, (path,))[0] for path in shape.candidates]
+        given = next((value for value in values if value not in (None, [])), None)
         if given is None:
             return ()
         found = []

@@ -47,16 +47,17 @@ class Message(NamedTuple):
         the value of such a field of a form; or else the body. Raises FormatError.
         """
         if self.is_multipart:
-            for part in parts(self.body, self.content_type):
-                if part.is_text:
-                    yield decode(part.content, part.content_type, self.charset)
+            texts = [part for part in parts(self.body, self.content_type) if part.is_text]
+            named = [part for part in texts if part.name in field_names]
+            for part in named or texts:
+                yield decode(part.content, part.content_type, self.charset)
             return
         text = decode(self.body, self.content_type, self.charset)
         if field_names and not text.lstrip().startswith(("{", "[")):
             fields = form(text.strip(), self.charset)
-            named = [fields[name] for name in field_names if name in fields]
-            if named:
-                yield from named
+            values = [fields[name] for name in field_names if name in fields]
+            if values:
+                yield from values
                 return
         yield text
 

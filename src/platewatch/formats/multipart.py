@@ -26,6 +26,9 @@ _BLANKS: Final = b" \t\r\n"
 _TEXT_BEGINS: Final = (b"<", b"{", b"[", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
+_IMAGE_BEGINS: Final = (b"\xff\xd8", b"\x89PNG", b"BM", b"GIF8")
+
+
 class Part(NamedTuple):
     """One part; `start` and `end` say where its content lies in the body."""
 
@@ -54,10 +57,13 @@ class Part(NamedTuple):
         begins = self.body[self.start : min(self.end, self.start + _PEEK)].lstrip(_BLANKS)
         if not begins:
             return False
+        if begins.startswith(_TEXT_BEGINS):
+            return True
         kind = self.content_type.strip().lower()
-        return (
-            begins.startswith(_TEXT_BEGINS) or not kind or kind.startswith("text/") or "json" in kind or "xml" in kind
-        )
+        if not kind:
+            is_file = "filename" in self.headers.get("content-disposition", "")
+            return not is_file and not begins.startswith(_IMAGE_BEGINS)
+        return kind.startswith("text/") or "json" in kind or "xml" in kind
 
 
 def is_multipart(body: bytes, content_type: str) -> bool:

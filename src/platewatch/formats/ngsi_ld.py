@@ -25,10 +25,11 @@ _DEEPEST: Final = 12
 
 def parse(message: Message, found: Findings) -> None:
     for document in found.objects():
-        if isinstance(document.get("data"), list):
-            if not document["data"]:
+        if isinstance(document.get("data"), list) or document.get("type") == "Notification":
+            entities = each(document.get("data"))
+            if not entities:
                 found.ignore("other_event")
-            for entity in document["data"]:
+            for entity in entities:
                 _entity(entity, found)
         else:
             _entity(document, found)

@@ -22,9 +22,10 @@ DETECTED: Final = shape(
 def parse(message: Message, found: Findings) -> None:
     for event in found.objects():
         kind = event.get("event_type")
+        kind = kind.strip().lower() if isinstance(kind, str) else None
         if kind == "lpr_detected":
             found.read(event, DETECTED)
-        elif isinstance(kind, str):
+        elif kind is not None:
             found.ignore("heartbeat" if kind == "heartbeat" else "other_event", event.get("camera_id"))
         else:
             found.reject(FormatError("missing", field="event_type"))

@@ -26,11 +26,11 @@ def parse(message: Message, found: Findings) -> None:
                 found.reject(FormatError("missing", field="anpr"))
             continue
         for anpr in each(event[name]) or [{}]:
-            _anpr(anpr, camera, found)
+            _anpr(at(anpr, "anpr") or anpr, camera, found)
 
 
 def _anpr(anpr: Any, camera: str | None, found: Findings) -> None:
-    decision = at(anpr, "decision")
+    decision = next(iter(each(at(anpr, "decision"))), None)
     if not isinstance(anpr, dict) or not isinstance(decision, dict):
         found.ignore("no_plate", camera)
         return

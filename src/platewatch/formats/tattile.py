@@ -41,6 +41,8 @@ def _document(text: str, found: Findings) -> None:
     except FormatError as error:
         found.reject(error)
         return
+    if isinstance(root, dict):
+        root = _in_capitals(root)
     event = next((inner for inner in _objects(root) if "PLATE_STRING" in inner), None)
     if event is None:
         is_event = isinstance(root, dict) and ("DEVICE_SN" in root or "DATE" in root)
@@ -50,6 +52,11 @@ def _document(text: str, found: Findings) -> None:
             found.reject(FormatError("missing", field="PLATE_STRING"))
         return
     found.read(event, EVENT, time=_time(event))
+
+
+def _in_capitals(element: dict[str, Any]) -> dict[str, Any]:
+    """Its names, and those of what stands in it."""
+    return {name.upper(): _in_capitals(inner) if isinstance(inner, dict) else inner for name, inner in element.items()}
 
 
 def _objects(root: Any) -> list[dict[str, Any]]:

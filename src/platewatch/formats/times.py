@@ -16,6 +16,7 @@ from platewatch.matching.values import zone_of
 _LOST_SIGN: Final = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+?)?)(\d\d):(\d\d)|(\d{8}T\d{6})(\d\d)(\d\d)")
 _LOST_PLUS: Final = re.compile(r"([T ]\d\d:\d\d:\d\d(?:\.\d+)?) (\d\d:?\d\d)")  # a + of a query is a blank
 _SHORT_HOUR: Final = re.compile(r"([T ])(\d)(?=:\d\d)")
+_HALF_DAY: Final = re.compile(r"(?<!\d)(1[0-2]|0?[1-9])(:\d\d(?::\d\d(?:\.\d{1,9})?)?) ?([AaPp])\.?[Mm]\.?$")
 _DAY_FIRST: Final = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})")
 _DASHES: Final = re.compile(r"(\d{1,2})-(\d\d)-(\d\d)(?:[-.](\d{1,6}))?")
 
@@ -32,6 +33,7 @@ def moment(value: object, zone: tzinfo | None) -> datetime:
             clock = datetime.fromisoformat(lost[1] or lost[4])
             return clock.replace(tzinfo=_offset(clock, int(lost[2] or lost[5]), int(lost[3] or lost[6]), zone))
         value = _LOST_PLUS.sub(r"\1+\2", value, count=1)
+        value = _HALF_DAY.sub(_of_day, value, count=1)
         value = _SHORT_HOUR.sub(r"\g<1>0\2", value, count=1)
     return moment_of(value)
 
@@ -62,7 +64,13 @@ def clock(value: object) -> str:
         return f"{found[1]:0>2}:{found[2]}:{found[3]}.{found[4] or 0}"
     if value.isdecimal() and len(value) in (6, 9):
         return f"{value[:2]}:{value[2:4]}:{value[4:6]}.{value[6:] or 0}"
+    value = _HALF_DAY.sub(_of_day, value, count=1)
     return f"0{value}" if value[1:2] == ":" else value
+
+
+def _of_day(half: re.Match[str]) -> str:
+    hour = int(half[1]) % 12 + (12 if half[3] in "pP" else 0)
+    return f"{hour:02}{half[2]}"
 
 
 def plausible(when: datetime, received_at: datetime | None) -> bool:

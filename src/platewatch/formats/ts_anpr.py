@@ -6,6 +6,7 @@ They say neither when nor where: the request has to, as `?camera_id=...&time=...
 from __future__ import annotations
 
 import csv
+import re
 from typing import Any, Final
 
 from platewatch.errors import FormatError
@@ -18,6 +19,7 @@ JSON: Final = shape("text", confidence="conf.ocr | conf", engine="ts_anpr")
 XML: Final = shape("@text", confidence="conf.@ocr", engine="ts_anpr")
 ROW: Final = shape("text", confidence="ocr", engine="ts_anpr")
 
+_YAML: Final = re.compile(r"(?:---|-\s+\w+:|\w+:\s)")
 _OF_PLATE: Final = ("text", "x", "y", "width", "height", "angle", "ocr", "plate", "elapsed", "ev")
 _OF_OBJECT: Final = 7  # columns in front of its plate's
 
@@ -31,6 +33,8 @@ def parse(message: Message, found: Findings) -> None:
             _json(start, found)
         elif start.startswith("<"):
             _xml(start, found)
+        elif _YAML.match(start):
+            found.reject(FormatError("YAML: let it write JSON, CSV, XML or text"))
         else:
             _lines(start, found)
 

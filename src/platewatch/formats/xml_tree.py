@@ -5,6 +5,7 @@ all are declared.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 from xml.parsers import expat  # a document with a DTD is refused, so no entity is ever expanded
 
@@ -13,9 +14,24 @@ from platewatch.errors import FormatError
 MAX_DEPTH: Final = 64
 MAX_ELEMENTS: Final = 100_000
 
+_BARE: Final = re.compile(r"&(?!#?\w{1,32};)")  # no entity, known or not
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+
 
 def parse(text: str) -> dict[str, Any]:
-    """The root element under its name. Raises FormatError that says where what is wrong, and not what stands there."""
+    """The root element under its name. Bare `&` and control characters, which some senders write, cost nothing. Raises
+    FormatError that says where what is wrong, and not what stands there.
+    """
+    try:
+        return _parsed(text)
+    except FormatError:
+        mended = _CONTROLS.sub("", _BARE.sub("&amp;", text))
+        if mended == text:
+            raise
+    return _parsed(mended)
+
+
+def _parsed(text: str) -> dict[str, Any]:
     builder = _Builder()
     parser = expat.ParserCreate()
     parser.buffer_text = True
