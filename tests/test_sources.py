@@ -102,6 +102,29 @@ def test_a_source_s_token_may_be_shown_as_cameras_can(service: Service) -> None:
     assert "0123456789abcdef" not in service.log_path.read_text("utf-8")
 
 
+def test_cameras_that_can_show_no_token_are_let_in_by_their_addresses(config: Path, wass: WassSimulator) -> None:
+    """Dahua's path is fixed, and its Digest is broken."""
+    more = (
+        '[http]\nport = 0\ntoken = "of the service"\n[sources.root]\nformat = "dahua"\npath = "/NotificationInfo"\n'
+        'zone = "Asia/Seoul"\nwithout_token = true\naddresses = ["127.0.0.0/8"]\n'
+    )
+    text = config.read_text("utf-8").replace("http.port = 0\n", "") + more
+    body = json.dumps({"Picture": {"Plate": {"PlateNumber": "12가3456"}, "SnapInfo": {"DeviceID": "D1"}}}).encode()
+    digest = {"Authorization": 'Digest username="a", realm="", nonce="", qop="", response="0"'}
+    path = "/NotificationInfo/TollgateInfo"
+    config.write_text(text, "utf-8")
+    with running(config) as service:
+        assert send(service, path, body, **digest)[0] == 200
+        assert send(service, "/v1/reads", b"[]", **digest)[0] == 401, "nothing else is open"
+        until(lambda: len(wass.received) == 1)
+    config.write_text(text.replace("without_token = true", "without_token = false"), "utf-8")
+    with running(config) as service:
+        assert send(service, path, body, **digest)[0] == 401
+    config.write_text(text.replace("127.0.0.0/8", "10.0.0.0/8"), "utf-8")
+    with running(config) as service:
+        assert send(service, path, body)[0] == 403
+
+
 def test_a_sender_gets_back_what_it_has_to(service: Service, wass: WassSimulator) -> None:
     plate = {"PlateNumber": "12가3456"}
     itsapi = {"Picture": {"Plate": plate, "SnapInfo": {"SnapTime": "2026-11-23 18:00:03", "DeviceID": "D1"}}}
@@ -201,6 +224,10 @@ def test_a_camera_that_repeats_what_was_refused_is_told_to_stop(
         ('sources.a = {format = "axis", charset = "klingon"}', "sources.a.charset"),
         ('sources.a = {format = "axis", addresses = ["10.0.0.1/8"]}', "sources.a.addresses"),
         ('sources.a = {format = "axis", token = "short"}', "sources.a.token"),
+        (
+            'sources.a = {format = "axis", without_token = true}',
+            "sources.a.without_token: needs addresses",
+        ),
         (
             'sources.a = {format = "axis", path = "/x", mqtt = {url = "mqtt://x", topics = ["t"], client_id = "c"}}',
             "a.mqtt",

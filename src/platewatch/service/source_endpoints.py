@@ -49,7 +49,7 @@ class SourceEndpoints:
 
     @staticmethod
     def admits(source: Source, scope: Scope) -> bool:
-        """Whether the sender has shown the source's token; False if it has none, and what holds for reads holds.
+        """Whether the sender has shown the source's token, or needs none; False if what holds for reads holds.
 
         Raises Denied.
         """
@@ -57,7 +57,7 @@ class SourceEndpoints:
         if how.addresses is not None and not is_in(address_of(scope), how.addresses):
             raise Denied(403, "not from here")
         if how.token is None:
-            return False
+            return how.without_token
         shown = (_in_path(source, scope), _shown(header(scope, b"authorization")))
         if not any(hmac.compare_digest(one.encode("utf-8", "replace"), how.token.encode()) for one in shown):
             raise Denied(401, "needs the source's token")

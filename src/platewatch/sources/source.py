@@ -61,7 +61,8 @@ class SourceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     `zone` is that of times without an offset, `charset` that of texts that do not say what they are, `camera` the id of
     the camera of messages that name none; `mapping` is for the format of that name. Reads older than `late_after`
     seconds are late. `token` is shown as a bearer's, as Basic's password, or as the next part of the path; without it,
-    what holds for reads holds. `addresses` are networks that may send.
+    what holds for reads holds, or with `without_token` who is of the `addresses` is let in as they are. `addresses` are
+    networks that may send.
     """
 
     format: str
@@ -78,6 +79,7 @@ class SourceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     tcp: TcpSettings | None = None
     path: Annotated[str, Meta(pattern="^(/[^/]+)+$")] | None = None
     token: Annotated[str, Meta(min_length=16)] | None = None
+    without_token: bool = False
     addresses: tuple[str, ...] | None = None
     max_body_bytes: Annotated[int, Meta(ge=1)] = 16 * 1024 * 1024
 
@@ -98,6 +100,8 @@ class SourceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 self.transport.check()
             except ConfigError as error:
                 raise ConfigError(error.reason, field=f"{ways[0]}.{error.field}") from None
+        if self.without_token and (self.token is not None or not self.addresses or ways):
+            raise ConfigError("needs addresses, and no token, and cameras that push", field="without_token")
         if self.tcp is not None and self.tcp.is_open and self.addresses is None:
             raise ConfigError("is not set, and all machines could send: say which may", field="addresses")
         if self.format not in formats.FORMATS:
