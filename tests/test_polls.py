@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
+import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -199,6 +201,25 @@ def test_what_is_not_understood_is_asked_for_again_and_told_without_a_word_of_it
         with running(config) as service:
             until(lambda: status_of(service)["transport"]["failure"] == "the answer is not understood")
             assert "3456" not in json.dumps(service.log()) + json.dumps(status_of(service))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "compress"), [("gzip", gzip.compress), ("deflate", bytes), ("deflate", zlib.compress)]
+)
+def test_an_answer_may_be_compressed_or_only_say_so(
+    config: Path, wass: WassSimulator, encoding: str, compress: Callable[[bytes], bytes]
+) -> None:
+    body = compress(plates(202611231800000000).encode())
+
+    def answer(_request: web.Request, _body: str) -> web.Response:
+        return web.Response(body=body, headers={"Content-Encoding": encoding})
+
+    with asking(answer) as camera:
+        cursor = 'url = "%s/{cursor}"\ncursor = "Plates.Plate.picName"\nstart = "1"'
+        follow(config, 'format = "hikvision"', cursor % camera.url)
+        with running(config) as service:
+            until(lambda: len(wass.received) == 1)
+            until(lambda: status_of(service)["transport"]["cursor"] == "202611231800000000")
 
 
 def test_an_answer_that_is_too_large_is_not_read_on(config: Path) -> None:

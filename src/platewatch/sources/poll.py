@@ -17,7 +17,7 @@ from msgspec import Meta
 
 from platewatch.errors import ConfigError, FormatError
 from platewatch.formats import xml_tree
-from platewatch.formats.charsets import decode
+from platewatch.formats.charsets import decode, inflated
 from platewatch.formats.messages import parse_json
 from platewatch.sources.http_client import HttpClientSettings, StatusError, certificates, login
 from platewatch.sources.positions import Position
@@ -135,13 +135,16 @@ class Poll:
         cursor = self._written()
         url = settings.url.replace(_PLACE, quote(cursor, safe=""))
         body = None if settings.body is None else settings.body.replace(_PLACE, cursor).encode()
-        headers: dict[str, str] = {} if body is None else {"Content-Type": settings.content_type}
+        headers = {"Accept-Encoding": "gzip, deflate"}
+        if body is not None:
+            headers["Content-Type"] = settings.content_type
         if body is None and self._validators[0] == url:
             headers |= self._validators[1]
         async with (
             aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=settings.timeout),
                 connector=aiohttp.TCPConnector(ssl=self._tls, force_close=True),
+                auto_decompress=False,  # some only say that they compress
             ) as session,
             session.request(
                 "GET" if body is None else "POST",
@@ -157,7 +160,8 @@ class Poll:
                 return
             if response.status != 200:
                 raise StatusError(response.status, _retry_after(response.headers.get("Retry-After")))
-            answer = await self._read(response)
+            encoding = {"content-encoding": response.headers.get("Content-Encoding", "")}
+            answer = inflated(await self._read(response), encoding)
             kind = response.headers.get("Content-Type", "")
             validators = {
                 sent: response.headers[given]
