@@ -15,6 +15,8 @@ from platewatch.formats.multipart import is_multipart, parts
 from platewatch.matching import lenient_json
 
 _DECODER: Final = json.JSONDecoder()
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_ESCAPE: Final = re.compile(r"\\(u[0-9A-Fa-f]{4}|[\"\\/bfnrt])|\\|[\x00-\x1f]")
 _VALUE: Final = re.compile(r"\S")
 _MOST_FIELDS: Final = 100  # of a form or a query
 
@@ -126,10 +128,26 @@ def _following(text: str) -> list[Any]:
 
 
 def parse_json(text: str) -> Any:
-    """Lenient, as senders are. Raises FormatError that says where what is wrong, and not what stands there."""
+    """Lenient, as senders are: line ends and backslashes (of paths) that stand bare in a text cost nothing. Raises
+    FormatError that says where what is wrong, and not what stands there.
+    """
+    text = text.strip("\0 \t\r\n\ufeff")
     try:
-        return lenient_json.parse(text.strip("\0 \t\r\n\ufeff").encode("utf-8", "replace"))
+        try:
+            return lenient_json.parse(text.encode("utf-8", "replace"))
+        except ValueError:
+            mended = _STRING.sub(lambda found: _ESCAPE.sub(_escaped, found[0]), text)
+            if mended == text:
+                raise
+            return lenient_json.parse(mended.encode("utf-8", "replace"))
     except RecursionError:
         raise FormatError("not JSON: nested too deeply") from None
     except ValueError as error:
         raise FormatError(f"not JSON: {error}") from None
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """What stands in a string and may not."""
+    if found[1]:
+        return found[0]
+    return "\\\\" if found[0] == "\\" else f"\\u{ord(found[0]):04x}"
