@@ -8,6 +8,7 @@ import json
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -19,7 +20,13 @@ from rich.table import Column, Table
 
 from platewatch.cli.common import errors_to_exit, fail, plural
 from platewatch.notify.outbox import Outbox, OutboxLockedError, entries_of, export_events, hit_key, list_events
+from platewatch.service import labels
 from platewatch.service.audit import FOLDER, Access, Audit, key_of
+
+Reason = Annotated[str | None, typer.Option(help="Why, for the access log; asked for if left out.")]
+AccessLog = Annotated[
+    Path | None, typer.Option(help="The folder of the access log; `access` beside the outbox if left out.")
+]
 
 app = typer.Typer(help="Look at the queue of notifications, and revive dead letters.", no_args_is_help=True)
 
@@ -76,33 +83,55 @@ def list_(
 def export(
     file: File,
     state: OnlyState = None,
-    reason: Annotated[str | None, typer.Option(help="Why, for the access log; asked for if left out.")] = None,
-    access_log: Annotated[
-        Path | None, typer.Option(help="The folder of the access log; `access` beside the outbox if left out.")
-    ] = None,
+    reason: Reason = None,
+    access_log: AccessLog = None,
 ) -> None:
     """Print notifications whole, one JSON event a line, the oldest first. They hold personal data.
 
     Who did it, why and whose data it was goes into the access log first.
     """
-    if reason is None:
-        reason = typer.prompt("Why", err=True) if sys.stdin.isatty() else ""
     with errors_to_exit(file):
-        audit = Audit(access_log or file.resolve().parent / FOLDER, key_of(hit_key(file)))
-        entry_ids = entries_of(file, state.value if state else None)
-        audit.write(
-            Access(
-                who=getpass.getuser(),
-                where="local",
-                action="export",
-                subjects=tuple(map(audit.subject, entry_ids)),
-                count=len(entry_ids),
-                reason=reason,
-            )
+        _note(file, access_log, "export", entries_of(file, state.value if state else None), reason)
+        _print(export_events(file, state.value if state else None))
+
+
+@app.command("labelled")
+def labelled_(file: File, reason: Reason = None, access_log: AccessLog = None) -> None:
+    """Print the reads whose hits were confirmed, with their plates as `truth`: what `platewatch fit` takes.
+
+    They are kept where `outcomes.labelled_days` says so, and are personal data. Who did it, why and whose data it was
+    goes into the access log first.
+    """
+    with errors_to_exit(file):
+        _note(file, access_log, "export labelled", labels.labelled(file), reason)
+        _print(labels.export(file))
+
+
+def _note(file: Path, access_log: Path | None, action: str, entry_ids: list[str], reason: str | None) -> None:
+    """Into the access log. Raises what keeps it from being noted: then it must not be done."""
+    if reason is None:
+        if not sys.stdin.isatty():
+            fail("--reason is needed: why these data are taken out goes into the access log")
+        reason = typer.prompt("Why", err=True)
+    if not reason.strip():
+        fail("--reason is blank")
+    audit = Audit(access_log or file.resolve().parent / FOLDER, key_of(hit_key(file)))
+    audit.write(
+        Access(
+            who=getpass.getuser(),
+            where="local",
+            action=action,
+            subjects=tuple(map(audit.subject, entry_ids)),
+            count=len(entry_ids),
+            reason=reason,
         )
-        for body in export_events(file, state.value if state else None):
-            sys.stdout.buffer.write(body + b"\n")
-        sys.stdout.flush()
+    )
+
+
+def _print(lines: Iterable[bytes]) -> None:
+    for line in lines:
+        sys.stdout.buffer.write(line + b"\n")
+    sys.stdout.flush()
 
 
 @app.command()

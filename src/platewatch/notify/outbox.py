@@ -126,6 +126,16 @@ _TALLY: Final = """
     ON CONFLICT DO UPDATE SET count = count + 1
 """
 _PURGE: Final = "UPDATE events SET body = x'' WHERE kind = 'hit' AND state <> 'cancelled' AND hitid = ?"
+_KEEP_READ: Final = """
+    INSERT INTO hit_reads (hitid, entry_id, read) VALUES (?, ?, ?)
+    ON CONFLICT (hitid) DO UPDATE SET read = excluded.read WHERE labelled_at IS NULL
+"""
+_PURGE_READ: Final = "DELETE FROM hit_reads WHERE hitid = ?"
+_TAKE_BACK_READ: Final = "DELETE FROM hit_reads WHERE hitid = ? AND labelled_at IS NULL"
+_PRUNE_READS: Final = """
+    DELETE FROM hit_reads
+    WHERE labelled_at IS NULL AND NOT EXISTS (SELECT 1 FROM events WHERE events.hitid = hit_reads.hitid)
+"""
 
 WASS: Final = "wass"
 """The route that everything takes, unless others are set."""
@@ -142,7 +152,8 @@ class Tally(NamedTuple):
 class NewEvent(NamedTuple):
     """An event to be queued, once for each of the routes that take it.
 
-    `urgent` ones are delivered before all others of a route. A new one is counted by its `tally`.
+    `urgent` ones are delivered before all others of a route. A new one is counted by its `tally`. `read` is what it was
+    read as, to be kept until an operator has said whether that was right, and for no longer than the event.
     """
 
     event_id: str
@@ -152,6 +163,7 @@ class NewEvent(NamedTuple):
     urgent: bool = False
     kind: Kind = "hit"
     tally: Tally | None = None
+    read: bytes | None = None
 
     @property
     def hitid(self) -> str:
@@ -328,6 +340,7 @@ class Outbox:
         pruned = 0
         while deleted := await self._change(_PRUNE, before):
             pruned += deleted
+        await self._change(_PRUNE_READS)
         return pruned
 
     async def watch(self) -> None:
@@ -489,12 +502,15 @@ def _append(connection: sqlite3.Connection, event: NewEvent, now: float) -> bool
     is_new = connection.executemany(_APPEND, _rows(event, now)).rowcount > 0
     if is_new and event.tally is not None:
         connection.execute(_TALLY, (int(now // 3600), *event.tally))
+    if is_new and event.read is not None:
+        connection.execute(_KEEP_READ, (event.hitid, event.entry_id, event.read))
     return is_new
 
 
 def purge(connection: sqlite3.Connection, hitid: str) -> None:
     """Delete what the events of a hit say, and leave their ids, so that repeats are recognised; as part of a write."""
     connection.execute(_PURGE, (hitid,))
+    connection.execute(_PURGE_READ, (hitid,))
 
 
 def take_back(
@@ -524,6 +540,7 @@ def take_back(
                 connection.execute(_CANCEL, (seq, event.body, now))
         if any(state == "delivered" or attempts for *_, state, attempts in rows):
             connection.executemany(_APPEND, _rows(event, now))
+    connection.executemany(_TAKE_BACK_READ, [(hitid,) for hitid in taken])
     return len(taken)
 
 

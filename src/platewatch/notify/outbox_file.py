@@ -26,7 +26,7 @@ from msgspec import Struct
 
 from platewatch.errors import PlatewatchError
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 
 APPLICATION_ID: Final = 0x706C7477  # "pltw": tells an outbox from any other SQLite file
 
@@ -109,7 +109,20 @@ _ANSWERS: Final = (
     )
     """,
 )
-_SCHEMA: Final = (*_EVENTS, *_ANSWERS, "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL)")
+# The reads that hits tell of, where the city keeps labels: with a truth once an operator has confirmed the hit, and
+# without one for as long as the hit itself is kept.
+_LABELS: Final = (
+    """
+    CREATE TABLE hit_reads (
+        hitid TEXT PRIMARY KEY,
+        entry_id TEXT NOT NULL,
+        read BLOB NOT NULL,
+        truth TEXT,
+        labelled_at REAL
+    )
+    """,
+)
+_SCHEMA: Final = (*_EVENTS, *_ANSWERS, *_LABELS, "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL)")
 
 _TO_VERSION_2: Final = (
     "DROP INDEX events_by_schedule",
@@ -128,6 +141,7 @@ _TO_VERSION_2: Final = (
     "DROP TABLE events_1",
     *_ANSWERS,
 )
+_UPGRADES: Final = {1: _TO_VERSION_2, 2: _LABELS}  # by the version that they start from
 
 
 class OutboxError(PlatewatchError):
@@ -388,11 +402,13 @@ def _check_version(connection: sqlite3.Connection) -> int:
 
 def _upgrade(connection: sqlite3.Connection) -> None:
     """What an earlier version left, whole or not at all."""
-    if _check_version(connection) == SCHEMA_VERSION:
+    version = _check_version(connection)
+    if version == SCHEMA_VERSION:
         return
     connection.execute("BEGIN IMMEDIATE")
-    for statement in _TO_VERSION_2:
-        connection.execute(statement)
+    for before in range(version, SCHEMA_VERSION):
+        for statement in _UPGRADES[before]:
+            connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     connection.execute("COMMIT")
     _log.info("the outbox's schema is now version %d", SCHEMA_VERSION)

@@ -93,7 +93,8 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
             live = LiveList(hotlist, matcher, worker)
             # What is loaded stays: to go through a large list again and again for garbage takes a good while each time.
             gc.freeze()
-            outcomes = Outcomes(outbox, lambda entry_id: live.hotlist.get(entry_id))
+            labelled_days = settings.outcomes.labelled_days
+            outcomes = Outcomes(outbox, lambda entry_id: live.hotlist.get(entry_id), labelled_days=labelled_days)
             await outcomes.load()
             learning = _learning(settings, matcher)
             budget = Budget(settings.budget)
@@ -116,6 +117,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                 quiet=Quiet(settings.passes.gone),
                 budget=budget,
                 look_back=_look_back(settings),
+                keeps_reads=labelled_days > 0,
             )
             live.follow(pipeline.use)
             if learning is not None:

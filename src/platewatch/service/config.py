@@ -32,6 +32,7 @@ from platewatch.probability.learning import HALF_LIFE
 from platewatch.probability.population import Population
 from platewatch.service.audit import FOLDER, KEPT_MONTHS
 from platewatch.service.budget import BudgetSettings
+from platewatch.service.labels import OutcomeSettings
 from platewatch.service.learning import SHARE
 from platewatch.service.look_back import LookBackSettings
 from platewatch.service.passes import LIFE, WINDOW
@@ -148,7 +149,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     read exactly. `learning` refines it as reads flow.
     `max_edits` bounds what is looked for, and of what is found `policy` says what is a hit. `wass` is the far end of
     the route of that name, which takes every hit; `routes` are others. `budget` says how many alarms operators can look
-    at; `look_back` for how long reads are kept, in memory, for urgent entries that come late.
+    at; `look_back` for how long reads are kept, in memory, for urgent entries that come late;
+    `outcomes`, for how long what operators confirm is kept as labelled reads.
     """
 
     hotlist: Path | None = None
@@ -170,6 +172,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     learning: LearningSettings = LearningSettings()
     budget: BudgetSettings = BudgetSettings()
     look_back: LookBackSettings = LookBackSettings()
+    outcomes: OutcomeSettings = OutcomeSettings()
     http: HttpSettings = HttpSettings()
     silence: SilenceSettings = SilenceSettings()
     admin: AdminSettings | None = None

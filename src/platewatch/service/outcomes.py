@@ -24,6 +24,7 @@ from platewatch.lists.feeds.base import MAIN, key
 from platewatch.matching.hotlist import Entry
 from platewatch.notify.event import HitEvent, Why, cancellation, decode, encode
 from platewatch.notify.outbox import NewEvent, Outbox, OutboxError, purge, take_back
+from platewatch.service import labels
 
 Outcome: TypeAlias = Literal["confirmed", "misread", "right_read_wrong_vehicle", "cannot_tell"]
 
@@ -32,9 +33,10 @@ _TIDY_INTERVAL: Final = 60.0  # seconds
 _BINS: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 0.8, 0.9, 0.95, 0.99)  # of probabilities, where calibration is told
 _CAMERAS: Final = 100  # those with the most outcomes are told
 
-_LAST_BODY: Final = (
-    "SELECT body FROM events WHERE hitid = ? AND kind = 'hit' AND body <> x'' ORDER BY event_id DESC LIMIT 1"
-)
+_LAST_BODY: Final = """
+    SELECT body FROM events WHERE hitid = ? AND kind = 'hit' AND state <> 'cancelled' AND body <> x''
+    ORDER BY event_id DESC LIMIT 1
+"""
 _IS_KNOWN: Final = "SELECT 1 FROM events WHERE hitid = ? LIMIT 1"
 _LAST_OUTCOME: Final = """
     SELECT entry_id, agency, category, camera_id, grade, probability, edits FROM outcomes
@@ -99,14 +101,21 @@ class _Facts(NamedTuple):
 class Outcomes:
     """Answers to hits, kept in the outbox's file. Times are seconds since the epoch.
 
-    `entry_of` finds the entry that is listed under an id, or None.
+    `entry_of` finds the entry that is listed under an id, or None. What was confirmed is kept as a labelled read for
+    `labelled_days`.
     """
 
     def __init__(
-        self, outbox: Outbox, entry_of: Callable[[str], Entry | None], *, clock: Callable[[], float] = time.time
+        self,
+        outbox: Outbox,
+        entry_of: Callable[[str], Entry | None],
+        *,
+        labelled_days: float = 0.0,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._outbox = outbox
         self._entry_of = entry_of
+        self._labelled_days = labelled_days
         self._clock = clock
         self._suppressed: dict[bytes, float | None] = {}  # when it ends
         self._met: Counter[bytes] = Counter()  # since they were last counted on disk
@@ -114,11 +123,13 @@ class Outcomes:
         """Hits that were not told, as the same mistake had been made before."""
 
     async def load(self) -> None:
-        """Know what is not to be told again. Raises OutboxError."""
-        rows = await self._outbox.write(
-            lambda connection: connection.execute("SELECT hash, expires_at FROM suppressions").fetchall()
-        )
-        self._suppressed = dict(rows)
+        """Know what is not to be told again, and forget what may be kept no longer. Raises OutboxError."""
+
+        def action(connection: sqlite3.Connection) -> list[Any]:
+            labels.forget(connection, self._labelled_days, self._clock())
+            return connection.execute("SELECT hash, expires_at FROM suppressions").fetchall()
+
+        self._suppressed = dict(await self._outbox.write(action))
 
     def suppresses(self, entry_id: str, read_texts: Iterable[str]) -> bool:
         """Has an operator said that the entry, read as any of these, is a mistake? From any thread."""
@@ -180,6 +191,10 @@ class Outcomes:
         connection.execute("DELETE FROM suppressions WHERE hitid = ?", (hitid,))
         connection.execute(_SEEN, (hitid, answer.by, now))
         why = _WRONG.get(answer.outcome)
+        if hit is not None and answer.outcome == "confirmed":
+            labels.label(connection, hitid, hit.data, now)
+        elif why is None:
+            labels.unlabel(connection, hitid)
         if why is None or hit is None:
             return Recorded(suppressed=False, withdrawn=False), None
         suppression = None
@@ -212,11 +227,12 @@ class Outcomes:
     async def status(self) -> dict[str, Any]:
         """Counts by outcome, what was suppressed, and the predicted beside what was right, in all and by camera."""
 
-        def action(connection: sqlite3.Connection) -> tuple[list[Any], list[Any]]:
+        def action(connection: sqlite3.Connection) -> tuple[list[Any], list[Any], int]:
             counts = "SELECT outcome, COUNT(DISTINCT hitid) FROM outcomes GROUP BY outcome"
-            return connection.execute(counts).fetchall(), connection.execute(_JUDGED).fetchall()
+            counted, judged = connection.execute(counts).fetchall(), connection.execute(_JUDGED).fetchall()
+            return counted, judged, labels.count(connection)
 
-        counts, judged = await self._outbox.write(action)
+        counts, judged, labelled = await self._outbox.write(action)
         by_camera: dict[str, list[tuple[float, int]]] = {}
         for camera_id, probability, right in judged:
             by_camera.setdefault(camera_id, []).append((probability, right))
@@ -225,6 +241,7 @@ class Outcomes:
             "counts": dict(counts),
             "suppressed": self.suppressed,
             "suppressions": len(self._suppressed),
+            "labelled_reads": labelled,
             "calibration": [
                 {"from": low, "to": high, **_predicted_and_right(found)}
                 for low, high in zip((0.0, *_BINS), (*_BINS, 1.0), strict=True)
@@ -234,7 +251,7 @@ class Outcomes:
         }
 
     async def tidy(self) -> None:
-        """Count on disk what was met, and let go of what has ended, until cancelled."""
+        """Count on disk what was met, and let go of what has ended or may be kept no longer, until cancelled."""
         while True:
             await asyncio.sleep(_TIDY_INTERVAL)
             try:
@@ -246,10 +263,9 @@ class Outcomes:
         met, self._met = self._met, Counter()
         now = self._clock()
         ended = [known for known, ends in self._suppressed.items() if ends is not None and ends <= now]
-        if not met and not ended:
-            return
 
         def action(connection: sqlite3.Connection) -> None:
+            labels.forget(connection, self._labelled_days, now)
             connection.executemany(
                 "UPDATE suppressions SET count = count + ? WHERE hash = ?",
                 [(count, known) for known, count in met.items()],

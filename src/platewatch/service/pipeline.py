@@ -19,6 +19,7 @@ from platewatch.matching.matcher import Matcher
 from platewatch.matching.reads import Read
 from platewatch.notify.event import HitData, encode, hit_id, new_event
 from platewatch.notify.outbox import NewEvent, Outbox, Tally
+from platewatch.service import labels
 from platewatch.service.budget import Budget
 from platewatch.service.cameras import Cameras
 from platewatch.service.look_back import LookBack
@@ -79,7 +80,8 @@ class Pipeline:
 
     The reads of one pass are judged together, and a pass makes one hit of an entry: an event when it becomes one, and
     another if later reads raise its grade. While its vehicle just stands there, a hit is not told again (`quiet`).
-    Matching and judging run in the `worker`'s thread, as may all that looks at `passes` and `quiet`.
+    Matching and judging run in the `worker`'s thread, as may all that looks at `passes` and `quiet`. With
+    `keeps_reads`, the read that a hit tells of is kept beside it, to be labelled.
 
     A read without a time gets the time of its arrival; so if its source sends it again, for want of an
     acknowledgement, after its pass has been forgotten, its hit is a new one. Sources should send the time.
@@ -103,6 +105,7 @@ class Pipeline:
         quiet: Quiet | None = None,
         budget: Budget | None = None,
         look_back: LookBack | None = None,
+        keeps_reads: bool = False,
         most_waiting: int = _MOST_WAITING,
     ) -> None:
         self._hotlist = hotlist
@@ -114,6 +117,7 @@ class Pipeline:
         self._policy = policy
         self._budget = Budget() if budget is None else budget
         self._look_back = look_back
+        self._keeps_reads = keeps_reads
         self._routes_of = routes_of
         self._observer = observer or Observer()
         self._suppresses = suppresses
@@ -332,6 +336,7 @@ class Pipeline:
             entry.id,
             urgent=entry.priority == URGENT,
             tally=Tally(entry.category, entry.agency, grade),
+            read=labels.kept(frame.read) if self._keeps_reads else None,
         )
 
     @property
