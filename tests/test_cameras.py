@@ -79,7 +79,7 @@ def test_reads_get_their_cameras_own_id_and_engine(tmp_path: Path) -> None:
         pw.Read(text="4", camera_id="nobody's"),
         pw.Read(text="5"),
     ]
-    found = [(read.text, read.camera_id, read.engine) for read in cameras.resolved(reads)]
+    found = [(read.text, read.camera_id, read.engine) for read in cameras.resolved(reads, "http")]
     assert found == [
         ("1", "GJ-0001", "dahua"),
         ("2", "GJ-0001", "other"),
@@ -95,10 +95,34 @@ def test_reads_get_their_cameras_own_id_and_engine(tmp_path: Path) -> None:
     )
 
 
+def test_what_one_source_calls_a_camera_is_another_camera_for_others(tmp_path: Path) -> None:
+    text = "camera_id,aliases,engine\n1,,\nGJ-0001,gate=1;http=7,dahua\nGJ-0002,toll=1;7,\n"
+    cameras = Cameras(load(table(tmp_path, text)))
+    found = {
+        (source, name): cameras.resolved([pw.Read(text="1", camera_id=name)], source)[0].camera_id
+        for source in ("gate", "toll", "http", "other")
+        for name in ("1", "7", "GJ-0001")
+    }
+    assert found == {
+        ("gate", "1"): "GJ-0001",
+        ("gate", "7"): "GJ-0002",
+        ("toll", "1"): "GJ-0002",
+        ("toll", "7"): "GJ-0002",
+        ("http", "1"): "1",
+        ("http", "7"): "GJ-0001",
+        ("other", "1"): "1",
+        ("other", "7"): "GJ-0002",
+        **{(source, "GJ-0001"): "GJ-0001" for source in ("gate", "toll", "http", "other")},
+    }
+    assert cameras.unknown == 0
+    with pytest.raises(pw.ConfigError, match="aliases: 'gate=1' stands for two cameras: 'A' and 'B'"):
+        load(table(tmp_path, "camera_id,aliases\nA,gate=1\nB,gate=1\n"))
+
+
 def test_without_a_table_no_camera_is_unknown() -> None:
     cameras = Cameras()
     reads = [pw.Read(text="1", camera_id="A")]
-    assert cameras.resolved(reads) is reads
+    assert cameras.resolved(reads, "http") is reads
     assert (cameras.get("A"), cameras.get(None), cameras.unknown) == (Camera(id="A"), Camera(id="unknown"), 0)
 
 

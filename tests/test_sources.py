@@ -17,6 +17,7 @@ import aiomqtt
 import pytest
 
 from platewatch.notify.simulator import WassSimulator
+from tests.feeds.test_service import wait_for
 from tests.patience import PATIENCE
 from tests.service import Service, running
 
@@ -86,6 +87,43 @@ def test_what_a_vendor_sends_makes_hits_and_is_told_item_by_item(service: Servic
     assert (told["messages"], told["reads"], told["ignored"]) == (2, 2, {"no_plate": 2})
     assert sum(told["refused"].values()) == 2
     assert list(told["cameras"]) == ["cam-1"]
+
+
+def test_metrics_log_and_aliases_go_by_source(config: Path, wass: WassSimulator, tmp_path: Path) -> None:
+    drop = tmp_path / "drop"
+    drop.mkdir()
+    more = f'{SOURCES}[sources.drop]\nformat = "platewatch"\ncamera = "cam-1"\n'
+    more += f'folder = {{path = "{drop}", interval = 0.05}}\n'
+    config.write_text(config.read_text("utf-8") + more, "utf-8")
+    table = "camera_id,aliases,agency,time_zone\nGJ-1,stream=cam-1,police,\nGJ-2,drop=cam-1,city,America/New_York\n"
+    (tmp_path / "cameras.csv").write_text(table + "P1,,,\n", "utf-8")
+    with running(config) as service:
+        assert send(service, "stream/0123456789abcdef", STREAM)[0] == 200
+        reads = [{"text": "98하7654"}, {"text": "12가3456", "time": "2026-11-23T09:00:00"}, {"text": 5}]
+        (drop / "1.json").write_text("\n".join(map(json.dumps, reads)), "utf-8")
+        assert send(service, "parking", json.dumps({"carNo": "97하7654"}).encode())[0] == 200
+        assert send(service, "parking", json.dumps({"carNo": ["98하7654"]}).encode())[0] == 422
+        wait_for(lambda: service.get("/v1/status")[1]["sources"]["drop"]["reads"] == 2)
+        service.wait_until_delivered()
+        with urllib.request.urlopen(f"{service.url}/metrics", timeout=PATIENCE) as answer:
+            text = answer.read().decode()
+        log = service.log()
+    reads = sorted(line for line in text.splitlines() if line.startswith("platewatch_reads_total"))
+    assert reads == [
+        'platewatch_reads_total{group="",source="parking"} 1.0',
+        'platewatch_reads_total{group="city",source="drop"} 2.0',
+        'platewatch_reads_total{group="police",source="stream"} 1.0',
+    ]
+    refused = [line for line in text.splitlines() if line.startswith("platewatch_reads_refused_total")]
+    assert len(refused) == 3
+    for source, field in (("stream", "results"), ("drop", "text"), ("parking", "carNo")):
+        assert any(f'source="{source}"' in line and f'field="{field}"' in line for line in refused), (source, refused)
+    told = {(line["source"], line["camera_id"]) for line in log if line["event"] == "read refused"}
+    assert told == {("stream", None), ("drop", "cam-1"), ("parking", "P1")}
+    times = {event.data.camera.id: event.data.time for event in wass.received.values()}
+    assert set(times) == {"GJ-1", "GJ-2"}
+    assert times["GJ-2"] == datetime(2026, 11, 23, 14, tzinfo=UTC), "the camera's own zone"
+    assert "98하7654" not in text + json.dumps(log, ensure_ascii=False)
 
 
 def test_a_source_s_token_may_be_shown_as_cameras_can(service: Service) -> None:

@@ -21,6 +21,7 @@ from platewatch.matching.values import identifier, text, zone_of
 from platewatch.notify.event import Camera, CameraAhead
 from platewatch.service.ahead import ahead
 from platewatch.service.alarms import Alarms
+from platewatch.sources import HTTP
 
 _COLUMNS: Final = Columns(
     names={
@@ -51,8 +52,8 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
 class Row(NamedTuple):
-    """A camera with what hits do not tell of it: other ids under which it sends, and what its reads have where they
-    say nothing else.
+    """A camera with what hits do not tell of it: other ids under which it sends, `source=id` those of one source, and
+    what its reads have where they say nothing else.
     """
 
     camera: Camera
@@ -81,6 +82,7 @@ class Cameras:
         self._all = [row.camera for row in rows]
         self._ahead: dict[str, tuple[CameraAhead, ...]] = {}
         self._changes = bool(by_alias) or any(row.engine for row in rows)
+        self._by_source = any("=" in alias for alias in by_alias)
 
     def __len__(self) -> int:
         return len(self._all)
@@ -88,22 +90,22 @@ class Cameras:
     def __iter__(self) -> Iterator[Camera]:
         return iter(self._all)
 
-    def resolved(self, reads: Sequence[Read]) -> Sequence[Read]:
-        """The reads with the cameras' own ids, and their engines where they name none."""
+    def resolved(self, reads: Sequence[Read], source: str) -> Sequence[Read]:
+        """The reads of a source with the cameras' own ids, and their engines where they name none."""
         if self._has_table:
             for read in reads:
-                if read.camera_id is None or read.camera_id not in self._rows:
-                    self._tell(read.camera_id)
-        return [self._resolved(read) for read in reads] if self._changes else reads
+                if self._row(read.camera_id, source) is None:
+                    self._tell(read.camera_id, source)
+        return [self._resolved(read, source) for read in reads] if self._changes else reads
 
     def get(self, camera_id: str | None) -> Camera:
         """The camera of this id; one that is not known is marked so."""
         row = self._rows.get(camera_id or "")
         return Camera(id=camera_id or "unknown", known=not self._has_table) if row is None else row.camera
 
-    def zone(self, camera_id: str | None) -> tzinfo | None:
+    def zone(self, camera_id: str | None, source: str = HTTP) -> tzinfo | None:
         """That of a camera's times without an offset, if it has one of its own."""
-        row = self._rows.get(camera_id or "")
+        row = self._row(camera_id, source)
         return None if row is None else row.zone
 
     def group(self, camera_id: str | None) -> str:
@@ -120,17 +122,24 @@ class Cameras:
             known[camera.id] = ahead(camera, self._all)
         return known[camera.id]
 
-    def _resolved(self, read: Read) -> Read:
-        row = self._rows.get(read.camera_id or "")
+    def _row(self, camera_id: str | None, source: str) -> Row | None:
+        """What a source calls so is that, whatever else is called so."""
+        if camera_id is None:
+            return None
+        row = self._rows.get(f"{source}={camera_id}") if self._by_source else None
+        return self._rows.get(camera_id) if row is None else row
+
+    def _resolved(self, read: Read, source: str) -> Read:
+        row = self._row(read.camera_id, source)
         if row is None or (read.camera_id == row.camera.id and (read.engine is not None or row.engine is None)):
             return read
         return replace(read, camera_id=row.camera.id, engine=read.engine or row.engine)
 
-    def _tell(self, camera_id: str | None) -> None:
+    def _tell(self, camera_id: str | None, source: str) -> None:
         self.unknown += 1
         if camera_id is not None and camera_id not in self._told and len(self._told) < _MOST_UNKNOWN:
             self._told.add(camera_id)
-            _log.warning("reads of a camera that is not in the table", camera_id=camera_id)
+            _log.warning("reads of a camera that is not in the table", source=source, camera_id=camera_id)
 
 
 async def watch(cameras: Cameras, path: Path, alarms: Alarms, woken: asyncio.Event) -> None:

@@ -41,6 +41,7 @@ from platewatch.service.quiet import GONE
 from platewatch.service.routes import Route, Routes
 from platewatch.service.silence import SilenceSettings
 from platewatch.service.tls import TlsSettings
+from platewatch.sources import HTTP
 from platewatch.sources.source import SourceSettings, TransportSettings
 
 _Placed = TypeVar("_Placed", bound=Struct)
@@ -245,6 +246,8 @@ def _sources(settings: Settings, here: Path) -> dict[str, SourceSettings]:
     for name, source in settings.sources.items():
         if not _NAME.fullmatch(name):
             raise ConfigError("has a name that is not of a-z, 0-9, - and _", field=f"sources.{name}")
+        if name == HTTP:
+            raise ConfigError("is the name of what comes to /v1/reads", field=f"sources.{name}")
         try:
             source.check()
         except ConfigError as error:

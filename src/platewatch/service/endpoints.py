@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
@@ -51,8 +52,9 @@ from platewatch.service.pipeline import Pipeline
 from platewatch.service.source_endpoints import SourceEndpoints
 from platewatch.service.watching import Watching
 from platewatch.service.worker import Worker
-from platewatch.sources import Accepted, BusyError
-from platewatch.sources.http import HttpReads, Refusals, TooManyReadsError
+from platewatch.sources import HTTP, Accepted, BusyError
+from platewatch.sources.http import HttpReads, TooManyReadsError
+from platewatch.sources.refusals import Refusals
 from platewatch.sources.source import Source
 
 _MAX_RETRY_REQUEST_BYTES: Final = 1024 * 1024
@@ -111,7 +113,7 @@ class App:
         self._metrics = metrics
         self._max_body_bytes = settings.http.max_body_bytes
         self._decoder = ReadDecoder(settings.time_zone, zone_of_camera=places.zone)
-        self._source = HttpReads(self._accept, decoder=self._decoder, on_refused=self._refuse)
+        self._source = HttpReads(self._accept, decoder=self._decoder, on_refused=partial(self._refuse, HTTP))
         self._reads = self._hits = self._refused = self._not_lined_up = 0
         self._routes: dict[tuple[str, str], Endpoint] = {
             ("GET", "/v1/status"): self._status,
@@ -119,7 +121,16 @@ class App:
             ("POST", "/v1/reads"): self._take,
         }
         self._sources = SourceEndpoints(
-            {name: Source(name, how, self._accept) for name, how in settings.sources.items()},
+            {
+                name: Source(
+                    name,
+                    how,
+                    partial(self._accept, source=name),
+                    on_refused=partial(self._refuse, name),
+                    zone_of_camera=partial(places.zone, source=name),
+                )
+                for name, how in settings.sources.items()
+            },
             self._bodies,
             settings.positions,
         )
@@ -198,11 +209,11 @@ class App:
             _log.error("request failed", path=scope["path"], exc_info=error)
             await send_json(send, 500, {"reason": "internal error"}, unread(scope))
 
-    async def _accept(self, reads: Sequence[Read]) -> Accepted:
+    async def _accept(self, reads: Sequence[Read], source: str = HTTP) -> Accepted:
         try:
-            accepted = await self._pipeline.accept(reads)
+            accepted = await self._pipeline.accept(reads, source)
         except OutboxError as error:
-            _log.error("reads not accepted", count=len(reads), reason=error.reason)
+            _log.error("reads not accepted", source=source, count=len(reads), reason=error.reason)
             raise
         self._reads += accepted.reads
         self._hits += accepted.hits
@@ -234,14 +245,14 @@ class App:
             else:
                 await send_json(send, status, answer)
 
-    def _refuse(self, refusals: Refusals) -> None:
+    def _refuse(self, source: str, refusals: Refusals) -> None:
         self._refused += refusals.count
-        self._metrics.refused(refusals.kinds)
+        self._metrics.refused(source, refusals.kinds)
         for error in refusals.first[:_MAX_LOGGED]:
-            about = {"source": "http", "camera_id": error.camera_id}
+            about = {"source": source, "camera_id": error.camera_id}
             _log.warning("read refused", row=error.row, field=error.field, reason=error.reason, **about)
         if refusals.count > _MAX_LOGGED:
-            _log.warning("more reads refused", source="http", count=refusals.count - _MAX_LOGGED)
+            _log.warning("more reads refused", source=source, count=refusals.count - _MAX_LOGGED)
 
     async def _status(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         counts = routes = outcomes = None

@@ -24,7 +24,6 @@ from platewatch.service.silence import Silence
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 
-_HTTP: Final = "http"  # the source
 _OTHERS: Final = "others"
 _MOST_LABELS: Final = 100  # different values of a label that comes from outside
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)
@@ -49,7 +48,7 @@ class Metrics(Observer):
         self._alarms = alarms
         self._feeds = feeds
         self._known: dict[str, set[str]] = {}
-        self._by_group: dict[str, Counter] = {}  # bound, as it is asked for with each call
+        self._by_group: dict[tuple[str, str], Counter] = {}  # and source; bound, as it is asked for with each call
         self._observing = asyncio.Lock()
         self._since_delivered = self._since_seen = time.time()
         self._registry = registry = CollectorRegistry()
@@ -91,20 +90,21 @@ class Metrics(Observer):
 
     # ------------------------------------------------------------------ as it happens
 
-    def took(self, reads: Sequence[Read]) -> None:
+    def took(self, reads: Sequence[Read], source: str) -> None:
         """Reads have come."""
         self._silence.took(reads)
         for group, count in Counts(self._cameras.group(read.camera_id) for read in reads).items():
-            bound = self._by_group.get(group)
+            bound = self._by_group.get((source, group))
             if bound is None:
-                bound = self._by_group[group] = self._reads.labels(_HTTP, self._bounded("group", group))
+                bound = self._reads.labels(source, self._bounded("group", group))
+                self._by_group[source, group] = bound
             bound.inc(count)
 
-    def refused(self, kinds: Mapping[tuple[str | None, str], int]) -> None:
-        """Reads could not be used, by field and reason."""
+    def refused(self, source: str, kinds: Mapping[tuple[str | None, str], int]) -> None:
+        """Reads of a source could not be used, by field and reason."""
         for (field, reason), count in kinds.items():
             labels = self._bounded("field", field or ""), self._bounded("reason", reason)
-            self._refused.labels(_HTTP, *labels).inc(count)
+            self._refused.labels(source, *labels).inc(count)
 
     def matched(self, seconds: float) -> None:
         """A call's reads have been matched."""

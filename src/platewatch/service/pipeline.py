@@ -27,7 +27,7 @@ from platewatch.service.passes import Event, Frame, Pass, Passes
 from platewatch.service.policy import Grade, Policy
 from platewatch.service.quiet import Quiet
 from platewatch.service.worker import Steps, Worker
-from platewatch.sources import Accepted, BusyError
+from platewatch.sources import HTTP, Accepted, BusyError
 
 URGENT: Final = 1
 """The priority of entries whose hits are delivered before all others."""
@@ -44,8 +44,8 @@ _MOST_WAITING: Final = 200_000  # reads of all small calls, and of all large one
 class Observer:
     """What is told of the pipeline's work, and by default is nobody's business."""
 
-    def took(self, reads: Sequence[Read]) -> None:
-        """Reads have come, with their cameras' own ids."""
+    def took(self, reads: Sequence[Read], source: str) -> None:
+        """Reads of a source have come, with their cameras' own ids."""
 
     def matched(self, seconds: float) -> None:
         """What it took to match the reads of a call, waiting included."""
@@ -129,15 +129,18 @@ class Pipeline:
         self.quieted = 0
         """Hits that were not told again."""
 
-    async def accept(self, reads: Sequence[Read]) -> Accepted:
-        """Returns when every hit is on disk. Raises OutboxError or BusyError: then none of the reads is accepted."""
+    async def accept(self, reads: Sequence[Read], source: str = HTTP) -> Accepted:
+        """Returns when every hit is on disk. Raises OutboxError or BusyError: then none of the reads is accepted.
+
+        `source` is the name of what they come from, by which cameras may have other ids.
+        """
         is_small = len(reads) <= _SMALL
         if self._waiting[is_small] >= self._most_waiting:
             raise BusyError(f"{self._waiting[is_small]} reads are waiting already")
         self._waiting[is_small] += len(reads)
         try:
-            call = _Call(self._cameras.resolved(reads))
-            self._observer.took(call.reads)
+            call = _Call(self._cameras.resolved(reads, source))
+            self._observer.took(call.reads, source)
             started = time.perf_counter()
             await self._worker.run(self._take(call))
             self._observer.matched(time.perf_counter() - started)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
 from platewatch.errors import PlatewatchError, ReadError
 from platewatch.matching.reads import Read
+
+HTTP: Final = "http"
+"""The source of reads that come to `/v1/reads`; others have the names of their settings."""
 
 
 class Accepted(Struct, frozen=True):

@@ -6,8 +6,8 @@ import asyncio
 import hashlib
 import secrets
 from collections import Counter, OrderedDict
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias
@@ -27,6 +27,7 @@ from platewatch.sources.limits import within_limits
 from platewatch.sources.mqtt import MqttSettings, MqttSubscription
 from platewatch.sources.poll import Poll, PollSettings
 from platewatch.sources.positions import Position
+from platewatch.sources.refusals import MAX_LISTED, Refusals
 from platewatch.sources.repeats import Repeats
 from platewatch.sources.stream import HttpStream, StreamSettings
 from platewatch.sources.tail import Tail, TailSettings
@@ -36,9 +37,6 @@ from platewatch.sources.transport import Reply, Transport
 MOST_CAMERAS: Final = 10_000
 """Of a source: whose last read is known; of more, those heard of last."""
 
-MOST_LISTED: Final = 100
-"""Errors of one message that are told each."""
-
 TransportSettings: TypeAlias = (
     MqttSettings | FolderSettings | TailSettings | StreamSettings | PollSettings | TcpSettings
 )
@@ -46,7 +44,7 @@ TransportSettings: TypeAlias = (
 _WAYS: Final = ("mqtt", "folder", "tail", "stream", "poll", "tcp")
 """Settings of a source, of which one at most says what brings its messages."""
 
-_MOST_REASONS: Final = 100
+_MOST_REASONS: Final = 1000
 _MOST_REFUSED_CAMERAS: Final = 1000  # whose refusals are told each
 _OTHERS: Final = "others"
 _MOST_BODIES: Final = 1000  # that were refused, and are known if they come again
@@ -120,11 +118,25 @@ class SourceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Source:
-    """Takes in the messages of one source; what `accept` raises means "send it again" and is the caller's to answer."""
+    """Takes in the messages of one source; what `accept` raises means "send it again" and is the caller's to answer.
 
-    def __init__(self, name: str, settings: SourceSettings, accept: Accept) -> None:
+    `on_refused` is called with the errors of what cannot be used. `zone_of_camera` says of the settings' `camera` which
+    zone its times are of, None for the settings' own.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: SourceSettings,
+        accept: Accept,
+        *,
+        on_refused: Callable[[Refusals], None],
+        zone_of_camera: Callable[[str], tzinfo | None] = lambda _: None,
+    ) -> None:
         self.name = name
         self.settings = settings
+        self._on_refused = on_refused
+        self._zone_of_camera = zone_of_camera
         self.path: Final = settings.path or f"/v1/sources/{name}"
         self._accept = accept
         self._messages = self._reads = self._repeated = 0
@@ -150,7 +162,7 @@ class Source:
             body,
             headers,
             target=target,
-            zone=how.zone,
+            zone=(None if how.camera is None else self._zone_of_camera(how.camera)) or how.zone,
             charset=how.charset,
             received_at=now,
             late_after=timedelta(seconds=how.late_after),
@@ -159,7 +171,7 @@ class Source:
         try:
             parsed = parse() if len(body) < _LARGE else await asyncio.to_thread(parse)
         except FormatError as error:
-            self._refuse(error.field, error.reason, how.camera)
+            self._refuse([ReadError(error.reason, field=error.field)])
             self._hear(how.camera, now)
             return _answer(422, {"reason": error.reason, "field": error.field})
         reads, items, errors = self._usable(parsed)
@@ -173,14 +185,14 @@ class Source:
         accepted = await self._accept(reads)
         if self._repeats is not None:
             self._repeats.add(reads, now)
-        for wrong in accepted.errors:
-            place = wrong.row or 0
-            camera = reads[place].camera_id
-            errors.append(ReadError(wrong.reason, row=items[place], field=wrong.field, camera_id=camera))
+        errors += [
+            ReadError(error.reason, row=items[error.row or 0], field=error.field, camera_id=error.camera_id)
+            for error in accepted.errors
+        ]
         self._note(parsed, reads, errors, accepted.reads, now)
         if parsed.reply is not None:
             return Reply(200, parsed.reply, newest)
-        listed = [{"item": e.row, "field": e.field, "reason": e.reason} for e in errors[:MOST_LISTED]]
+        listed = [{"item": e.row, "field": e.field, "reason": e.reason} for e in errors[:MAX_LISTED]]
         told = {
             "accepted": accepted.reads,
             "hits": accepted.hits,
@@ -193,7 +205,7 @@ class Source:
     def too_large(self) -> Reply:
         """Of a message of which nothing is looked at."""
         self._messages += 1
-        self._refuse(None, "too large", self.settings.camera)
+        self._refuse([ReadError("too large")])
         return _answer(413, {"reason": f"the body is over {self.settings.max_body_bytes} bytes"})
 
     def settled(self, reply: Reply, body: bytes) -> Reply:
@@ -249,8 +261,7 @@ class Source:
         self._reads += accepted
         self._dropped.update(parsed.dropped)
         self._ignored.update(parsed.ignored)
-        for error in errors:
-            self._refuse(error.field, error.reason, error.camera_id or self.settings.camera)
+        self._refuse(errors)
         if not reads and not parsed.heard:
             self._hear(self.settings.camera, now)
         for camera in parsed.heard:
@@ -266,13 +277,19 @@ class Source:
         if len(self._heard) > MOST_CAMERAS:
             self._heard.popitem(last=False)
 
-    def _refuse(self, field: str | None, reason: str, camera: str | None) -> None:
-        reason = reason if field is None else f"{field}: {reason}"
-        _count(self._refused, reason)
-        if camera is not None:
-            if camera not in self._refused_of and len(self._refused_of) >= _MOST_REFUSED_CAMERAS:
-                camera = _OTHERS
-            _count(self._refused_of.setdefault(camera, Counter()), reason)
+    def _refuse(self, errors: Iterable[ReadError]) -> None:
+        refusals = Refusals()
+        for error in errors:
+            camera = error.camera_id = error.camera_id or self.settings.camera
+            refusals.add(error)
+            reason = error.reason if error.field is None else f"{error.field}: {error.reason}"
+            _count(self._refused, reason)
+            if camera is not None:
+                if camera not in self._refused_of and len(self._refused_of) >= _MOST_REFUSED_CAMERAS:
+                    camera = _OTHERS
+                _count(self._refused_of.setdefault(camera, Counter()), reason)
+        if refusals.count:
+            self._on_refused(refusals)
 
 
 def _count(counts: Counter[str], reason: str) -> None:
