@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -61,6 +62,9 @@ def test_a_table(tmp_path: Path) -> None:
         ("camera_id,latitude\nA,1\nB,91\n", "row 3, latitude: not in -90 to 90"),
         ("camera_id,heading\n,1\n", "row 2, camera_id: missing"),
         ("camera_id,time_zone\nA,Mars/Olympus\n", "row 2, time_zone: not a time zone"),
+        ("camera_id,error_rate\nA,3%\n", "row 2, error_rate: not a number"),
+        ("camera_id,error_rate\nA,0.03\nB,3\n", "row 3, error_rate: not above 0 and below 1"),
+        ("camera_id,error_rate\nA,nan\n", "row 2, error_rate: not above 0 and below 1"),
         ("camera_id,aliases\nA,x;y\nB,y\n", "aliases: 'y' stands for two cameras: 'A' and 'B'"),
         ("camera_id,aliases\nA,B\nB,\n", "aliases: 'B' stands for two cameras: 'A' and 'B'"),
     ],
@@ -93,6 +97,40 @@ def test_reads_get_their_cameras_own_id_and_engine(tmp_path: Path) -> None:
         False,
         False,
     )
+
+
+def test_a_camera_may_have_an_error_rate(tmp_path: Path) -> None:
+    cameras = Cameras(load(table(tmp_path, "카메라번호,별칭,오독률\nA,a,0.03\nB,,\nC,,0.5\n")))
+    assert cameras.error_rates() == {"A": 0.03, "C": 0.5}
+
+
+@pytest.mark.parametrize("learns", ["true", "false"])
+def test_a_read_counts_by_the_error_rate_of_its_camera(
+    tmp_path: Path, config: Path, wass: WassSimulator, learns: str
+) -> None:
+    """The same near read is the wanted plate more probably where plates are often misread; and a reload counts."""
+    header = "camera_id,error_rate\n"
+    table(tmp_path, f"{header}clean,0.06\ndirty,0.9\nunsaid,\n")
+
+    minutes = count()
+
+    def probability(camera_id: str) -> float:
+        wass.received.clear()
+        time = datetime(2026, 11, 23, tzinfo=UTC) + timedelta(minutes=next(minutes))
+        read = {"text": "12가3458", "camera_id": camera_id, "time": time.isoformat()}
+        assert service.send(read)[1]["hits"] == 1
+        service.wait_until_delivered()
+        return next(iter(wass.received.values())).data.probability
+
+    environment = {"PLATEWATCH_LEARNING__ENABLED": learns, "PLATEWATCH_POLICY__QUIET": "0.0"}
+    with running(config, environment) as service:
+        clean, unsaid, dirty = (probability(camera) for camera in ("clean", "unsaid", "dirty"))
+        assert clean < unsaid < dirty
+        replace(tmp_path / "cameras.csv", f"{header}clean,0.9\ndirty,0.06\nunsaid,\nnew,\n")
+        wait_for(lambda: service.get("/v1/status")[1]["cameras"]["known"] == 4)
+        wait_for(lambda: probability("clean") == pytest.approx(dirty, abs=2e-3))
+        assert probability("dirty") == pytest.approx(clean, abs=2e-3)
+        assert probability("unsaid") == pytest.approx(unsaid, abs=2e-3)
 
 
 def test_what_one_source_calls_a_camera_is_another_camera_for_others(tmp_path: Path) -> None:

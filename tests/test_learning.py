@@ -80,6 +80,22 @@ def test_each_cameras_quality_is_learnt_without_labels(city: Learner) -> None:
     assert probability(model, "dirty") > probability(model, "elsewhere") > probability(model, "clean")
 
 
+def test_what_is_known_of_a_camera_is_where_learning_begins() -> None:
+    """A thousand reads outweigh it, ten do not."""
+    rng = random.Random(5)
+    learner = Learner(pw.ChannelModel.default())
+    before = probability(learner.model, "known")
+    learner.expect({"known": 0.9})
+    refined(learner)
+    expected = probability(learner.model, "known")
+    assert expected > 1.2 * before
+    assert probability(learner.model, "other") == before
+    refined(taught(learner, rng, 10, known=0.02))
+    assert probability(learner.model, "known") == expected
+    refined(taught(learner, rng, 1000, known=0.02))
+    assert probability(learner.model, "known") < (before + expected) / 2
+
+
 def test_explain_says_what_was_learnt_of_the_camera(city: Learner) -> None:
     def shares(camera: str) -> list[float]:
         read = pw.Read(text="123가4567", engine="ocr", camera_id=camera)

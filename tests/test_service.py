@@ -456,7 +456,7 @@ def test_dead_letters_are_kept_listed_and_revived(tmp_path: Path, config: Path, 
         service.wait_until_delivered()
         assert len(wass.received) == 1
     assert "0 dead letters queued again" in outbox("retry", tmp_path)  # no service: it opens the file itself
-    (event,) = outbox("export", tmp_path).splitlines()
+    (event,) = outbox("export", tmp_path, "--reason", "a test").splitlines()
     assert json.loads(event)["data"]["entry_id"] == "A1"
 
 

@@ -186,6 +186,22 @@ class ChannelModel:
         """
         return type(self)(rate.scaled(self._tables, error_rate, self._population.document), self._population)
 
+    def with_cameras(self, error_rates: Mapping[str, float]) -> Self:
+        """The model where of these cameras this share of plates, above 0 and below 1, is not read exactly.
+
+        How often their frames are clean or noisy is then such that this is so, whatever engine reads them; it can be no
+        less than of clean frames, and no more than of the worst. A camera that the model has a table of is as that
+        says. Raises ModelError.
+        """
+        for camera, share in error_rates.items():
+            if not 0 < share < 1:
+                raise ModelError(f"of camera {camera!r} is not above 0 and below 1", field="error_rates")
+        known = self._tables.levels
+        levels = rate.camera_levels(self._tables, error_rates, self._population.document)
+        for engine, cameras in known.items():
+            levels[engine] = cameras | levels[engine]
+        return self.refined({}, levels)
+
     @property
     def frame_weight(self) -> float:
         """How much one of several frames of a pass counts."""

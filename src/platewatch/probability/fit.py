@@ -158,9 +158,9 @@ def refined(parent: Table, symbols: str, counts: Rates, worth: float, inherited:
     return replace(parent, rates=_by_counts(symbols, total, parent, inherited), counts=total)
 
 
-def level_of(parent: Table, counts: Floats, worth: float) -> Floats:
-    """How often a camera's frames are of which level, where its engine's shares are worth so many reads."""
-    return backed_off(counts, parent.rates["level"], worth)
+def level_of(usual: Floats, counts: Floats, worth: float) -> Floats:
+    """How often a camera's frames are of which level, where the usual shares are worth so many reads."""
+    return backed_off(counts, usual, worth)
 
 
 def guessed(scoring: _core.ScoringModel, passes: Iterable[Sequence[ReadEvidence | str]]) -> list[Example]:

@@ -12,7 +12,7 @@ import hashlib
 import math
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
@@ -142,6 +142,7 @@ class Learner:
         self._engines: OrderedDict[str | None, _Engine] = OrderedDict()  # learnt of last at the end, as of cameras
         self._cameras: OrderedDict[tuple[str, str | None], _Camera] = OrderedDict()
         self._tables: dict[str | None, _core.ChannelTable] = {}  # of `model`, to count with
+        self._error_rates: Mapping[str, float] = {}
         self.passes = 0
         """That were learnt of, since the start."""
 
@@ -214,6 +215,12 @@ class Learner:
         self._engines.move_to_end(name)
         return known
 
+    def expect(self, error_rates: Mapping[str, float]) -> None:
+        """Begin for these cameras from this share of misread plates, as `ChannelModel.with_cameras` takes it, with the
+        next `refine`: what they show goes on from there.
+        """
+        self._error_rates = dict(error_rates)
+
     def refine(self) -> Iterator[None]:
         """Make `model` anew of the base and what has been learnt, in steps of some ten milliseconds at most."""
         model, base = self.model, self.base.tables
@@ -226,12 +233,15 @@ class Learner:
             yield
             model = model.refined({name: table}, {})
             yield
-        levels: dict[str, dict[str, Floats]] = {}
+        levels = rate.camera_levels(model.tables, self._error_rates, model.population.document)
+        yield
         for place, ((camera, of), known) in enumerate(list(self._cameras.items())):
             if known.misread.count >= CAMERA_FLOOR:
-                engines = model.tables.engines
-                level = fit.level_of(model.tables.of_engine(of), known.level, _ENGINE_READS)
-                levels.setdefault(of if of is not None and of in engines else "", {})[camera] = level
+                of_engine = levels[of if of is not None and of in model.tables.engines else ""]
+                usual = of_engine.get(camera)
+                if usual is None:
+                    usual = model.tables.of_engine(of).rates["level"]
+                of_engine[camera] = fit.level_of(usual, known.level, _ENGINE_READS)
             if place % _CAMERAS_A_STEP == 0:
                 yield
         self.model = model.refined({}, levels)

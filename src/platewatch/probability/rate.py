@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -16,8 +16,11 @@ from platewatch.errors import ModelError
 from platewatch.probability.tables import OUTCOMES, Floats, Rates, Table, Tables, class_of, column_of, is_mark
 
 _LARGEST_LOG_FACTOR = 40.0
+_NARROWEST = 0.01  # between the error rates of two levels
 _HALVINGS = 60  # of the range of factors: to the last digit of a double
 _MAY_MISS = 1e-6
+
+Levels: TypeAlias = dict[str, dict[str, Floats]]
 _TINY = float(np.finfo(np.float64).tiny)
 
 
@@ -76,6 +79,34 @@ def scaled(tables: Tables, target: float, population: Mapping[str, Any]) -> Tabl
         engines={engine: scale(table) for engine, table in tables.engines.items()},
         cameras={camera: scale(table) for camera, table in tables.cameras.items()},
     )
+
+
+def level_at(levels: Floats, rates: Floats, target: float) -> Floats:
+    """How often the frames are of which level where this share of plates is misread, if usually they are of `levels`,
+    which are misread as often as `rates` say.
+
+    The shares change by powers of one factor, so they stay as near to the usual as they can. Beyond the best or the
+    worst level, it is all of that level.
+    """
+    low, high = -_LARGEST_LOG_FACTOR / _NARROWEST, _LARGEST_LOG_FACTOR / _NARROWEST
+    tilted = levels
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        logs = np.log(np.maximum(levels, _TINY)) + middle * rates
+        tilted = np.exp(logs - logs.max())
+        tilted /= tilted.sum()
+        low, high = (middle, high) if tilted @ rates < target else (low, middle)
+    return np.asarray(tilted)
+
+
+def camera_levels(tables: Tables, cameras: Mapping[str, float], population: Mapping[str, Any]) -> Levels:
+    """By engine, "" for the general table, the levels of cameras of which so many plates are misread."""
+    found: Levels = {}
+    for engine, table in {"": tables.general, **tables.engines}.items():
+        rates = error_rates(tables.symbols, table.rates, population)
+        known = {rate: level_at(table.rates["level"], rates, rate) for rate in set(cameras.values())}
+        found[engine] = {camera: known[rate] for camera, rate in cameras.items()}
+    return found
 
 
 def _odds(p: Floats, factor: float) -> Floats:

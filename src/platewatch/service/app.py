@@ -43,7 +43,7 @@ from platewatch.service.quiet import Quiet
 from platewatch.service.routes import Routes
 from platewatch.service.silence import Silence
 from platewatch.service.systemd import Systemd
-from platewatch.service.worker import Worker
+from platewatch.service.worker import Steps, Worker
 
 _PRUNE_INTERVAL: Final = 3600.0  # seconds
 _FORGET_INTERVAL: Final = 5.0
@@ -97,6 +97,8 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
             outcomes = Outcomes(outbox, lambda entry_id: live.hotlist.get(entry_id), labelled_days=labelled_days)
             await outcomes.load()
             learning = _learning(settings, matcher)
+            rates = partial(_use_error_rates, places, live, model, learning, worker)
+            await rates()
             budget = Budget(settings.budget)
             passes = Passes(settings.passes.window, on_strange_ids=_warn_of_ids, sample=learning)
             silence = Silence(settings.silence, places, alarms)
@@ -166,7 +168,9 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                     tasks.create_task(app.follow_sources()),
                 ]
                 if settings.cameras is not None:
-                    helpers.append(tasks.create_task(cameras.watch(places, settings.cameras, alarms, reload_cameras)))
+                    helpers.append(
+                        tasks.create_task(cameras.watch(places, settings.cameras, alarms, reload_cameras, rates))
+                    )
                 if learning is not None:
                     helpers.append(tasks.create_task(_learn(learning, worker, settings.learning.interval)))
                 certificates = [server.listener.tls for server in servers if server.listener.tls is not None]
@@ -230,6 +234,22 @@ def _learning(settings: Settings, matcher: Matcher) -> Learning | None:
         raise ConfigError(reason, field="learning.enabled") from None
     learning.load()
     return learning
+
+
+async def _use_error_rates(
+    places: cameras.Cameras, live: LiveList, model: ChannelModel, learning: Learning | None, worker: Worker
+) -> None:
+    """Weigh reads by what the cameras' table says of how often each misreads."""
+    error_rates = places.error_rates()
+    if learning is not None:
+        await worker.run(learning.expect(error_rates))
+        return
+
+    def use() -> Steps:
+        live.matcher.use(model.with_cameras(error_rates))
+        yield
+
+    await worker.run(use())
 
 
 def _servers(

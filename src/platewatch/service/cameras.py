@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -37,6 +37,7 @@ _COLUMNS: Final = Columns(
         "agency": "agency,기관,기관명,관리기관,운영기관,소속,organisation,organization",
         "stream_url": "stream url,스트림,스트림주소,영상주소,영상url,스트리밍주소,stream,rtsp,video url",
         "engine": "engine,인식엔진,엔진,recogniser,recognizer",
+        "error_rate": "error rate,misread rate,오인식률,오독률",
         "time_zone": "time zone,시간대,timezone,tz",
     },
     needed="camera_id",
@@ -60,6 +61,7 @@ class Row(NamedTuple):
     aliases: tuple[str, ...] = ()
     engine: str | None = None
     zone: tzinfo | None = None
+    error_rate: float | None = None  # the share of its plates that are not read exactly
 
 
 class Cameras:
@@ -115,6 +117,10 @@ class Cameras:
             return "unknown" if self._has_table else ""
         return row.camera.agency or ""
 
+    def error_rates(self) -> dict[str, float]:
+        """The share of misread plates, of the cameras of which the table says it."""
+        return {row.camera.id: row.error_rate for row in self._rows.values() if row.error_rate is not None}
+
     def ahead(self, camera: Camera) -> tuple[CameraAhead, ...]:
         """Where a vehicle that it has read may come next."""
         known = self._ahead  # before the cameras: of those of another table nothing must stay
@@ -142,8 +148,12 @@ class Cameras:
             _log.warning("reads of a camera that is not in the table", source=source, camera_id=camera_id)
 
 
-async def watch(cameras: Cameras, path: Path, alarms: Alarms, woken: asyncio.Event) -> None:
-    """Use the table anew when it has changed, and when `woken`, until cancelled; a bad one is an alarm."""
+async def watch(
+    cameras: Cameras, path: Path, alarms: Alarms, woken: asyncio.Event, changed: Callable[[], Awaitable[None]]
+) -> None:
+    """Use the table anew when it has changed, and when `woken`, until cancelled; a bad one is an alarm. `changed` is
+    called after another table is in use.
+    """
     last = await asyncio.to_thread(_look, path)
     while True:
         try:
@@ -162,6 +172,7 @@ async def watch(cameras: Cameras, path: Path, alarms: Alarms, woken: asyncio.Eve
         alarms.clear(REFUSED, path.name)
         cameras.use(rows)
         _log.info("cameras changed", cameras=len(cameras))
+        await changed()
 
 
 def _look(path: Path) -> tuple[int, int, int] | None:
@@ -236,19 +247,33 @@ def _row(cells: Sequence[object], places: Mapping[str, int], number: int) -> Row
         tuple(alias for alias in aliases if alias),
         field("engine", text),
         None if zone is None else zone_of(zone),
+        _error_rate(values.get("error_rate"), number),
     )
 
 
-def _degrees(value: object, name: str, number: int) -> float | None:
+def _error_rate(value: object, number: int) -> float | None:
+    share = _number(value, "error_rate", number)
+    if share is not None and not 0 < share < 1:
+        raise ConfigError("not above 0 and below 1", row=number, field="error_rate")
+    return share
+
+
+def _number(value: object, name: str, row: int) -> float | None:
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
-    lowest, highest = _RANGES[name]
     try:
-        degrees = float(value) if isinstance(value, int | float | str) else None
+        if isinstance(value, int | float | str):
+            return float(value)
     except ValueError:
-        degrees = None
+        pass
+    raise ConfigError("not a number", row=row, field=name)
+
+
+def _degrees(value: object, name: str, number: int) -> float | None:
+    degrees = _number(value, name, number)
     if degrees is None:
-        raise ConfigError("not a number", row=number, field=name)
+        return None
+    lowest, highest = _RANGES[name]
     if not lowest <= degrees <= highest:
         raise ConfigError(f"not in {lowest:g} to {highest:g}", row=number, field=name)
     return degrees

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -115,6 +115,12 @@ class Learning:
                 break
             yield
         self._matcher.use(self._learner.model)
+
+    def expect(self, error_rates: Mapping[str, float]) -> Steps:
+        """The cameras' table says how many of their plates are misread: begin from there, at once."""
+        self._learner.expect(error_rates)
+        self._refined_at = -1
+        yield from self.refine()
 
     def encoded(self, into: list[bytes]) -> Steps:
         """What is to be kept, if there is news."""
