@@ -279,8 +279,10 @@ def test_an_outbox_of_schema_2_is_brought_up_to_date(tmp_path: Path) -> None:
     run(append, path)
     with closing(sqlite3.connect(path)) as old:
         old.execute("DROP TABLE hit_reads")
+        old.execute("DROP TABLE entry_tallies")
         old.execute("PRAGMA user_version = 2")
     run(append, path)
     with closing(sqlite3.connect(path)) as new:
         assert new.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+        assert new.execute("SELECT entry_id, count FROM entry_tallies").fetchall() == [("W-1", 1)], "of what is there"
     assert rows(path) == []

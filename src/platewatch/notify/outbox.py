@@ -125,6 +125,10 @@ _TALLY: Final = """
     INSERT INTO tallies (hour, category, agency, grade, count) VALUES (?, ?, ?, ?, 1)
     ON CONFLICT DO UPDATE SET count = count + 1
 """
+_TALLY_ENTRY: Final = """
+    INSERT INTO entry_tallies (entry_id, count, last_at) VALUES (?, 1, ?)
+    ON CONFLICT DO UPDATE SET count = count + 1, last_at = excluded.last_at
+"""
 _PURGE: Final = "UPDATE events SET body = x'' WHERE kind = 'hit' AND state <> 'cancelled' AND hitid = ?"
 _KEEP_READ: Final = """
     INSERT INTO hit_reads (hitid, entry_id, read) VALUES (?, ?, ?)
@@ -502,6 +506,7 @@ def _append(connection: sqlite3.Connection, event: NewEvent, now: float) -> bool
     is_new = connection.executemany(_APPEND, _rows(event, now)).rowcount > 0
     if is_new and event.tally is not None:
         connection.execute(_TALLY, (int(now // 3600), *event.tally))
+        connection.execute(_TALLY_ENTRY, (event.entry_id, now))
     if is_new and event.read is not None:
         connection.execute(_KEEP_READ, (event.hitid, event.entry_id, event.read))
     return is_new

@@ -109,6 +109,10 @@ _ANSWERS: Final = (
     )
     """,
 )
+# How many hits there were of an entry that is listed: it outlives them, for who wants to know which have none.
+_ENTRY_TALLIES: Final = """
+    CREATE TABLE entry_tallies (entry_id TEXT PRIMARY KEY, count INTEGER NOT NULL, last_at REAL NOT NULL) WITHOUT ROWID
+"""
 # The reads that hits tell of, where the city keeps labels: with a truth once an operator has confirmed the hit, and
 # without one for as long as the hit itself is kept.
 _LABELS: Final = (
@@ -122,7 +126,13 @@ _LABELS: Final = (
     )
     """,
 )
-_SCHEMA: Final = (*_EVENTS, *_ANSWERS, *_LABELS, "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL)")
+_SCHEMA: Final = (
+    *_EVENTS,
+    *_ANSWERS,
+    *_LABELS,
+    _ENTRY_TALLIES,
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL)",
+)
 
 _TO_VERSION_2: Final = (
     "DROP INDEX events_by_schedule",
@@ -141,7 +151,15 @@ _TO_VERSION_2: Final = (
     "DROP TABLE events_1",
     *_ANSWERS,
 )
-_UPGRADES: Final = {1: _TO_VERSION_2, 2: _LABELS}  # by the version that they start from
+_TO_VERSION_3: Final = (
+    *_LABELS,
+    _ENTRY_TALLIES,
+    """
+    INSERT INTO entry_tallies SELECT entry_id, COUNT(DISTINCT hitid), MAX(created_at) FROM events
+    WHERE kind = 'hit' AND entry_id <> '' GROUP BY entry_id
+    """,
+)
+_UPGRADES: Final = {1: _TO_VERSION_2, 2: _TO_VERSION_3}  # by the version that they start from
 
 
 class OutboxError(PlatewatchError):

@@ -179,6 +179,10 @@ class Population:
         whole = [plate for plate in looked_at if not _core.is_pattern(plate)]
         return Coverage(len(whole), sum(is_of_a_class(plate) is None for plate in whole), self.name)
 
+    def has_class_of(self, plate: str) -> bool:
+        """Whether a canonical plate is of a class, and not only of the generic one. Its region mark may be omitted."""
+        return self._of_a_class.fullmatch(plate) is not None
+
     def mix(self, plates: Iterable[str]) -> Mix:
         """How those of the plates that are of a class share out; of several that fit, the first counts.
 

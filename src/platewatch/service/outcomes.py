@@ -218,6 +218,7 @@ class Outcomes:
 
         def action(connection: sqlite3.Connection) -> int:
             connection.execute("DELETE FROM suppressions WHERE entry_id IN (SELECT value FROM json_each(?))", (ids,))
+            connection.execute("DELETE FROM entry_tallies WHERE entry_id IN (SELECT value FROM json_each(?))", (ids,))
             return take_back(connection, _withdrawing("entry_removed", now), now, entry_ids=entry_ids, since=since)
 
         taken = await self._outbox.write(action)

@@ -15,14 +15,21 @@ from platewatch.notify.outbox_file import open_to_read
 REJECTED_TWICE: Final = 2
 """An entry with so many wrong hits, and none that was confirmed, wants looking at by its agency."""
 
-_TOLD: Final = "SELECT hour * 3600, category, agency, grade, count FROM tallies WHERE hour >= ? AND hour < ?"
+_TOLD: Final = """
+    SELECT hour * 3600, category, agency, grade, count FROM tallies
+    WHERE hour >= ?1 AND hour < ?2 AND agency = coalesce(?3, agency)
+"""
 _ANSWERED: Final = """
     SELECT at, outcome, category, agency, entry_id FROM outcomes
-    WHERE at >= ? AND at < ? AND seq IN (SELECT MAX(seq) FROM outcomes GROUP BY hitid)
+    WHERE at >= ?1 AND at < ?2 AND agency = coalesce(?3, agency)
+        AND seq IN (SELECT MAX(seq) FROM outcomes GROUP BY hitid)
 """
 _SEEN_AFTER: Final = """
     SELECT seen.at - MIN(events.created_at) FROM seen JOIN events ON events.hitid = seen.hitid
-    WHERE seen.at >= ? AND seen.at < ? AND events.kind = 'hit' GROUP BY seen.hitid
+    WHERE seen.at >= ?1 AND seen.at < ?2 AND events.kind = 'hit' AND (
+        ?3 IS NULL OR EXISTS (SELECT 1 FROM outcomes WHERE outcomes.hitid = seen.hitid AND outcomes.agency = ?3)
+    )
+    GROUP BY seen.hitid
 """
 
 
@@ -61,13 +68,16 @@ class YearReport(Struct, frozen=True, kw_only=True):
     doubtful_entries: list[DoubtfulEntry]
 
 
-def of_year(outbox: Path, year: int, zone: tzinfo) -> YearReport:
-    """What was told and answered from new year to new year in a zone (of whole hours). Raises OutboxError."""
+def of_year(outbox: Path, year: int, zone: tzinfo, agency: str | None = None) -> YearReport:
+    """What was told and answered from new year to new year in a zone (of whole hours), of all entries or an agency's.
+
+    Raises OutboxError.
+    """
     start, end = (datetime(which, 1, 1, tzinfo=zone).timestamp() for which in (year, year + 1))
     with open_to_read(outbox) as connection:
-        told = connection.execute(_TOLD, (start // 3600, end // 3600)).fetchall()
-        answered = connection.execute(_ANSWERED, (start, end)).fetchall()
-        waits = [wait for (wait,) in connection.execute(_SEEN_AFTER, (start, end))]
+        told = connection.execute(_TOLD, (start // 3600, end // 3600, agency)).fetchall()
+        answered = connection.execute(_ANSWERED, (start, end, agency)).fetchall()
+        waits = [wait for (wait,) in connection.execute(_SEEN_AFTER, (start, end, agency))]
     counts: Counter[tuple[str, str, str]] = Counter()
     months = [0] * 12
     for at, category, agency, grade, count in told:

@@ -84,6 +84,17 @@ class FeedStore:
         except sqlite3.Error as error:
             raise StoreError(f"cannot copy {path}: {error}") from None
 
+    @staticmethod
+    def read(path: Path) -> list[tuple[str, Entry]]:
+        """The entries of a store that may be in use, each with its feed's name. Raises StoreError."""
+        decoder = msgspec.msgpack.Decoder(Entry)
+        with (
+            FeedStore._errors("read"),
+            closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection,
+        ):
+            rows = connection.execute("SELECT feed, body FROM entries ORDER BY feed, id")
+            return [(feed, decoder.decode(body)) for feed, body in rows]
+
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
