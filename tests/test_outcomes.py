@@ -109,6 +109,15 @@ def test_an_answer_may_be_corrected(service: Service, wass: WassSimulator) -> No
     hit_of(service, wass, MISREAD, 60)
 
 
+def test_an_answer_that_is_sent_again_changes_nothing(service: Service, wass: WassSimulator) -> None:
+    """As by a client that was cut off before it heard of the first time."""
+    hitid = hit_of(service, wass, MISREAD)
+    assert answer(service, hitid, outcome="misread")[1] == {"suppressed": True, "withdrawn": True}
+    assert answer(service, hitid, outcome="misread")[1] == {"suppressed": True, "withdrawn": False}
+    assert service.send(read(MISREAD, 60))[1]["hits"] == 0
+    assert service.get("/v1/status")[1]["outcomes"]["counts"] == {"misread": 1}
+
+
 def test_what_was_predicted_is_held_against_what_was_confirmed(service: Service, wass: WassSimulator) -> None:
     said = ["confirmed", "confirmed", "right_read_wrong_vehicle", "misread"]
     for number, outcome in enumerate(said):

@@ -1,8 +1,10 @@
 """The service under everything at once: `make soak`.
 
 It is killed every few seconds while clients that behave send reads, others do not behave, its disk is full now and
-then, its list changes, and what it notifies has one fault after another. What should have come is known here, and not
-from the service: each read of a wanted plate that was acknowledged is due, once.
+then, its list changes, operators answer, and of the agencies that it notifies one has one fault after another and one
+is dead. What should have come is known here, and not from the service: each read of a wanted plate that was
+acknowledged is due, once, at each agency that lives; an answer that was acknowledged is kept, and a mistake that was
+answered so is not told again.
 """
 
 from __future__ import annotations
@@ -17,23 +19,25 @@ import tempfile
 import threading
 import time
 import urllib.error
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPException
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from platewatch.notify.signing import generate_secret
 from platewatch.notify.simulator import Faults, WassSimulator
 from tests.hostile.clients import HEALTH, connect, post
+from tests.patience import PATIENCE
 from tests.service import WANTED as WANTED_LIST
 from tests.service import Service, prepare
 from tests.simulator import simulating
 
 WANTED: Final = "12가3456"
+MISTAKE: Final = "12가3458"  # taken for it, until an operator says that it is none
 START: Final = datetime(2026, 11, 23, tzinfo=UTC)
 FAULTS: Final = [
     Faults(),
@@ -45,6 +49,18 @@ FAULTS: Final = [
 ]
 DISK_FULL_EVERY: Final = 5  # kills
 DISK_BYTES: Final = 48 * 1024  # of each file, then: enough to start, and for little more
+AGENCIES: Final = """
+[outcomes]
+labelled_days = 30
+[routes.city.to]
+kind = "https"
+url = "{city}/events"
+secrets = ["{secret}"]
+[routes.dead.to]
+kind = "https"
+url = "http://127.0.0.1:{port}/events"
+secrets = ["{secret}"]
+"""
 
 Sighting: TypeAlias = tuple[str, datetime]
 """A camera and a time: no two reads have both."""
@@ -62,12 +78,16 @@ class Report:
     doubled: int = 0
     refused: int = 0  # answers 503
     lists: int = 0
+    answers: int = 0
+    answers_lost: int = 0
+    silenced: int = 0  # reads of a mistake that an operator had told
+    told_again: int = 0
     most_rss: int = 0  # bytes
     latencies: list[float] = field(default_factory=list)  # seconds
 
     @property
     def is_sound(self) -> bool:
-        return not (self.lost or self.invented or self.doubled)
+        return not (self.lost or self.invented or self.doubled or self.answers_lost or self.told_again)
 
     def __str__(self) -> str:
         times = sorted(self.latencies) or [0.0]
@@ -79,6 +99,10 @@ class Report:
             "lost": self.lost,
             "invented": self.invented,
             "doubled": self.doubled,
+            "operators' answers": self.answers,
+            "answers lost": self.answers_lost,
+            "known mistakes read": self.silenced,
+            "told again": self.told_again,
             "answers 503": self.refused,
             "lists replaced": self.lists,
             "most memory": f"{self.most_rss / 2**20:.0f} MiB",
@@ -101,18 +125,32 @@ class Soak:
         self._stop = threading.Event()
         self._sent: set[Sighting] = set()  # of the wanted plate
         self._acknowledged: set[Sighting] = set()
+        self._mistaken: set[Sighting] = set()
+        self._silenced: set[Sighting] = set()  # of these, read while it was known to be a mistake
+        self._known_mistakes = 0  # odd while it is known to be one
+        self._answered: set[tuple[str, str]] = set()  # hit and outcome
         self._failures: list[BaseException] = []
         self._report = Report()
 
     def run(self) -> Report:
         """Raises what went wrong in a client."""
         secret = generate_secret()
-        with simulating(secret) as wass:
-            config = prepare(self._place, wass=wass.url, secret=secret)
+        with simulating(secret) as wass, simulating(secret) as city:
+            more = AGENCIES.format(city=city.url, secret=secret, port=_free_port())
+            config = prepare(self._place, wass=wass.url, secret=secret, more=more)
+            self._wass = wass
             self._environment = {"PLATEWATCH_HTTP__PORT": str(_free_port())}
             self._service = Service(config, self._environment)
             clients = [self._healthy(number) for number in range(4)]
-            clients += [self._garbage, self._dribble, self._never_reading, self._crowd, self._changing_list]
+            clients += [
+                self._mistaking,
+                self._operator,
+                self._garbage,
+                self._dribble,
+                self._never_reading,
+                self._crowd,
+                self._changing_list,
+            ]
             threads = [threading.Thread(target=self._guarded, args=[client]) for client in clients]
             threads.append(threading.Thread(target=self._guarded, args=[self._watch]))
             for thread in threads:
@@ -126,9 +164,11 @@ class Soak:
             if self._failures:
                 raise self._failures[0]
             wass.faults = Faults()
-            self._service.wait_until_delivered()
+            self._wait_until_delivered()
+            outcomes = self._service.get("/v1/status")[1]["outcomes"]
             self._service.kill()
-            self._judge(wass)
+            self._judge(wass, city)
+            self._judge_answers(wass, outcomes)
         return self._report
 
     def _kill_again_and_again(self, config: Path, wass: WassSimulator) -> None:
@@ -177,6 +217,66 @@ class Soak:
                     return
 
         return client
+
+    def _mistaking(self) -> None:
+        """A source whose camera takes another plate for the wanted one, again and again."""
+        for second in range(100, 10**9, 100):
+            sighting = "M", START + timedelta(seconds=second)
+            read = {"text": MISTAKE, "camera_id": sighting[0], "time": sighting[1].isoformat()}
+            with self._lock:
+                self._mistaken.add(sighting)
+                known = self._known_mistakes
+            while not self._is_acknowledged(read):
+                if self._stop.wait(0.05):
+                    return
+            with self._lock:
+                self._report.acknowledged += 1
+                if known % 2 and known == self._known_mistakes:
+                    self._silenced.add(sighting)
+            if self._stop.wait(0.02):
+                return
+
+    def _operator(self) -> None:
+        """Confirms hits, says that mistakes are some, and thinks again later; each answer until it is acknowledged."""
+        answered: set[str] = set()
+        while not self._stop.wait(0.1):
+            events = list(self._wass.received.values())
+            for event in events[-20:]:
+                hitid = event.id.partition(".")[0]
+                if hitid in answered:
+                    continue
+                answered.add(hitid)
+                if event.data.read_text == WANTED:
+                    self._answer(hitid, "confirmed")
+                elif self._answer(hitid, "misread"):
+                    self._turn()
+                    self._stop.wait(self._random.uniform(0.2, 2.0))
+                    self._turn()
+                    self._answer(hitid, "cannot_tell")
+
+    def _turn(self) -> None:
+        with self._lock:
+            self._known_mistakes += 1
+
+    def _answer(self, hitid: str, outcome: str) -> bool:
+        """Whether it was acknowledged before the end."""
+        said = json.dumps({"outcome": outcome, "by": "soak"}).encode()
+        while not self._stop.is_set():
+            with suppress(OSError, HTTPException, urllib.error.URLError, ValueError):
+                status, _ = self._service.post(f"/v1/hits/{hitid}/outcome", said)
+                if status == 200:
+                    self._answered.add((hitid, outcome))
+                    return True
+                assert status == 503, status
+            self._stop.wait(0.05)
+        return False
+
+    def _wait_until_delivered(self) -> None:
+        """Of the agencies that live."""
+        deadline = time.monotonic() + PATIENCE
+        while any(self._service.get("/v1/status")[1]["routes"][name]["pending"] for name in ("wass", "city")):
+            assert time.monotonic() < deadline, "notifications are still pending"
+            time.sleep(0.05)
 
     def _is_acknowledged(self, read: dict[str, str]) -> bool:
         begin = time.perf_counter()
@@ -259,14 +359,29 @@ class Soak:
                 pages = int(Path(f"/proc/{self._service.process.pid}/statm").read_text().split()[1])
                 self._report.most_rss = max(self._report.most_rss, pages * os.sysconf("SC_PAGESIZE"))
 
-    def _judge(self, wass: WassSimulator) -> None:
-        hits: dict[Sighting, set[str]] = defaultdict(set)
-        for event in wass.received.values():
-            hits[event.data.camera.id, event.data.time].add(event.id.partition(".")[0])
-        self._report.due = len(self._acknowledged)
-        self._report.lost = len(self._acknowledged - hits.keys())
-        self._report.invented = len(hits.keys() - self._sent)
-        self._report.doubled = sum(len(ids) > 1 for ids in hits.values())
+    def _judge(self, *agencies: WassSimulator) -> None:
+        self._report.due = len(agencies) * len(self._acknowledged)
+        for agency in agencies:
+            hits: dict[Sighting, set[str]] = defaultdict(set)
+            for event in agency.received.values():
+                hits[event.data.camera.id, event.data.time].add(event.id.partition(".")[0])
+            self._report.lost += len(self._acknowledged - hits.keys())
+            self._report.invented += len(hits.keys() - self._sent - self._mistaken)
+            self._report.doubled += sum(len(ids) > 1 for ids in hits.values())
+            self._report.told_again += len(self._silenced & hits.keys())
+
+    def _judge_answers(self, wass: WassSimulator, outcomes: dict[str, Any]) -> None:
+        self._report.answers = len(self._answered)
+        self._report.silenced = len(self._silenced)
+        said = Counter(outcome for _, outcome in self._answered)
+        kept = Counter(outcomes["counts"])
+        labelled = Counter(labelled=outcomes["labelled_reads"])
+        self._report.answers_lost = (said - kept).total() + (Counter(labelled=said["confirmed"]) - labelled).total()
+        # What an operator has said is a mistake is taken back from who was told.
+        taken_back = {event.id.partition(".")[0] for event in wass.withdrawn.values()}
+        self._report.answers_lost += len(
+            {hitid for hitid, outcome in self._answered if outcome == "misread"} - taken_back
+        )
 
 
 def _free_port() -> int:

@@ -10,3 +10,4 @@ def test_killed_under_load_nothing_is_lost_invented_or_doubled(tmp_path: Path) -
     assert report.is_sound, str(report)
     assert report.due >= 1, str(report)
     assert report.lists >= 1, str(report)
+    assert report.answers >= 1, str(report)

@@ -51,6 +51,7 @@ _SUPPRESS: Final = """
     INSERT INTO suppressions (hash, hitid, entry_id, made_at, expires_at) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (hash) DO UPDATE SET hitid = excluded.hitid, expires_at = excluded.expires_at
 """
+_IS_SUPPRESSED: Final = "SELECT 1 FROM suppressions WHERE hitid = ?"
 _SEEN: Final = "INSERT INTO seen (hitid, by, at) VALUES (?, ?, ?) ON CONFLICT (hitid) DO NOTHING"
 # Of each hit, what was said of it last.
 _JUDGED: Final = """
@@ -188,15 +189,19 @@ class Outcomes:
         if facts is None:
             return None
         connection.execute(_RECORD, (hitid, answer.outcome, answer.by, answer.reason, now, *facts))
-        connection.execute("DELETE FROM suppressions WHERE hitid = ?", (hitid,))
-        connection.execute(_SEEN, (hitid, answer.by, now))
         why = _WRONG.get(answer.outcome)
+        if why is None or hit is not None:
+            connection.execute("DELETE FROM suppressions WHERE hitid = ?", (hitid,))
+        connection.execute(_SEEN, (hitid, answer.by, now))
         if hit is not None and answer.outcome == "confirmed":
             labels.label(connection, hitid, hit.data, now)
         elif why is None:
             labels.unlabel(connection, hitid)
-        if why is None or hit is None:
+        if why is None:
             return Recorded(suppressed=False, withdrawn=False), None
+        if hit is None:  # said again, as by a client that did not hear of the first time: nothing is left to be done
+            known = connection.execute(_IS_SUPPRESSED, (hitid,)).fetchone() is not None
+            return Recorded(suppressed=known, withdrawn=False), None
         suppression = None
         # A read that is the wanted plate is never kept back: the next one may be the vehicle itself.
         if hit.data.edits or hit.data.pattern:
