@@ -45,7 +45,9 @@ def prepare(place: Path, *, wass: str, secret: str, more: str = "") -> Path:
 
 
 class Service:
-    """A running service; `open_files` limits how many files it may have open, `file_bytes` how large each may be."""
+    """A running service; `open_files` limits how many files it may have open, `file_bytes` how large each may be.
+    `dumps` is the folder it works in, where the system would leave its core.
+    """
 
     def __init__(
         self,
@@ -53,16 +55,19 @@ class Service:
         environment: Mapping[str, str] | None = None,
         open_files: int | None = None,
         file_bytes: int | None = None,
+        dumps: Path | None = None,
     ) -> None:
         self.log_path = config.with_name(f"log-{time.monotonic_ns()}.jsonl")
         limits = [] if open_files is None else [f"ulimit -n {open_files}"]
         limits += [] if file_bytes is None else [f"ulimit -f {file_bytes // 512}"]
+        limits += [] if dumps is None else ["ulimit -c unlimited"]
         limited = ["sh", "-c", " && ".join([*limits, 'exec "$@"']), "sh"] if limits else []
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
                 [*limited, sys.executable, "-m", "platewatch", "serve", "--config", str(config)],
                 stderr=log,
                 env={**os.environ, **(environment or {})},
+                cwd=dumps,
             )
         self.url = self._wait_until_listening()
 

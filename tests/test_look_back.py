@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gc
 import random
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 
 import platewatch as pw
@@ -70,12 +68,3 @@ def test_no_plate_stands_in_memory_but_of_the_newest_reads() -> None:
     sealed = b"".join(chunk.sealed for chunk in look_back._chunks)
     assert len(sealed) > 5000
     assert not any(read.text.encode() in sealed for read in reads(600))
-
-
-def test_the_process_is_kept_out_of_dumps() -> None:
-    code = (
-        "import ctypes, resource; from platewatch.service.look_back import keep_from_dumps\n"
-        "print(keep_from_dumps(), resource.getrlimit(resource.RLIMIT_CORE), ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
-    )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert told == "[] (0, 0) 0\n"

@@ -27,6 +27,7 @@ from platewatch.service.budget import Budget
 from platewatch.service.config import Settings, check_token
 from platewatch.service.connections import Connections, room
 from platewatch.service.delivery import Delivery
+from platewatch.service.dumps import keep_from_dumps
 from platewatch.service.endpoints import App
 from platewatch.service.feeds import Feeds
 from platewatch.service.gate import Gate
@@ -34,7 +35,7 @@ from platewatch.service.keys import Action, Keys
 from platewatch.service.learning import Learning
 from platewatch.service.listeners import INGEST, Listener, Server, Side, listen
 from platewatch.service.live_list import LiveList
-from platewatch.service.look_back import LookBack, keep_from_dumps
+from platewatch.service.look_back import LookBack
 from platewatch.service.metrics import Metrics
 from platewatch.service.outcomes import Outcomes
 from platewatch.service.passes import Passes
@@ -61,6 +62,8 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
     Raises ConfigError, OutboxError, or what ended the dispatcher.
     """
     asyncio.get_running_loop().set_exception_handler(log.of_loop)
+    if refused := keep_from_dumps():
+        _log.warning("the system keeps the memory from dumps only in part", refused=refused)
     model = _model(settings)
     alarms = Alarms()
     systemd = Systemd()
@@ -327,8 +330,6 @@ def _audit(settings: Settings, outbox: Outbox) -> Audit:
 def _look_back(settings: Settings) -> LookBack | None:
     if not settings.look_back.minutes:
         return None
-    if refused := keep_from_dumps():
-        _log.warning("the system keeps the memory from dumps only in part", refused=refused)
     return LookBack(settings.look_back)
 
 

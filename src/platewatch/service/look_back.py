@@ -6,10 +6,7 @@ swapped out or dumped is of no use by itself. Who is root on the machine while i
 
 from __future__ import annotations
 
-import ctypes
-import resource
 import secrets
-import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
@@ -24,7 +21,6 @@ from platewatch.matching.reads import Read
 
 _CHUNK: Final = 512  # reads that are sealed together; fewer lie open, in memory as those that are being matched
 _OVERHEAD: Final = 200  # bytes of a chunk that are not its reads
-_PR_SET_DUMPABLE: Final = 4
 
 
 class LookBackSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -87,17 +83,3 @@ class LookBack:
         self._chunks.append(_Chunk(now, nonce, sealed, len(self._open)))
         self.nbytes += len(sealed) + _OVERHEAD
         self._open = []
-
-
-def keep_from_dumps() -> list[str]:
-    """Keep this process' memory out of core dumps, and from other processes of its user; returns what the system did
-    not allow.
-    """
-    refused = []
-    try:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    except (OSError, ValueError):
-        refused.append("no core dumps")
-    if not sys.platform.startswith("linux") or ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
-        refused.append("not dumpable")
-    return refused
