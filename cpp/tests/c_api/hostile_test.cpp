@@ -1,6 +1,7 @@
 // What callers and files do wrong: a status each, and nothing else.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <limits>
 #include <string>
 #include <vector>
@@ -78,6 +79,12 @@ TEST(CHostile, NullIsAnArgumentThatIsRefused) {
     EXPECT_EQ(pw_match_read(session.get(), &read, nullptr, &matches), PW_ERROR_ARGUMENT);
 }
 
+template <class Struct>
+struct FollowedBySomething {
+    Struct given;
+    std::array<unsigned char, sizeof(pw_read)> behind = {1};
+};
+
 TEST(CHostile, StructsOfOtherSizes) {
     Folder folder;
     snapshot(folder);
@@ -102,16 +109,17 @@ TEST(CHostile, StructsOfOtherSizes) {
         pw_read read = read_of(text);
         read.size = size;
         EXPECT_EQ(pw_match_read(session.get(), &read, nullptr, &matches), PW_ERROR_ARGUMENT) << size;
-        pw_options options = PW_OPTIONS_INIT;
-        options.size = size;
+        // The others are smaller than a read: what lies behind them is not zero.
+        FollowedBySomething<pw_options> options{PW_OPTIONS_INIT};
+        options.given.size = size;
         const pw_read fine = read_of(text);
-        EXPECT_EQ(pw_match_read(session.get(), &fine, &options, &matches), PW_ERROR_ARGUMENT) << size;
-        pw_entry entry = PW_ENTRY_INIT;
-        entry.size = size;
-        EXPECT_EQ(pw_matcher_add(matcher.get(), &entry, 1), PW_ERROR_ARGUMENT) << size;
-        pw_list_info info = PW_LIST_INFO_INIT;
-        info.size = size;
-        EXPECT_EQ(pw_list_get_info(list.get(), &info), PW_ERROR_ARGUMENT) << size;
+        EXPECT_EQ(pw_match_read(session.get(), &fine, &options.given, &matches), PW_ERROR_ARGUMENT) << size;
+        FollowedBySomething<pw_entry> entry{PW_ENTRY_INIT};
+        entry.given.size = size;
+        EXPECT_EQ(pw_matcher_add(matcher.get(), &entry.given, 1), PW_ERROR_ARGUMENT) << size;
+        FollowedBySomething<pw_list_info> info{PW_LIST_INFO_INIT};
+        info.given.size = size;
+        EXPECT_EQ(pw_list_get_info(list.get(), &info.given), PW_ERROR_ARGUMENT) << size;
     }
 }
 
