@@ -16,6 +16,7 @@ import platewatch as pw
 from platewatch.notify import Signer
 from platewatch.notify.simulator import WassSimulator
 from platewatch.service.config import load, strange_variables
+from platewatch.sources.positions import Position
 from tests.feeds.test_service import LATE, PUSHED, feed, push, read
 from tests.patience import PATIENCE
 from tests.service import SECRET, prepare, running
@@ -116,6 +117,8 @@ def test_a_backup_of_a_running_service_comes_back(tmp_path: Path, wass: WassSimu
         assert push(service, {"version": 1, "upserts": [entry]})[0] == 200
         assert service.send(read(LATE))[1]["hits"] == 1
         service.wait_until_delivered()
+        Position(here / "positions", "gate").save({"offset": 7})
+        (here / "positions" / "gate.new").touch()  # as it is being written
         done = run("backup", "--config", str(here / "platewatch.toml"), str(backup))
         assert (done.returncode, done.stderr) == (0, "")
         assert service.send(read("12가3456"))[1]["hits"] == 1, "it goes on"
@@ -131,6 +134,8 @@ def test_a_backup_of_a_running_service_comes_back(tmp_path: Path, wass: WassSimu
     config = prepare(there, wass=wass.url, secret=SECRET, more=PUSHED)
     done = run("restore", "--config", str(config), str(backup))
     assert (done.returncode, done.stderr) == (0, "")
+    assert [path.name for path in (there / "positions").iterdir()] == ["gate.json"]
+    assert Position(there / "positions", "gate").load() == {"offset": 7}
     with running(config) as service:
         assert (feed(service, "seoul")["version"], feed(service, "seoul")["entries"]) == (1, 1)
         assert service.get("/v1/status")[1]["outbox"]["delivered"] == 1

@@ -42,7 +42,9 @@ def _files(settings: Settings) -> dict[str, Path]:
         files["keys.toml"] = settings.http.keys
     for name, folder in _folders(settings).items():
         if folder.is_dir():
-            files |= {f"{name}/{file.name}": file for file in folder.iterdir() if file.is_file()}
+            files |= {
+                f"{name}/{file.name}": file for file in folder.iterdir() if file.suffix != ".new" and file.is_file()
+            }
     return {name: file for name, file in files.items() if file.is_file()}
 
 
