@@ -294,6 +294,21 @@ def test_a_bad_setting_is_named(config: Path, poll: str, said: str | None) -> No
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize("saved", ['{"time": "soon"}', '{"time": "2026-11-23"}', '{"time": 7, "cursor": 7}', "[]"])
+def test_a_position_that_is_of_no_use_is_begun_anew(config: Path, saved: str) -> None:
+    def answer(request: web.Request, _body: str) -> web.Response:
+        assert datetime.fromisoformat(request.query["since"]) > datetime.now(UTC) - timedelta(hours=1)
+        return web.json_response([])
+
+    (config.parent / "positions").mkdir()
+    (config.parent / "positions" / "gate.json").write_text(saved, "utf-8")
+    with asking(answer) as camera:
+        follow(config, 'format = "platewatch"', f'url = "{camera.url}/?since={{cursor}}"')
+        with running(config) as service:
+            until(lambda: len(camera.requests) > 2)
+            assert status_of(service)["transport"]["failure"] is None
+
+
 def test_urls_hold_the_cursor_as_urls_do(config: Path) -> None:
     def answer(request: web.Request, _body: str) -> web.Response:
         assert parse_qs(urlsplit(request.raw_path).query)["since"][0].endswith("+00:00")

@@ -116,10 +116,8 @@ class Poll:
         self._cursor = self._settings.start
         if isinstance(cursor := saved.get("cursor"), str):
             self._cursor = cursor
-        newest = saved.get("time")
-        if isinstance(newest, str):
-            self._newest = datetime.fromisoformat(newest)
-        elif self._settings.start is None:
+        self._newest = _moment(saved.get("time"))
+        if self._newest is None and self._settings.start is None:
             self._newest = datetime.now(UTC)
             await self._keep({"time": self._newest.isoformat()})
 
@@ -236,6 +234,15 @@ def greatest(answer: bytes, content_type: str, path: str) -> str | None:
     if any(not _CURSOR.fullmatch(value) for value in found):
         raise FormatError("neither a number, a time nor a long hexadecimal id", field=path)
     return max(found, key=_rank, default=None)
+
+
+def _moment(saved: object) -> datetime | None:
+    """None of what was not saved as one."""
+    try:
+        when = datetime.fromisoformat(saved) if isinstance(saved, str) else None
+    except ValueError:
+        return None
+    return None if when is None or when.tzinfo is None else when
 
 
 def _rank(cursor: str) -> tuple[int, str]:
