@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -310,6 +310,57 @@ def test_nothing_that_is_acknowledged_is_lost_when_the_service_is_killed(config:
             time.sleep(0.05)
     assert {event.data.camera.id for event in wass.received.values()} == acknowledged
     assert len(wass.received) == 40, "each is told under one id"
+
+
+def axis(when: datetime, state: str, text: str = "12가3456") -> dict[str, Any]:
+    millis = str(int(when.timestamp() * 1000))
+    return {"plateUTF8": text, "capture_timestamp": millis, "carState": state, "carID": "5"}
+
+
+def dahua(when: datetime, index: int) -> dict[str, Any]:
+    second = int(when.timestamp()) + index
+    data = {"TrafficCar": {"PlateNumber": "12가3456"}, "RealUTC": second, "GroupID": 9, "IndexInGroup": index}
+    return {"Code": "TrafficJunction", "Data": data}
+
+
+def frigate(when: datetime, seconds: int, text: str = "12가3456") -> dict[str, Any]:
+    return {
+        "type": "lpr",
+        "id": "x",
+        "plate": text,
+        "score": 0.9,
+        "camera": "c",
+        "timestamp": when.timestamp() + seconds,
+    }
+
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("axis", [axis(NOW, "new", "12가3457"), axis(NOW, "update")], [axis(NOW, "lost")]),
+        ("dahua", [dahua(NOW, 0), dahua(NOW, 1)], [dahua(NOW, 1), dahua(NOW, 2)]),
+        ("frigate", [frigate(NOW, 0), frigate(NOW, 1, "12가3457")], [frigate(NOW, 2)]),
+    ],
+)
+def test_a_pass_whose_middle_the_service_is_killed_in_is_told_once(
+    config: Path, wass: WassSimulator, name: str, before: list[dict[str, Any]], after: list[dict[str, Any]]
+) -> None:
+    config.write_text(config.read_text("utf-8") + f'[sources.s]\nformat = "{name}"\ncamera = "G"\n', "utf-8")
+    for messages in (before, after):
+        with running(config) as service:
+            for message in messages:
+                assert (
+                    send(service, "s", json.dumps(message).encode(), **{"Content-Type": "application/json"})[0] == 200
+                )
+            service.wait_until_delivered()
+            service.kill()
+    assert len({event.id.partition(".")[0] for event in wass.received.values()}) == 1
+    with running(config) as service:
+        later = json.dumps({"text": "12가3456", "camera_id": "G", "time": (NOW + timedelta(seconds=50)).isoformat()})
+        assert service.post("/v1/reads", later.encode())[1]["hits"] == 1, "it has come back"
 
 
 # --- MQTT

@@ -84,6 +84,10 @@ _RETRY: Final = """
     UPDATE events SET state = 'pending', attempts = 0, queued_at = ?1, next_attempt_at = ?1
     WHERE state = 'dead' AND body <> x'' AND (?2 IS NULL OR event_id IN (SELECT value FROM json_each(?2)))
 """
+_RECENT_HITS: Final = """
+    SELECT entry_id, body FROM (SELECT * FROM events ORDER BY seq DESC LIMIT 10000)
+    WHERE kind = 'hit' AND created_at >= ? AND length(body) > 0
+"""
 _COUNTS: Final = "SELECT state, COUNT(*) FROM events GROUP BY state"
 _COUNTS_BY_ROUTE: Final = """
     SELECT route, state, COUNT(*), MIN(created_at) FROM events WHERE state IN ('pending', 'dead') GROUP BY route, state
@@ -326,6 +330,13 @@ class Outbox:
         """Queue these dead letters again, or all of them, as if they were new; returns how many there were."""
         now = self._clock()
         return await self._change(_RETRY, now, None if event_ids is None else json.dumps(list(event_ids)))
+
+    async def recent_hits(self, since: float) -> list[tuple[str, bytes]]:
+        """(entry id, body) of the events that tell of hits and were queued since then, oldest first; of very many, the
+        newest. Each as often as it has routes.
+        """
+        rows = await self._query(_RECENT_HITS, since)
+        return [(entry_id, body) for entry_id, body in reversed(rows)]
 
     async def counts(self) -> dict[State, int]:
         """How many events are in each state."""

@@ -17,6 +17,7 @@ import structlog
 from platewatch.errors import ConfigError, PlatewatchError
 from platewatch.matching.hotlist import Entry, EntrySet, HotlistDelta
 from platewatch.matching.matcher import Matcher
+from platewatch.notify.event import EventError, decode
 from platewatch.notify.outbox import Outbox, OutboxError
 from platewatch.probability.channel_model import ChannelModel
 from platewatch.probability.population import Population
@@ -103,6 +104,8 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
             rates = partial(_use_error_rates, places, live, model, learning, worker)
             await rates()
             budget = Budget(settings.budget)
+            quiet = Quiet(settings.passes.gone)
+            await _recall(quiet, outbox, max(settings.policy.longest_quiet, settings.passes.gone))
             passes = Passes(settings.passes.window, on_strange_ids=_warn_of_ids, sample=learning)
             silence = Silence(settings.silence, places, alarms)
             metrics = Metrics(places, silence, alarms, feeds)
@@ -119,7 +122,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                 on_queued=delivery.wake,
                 worker=worker,
                 passes=passes,
-                quiet=Quiet(settings.passes.gone),
+                quiet=quiet,
                 budget=budget,
                 look_back=_look_back(settings),
                 keeps_reads=labelled_days > 0,
@@ -325,6 +328,17 @@ def _audit(settings: Settings, outbox: Outbox) -> Audit:
         return Audit(folder, key_of(outbox.hit_key), kept_months=settings.audit.kept_months)
     except OSError as error:
         raise ConfigError(f"cannot make {folder}: {error.strerror}", field="audit.folder") from None
+
+
+async def _recall(quiet: Quiet, outbox: Outbox, seconds: float) -> None:
+    """What was told just before a restart: the same vehicle may be passing still, or be read again from the middle."""
+    for entry_id, body in await outbox.recent_hits(time.time() - seconds):
+        try:
+            hit = decode(body).data
+        except EventError as error:
+            _log.warning("a hit cannot be read, and may be told again", reason=error.reason)
+            continue
+        quiet.told(entry_id, hit.camera.id, hit.grade, hit.time)
 
 
 def _look_back(settings: Settings) -> LookBack | None:

@@ -22,7 +22,8 @@ class _Sighting(NamedTuple):
 
 
 class Quiet:
-    """What was told a little while ago, by entry and camera. It is known by time of reading, in memory only.
+    """What was told a little while ago, by entry and camera. It is known by time of reading, in memory only; at a
+    start, from the outbox.
 
     `gone`: seconds without a read after which a vehicle has gone.
     """
