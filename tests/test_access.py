@@ -15,9 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from platewatch.notify.simulator import WassSimulator
 from platewatch.service.audit import lines
+from platewatch.service.denials import Denials
+from platewatch.service.gate import Denied
 from platewatch.service.keys import hash_of
 from tests.certificates import Authority
 from tests.patience import PATIENCE
@@ -81,6 +84,8 @@ def test_a_key_does_what_it_may_and_nothing_else(config: Path, wass: WassSimulat
         ]
         assert ask(url, "/v1/reads", "gate", read(camera_id=None))[0] == 422
         assert ask(url, "/healthz")[0] == 200
+        (told,) = [line for line in service.log() if line["event"] == "request denied"]
+        assert (told["address"], told["endpoint"], told["status"]) == ("127.0.0.1", "/v1/reads", 401), "once a minute"
         deadline = time.monotonic() + PATIENCE
         while ask(url, "/v1/status", "room")[1]["outbox"]["pending"]:
             assert time.monotonic() < deadline
@@ -113,6 +118,33 @@ def test_the_administration_is_out_of_reach_of_who_sends_reads(config: Path) -> 
         assert [ask(url, "/readyz")[0] for url in (admin, ingest)] == [200, 200]
         assert service.terminate() == 0
     assert [line.action for _, line in lines(config.with_name("access"))] == ["POST /v1/outbox/retry"]
+
+
+def test_who_is_denied_is_counted_and_told_now_and_then() -> None:
+    now = 0.0
+    counted: list[int] = []
+    denials = Denials(counted.append, clock=lambda: now)
+    with capture_logs() as told:
+        for second in range(150):
+            now = float(second)
+            denials.note("10.0.0.7", "/v1/reads", Denied(401, "no such key"))
+        denials.note("10.0.0.8", "/v1/hits", Denied(403, "this key may not"))
+        for number in range(2000):
+            denials.note(f"10.1.{number // 256}.{number % 256}", "/v1/reads", Denied(401, "no such key"))
+    assert counted.count(401) == 2150
+    of_seven = [line for line in told if line["address"] == "10.0.0.7"]
+    assert [line.get("untold", 0) for line in of_seven] == [0, 59, 59]
+    assert [(line["endpoint"], line["status"]) for line in told if line["address"] == "10.0.0.8"] == [("/v1/hits", 403)]
+    assert len(denials._told) <= 1000
+
+
+def test_a_token_in_a_path_is_not_in_the_log(config: Path) -> None:
+    text = 'sources.gate = {format = "dahua", zone = "Asia/Seoul", token = "0123456789abcdef"}\n'
+    with running(more(config, text)) as service:
+        assert ask(service.url, "/v1/sources/gate/a-wrong-token-12", None, b"{}")[0] == 401
+        (told,) = [line for line in service.log() if line["event"] == "request denied"]
+    assert (told["endpoint"], told["reason"]) == ("/v1/sources/gate", "needs the source's token")
+    assert "a-wrong-token" not in json.dumps(told)
 
 
 def test_what_cannot_be_logged_is_not_done(config: Path, wass: WassSimulator) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -283,6 +284,46 @@ def test_the_dashboard_and_the_rules_ask_for_metrics_that_there_are(config: Path
         service.post(f"/v1/hits/{hitid}/outcome", b'{"outcome": "confirmed", "by": "kim"}')
         wait_for(lambda: alarms(service))
         assert names <= set(metrics(service))
+
+
+def test_systemd_finds_no_fault_in_the_unit(tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("needs systemd-analyze")
+    unit = (EXAMPLES / "platewatch.service").read_text("utf-8")
+    there = re.sub(r"ExecStart=\S+", f"ExecStart={sys.executable}", unit)  # it looks whether there is such a program
+    for text, faults in [(there, False), (there.replace("WatchdogSec=30", "WatchdogSeconds=30"), True)]:
+        (tmp_path / "platewatch.service").write_text(text, "utf-8")
+        command = ["systemd-analyze", "verify", str(tmp_path / "platewatch.service")]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        said = [line for line in done.stderr.splitlines() if "platewatch.service" in line]
+        assert bool(said) == faults, said
+
+
+def test_prometheus_finds_no_fault_in_the_rules(tmp_path: Path) -> None:
+    if shutil.which("promtool") is None:
+        pytest.skip("needs promtool (Debian: prometheus)")
+    rules = (EXAMPLES / "alerts.yml").read_text("utf-8")
+    for text, status in [(rules, 0), (rules.replace("== 0", "== = 0", 1), 1)]:
+        (tmp_path / "alerts.yml").write_text(text, "utf-8")
+        done = subprocess.run(
+            ["promtool", "check", "rules", str(tmp_path / "alerts.yml")], capture_output=True, check=False
+        )
+        assert done.returncode == status, done.stderr
+
+
+def test_each_rule_says_when_who_and_what() -> None:
+    """Without Prometheus, too: that no rule lacks a part, and all that is written of labels is a label."""
+    rules = re.split(r"(?m)^      - alert: ", (EXAMPLES / "alerts.yml").read_text("utf-8"))[1:]
+    names = [rule.splitlines()[0] for rule in rules]
+    assert len(names) > 8
+    assert len(set(names)) == len(names)
+    for rule in rules:
+        (expression,) = re.findall(r"(?m)^        expr: (\S.*)$", rule)
+        assert expression.count("(") == expression.count(")")
+        assert expression.count("{") == expression.count("}")
+        assert re.findall(r"(?m)^        labels: \{severity: (?:page|ticket)\}$", rule), rule
+        (summary,) = re.findall(r'(?m)^          summary: "(.+)"$', rule)
+        assert set(re.findall(r"\$labels\.(\w+)", summary)) <= {"route", "feed", "alarm", "source", "group"}
 
 
 def test_the_unit_starts_what_there_is() -> None:

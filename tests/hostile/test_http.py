@@ -10,6 +10,8 @@ import sqlite3
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -258,6 +260,17 @@ def test_what_is_not_understood_is_refused_in_json(config: Path, data: bytes, st
 WEBSOCKET = (
     "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZQ==\r\n"
 )
+
+
+def test_no_answer_may_be_kept_by_a_cache(config: Path) -> None:
+    with running(config) as service:
+        for path, body in [("/v1/status", None), ("/metrics", None), ("/v1/nothing", None), ("/v1/reads", b"[]")]:
+            try:
+                answer = urllib.request.urlopen(urllib.request.Request(service.url + path, body), timeout=PATIENCE)
+            except urllib.error.HTTPError as error:
+                answer = error
+            with answer:
+                assert answer.headers["Cache-Control"] == "no-store", path
 
 
 @pytest.mark.parametrize("upgrade", [WEBSOCKET, "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"])

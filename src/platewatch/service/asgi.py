@@ -197,6 +197,17 @@ async def send_json(send: Send, status: int, value: object, more: Iterable[tuple
     await send({"type": "http.response.body", "body": body})
 
 
+def no_store(send: Send) -> Send:
+    """For every answer: no cache on the way may keep it."""
+
+    async def send_with_header(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], (b"cache-control", b"no-store")]}
+        await send(message)
+
+    return send_with_header
+
+
 def without_body(send: Send) -> Send:
     """For the answer to HEAD: the headers of GET's, and nothing more."""
 

@@ -29,6 +29,7 @@ from platewatch.service.asgi import (
     encodings,
     header,
     inflate,
+    no_store,
     read_body,
     send_json,
     unread,
@@ -39,6 +40,7 @@ from platewatch.service.budget import Budget
 from platewatch.service.config import Settings
 from platewatch.service.connections import Connections
 from platewatch.service.delivery import Delivery
+from platewatch.service.denials import Denials
 from platewatch.service.feed_endpoints import FeedEndpoints
 from platewatch.service.feeds import Feeds
 from platewatch.service.gate import Denied, Gate, address_of, principal_of, with_principal
@@ -105,6 +107,7 @@ class App:
         self._budget = budget
         self._least = settings.policy.least
         self._audit = audit
+        self._denials = Denials(metrics.denied)
         self._connections = connections
         self._bodies = Bodies(settings.http.max_bodies_bytes)
         self._feeds = feeds
@@ -145,7 +148,7 @@ class App:
 
     async def answer(self, side: Side, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request that came to a listener."""
-        method = scope["method"]
+        method, send = scope["method"], no_store(send)
         if method == "HEAD":
             method, send = "GET", without_body(send)
         path = scope["path"]
@@ -162,11 +165,14 @@ class App:
             else:
                 await send_json(send, 404, {"reason": "no such path"}, unread(scope))
         elif not side.has(self._action(path)):
-            await send_json(send, 404, {"reason": "no such path here"}, unread(scope))
+            denied = Denied(404, "no such path here")
+            self._denials.note(address_of(scope), self._endpoint(path), denied)
+            await send_json(send, denied.status, {"reason": denied.reason}, unread(scope))
         else:
             try:
                 scope = await self._admitted(side, scope, method, path)
             except Denied as denied:
+                self._denials.note(address_of(scope), self._endpoint(path), denied)
                 await send_json(send, denied.status, {"reason": denied.reason}, unread(scope))
             except (AuditError, OSError) as error:
                 _log.error("not done, as the access log cannot be written", reason=str(error))
@@ -175,6 +181,13 @@ class App:
                 )
             else:
                 await self._answer(endpoint, scope, receive, send)
+
+    def _endpoint(self, path: str) -> str:
+        """What there is at a path, without what the client may have put into it."""
+        source = self._sources.source_of(path)
+        if source is not None:
+            return source.path
+        return "/v1/hits" if Answers.owns(path) else path
 
     def _action(self, path: str) -> Action | None:
         """What is done there; None of what is open to everybody."""

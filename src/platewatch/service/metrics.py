@@ -69,6 +69,7 @@ class Metrics(Observer):
         self._refused = counter("reads_refused", "Reads that could not be used.", "source", "field", "reason")
         self._unknown = gauge("reads_of_unknown_cameras", "Reads of cameras that are in no table.")
         self._hits = counter("hits", "Hits on disk.", "category", "grade")
+        self._denied = counter("requests_denied", "Requests of who may not ask for that.", "status")
         self._match = histogram("match_seconds", "From a call's reads to all its hits, waiting included.")
         self._commit = histogram("commit_seconds", "From the reading of a plate to its hit on disk.")
         self._delivered = histogram("delivery_seconds", "From a hit on disk to its delivery.", "route")
@@ -105,6 +106,10 @@ class Metrics(Observer):
         for (field, reason), count in kinds.items():
             labels = self._bounded("field", field or ""), self._bounded("reason", reason)
             self._refused.labels(source, *labels).inc(count)
+
+    def denied(self, status: int) -> None:
+        """A request was not let in."""
+        self._denied.labels(str(status)).inc()
 
     def matched(self, seconds: float) -> None:
         """A call's reads have been matched."""
