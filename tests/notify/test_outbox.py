@@ -25,6 +25,7 @@ from platewatch.notify.outbox import (
     _NEXT_DUE,
     NewEvent,
     Outbox,
+    OutboxClosedError,
     OutboxError,
     OutboxLockedError,
     State,
@@ -138,7 +139,7 @@ def test_close_commits_what_was_called_before(path: Path) -> None:
         assert await asyncio.gather(*appends) == [1] * 600
         await closing_task
         await outbox.close()
-        with pytest.raises(RuntimeError, match="closed"):
+        with pytest.raises(OutboxClosedError, match="closed"):
             await outbox.append(messages(1))
 
     run(test, path)

@@ -35,6 +35,11 @@ from platewatch.notify.outbox_file import OutboxError as OutboxError
 from platewatch.notify.outbox_file import OutboxLockedError as OutboxLockedError
 from platewatch.notify.outbox_file import OutboxLostError as OutboxLostError
 
+
+class OutboxClosedError(RuntimeError):
+    """Whoever closed the outbox is ending; to go on would be a defect."""
+
+
 GROUP_SIZE: Final = 256
 """Operations that share one commit, and so one sync of the disk."""
 
@@ -209,7 +214,7 @@ class Outbox:
     """The queue of notifications, owned by this process; open it with `Outbox.open`, call it from one event loop.
 
     Times are seconds since the epoch. Each method answers when its change is synced to disk, and raises OutboxError
-    when that failed, RuntimeError when the outbox is closed. To cancel a caller does not cancel its change.
+    when that failed, OutboxClosedError when it is closed. To cancel a caller does not cancel its change.
     """
 
     def __init__(self, writer: ThreadPoolExecutor, opened: Opened, clock: Callable[[], float]) -> None:
@@ -405,7 +410,7 @@ class Outbox:
     async def _run(self, action: Callable[[sqlite3.Connection], T], *, promises: bool = False) -> T:
         """`promises`: whether the answer says that something new is safe in the file."""
         if self._closed:
-            raise RuntimeError("the outbox is closed")
+            raise OutboxClosedError("the outbox is closed")
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()  # from here on a cancelled caller cannot take its change back
         self._queue.append(_Operation(action, future, promises))

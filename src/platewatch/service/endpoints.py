@@ -14,7 +14,7 @@ import structlog
 from msgspec import Struct
 
 from platewatch.matching.reads import Read, ReadDecoder
-from platewatch.notify.outbox import Outbox, OutboxError, OutboxLostError
+from platewatch.notify.outbox import Outbox, OutboxClosedError, OutboxError, OutboxLostError
 from platewatch.service import cameras
 from platewatch.service.alarms import Alarms
 from platewatch.service.answers import Answers
@@ -215,7 +215,7 @@ class App:
             await endpoint(scope, receive, send)
         except BusyError as error:
             await send_json(send, 503, {"reason": error.reason}, [_RETRY_AFTER])
-        except OutboxError as error:
+        except (OutboxError, OutboxClosedError) as error:
             await send_json(send, 503, {"reason": str(error)}, [_RETRY_AFTER])
         except Exception as error:
             # Only its class: its text may quote the request, and a read that is no hit is nobody's business.
