@@ -167,5 +167,11 @@ def test_the_command_verifies_and_reports(tmp_path: Path) -> None:
         app, ["audit", "report", str(folder), "--month", "2026-11", "--entry", "A3", "--key", str(key)]
     )
     assert one.output == "2026-11-30 23:59:59+00:00  Kim (10.0.0.7)  outcome: case 7\n"
+    noted = [line for _, line in lines(folder) if line.action == "audit report"]
+    assert [(line.where, line.count, line.subjects) for line in noted] == [
+        ("local", 5, ()),
+        ("local", 1, (subject(KEY, "A3"),)),
+    ]
+    assert verify(folder)[0] == 7, "to look is an access too"
     assert CliRunner().invoke(app, ["audit", "report", str(folder), "--month", "2026-13"]).exit_code != 0
     assert CliRunner().invoke(app, ["audit", "report", str(folder), "--entry", "A3"]).exit_code != 0

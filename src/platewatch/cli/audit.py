@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -14,9 +15,11 @@ from rich.table import Table
 
 from platewatch.cli.common import errors_to_exit, fail, plural
 from platewatch.notify.outbox import hit_key
-from platewatch.service.audit import Line, key_of, lines, subject, verify
+from platewatch.service.audit import Access, Audit, Line, key_of, lines, subject, verify
 
 app = typer.Typer(help="Who has looked at whose data: the access log.", no_args_is_help=True)
+
+_ALL_MONTHS: Final = 12_000
 
 Folder = Annotated[Path, typer.Argument(help="The folder of the access log.", exists=True, file_okay=False)]
 
@@ -56,7 +59,9 @@ def report(
         Path | None, typer.Option("--key", help="A file with what `audit key` printed.", exists=True, dir_okay=False)
     ] = None,
 ) -> None:
-    """Print a month's accesses: how often who did what, and every line of an entry's."""
+    """Print a month's accesses: how often who did what, and every line of an entry's. To look is an access too, and is
+    noted before anything is printed.
+    """
     month = month or f"{datetime.now(UTC):%Y-%m}"
     try:
         datetime.strptime(month, "%Y-%m")  # noqa: DTZ007 - a month
@@ -71,8 +76,11 @@ def report(
                 wanted = subject(bytes.fromhex(key_file.read_text("ascii").strip()), entry)
             except ValueError:
                 fail(f"{key_file} is not a key in hex")
-            _print_lines([line for line in found if wanted in line.subjects])
+            found = [line for line in found if wanted in line.subjects]
+            _note(folder, len(found), wanted)
+            _print_lines(found)
             return
+        _note(folder, len(found))
     counts = Counter((line.who, line.action) for line in found)
     table = Table(box=None, pad_edge=False)
     for name in ("who", "what"):
@@ -84,6 +92,12 @@ def report(
     console.print(f"{month}: {plural(len(found), 'access', 'accesses')}")
     if found:
         console.print(table)
+
+
+def _note(folder: Path, count: int, *subjects: str) -> None:
+    # How long lines are kept is the service's business.
+    audit = Audit(folder, b"", kept_months=_ALL_MONTHS)
+    audit.write(Access(who=getpass.getuser(), where="local", action="audit report", subjects=subjects, count=count))
 
 
 def _print_lines(found: list[Line]) -> None:
