@@ -211,6 +211,32 @@ def test_nothing_that_is_acknowledged_is_lost_when_the_service_is_killed(config:
     assert {event.data.camera.id for event in wass.received.values()} == {f"c{number}" for number in range(60)}
 
 
+def test_nothing_that_a_camera_which_is_connected_to_had_acknowledged_is_lost(
+    config: Path, wass: WassSimulator
+) -> None:
+    read = {"text": "12가3456", "time": "2026-11-23T09:00:00Z"}
+    lines = [json.dumps(read | {"camera_id": f"c{number}"}).encode() + b"\n" for number in range(60)]
+    acknowledged = 0
+    with socket.create_server(("127.0.0.1", 0)) as camera:
+        camera.settimeout(PATIENCE)
+        follow(
+            config, f'connect = "127.0.0.1:{camera.getsockname()[1]}", acknowledge = "OK\\n"', 'format = "platewatch"'
+        )
+        while acknowledged < len(lines):
+            with running(config) as service, camera.accept()[0] as one:
+                one.settimeout(PATIENCE)
+                one.sendall(b"".join(lines[acknowledged:]))
+                enough = min(len(lines), acknowledged + 25)
+                while acknowledged < enough and (answer := one.recv(30)):
+                    acknowledged += answer.count(b"\n")
+                service.kill()
+                while answer := _received(one):
+                    acknowledged += answer.count(b"\n")
+        with running(config):
+            until(lambda: len(wass.received) == len(lines))
+    assert {event.data.camera.id for event in wass.received.values()} == {f"c{number}" for number in range(60)}
+
+
 def _received(connection: socket.socket) -> bytes:
     try:
         return connection.recv(4096)
