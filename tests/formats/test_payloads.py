@@ -25,6 +25,8 @@ def test_a_payload(name: str, case: dict[str, Any]) -> None:
     assert [told(read) for read in found.reads] == case.get("reads", [])
     assert found.ignored == case.get("ignored", [])
     assert [str(error) for error in found.refused] == case.get("refused", [])
+    if "heard" in case:
+        assert sorted(found.heard) == case["heard"]
     assert dict(found.dropped) == case.get("dropped", {})
     assert found.reply == (case["reply"].encode() if "reply" in case else None)
     assert found.count == len(found.reads) + len(found.ignored) + len(found.refused)

@@ -48,7 +48,7 @@ def parse(message: Message, found: Findings) -> None:
         return
     for event in found.objects("event"):
         if "ALPV" in event or ("system" in event and "identify" in event):
-            found.ignore("heartbeat")
+            found.ignore("heartbeat", _plain(first(event, paths("ALPV.device_ID"))[0]) or _camera(event, message))
         elif isinstance(data := at(event, "message.data"), dict):
             topic = event.get("topic")
             _event(topic if isinstance(topic, str) else message.target, data, event, message, found)
@@ -106,4 +106,9 @@ def _camera(event: Any, message: Message) -> object:
     name, _ = first(event, CAMERA)
     if name is None and (topic := _OF_TOPIC.search(message.target)):
         name = topic[1]
+    return _plain(name)
+
+
+def _plain(name: object) -> object:
+    """A MAC address as the serial number that it is."""
     return re.sub("[:-]", "", name).upper() if isinstance(name, str) and _MAC.fullmatch(name) else name

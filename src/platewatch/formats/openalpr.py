@@ -52,9 +52,9 @@ def parse(message: Message, found: Findings) -> None:
         elif kind == "alpr_results" or (kind is None and "results" in event):
             _frame(event, found)
         elif kind == "heartbeat":
-            found.ignore("heartbeat")
+            found.ignore("heartbeat", _camera(event, event))
         elif kind == "vehicle":
-            found.ignore("no_plate")
+            found.ignore("no_plate", _camera(event, event))
         elif kind is not None or "error" in event:
             found.ignore("other_event")
         else:
@@ -64,7 +64,7 @@ def parse(message: Message, found: Findings) -> None:
 def _frame(event: dict[str, Any], found: Findings) -> None:
     results = each(event.get("results"))
     if not results:
-        found.ignore("no_plate")
+        found.ignore("no_plate", _camera({}, event))
     for place, result in enumerate(results):
         if not isinstance(result, dict):
             found.refuse("not a JSON object", "results")
