@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -14,8 +14,10 @@ from rich.table import Table
 
 from platewatch.cli.common import PopulationFile, errors_to_exit, fail, load_population, plural
 from platewatch.matching.values import zone_of
-from platewatch.service.list_quality import ListedEntry, ListQuality, of_list
 from platewatch.service.report import YearReport, of_year
+
+if TYPE_CHECKING:
+    from platewatch.service.list_quality import ListedEntry, ListQuality
 
 _SHOWN = 10
 _COUNTS = ("notify", "check", "confirmed", "misread", "right_read_wrong_vehicle", "cannot_tell")
@@ -51,7 +53,7 @@ def report(
         fail(str(error))
     with errors_to_exit(file):
         found = of_year(file, year or datetime.now(zone).year, zone, agency)
-        quality = None if store is None else _of_agency(of_list(file, store, load_population(population)), agency)
+        quality = None if store is None else _quality(file, store, population, agency)
         if as_json:
             quality_too = {} if quality is None else {"list": quality}
             typer.echo(msgspec.json.encode(msgspec.structs.asdict(found) | quality_too).decode())
@@ -59,6 +61,12 @@ def report(
             _print(found)
             if quality is not None:
                 _print_quality(quality)
+
+
+def _quality(file: Path, store: Path, population: str | None, agency: str | None) -> ListQuality:
+    from platewatch.service.list_quality import of_list
+
+    return _of_agency(of_list(file, store, load_population(population)), agency)
 
 
 def _of_agency(quality: ListQuality, agency: str | None) -> ListQuality:
