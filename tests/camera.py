@@ -11,6 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.far_end import far_end
 from tests.threads import in_a_thread
 
 USER, PASSWORD = "admin", "pass word"
@@ -69,16 +70,9 @@ def _md5(text: str) -> str:
 
 @asynccontextmanager
 async def _serving(camera: Camera) -> AsyncIterator[None]:
-    app = web.Application()
-    app.router.add_get("/{path:.*}", camera.answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        camera.url = f"http://127.0.0.1:{runner.addresses[0][1]}/ISAPI/Event/notification/alertStream?x=1"
+    async with far_end(camera.answer) as url:
+        camera.url = f"{url}/ISAPI/Event/notification/alertStream?x=1"
         yield
-    finally:
-        await runner.cleanup()
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from platewatch.notify import generate_secret
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, until
 
 SECRET = generate_secret()
 
@@ -101,6 +101,11 @@ class Service:
         """(status, JSON answer) of a GET."""
         return _answer(urllib.request.Request(self.url + path))
 
+    def source(self, name: str) -> dict[str, Any]:
+        """What the status says of a source."""
+        found: dict[str, Any] = self.get("/v1/status")[1]["sources"][name]
+        return found
+
     def send(self, *reads: Mapping[str, Any]) -> tuple[int, Any]:
         """Send reads as one NDJSON batch."""
         body = b"".join(json.dumps(read).encode() + b"\n" for read in reads)
@@ -108,10 +113,7 @@ class Service:
 
     def wait_until_delivered(self) -> None:
         """Until nothing is pending in the outbox."""
-        deadline = time.monotonic() + PATIENCE
-        while self.get("/v1/status")[1]["outbox"]["pending"]:
-            assert time.monotonic() < deadline, "notifications are still pending"
-            time.sleep(0.02)
+        until(lambda: not self.get("/v1/status")[1]["outbox"]["pending"])
 
     def terminate(self) -> int:
         """Stop it as an operator would; returns its exit status."""

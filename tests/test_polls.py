@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
-import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -21,8 +19,9 @@ from platewatch.notify.simulator import WassSimulator
 from platewatch.service.config import load
 from platewatch.sources.poll import greatest
 from platewatch.sources.positions import Position
-from tests.patience import PATIENCE
-from tests.service import Service, running
+from tests.far_end import far_end
+from tests.patience import until
+from tests.service import running
 from tests.threads import in_a_thread
 
 
@@ -42,16 +41,8 @@ class Asked:
 
 @asynccontextmanager
 async def _serving(asked: Asked) -> AsyncIterator[None]:
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", asked.handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        asked.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with far_end(asked.handle) as asked.url:
         yield
-    finally:
-        await runner.cleanup()
 
 
 @contextmanager
@@ -59,18 +50,6 @@ def asking(answer: Callable[[web.Request, str], web.Response]) -> Iterator[Asked
     asked = Asked(answer)
     with in_a_thread(_serving(asked)):
         yield asked
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def status_of(service: Service) -> dict[str, Any]:
-    found: dict[str, Any] = service.get("/v1/status")[1]["sources"]["gate"]
-    return found
 
 
 def follow(config: Path, of_source: str, poll: str) -> None:
@@ -117,9 +96,9 @@ def test_plates_are_asked_for_from_the_cursor_on_and_told_once_through_a_kill(
             service.kill()
         with running(config) as service:
             until(lambda: len(wass.received) == 30)
-            until(lambda: status_of(service)["transport"]["cursor"] == str(there[-1]))
+            until(lambda: service.source("gate")["transport"]["cursor"] == str(there[-1]))
             service.wait_until_delivered()
-            told = status_of(service)
+            told = service.source("gate")
             assert (told["transport"]["connected"], list(told["cameras"])) == (True, ["GJ-0001"])
             assert told["reads"] < 30, "it went on from where it was"
             assert told["repeated"] > 0
@@ -152,12 +131,12 @@ def test_a_time_is_written_as_the_server_has_it_and_what_overlaps_is_read_once(
             an_earlier_one = (start - timedelta(seconds=19)).isoformat()
             reads.append({"text": "12가3456", "camera_id": "late", "time": an_earlier_one})
             until(lambda: len(wass.received) == 6)
-            until(lambda: status_of(service)["repeated"] >= 5)
-            assert status_of(service)["reads"] == 6
-            seen, told = len(camera.requests), status_of(service)
+            until(lambda: service.source("gate")["repeated"] >= 5)
+            assert service.source("gate")["reads"] == 6
+            seen, told = len(camera.requests), service.source("gate")
             until(lambda: len(camera.requests) > seen + 5)
-            assert status_of(service)["refused"] == told["refused"], "the same answer again is not looked at"
-            assert "2026" in str(status_of(service)["transport"]["cursor"])
+            assert service.source("gate")["refused"] == told["refused"], "the same answer again is not looked at"
+            assert "2026" in str(service.source("gate")["transport"]["cursor"])
     assert "가" not in kept(config)
     assert datetime.fromisoformat(json.loads(kept(config))["time"]) == start
 
@@ -176,8 +155,8 @@ def test_what_has_not_changed_is_not_sent_again(config: Path, wass: WassSimulato
         follow(config, 'format = "platewatch"', f'url = "{camera.url}/"\ntoken = "word"')
         with running(config) as service:
             until(lambda: len(camera.requests) > 5)
-            assert status_of(service)["messages"] == 1
-            assert "word" not in json.dumps(service.log()) + json.dumps(status_of(service))
+            assert service.source("gate")["messages"] == 1
+            assert "word" not in json.dumps(service.log()) + json.dumps(service.source("gate"))
         until(lambda: len(wass.received) == 1)
 
 
@@ -188,7 +167,7 @@ def test_a_server_that_is_busy_is_left_alone_as_long_as_it_says(config: Path) ->
     with asking(answer) as camera:
         follow(config, 'format = "platewatch"', f'url = "{camera.url}/"')
         with running(config) as service:
-            until(lambda: status_of(service)["transport"]["failure"] == "HTTP 503")
+            until(lambda: service.source("gate")["transport"]["failure"] == "HTTP 503")
             assert [event["retry_in"] for event in service.log() if event["event"] == "poll failed"] == [3600.0]
 
 
@@ -199,8 +178,8 @@ def test_what_is_not_understood_is_asked_for_again_and_told_without_a_word_of_it
     with asking(answer) as camera:
         follow(config, 'format = "hikvision"', f'url = "{camera.url}/"\nuser = "u"\npassword = "pass word"')
         with running(config) as service:
-            until(lambda: status_of(service)["transport"]["failure"] == "the answer is not understood")
-            assert "3456" not in json.dumps(service.log()) + json.dumps(status_of(service))
+            until(lambda: service.source("gate")["transport"]["failure"] == "the answer is not understood")
+            assert "3456" not in json.dumps(service.log()) + json.dumps(service.source("gate"))
 
 
 @pytest.mark.parametrize(
@@ -219,7 +198,7 @@ def test_an_answer_may_be_compressed_or_only_say_so(
         follow(config, 'format = "hikvision"', cursor % camera.url)
         with running(config) as service:
             until(lambda: len(wass.received) == 1)
-            until(lambda: status_of(service)["transport"]["cursor"] == "202611231800000000")
+            until(lambda: service.source("gate")["transport"]["cursor"] == "202611231800000000")
 
 
 def test_an_answer_that_is_too_large_is_not_read_on(config: Path) -> None:
@@ -229,7 +208,7 @@ def test_an_answer_that_is_too_large_is_not_read_on(config: Path) -> None:
     with asking(answer) as camera:
         follow(config, 'format = "hikvision"\nmax_body_bytes = 4000', f'url = "{camera.url}/"')
         with running(config) as service:
-            until(lambda: status_of(service)["transport"]["failure"] == "the answer is over 4000 bytes")
+            until(lambda: service.source("gate")["transport"]["failure"] == "the answer is over 4000 bytes")
 
 
 # --- cursors
@@ -306,7 +285,7 @@ def test_a_position_that_is_of_no_use_is_begun_anew(config: Path, saved: str) ->
         follow(config, 'format = "platewatch"', f'url = "{camera.url}/?since={{cursor}}"')
         with running(config) as service:
             until(lambda: len(camera.requests) > 2)
-            assert status_of(service)["transport"]["failure"] is None
+            assert service.source("gate")["transport"]["failure"] is None
 
 
 def test_urls_hold_the_cursor_as_urls_do(config: Path) -> None:
@@ -318,4 +297,4 @@ def test_urls_hold_the_cursor_as_urls_do(config: Path) -> None:
         follow(config, 'format = "platewatch"', f'url = "{camera.url}/?since={{cursor}}"')
         with running(config) as service:
             until(lambda: len(camera.requests) > 2)
-            assert status_of(service)["transport"]["failure"] is None
+            assert service.source("gate")["transport"]["failure"] is None

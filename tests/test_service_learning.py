@@ -8,7 +8,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from platewatch.service.app import _learn
 from platewatch.service.learning import Learning
 from platewatch.service.passes import LIFE, Passes
 from platewatch.service.worker import Steps, Worker
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, until
 from tests.service import Service, running
 
 QUICK = "\npasses.window = 0\nlearning.share = 1\nlearning.interval = 0.3\n"
@@ -43,13 +43,6 @@ def learning(service: Service) -> dict[str, Any]:
     return status
 
 
-def wait_until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < deadline, "it is still not so"
-        time.sleep(0.02)
-
-
 def has_learnt(service: Service, passes: int) -> bool:
     return int(learning(service)["passes"]) >= passes
 
@@ -61,7 +54,7 @@ def teach(service: Service, texts: Sequence[str]) -> None:
         reads = [{"text": text, "camera_id": "GJ-0001", "engine": "gate ocr"} for text in texts[start : start + 50]]
         assert service.send(*reads)[0] == 200
         known += len(reads)
-        wait_until(partial(has_learnt, service, known))
+        until(partial(has_learnt, service, known))
 
 
 def probability(service: Service, wass: WassSimulator, camera: str) -> float:
@@ -86,15 +79,15 @@ def test_it_learns_keeps_what_it_has_learnt_and_keeps_no_read(tmp_path: Path, ea
         before = probability(service, wass, "GJ-0002")
         assert (learning(service)["engines"], learning(service)["cameras"]) == ([], [])
         teach(service, texts)
-        wait_until(lambda: learning(service)["engines"])
-        wait_until((tmp_path / "learnt.json").exists)
+        until(lambda: learning(service)["engines"])
+        until((tmp_path / "learnt.json").exists)
         status = learning(service)
         ((engine,), (camera,)) = status["engines"], status["cameras"]
         assert (engine["engine"], camera["camera_id"], camera["engine"]) == ("gate ocr", "GJ-0001", "gate ocr")
         assert engine["reads"] == pytest.approx(len(texts), abs=5)
         assert engine["misread"] < engine["misread_assumed"]
         assert (camera["gone_bad"], status["cameras_gone_bad"], status["stopped"]) == (False, 0, False)
-        wait_until(lambda: probability(service, wass, f"GJ-{time.monotonic_ns()}") < before)
+        until(lambda: probability(service, wass, f"GJ-{time.monotonic_ns()}") < before)
         assert service.terminate() == 0
     with running(eager) as service:
         again = learning(service)
@@ -122,7 +115,7 @@ def test_what_cannot_be_used_is_told_and_learning_begins_anew(tmp_path: Path, ea
     (tmp_path / "learnt.json").write_text("{}", "utf-8")
     with running(eager) as service:
         teach(service, plates(random.Random(47), 60))
-        wait_until(lambda: learning(service)["cameras"])
+        until(lambda: learning(service)["cameras"])
         assert service.terminate() == 0
     (told,) = [event for event in service.log() if event["level"] == "warning"]
     assert told["event"] == "what was learnt before cannot be used: learning begins anew"
@@ -134,7 +127,7 @@ def test_a_file_that_cannot_be_written_is_told_and_the_service_goes_on(tmp_path:
     (tmp_path / "learnt.json.new").mkdir()
     with running(eager) as service:
         teach(service, plates(random.Random(53), 60))
-        wait_until(lambda: any(event["event"] == "what was learnt is not kept" for event in service.log()))
+        until(lambda: any(event["event"] == "what was learnt is not kept" for event in service.log()))
         assert service.send({"text": "12가3456"})[1]["hits"] == 1
 
 

@@ -8,7 +8,6 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ import pytest
 
 from platewatch.notify.simulator import WassSimulator
 from tests.feeds.test_service import wait_for
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, until
 from tests.service import Service, running
 
 SOURCES = """
@@ -381,28 +380,16 @@ def publish(broker: int, *cameras: str) -> None:
     asyncio.run(body())
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def status_of(service: Service, name: str = "broker") -> dict[str, Any]:
-    found: dict[str, Any] = service.get("/v1/status")[1]["sources"][name]
-    return found
-
-
 def test_a_broker_s_messages_make_hits_whether_or_not_the_service_is_there(
     config: Path, wass: WassSimulator, broker: int
 ) -> None:
     """The broker keeps what comes while the service is away, and what it has not acknowledged when it is killed."""
     follow(config, broker)
     with running(config) as service:
-        until(lambda: status_of(service)["transport"]["connected"])
+        until(lambda: service.source("broker")["transport"]["connected"])
         publish(broker, "a", "b")
         until(lambda: len(wass.received) == 2)
-        assert status_of(service)["messages"] == 2
+        assert service.source("broker")["messages"] == 2
         publish(broker, *(f"c{number}" for number in range(30)))
         service.kill()
     publish(broker, "d", "e")
@@ -420,15 +407,15 @@ def test_a_broker_that_is_away_is_waited_for(config: Path) -> None:
         nobody = server.getsockname()[1]
     follow(config, nobody)
     with running(config) as service:
-        until(lambda: status_of(service)["transport"]["failure"] is not None)
-        assert status_of(service)["transport"] == {"connected": False, "failure": "MqttError"}
+        until(lambda: service.source("broker")["transport"]["failure"] is not None)
+        assert service.source("broker")["transport"] == {"connected": False, "failure": "MqttError"}
         assert service.send({"text": "12가3456", "camera_id": "GJ-0001"})[1]["hits"] == 1, "others are not held up"
 
 
 def test_a_message_that_is_of_no_use_is_counted_and_let_go(config: Path, broker: int, wass: WassSimulator) -> None:
     follow(config, broker)
     with running(config) as service:
-        until(lambda: status_of(service)["transport"]["connected"])
+        until(lambda: service.source("broker")["transport"]["connected"])
 
         async def garbage() -> None:
             async with aiomqtt.Client("127.0.0.1", broker, username="city", password="secret") as client:
@@ -437,7 +424,7 @@ def test_a_message_that_is_of_no_use_is_counted_and_let_go(config: Path, broker:
         asyncio.run(garbage())
         publish(broker, "good")
         until(lambda: len(wass.received) == 1)
-        assert sum(status_of(service)["refused"].values()) == 2, "the garbage, and the item that is no result"
+        assert sum(service.source("broker")["refused"].values()) == 2, "the garbage, and the item that is no result"
 
 
 # --- a folder
@@ -451,7 +438,7 @@ def test_files_are_taken_and_put_away(config: Path, wass: WassSimulator, tmp_pat
     )
     config.write_text(config.read_text("utf-8") + more, "utf-8")
     with running(config) as service:
-        until(lambda: status_of(service, "files")["transport"]["waiting"] == 0)
+        until(lambda: service.source("files")["transport"]["waiting"] == 0)
         drop.mkdir()
         (drop / "good.json").write_bytes(STREAM)
         (drop / "bad.json").write_bytes(b"{")
@@ -460,7 +447,7 @@ def test_files_are_taken_and_put_away(config: Path, wass: WassSimulator, tmp_pat
         (drop / "failed").mkdir()
         (drop / "failed" / "bad.json").write_bytes(b"an earlier one")
         until(lambda: len(wass.received) == 1 and (drop / "failed" / "bad-1.json").exists())
-        until(lambda: status_of(service, "files")["transport"]["waiting"] == 0)
+        until(lambda: service.source("files")["transport"]["waiting"] == 0)
         assert sorted(path.name for path in drop.iterdir()) == [".hidden.json", "failed", "other.txt"]
         (drop / "whole.json.part").write_bytes(STREAM[:50])
         (drop / "next.json").write_bytes(STREAM.replace(b"cam-1", b"cam-2"))

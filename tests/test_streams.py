@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,8 +14,8 @@ from hypothesis import strategies as st
 from platewatch.notify.simulator import WassSimulator
 from platewatch.sources.stream import Parts
 from tests.camera import PASSWORD, USER, Camera, streaming
-from tests.patience import PATIENCE
-from tests.service import Service, running
+from tests.patience import until
+from tests.service import running
 
 ROOT = Path(__file__).parents[1]
 XML = """<EventNotificationAlert version="2.0" xmlns="http://www.isapi.org/ver20/XMLSchema">
@@ -31,13 +28,6 @@ def part(plate: str = "12가3456", uuid: str = "1", *, length: int | None = None
     body = XML.format(plate=plate, uuid=uuid).encode()
     said = len(body) if length is None else length
     return b"--boundary\r\nContent-Type: application/xml\r\nContent-Length: %d\r\n\r\n%b\r\n" % (said, body)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 # --- cutting
@@ -125,11 +115,6 @@ def follow(config: Path, camera: Camera, idle: float = 60.0) -> None:
     config.write_text(config.read_text("utf-8") + source, "utf-8")
 
 
-def status_of(service: Service) -> dict[str, Any]:
-    found: dict[str, Any] = service.get("/v1/status")[1]["sources"]["gate"]
-    return found
-
-
 @pytest.mark.parametrize("login", ["digest", "basic"])
 def test_a_camera_s_stream_makes_hits_through_cuts_and_silence(config: Path, wass: WassSimulator, login: str) -> None:
     """An event that is cut in the middle comes again, as cameras send it; one that came before is told once."""
@@ -142,7 +127,7 @@ def test_a_camera_s_stream_makes_hits_through_cuts_and_silence(config: Path, was
         follow(config, camera)
         with running(config) as service:
             until(lambda: len(wass.received) == 2)
-            told = status_of(service)
+            told = service.source("gate")
             assert (told["messages"] >= 4, told["transport"]["connected"]) == (True, True)
             assert list(told["cameras"]) == ["44:19:b6:00:11:22/1"]
             assert service.terminate() == 0
@@ -165,8 +150,8 @@ def test_a_camera_that_refuses_is_told_of_without_its_password(config: Path) -> 
         follow(config, camera)
         config.write_text(config.read_text("utf-8").replace(PASSWORD, "wrong word"), "utf-8")
         with running(config) as service:
-            until(lambda: status_of(service)["transport"]["failure"] is not None)
-            assert status_of(service)["transport"] == {"connected": False, "failure": "HTTP 401", "too_large": 0}
+            until(lambda: service.source("gate")["transport"]["failure"] is not None)
+            assert service.source("gate")["transport"] == {"connected": False, "failure": "HTTP 401", "too_large": 0}
             assert "wrong word" not in json.dumps(service.log())
 
 
@@ -180,7 +165,7 @@ def test_nothing_is_lost_when_the_service_is_killed(config: Path, wass: WassSimu
             until(lambda: len(wass.received) >= 3)
             service.kill()
         with running(config) as service:
-            until(lambda: status_of(service)["reads"] == 20)
+            until(lambda: service.source("gate")["reads"] == 20)
             until(lambda: len(wass.received) == 20)
             service.wait_until_delivered()
     assert len(wass.received) == 20

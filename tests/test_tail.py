@@ -18,8 +18,8 @@ from platewatch.service.config import load
 from platewatch.sources.positions import Position
 from platewatch.sources.tail import Tail, TailSettings
 from platewatch.sources.transport import Reply
-from tests.patience import PATIENCE
-from tests.service import Service, running
+from tests.patience import PATIENCE, until
+from tests.service import running
 
 
 class Taker:
@@ -173,18 +173,6 @@ def test_many_lines_are_all_taken(tail: Following) -> None:
 # --- through the service
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def status_of(service: Service) -> dict[str, Any]:
-    found: dict[str, Any] = service.get("/v1/status")[1]["sources"]["log"]
-    return found
-
-
 def test_lines_make_hits_once_through_a_kill_and_a_rotation(config: Path, wass: WassSimulator) -> None:
     more = '[sources.log]\nformat = "platewatch"\ntail = {path = "reads.ndjson", interval = 0.05}\n'
     config.write_text(config.read_text("utf-8") + more, "utf-8")
@@ -199,8 +187,8 @@ def test_lines_make_hits_once_through_a_kill_and_a_rotation(config: Path, wass: 
     path.write_text('{"text": 7}\n' + json.dumps(read | {"camera_id": "new"}) + "\n", "utf-8")
     with running(config) as service:
         until(lambda: len(wass.received) == 1001)
-        until(lambda: status_of(service)["transport"] == {"waiting": 0, "failure": None, "too_large": 0})
-        assert sum(status_of(service)["refused"].values()) == 1
+        until(lambda: service.source("log")["transport"] == {"waiting": 0, "failure": None, "too_large": 0})
+        assert sum(service.source("log")["refused"].values()) == 1
         service.wait_until_delivered()
     assert len(wass.received) == 1001, "each is told under one id"
     kept = json.loads((config.parent / "positions" / "log.json").read_text("utf-8"))
@@ -212,7 +200,7 @@ def test_a_file_that_cannot_be_read_is_told_of(config: Path) -> None:
     more = '[sources.log]\nformat = "platewatch"\ntail = {path = "nowhere.ndjson", interval = 0.05}\n'
     config.write_text(config.read_text("utf-8") + more, "utf-8")
     with running(config) as service:
-        until(lambda: status_of(service)["transport"]["failure"] == "No such file or directory")
+        until(lambda: service.source("log")["transport"]["failure"] == "No such file or directory")
         assert [event["reason"] for event in service.log() if event["event"] == "file not read"] == [
             "No such file or directory"
         ]

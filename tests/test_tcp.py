@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import struct
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -19,7 +16,7 @@ from platewatch.errors import ConfigError
 from platewatch.notify.simulator import WassSimulator
 from platewatch.service.config import load
 from platewatch.sources.framing import FRAMINGS, Name
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, until
 from tests.service import Service, running
 
 
@@ -118,26 +115,14 @@ def test_nothing_breaks_it(name: Name, pieces: list[bytes]) -> None:
 # --- through the service
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def status_of(service: Service) -> dict[str, Any]:
-    found: dict[str, Any] = service.get("/v1/status")[1]["sources"]["gate"]
-    return found
-
-
 def follow(config: Path, tcp: str, of_source: str) -> None:
     more = f"[sources.gate]\n{of_source}\ntcp = {{{tcp}}}\n"
     config.write_text(config.read_text("utf-8") + more, "utf-8")
 
 
 def port_of(service: Service) -> int:
-    until(lambda: status_of(service)["transport"]["port"] is not None)
-    return int(status_of(service)["transport"]["port"])
+    until(lambda: service.source("gate")["transport"]["port"] is not None)
+    return int(service.source("gate")["transport"]["port"])
 
 
 def call(port: int) -> socket.socket:
@@ -152,13 +137,13 @@ def test_documents_come_joined_and_cut_over_connections_that_stay(config: Path, 
             one.sendall(document("12가3456", "T-1") + document("12가3456", "T-2")[:90])
             other.sendall(document("서울52바3108", "T-3"))
             until(lambda: len(wass.received) == 2)
-            assert status_of(service)["transport"]["connections"] == 2
+            assert service.source("gate")["transport"]["connections"] == 2
             one.sendall(document("12가3456", "T-2")[90:])
             until(lambda: len(wass.received) == 3)
             one.sendall(document("12가3456", "T-4")[:90])
             one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        until(lambda: status_of(service)["transport"]["connections"] == 0)
-        told = status_of(service)
+        until(lambda: service.source("gate")["transport"]["connections"] == 0)
+        told = service.source("gate")
         assert (told["messages"], told["reads"], told["transport"]["cut_off"]) == (3, 3, 1)
         assert sorted(told["cameras"]) == ["T-1", "T-2", "T-3"]
         assert service.terminate() == 0
@@ -178,7 +163,7 @@ def test_packets_of_milesight_come_from_a_camera_that_is_connected_to(config: Pa
             with connection:
                 connection.sendall(packet("12가3456", 2))
                 until(lambda: len(wass.received) == 2)
-                assert status_of(service)["transport"]["connected"] is True
+                assert service.source("gate")["transport"]["connected"] is True
     assert {event.data.camera.id for event in wass.received.values()} == {str(UUID(int=1)), str(UUID(int=2))}
 
 
@@ -192,49 +177,51 @@ def test_a_line_is_a_message_and_a_camera_without_a_name_has_its_address(config:
     assert {event.data.camera.id for event in wass.received.values()} == {"127.0.0.1"}
 
 
+SENT = [
+    json.dumps({"text": "12가3456", "time": "2026-11-23T09:00:00Z", "camera_id": f"c{number}"}).encode() + b"\n"
+    for number in range(60)
+]
+
+
+def acknowledged_until_killed(service: Service, camera: socket.socket, lines: list[bytes]) -> int:
+    """Send the lines, and kill the service when it has acknowledged some; returns how many it had."""
+    camera.settimeout(PATIENCE)
+    camera.sendall(b"".join(lines))
+    count = 0
+    while count < min(len(lines), 25) and (answer := camera.recv(30)):
+        count += answer.count(b"\n")
+    service.kill()
+    while answer := _received(camera):
+        count += answer.count(b"\n")
+    return count
+
+
+def all_are_told(wass: WassSimulator) -> None:
+    until(lambda: len(wass.received) == len(SENT))
+    assert {event.data.camera.id for event in wass.received.values()} == {f"c{number}" for number in range(len(SENT))}
+
+
 def test_nothing_that_is_acknowledged_is_lost_when_the_service_is_killed(config: Path, wass: WassSimulator) -> None:
     follow(config, 'listen = "127.0.0.1:0", acknowledge = "OK\\n"', 'format = "platewatch"')
-    read = {"text": "12가3456", "time": "2026-11-23T09:00:00Z"}
-    lines = [json.dumps(read | {"camera_id": f"c{number}"}).encode() + b"\n" for number in range(60)]
-    acknowledged = 0
-    while acknowledged < len(lines):
-        with running(config) as service, call(port_of(service)) as one:
-            one.sendall(b"".join(lines[acknowledged:]))
-            enough = min(len(lines), acknowledged + 25)
-            while acknowledged < enough and (answer := one.recv(30)):
-                acknowledged += answer.count(b"\n")
-            service.kill()
-            while answer := _received(one):
-                acknowledged += answer.count(b"\n")
+    done = 0
+    while done < len(SENT):
+        with running(config) as service, call(port_of(service)) as camera:
+            done += acknowledged_until_killed(service, camera, SENT[done:])
     with running(config):
-        until(lambda: len(wass.received) == len(lines))
-    assert {event.data.camera.id for event in wass.received.values()} == {f"c{number}" for number in range(60)}
+        all_are_told(wass)
 
 
-def test_nothing_that_a_camera_which_is_connected_to_had_acknowledged_is_lost(
-    config: Path, wass: WassSimulator
-) -> None:
-    read = {"text": "12가3456", "time": "2026-11-23T09:00:00Z"}
-    lines = [json.dumps(read | {"camera_id": f"c{number}"}).encode() + b"\n" for number in range(60)]
-    acknowledged = 0
-    with socket.create_server(("127.0.0.1", 0)) as camera:
-        camera.settimeout(PATIENCE)
-        follow(
-            config, f'connect = "127.0.0.1:{camera.getsockname()[1]}", acknowledge = "OK\\n"', 'format = "platewatch"'
-        )
-        while acknowledged < len(lines):
-            with running(config) as service, camera.accept()[0] as one:
-                one.settimeout(PATIENCE)
-                one.sendall(b"".join(lines[acknowledged:]))
-                enough = min(len(lines), acknowledged + 25)
-                while acknowledged < enough and (answer := one.recv(30)):
-                    acknowledged += answer.count(b"\n")
-                service.kill()
-                while answer := _received(one):
-                    acknowledged += answer.count(b"\n")
+def test_nor_where_the_camera_is_connected_to(config: Path, wass: WassSimulator) -> None:
+    done = 0
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(PATIENCE)
+        where = f"127.0.0.1:{server.getsockname()[1]}"
+        follow(config, f'connect = "{where}", acknowledge = "OK\\n"', 'format = "platewatch"')
+        while done < len(SENT):
+            with running(config) as service, server.accept()[0] as camera:
+                done += acknowledged_until_killed(service, camera, SENT[done:])
         with running(config):
-            until(lambda: len(wass.received) == len(lines))
-    assert {event.data.camera.id for event in wass.received.values()} == {f"c{number}" for number in range(60)}
+            all_are_told(wass)
 
 
 def _received(connection: socket.socket) -> bytes:
@@ -250,26 +237,26 @@ def test_who_is_idle_or_one_too_many_or_from_elsewhere_is_left(config: Path) -> 
     with running(config) as service:
         port = port_of(service)
         with call(port) as one:
-            until(lambda: status_of(service)["transport"]["connections"] == 1)
+            until(lambda: service.source("gate")["transport"]["connections"] == 1)
             with call(port) as other:
                 assert _received(other) == b""
             assert _received(one) == b"", "it is closed, as nothing comes"
-        told = status_of(service)["transport"]
+        told = service.source("gate")["transport"]
         assert (told["idle"], told["no_room"], told["not_from_here"]) == (1, 1, 0)
     config.write_text(config.read_text("utf-8").replace("127.0.0.1/32", "10.0.0.0/8"), "utf-8")
     with running(config) as service:
         with call(port_of(service)) as one:
             assert _received(one) == b""
-        assert status_of(service)["transport"]["not_from_here"] == 1
+        assert service.source("gate")["transport"]["not_from_here"] == 1
 
 
 def test_a_port_that_is_taken_is_tried_again(config: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         follow(config, f'listen = "127.0.0.1:{other.getsockname()[1]}"', 'format = "tattile"')
         with running(config) as service:
-            until(lambda: "in use" in str(status_of(service)["transport"]["failure"]))
+            until(lambda: "in use" in str(service.source("gate")["transport"]["failure"]))
             other.close()
-            until(lambda: status_of(service)["transport"]["connected"] is True)
+            until(lambda: service.source("gate")["transport"]["connected"] is True)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from platewatch.lists.feeds.delta import Change, DeltaError, OutOfOrderError, de
 from platewatch.lists.feeds.file import FileFeed, FileFeedSettings
 from platewatch.lists.feeds.http import HttpFeed, HttpFeedSettings
 from platewatch.lists.feeds.store import FeedState, FeedStore, StoreError
+from tests.far_end import far_end
 from tests.patience import PATIENCE
 
 ONE = "id,plate\nA1,12가3456\n"
@@ -127,16 +128,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @asynccontextmanager
 async def serving(handler: Handler) -> AsyncIterator[str]:
-    application = web.Application()
-    application.router.add_get("/wanted.csv", handler)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/wanted.csv"
-    finally:
-        await runner.cleanup()
+    async with far_end(handler) as url:
+        yield f"{url}/wanted.csv"
 
 
 def test_a_list_is_pulled_once_for_each_etag() -> None:

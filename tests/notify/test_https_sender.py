@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,27 +16,12 @@ from platewatch.notify import Verifier
 from platewatch.notify.senders.base import DeliveryError
 from platewatch.notify.senders.https import HttpsSender, HttpsSettings
 from tests.certificates import Authority
+from tests.far_end import far_end
 
 from .support import OTHER_SECRET, SECRET
 
 NOW = 1_795_400_000.0
 BODY = '{"plate":"12가3456"}'.encode()
-
-
-@asynccontextmanager
-async def far_end(
-    handler: Callable[[web.Request], Awaitable[web.StreamResponse]], tls: ssl.SSLContext | None = None
-) -> AsyncIterator[str]:
-    """Serve every path with the handler."""
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", handler)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
-        yield f"http{'' if tls is None else 's'}://127.0.0.1:{runner.addresses[0][1]}/events"
-    finally:
-        await runner.cleanup()
 
 
 async def read_request(reader: asyncio.StreamReader) -> bytes:
@@ -93,7 +78,7 @@ def test_the_request_is_a_signed_cloudevent() -> None:
     async def body() -> None:
         async with (
             far_end(answer) as url,
-            HttpsSender(HttpsSettings(url=url, secrets=(SECRET,)), clock=lambda: NOW) as sender,
+            HttpsSender(HttpsSettings(url=f"{url}/events", secrets=(SECRET,)), clock=lambda: NOW) as sender,
         ):
             await sender.send("id.1", BODY)
 
@@ -158,7 +143,7 @@ def test_a_redirect_is_not_followed() -> None:
 
     async def body() -> None:
         async with far_end(answer) as url:
-            assert (await failure(url)).reason == "HTTP 307"
+            assert (await failure(f"{url}/events")).reason == "HTTP 307"
 
     asyncio.run(body())
     assert paths == ["/events"]

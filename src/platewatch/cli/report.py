@@ -42,8 +42,8 @@ def report(
 ) -> None:
     """Print a year's statistics: what was told to whom, what operators answered, and the entries that were wrong twice.
 
-    With --list, by agency, also the entries that no read has ever made a hit of, and those whose plate fits no class of
-    the population, so that no camera can read it: mistyped, or from abroad.
+    With --list, by agency, also the entries that no read has ever made a hit of, and those whose plate is of no class
+    of the population: mistyped, or from abroad.
 
     While the service is running, too. There is no plate in it: counts, and ids of entries.
     """

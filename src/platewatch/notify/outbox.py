@@ -31,14 +31,10 @@ from platewatch.notify.outbox_file import (
     sync,
     write_owner,
 )
+from platewatch.notify.outbox_file import OutboxClosedError as OutboxClosedError
 from platewatch.notify.outbox_file import OutboxError as OutboxError
 from platewatch.notify.outbox_file import OutboxLockedError as OutboxLockedError
 from platewatch.notify.outbox_file import OutboxLostError as OutboxLostError
-
-
-class OutboxClosedError(RuntimeError):
-    """Whoever closed the outbox is ending; to go on would be a defect."""
-
 
 GROUP_SIZE: Final = 256
 """Operations that share one commit, and so one sync of the disk."""

@@ -180,6 +180,10 @@ class OutboxLostError(OutboxError):
     """The file that was opened is not where it was, or not as it was: what is written to it would be lost with it."""
 
 
+class OutboxClosedError(RuntimeError):
+    """Who closed the outbox is ending; to go on with it would be a defect."""
+
+
 class Owner(Struct, frozen=True):
     """What the lock file says. `pid` stays if the owner dies; `queue`: whether there was one beside the lock, which
     earlier versions do not say.

@@ -75,6 +75,22 @@ class RetryRequest(Struct, frozen=True):
     event_ids: tuple[str, ...] | None = None
 
 
+async def answered(endpoint: Endpoint, where: str, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer by the endpoint, or say that it fails: 503 where the same request may succeed later. `where` stands in the
+    log for the path, which may hold a token.
+    """
+    try:
+        await endpoint(scope, receive, send)
+    except BusyError as error:
+        await send_json(send, 503, {"reason": error.reason}, [_RETRY_AFTER])
+    except (OutboxError, OutboxClosedError) as error:
+        await send_json(send, 503, {"reason": str(error)}, [_RETRY_AFTER])
+    except Exception as error:
+        # Only its class: its text may quote the request, and a read that is no hit is nobody's business.
+        _log.error("request failed", endpoint=where, exc_info=error)
+        await send_json(send, 500, {"reason": "internal error"}, unread(scope))
+
+
 class App:
     """The ASGI application, of all listeners."""
 
@@ -180,7 +196,7 @@ class App:
                     send, 503, {"reason": "the access log cannot be written"}, [_RETRY_AFTER, *unread(scope)]
                 )
             else:
-                await self._answer(endpoint, scope, receive, send)
+                await answered(endpoint, self._endpoint(path), scope, receive, send)
 
     def _endpoint(self, path: str) -> str:
         """What there is at a path, without what the client may have put into it."""
@@ -209,18 +225,6 @@ class App:
             who = path.split("/")[3] if path in self._pushed else principal.name
             await self._audit.note(Access(who=who, where=address_of(scope), action=f"{method} {path}"))
         return with_principal(scope, principal)
-
-    async def _answer(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await endpoint(scope, receive, send)
-        except BusyError as error:
-            await send_json(send, 503, {"reason": error.reason}, [_RETRY_AFTER])
-        except (OutboxError, OutboxClosedError) as error:
-            await send_json(send, 503, {"reason": str(error)}, [_RETRY_AFTER])
-        except Exception as error:
-            # Only its class: its text may quote the request, and a read that is no hit is nobody's business.
-            _log.error("request failed", path=scope["path"], exc_info=error)
-            await send_json(send, 500, {"reason": "internal error"}, unread(scope))
 
     async def _accept(self, reads: Sequence[Read], source: str = HTTP) -> Accepted:
         try:
