@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from platewatch.cli import app
 from platewatch.matching.values import KOREAN_TIME
-from platewatch.notify.outbox import export_events
+from platewatch.notify.outbox_reader import export_events
 from platewatch.notify.simulator import WassSimulator
 from platewatch.service.report import of_year
 from tests.patience import PATIENCE

@@ -14,7 +14,8 @@ import pytest
 import platewatch as pw
 from platewatch.notify import HitData, HitEvent, Outbox, OutboxError
 from platewatch.notify.event import decode
-from platewatch.notify.outbox import WASS, NewEvent, export_events
+from platewatch.notify.outbox import WASS, NewEvent
+from platewatch.notify.outbox_reader import export_events
 from platewatch.service.cameras import Cameras
 from platewatch.service.passes import MOST_READS
 from platewatch.service.pipeline import Pipeline

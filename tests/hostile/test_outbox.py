@@ -17,7 +17,14 @@ from typing import Any
 
 import pytest
 
-from platewatch.notify.outbox import NewEvent, Outbox, OutboxError, OutboxLockedError, OutboxLostError, list_events
+from platewatch.notify.outbox import (
+    NewEvent,
+    Outbox,
+    OutboxError,
+    OutboxLockedError,
+    OutboxLostError,
+)
+from platewatch.notify.outbox_reader import list_events
 from platewatch.notify.simulator import Faults, WassSimulator
 from tests.notify.support import counts, message, messages, until
 from tests.patience import PATIENCE

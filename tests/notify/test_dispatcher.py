@@ -15,7 +15,8 @@ import structlog
 from platewatch.notify import Outbox
 from platewatch.notify.dispatcher import Dispatcher, RetryPolicy
 from platewatch.notify.event import cancellation, decode, encode
-from platewatch.notify.outbox import NewEvent, list_events
+from platewatch.notify.outbox import NewEvent
+from platewatch.notify.outbox_reader import list_events
 from platewatch.notify.senders.base import DeliveryError, Sender
 from platewatch.notify.senders.https import HttpsSender, HttpsSettings
 from platewatch.notify.simulator import Faults, WassSimulator

@@ -29,11 +29,10 @@ from platewatch.notify.outbox import (
     OutboxError,
     OutboxLockedError,
     State,
-    export_events,
-    list_events,
     purge,
 )
 from platewatch.notify.outbox_file import APPLICATION_ID, SCHEMA_VERSION
+from platewatch.notify.outbox_reader import export_events, list_events
 from tests.patience import PATIENCE
 
 from .support import READ_AT, counts, hit_event, message, messages, open_files

@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from platewatch.cli.common import errors_to_exit, fail, plural
-from platewatch.notify.outbox import hit_key
+from platewatch.notify.outbox_reader import hit_key
 from platewatch.service.audit import Access, Audit, Line, key_of, lines, subject, verify
 
 app = typer.Typer(help="Who has looked at whose data: the access log.", no_args_is_help=True)

@@ -19,7 +19,8 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from platewatch.cli.common import errors_to_exit, fail, plural
-from platewatch.notify.outbox import Outbox, OutboxLockedError, entries_of, export_events, hit_key, list_events
+from platewatch.notify.outbox import Outbox, OutboxLockedError
+from platewatch.notify.outbox_reader import entries_of, export_events, hit_key, list_events
 from platewatch.service import labels
 from platewatch.service.audit import FOLDER, Access, Audit, key_of
 

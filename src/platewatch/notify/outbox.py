@@ -14,7 +14,7 @@ import sqlite3
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,6 @@ from platewatch.notify.outbox_file import (
     Opened,
     Owner,
     open_file,
-    open_to_read,
     sync,
     write_owner,
 )
@@ -99,17 +98,6 @@ _PRUNE: Final = """
         UNION ALL SELECT seq FROM events WHERE state = 'cancelled' AND queued_at < ?1
         LIMIT 1000
     )
-"""
-_LIST: Final = """
-    SELECT seq, event_id, route, kind, state, attempts, created_at, next_attempt_at, delivered_at, last_error
-    FROM events WHERE ?1 IS NULL OR state = ?1 ORDER BY seq DESC LIMIT ?2
-"""
-_EXPORT: Final = """
-    SELECT body FROM events WHERE (?1 IS NULL OR state = ?1) AND state <> 'cancelled' AND body <> x'' ORDER BY seq
-"""
-_EXPORTED: Final = """
-    SELECT DISTINCT entry_id FROM events
-    WHERE (?1 IS NULL OR state = ?1) AND state <> 'cancelled' AND body <> x'' ORDER BY entry_id
 """
 _TAKE_BACK: Final = """
     SELECT seq, event_id, route, hitid, entry_id, urgent, body, state, attempts FROM events
@@ -189,21 +177,6 @@ class PendingEvent(Struct, frozen=True):
     attempts: int
     created_at: float
     queued_at: float
-
-
-class EventRecord(Struct, frozen=True):
-    """What an operator sees of an event: everything but its body."""
-
-    seq: int
-    event_id: str
-    route: str
-    kind: Kind
-    state: State
-    attempts: int
-    created_at: float
-    next_attempt_at: float
-    delivered_at: float | None
-    last_error: str | None
 
 
 class Outbox:
@@ -575,29 +548,3 @@ class _Operation(NamedTuple):
     action: Callable[[sqlite3.Connection], Any]
     future: Future[Any]
     promises: bool
-
-
-def list_events(path: str | Path, state: State | None = None, limit: int = 100) -> list[EventRecord]:
-    """The newest events, with or without an owner at work. Raises OutboxError."""
-    with open_to_read(path) as connection:
-        return [EventRecord(*row) for row in connection.execute(_LIST, (state, limit))]
-
-
-def export_events(path: str | Path, state: State | None = None) -> Iterator[bytes]:
-    """The bodies, oldest first, each one JSON event: personal data. Raises OutboxError."""
-    with open_to_read(path) as connection:
-        for (body,) in connection.execute(_EXPORT, (state,)):
-            yield body
-
-
-def entries_of(path: str | Path, state: State | None = None) -> list[str]:
-    """The ids of the entries whose events `export_events` would give. Raises OutboxError."""
-    with open_to_read(path) as connection:
-        return [entry_id for (entry_id,) in connection.execute(_EXPORTED, (state,))]
-
-
-def hit_key(path: str | Path) -> bytes:
-    """The key of an outbox's hit ids. Raises OutboxError."""
-    with open_to_read(path) as connection:
-        (key,) = connection.execute("SELECT value FROM meta WHERE name = 'hit_key'").fetchone()
-        return bytes(key)
