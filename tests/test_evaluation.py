@@ -1,16 +1,11 @@
-"""Evaluation: figures that can be worked out by hand, and the command from end to end."""
+"""Evaluation: figures that can be worked out by hand."""
 
 from __future__ import annotations
 
-import gzip
-import io
-import json
 import math
 import re
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import CancelledError
 from dataclasses import replace
 from itertools import combinations
@@ -24,7 +19,7 @@ import pytest
 
 import platewatch as pw
 from platewatch._core import region_mark
-from platewatch.evaluation import Evaluation, LabelledRead, Models, Settings, cross_validated, evaluate, plots, report
+from platewatch.evaluation import Evaluation, LabelledRead, Models, Settings, cross_validated, evaluate, plots
 from platewatch.evaluation.figures import (
     Bootstrap,
     Calibration,
@@ -38,32 +33,13 @@ from platewatch.evaluation.figures import (
 from platewatch.evaluation.learning import with_learning
 from platewatch.evaluation.lists import LookAlikes, look_alike_key, random_plates
 from platewatch.evaluation.run import Confidences
-from platewatch.evaluation.sample import decode, folds_of, group_passes, load, why_missed
-from platewatch.evaluation.sample import reasons as count_reasons
+from platewatch.evaluation.sample import folds_of, group_passes, load
 from platewatch.probability.population import Population
+from tests.evaluations import SHIPPED, SMALL, labelled, rule, sample_plates, town
 
 pytestmark = pytest.mark.timeout(1200)  # against hanging, on the slowest machine
 
-READS = Path(__file__).parents[1] / "benchmarks" / "data" / "ocr_reads.jsonl.gz"
-SMALL = Settings(hotlist_size=300, draws=6, replicates=50, seed=3)
-SHIPPED = Models([pw.ChannelModel.default()], None, "the shipped one")
-
-
-def decode_labelled(lines: Iterable[bytes]) -> tuple[list[LabelledRead], list[pw.ReadError]]:
-    return decode(io.BytesIO(b"\n".join(line.rstrip(b"\n") for line in lines)))
-
-
-def labelled(text: str, plate: str, passing: str | None = None) -> LabelledRead:
-    return LabelledRead(pw.Read(text=text), plate, passing)
-
-
-def sample_plates(count: int) -> list[str]:
-    return random_plates(np.random.default_rng(0), count)
-
-
-def rule(evaluation: Evaluation, name: str, view: int = 0) -> tuple[float | None, float | None]:
-    found = next(r for r in evaluation.views[view].rules if r.name == name)
-    return found.recall.value, found.alarmed.value
+DATA = Path(__file__).parents[1] / "benchmarks" / "data"
 
 
 def test_a_perfect_recogniser_finds_everything_and_alarms_nobody() -> None:
@@ -299,23 +275,6 @@ def test_random_plates_resemble_the_population() -> None:
     assert not set(plates[:5000]) & set(again)
 
 
-def town(tmp_path: Path, **changes: Any) -> Population:
-    """Two thirds of its plates are two letters and five digits, one third a word, a digit and a letter."""
-    path = tmp_path / "town.json"
-    path.write_text(json.dumps(TOWN | changes), "utf-8")
-    return Population.load(path)
-
-
-TOWN = {
-    "format": "platewatch population 1",
-    "sets": {"digit": "0123456789", "letter": "ABCDEFGHJKLMNPRSTUVWXYZ"},
-    "classes": [
-        {"vehicles": 200_000, "positions": ["letter", {"letter": 0.5, "Q": 0.5}, *["digit"] * 5]},
-        {"vehicles": 100_000, "words": ["TX", "CD"], "positions": [*["digit"] * 5, "letter"]},
-    ],
-}
-
-
 def test_random_plates_are_those_of_the_population_in_use(tmp_path: Path) -> None:
     population = town(tmp_path)
     plates = random_plates(np.random.default_rng(1), 6000, {"AQ00000"}, population)
@@ -515,146 +474,6 @@ def test_look_alikes() -> None:
     assert rule.alarms("52바3108")  # the mark was lost
     assert rule.alarms("경기12가3456")  # a mark was read that is not listed
     assert not rule.alarms("경기52바3108")
-
-
-def test_labelled_reads_and_what_is_wrong_with_the_others() -> None:
-    lines = [
-        '{"text": "12가3456", "truth": "12 가 3456", "image": "i1", "country": "KR"}',
-        "",
-        '{"text": "12가3456"}',
-        '{"text": "x", "truth": "12345678901234567"}',
-        '{"text": "12거3456", "truth": "99거3456", "image": "i1"}',
-        '{"text": "1", "truth": "12가3456", "pass_id": "p", "camera_id": "c1"}',
-        '{"text": "2", "truth": "12가3457", "pass_id": "p", "camera_id": "c2"}',
-        '{"text": "3", "truth": "12가3457", "pass_id": "p", "camera_id": "c2", "image": "i1"}',
-        "{",
-    ]
-    found, errors = decode_labelled(line.encode() for line in lines)
-    assert [(r.plate, r.country) for r in found[:1]] == [("12가3456", "KR")]
-    assert [error.row for error in errors] == [3, 4, 5, 9]
-    assert str(errors[0]) == "row 3, truth: no truth"
-    assert str(errors[1]) == "row 4, truth: more than 16 symbols"
-    assert str(errors[2]) == "row 5, truth: another plate than the other reads of its pass"
-    assert group_passes(found) == [[0], [1], [2, 3]]
-    assert count_reasons(errors) == {
-        "no truth": 1,
-        "a truth that cannot be matched": 1,
-        "another plate than the other reads of its pass": 1,
-        "no read": 1,
-    }
-
-
-@pytest.mark.parametrize("truth", ["null", "NaN", '""', '"  "', '"--"', '"?"', '"***"', None])
-def test_what_shows_no_plate_has_no_truth(truth: str | None) -> None:
-    row = '{"text": "12가3456"' + ("" if truth is None else f', "truth": {truth}') + "}"
-    assert reasons(row) == ["row 1, truth: no truth"]
-
-
-@pytest.mark.parametrize("text", ["null", "NaN", '""', '"  "', '"--"', '"??"', '"\ufffd"', None])
-def test_a_read_that_shows_nothing_is_a_missed_one(text: str | None) -> None:
-    row = '{"truth": "12가3456", "engine": "a", "camera_id": "c"' + ("" if text is None else f', "text": {text}') + "}"
-    (read,), errors = decode_labelled([row.encode()])
-    assert errors == []
-    assert (read.plate, read.read.engine, read.read.camera_id) == ("12가3456", "a", "c")
-    assert why_missed(read.read) == "nothing was read"
-
-
-def test_what_a_table_lacks_is_no_part_of_a_text() -> None:
-    row = '{"text": "12: NaN3456", "truth": "12가3456", "image": NaN, "confidence": NaN, "x": "\\ud800"}'
-    assert reasons(row) == ["row 1: not a JSON object"]
-    (read,), errors = decode_labelled([row.replace(', "x": "\\ud800"', "").encode()])
-    assert (read.read.text, read.passing, read.read.confidence, errors) == ("12: NaN3456", None, None, [])
-
-
-def test_a_read_that_shows_too_much_is_a_missed_one() -> None:
-    assert why_missed(pw.Read(text="1" * 17)) == "what was read cannot be matched"
-    assert why_missed(pw.Read(text="1?3")) is None
-
-
-def test_what_says_whose_image_it_is_may_be_a_number_and_a_country_that_is_no_text_is_none() -> None:
-    row = '{"text": "1", "truth": "12가3456", "image": 17, "country": %s}'
-    found, errors = decode_labelled([(row % country).encode() for country in ("5", "null", "[]", '"KR"')])
-    assert errors == []
-    assert [read.country for read in found] == [None, None, None, "KR"]
-    assert group_passes(found) == [[0, 1, 2, 3]]
-
-
-def reasons(*lines: str | bytes) -> list[str]:
-    return [str(error) for error in decode_labelled(as_bytes(line) for line in lines)[1]]
-
-
-def as_bytes(line: str | bytes) -> bytes:
-    return line.encode() if isinstance(line, str) else line
-
-
-def test_labelled_rows_with_a_byte_order_mark_white_space_or_faults_of_encoding() -> None:
-    good = '{"text": "12가3456", "truth": "12가3456"}'
-    found, errors = decode_labelled(map(as_bytes, ("\ufeff" + good, f" {good} \r\n", "\ufeff\r\n", good)))
-    assert ([r.plate for r in found], errors) == (["12가3456"] * 3, [])
-    deep = "[" * 100_000
-    assert reasons(b'{"text": "1", "truth": "1\xff"}', b'{"text": "1\xff", "truth": "1"}', f"{deep}", good) == [
-        "row 1: not valid UTF-8",
-        "row 2: not valid UTF-8",
-        "row 3: Expected `object`, got `array`",
-    ]
-    assert reasons(f'{{"text": "1", "truth": "1", "x": {deep}') == ["row 1: nested too deeply"]
-    assert reasons(
-        '{"text": "1", "truth": 5}', '{"text": 5, "truth": "1"}', '{"text": "1", "truth": "1", "image": []}'
-    ) == [
-        "row 1, truth: Expected `str | null`, got `int`",
-        "row 2, text: Expected `str`, got `int`",
-        "row 3, image: Expected `int | str | null`, got `array`",
-    ]
-
-
-@pytest.mark.parametrize("mark", ["?", "？", "*", "_", "#", "□", "\ufffd", "…", "[", "(", "½", "①", "ⅷ"])
-def test_a_truth_that_somebody_could_not_read_is_no_truth(mark: str) -> None:
-    line = json.dumps({"text": "12가3456", "truth": f"12가34{mark}6"}).encode()
-    found, errors = decode_labelled([line, b'{"text": "1", "truth": "12-3456"}'])
-    assert [str(error) for error in errors] == ["row 1, truth: has a character that is no letter, digit or separator"]
-    assert len(found) == 1
-
-
-@pytest.mark.parametrize(
-    "truth", ["12 가-3456", "12.가·3456", "12\t가\u200b3456\n", "１２가－３４５６", "12\u1100\u11613456", "12–가・3456"]
-)
-def test_separators_and_other_forms_of_characters_are_fine_in_a_truth(truth: str) -> None:
-    found, errors = decode_labelled([json.dumps({"text": "1", "truth": truth}).encode()])
-    assert ([r.plate for r in found], errors) == (["12가3456"], [])
-
-
-def seen(second: int | None, plate: str, pass_id: str | None = "7", camera_id: str | None = "c") -> bytes:
-    at = None if second is None else f"2026-11-23T09:{second // 60:02}:{second % 60:02}+09:00"
-    return json.dumps(
-        {"text": "1", "truth": plate, "pass_id": pass_id, "camera_id": camera_id, "time": at, "image": "i"}
-    ).encode()
-
-
-def test_a_pass_id_that_is_used_again_later_is_another_pass() -> None:
-    one, other, third = "12가3456", "98나7654", "345다1111"
-    rows = [seen(100, other), seen(0, one), seen(30, one), seen(60, one), seen(130, other), seen(161, one)]
-    found, errors = decode_labelled(rows)
-    assert errors == []
-    assert group_passes(found) == [[0, 4], [1, 2, 3], [5]], "each at most 30 s from the next"
-    # As before within 30 s, in other cameras, and where a time is missing.
-    found, errors = decode_labelled([seen(0, one), seen(20, other), seen(100, third), seen(100, one, camera_id="d")])
-    assert [str(error) for error in errors] == ["row 2, truth: another plate than the other reads of its pass"]
-    assert group_passes(found) == [[0], [1], [2]]
-    found, errors = decode_labelled([seen(0, one), seen(100, other), seen(None, one)])
-    assert [error.row for error in errors] == [2]
-    assert group_passes(found) == [[0, 1]]
-    # An image is one frame, whatever its times.
-    found, errors = decode_labelled([seen(0, one, None), seen(100, one, None)])
-    assert (errors, group_passes(found)) == ([], [[0, 1]])
-
-
-def test_bad_rows_are_told_in_their_order() -> None:
-    one, other = "12가3456", "98나7654"
-    assert [reason[:5] for reason in reasons(seen(0, one), seen(1, other), "{", seen(2, other))] == [
-        "row 2",
-        "row 3",
-        "row 4",
-    ]
 
 
 def test_chars_that_are_ignored_are_told() -> None:
@@ -868,7 +687,7 @@ def test_what_confidences_are_worth_is_told_of_each_engine_that_is_left_out() ->
 
 @pytest.mark.parametrize("name", ["plate_reads", "ocr_reads"])
 def test_confidences_hurt_no_engine_that_the_model_does_not_know(name: str) -> None:
-    reads, _ = load(READS.with_name(f"{name}.jsonl.gz"))
+    reads, _ = load(DATA / f"{name}.jsonl.gz")
     chosen = [reads[place] for places in group_passes(reads)[::3] for place in places]
     settings = msgspec.structs.replace(SMALL, hotlist_size=3000)
     *engines, every = evaluate(chosen, cross_validated(chosen, settings, leave_out="engine"), settings).confidences
@@ -930,241 +749,3 @@ def test_without_matplotlib_it_says_what_to_install(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(plots, "find_spec", lambda name: None)
     with pytest.raises(pw.PlatewatchError, match=re.escape('pip install "platewatch[evaluate]"')):
         plots.require()
-
-
-def run(*arguments: str, status: int = 0) -> tuple[str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "platewatch", "evaluate", *arguments], capture_output=True, check=False
-    )
-    assert done.returncode == status, done.stderr.decode()
-    return done.stdout.decode(), done.stderr.decode()
-
-
-@pytest.fixture(scope="module")
-def some_reads(tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("evaluation") / "some.jsonl.gz"
-    with gzip.open(READS) as lines, gzip.open(path, "wb") as out:
-        out.writelines(line for i, line in enumerate(lines) if i % 25 == 0)
-    return str(path)
-
-
-def test_command_from_end_to_end(some_reads: str, tmp_path: Path) -> None:
-    size = ("--hotlist-size", "2000", "--draws", "5", "--country", "KR")
-    output = tmp_path / "out"
-    out, err = run("--reads", some_reads, "--fit", "--folds", "2", *size, "--passes", "--output", str(output))
-    assert "cross-validated in 2 folds of plates" in out
-    assert "within 2 edits" in out
-    assert "by pass" in out
-    # What comes first is what a day's alarms are, then whether to believe it, then the shares.
-    order = ["a day of 1,000,000 reads, 77 of them of wanted vehicles:", "\nnotify ", "\ncheck ", "\np ≥ 0.5 "]
-    order += ["\np ≥ 0.9 ", "\nbest read:", "\n  notify ", "\nfused:", "expected calibration error", "log-loss, of"]
-    order += ["model, ≤ 0.03 % alarmed", "model, ≤ 0.1 % alarmed", "fused, ≤ 0.1 % alarmed"]
-    places = [out.find(words) for words in order]
-    assert -1 not in places
-    assert places == sorted(places)
-    assert all(len(line) <= 80 for line in out.splitlines() if line.startswith(("  ", "notify", "p ≥", "exact")))
-    assert "report.html and 7 more files" in err
-    names = ["recall_by_pass", "recall_by_read", "reliability"]
-    files = ["report.html", "result.json", *(f"{name}.{kind}" for name in names for kind in ("png", "svg"))]
-    assert sorted(path.name for path in output.iterdir()) == sorted(files)
-    page = (output / "report.html").read_text("utf-8")
-    assert page.count("<svg") == 3
-    assert not re.search(r'(src|href)="(?!#)', page)  # nothing is fetched
-    assert (output / "reliability.png").read_bytes().startswith(b"\x89PNG")
-    assert page.index("The model notifies of") < page.index("Share that is right") < page.index("innocent reads")
-    result = msgspec.json.decode((output / "result.json").read_bytes(), type=Evaluation)
-    assert result.views[0].traffic.wanted == pytest.approx(1_000_000 * 2000 / 26_000_000)
-    notify = result.views[0].models[0].by_grade["notify"].alarms
-    assert 0.5 < (notify.precision.value or 0) <= 1
-    assert f"{100 * (notify.precision.value or 0):.1f} %" in out
-    found = {rule.name: rule.recall.value for rule in result.views[0].rules}
-    assert 0.3 < (found["exact"] or 0) < (found["within 1 edit"] or 0) < (found["within 2 edits"] or 0) < 1
-    assert result.calibration.log_loss_ratio.value is not None
-    assert result.calibration.log_loss_ratio.value < 0.5
-
-
-def test_command_as_json_with_a_model_of_ones_own(some_reads: str, tmp_path: Path) -> None:
-    model = tmp_path / "model.json"
-    pw.ChannelModel.default().save(model)
-    few = ("--hotlist-size", "500", "--draws", "2")
-    result = json.loads(run("--reads", some_reads, "--model", str(model), *few, "--json")[0])
-    assert result["model"] == str(model)
-    assert result["settings"]["draws"] == 2
-    assert result["reads"] == len(load(Path(some_reads))[0])
-
-
-def test_command_leaves_engines_out(some_reads: str, tmp_path: Path) -> None:
-    few = ("--hotlist-size", "500", "--draws", "2", "--wanted-per-day", "40", "--notify", "0.6")
-    output = tmp_path / "out"
-    out, _ = run("--reads", some_reads, "--fit", "--leave-out", "engine", *few, "--output", str(output))
-    engines = {one.read.engine for one in load(Path(some_reads))[0]}
-    said = f"cross-validated in {len(engines)} folds of engines: each read is judged as of an unknown engine"
-    assert said in out
-    page = (output / "report.html").read_text("utf-8")
-    assert said in page
-    assert "What confidences are worth" in page
-    told = out[out.index("log-loss (nats a match) with confidences") :].splitlines()[2:]
-    assert [line.split()[0] for line in told[: len(engines) + 1]] == [*sorted(map(str, engines)), "all"]
-    assert "a day of 1,000,000 reads, 40 of them of wanted vehicles:" in out
-    result = msgspec.json.decode((output / "result.json").read_bytes(), type=Evaluation)
-    assert (result.settings.wanted_per_day, result.settings.notify) == (40, 0.6)
-
-
-def test_command_shows_what_it_learns_without_labels(some_reads: str, tmp_path: Path) -> None:
-    few = ("--hotlist-size", "500", "--draws", "2", "--passes", "--engine-unnamed")
-    output = tmp_path / "out"
-    out, err = run("--reads", some_reads, *few, "--learn", "30,100000", "--output", str(output))
-    assert "report.html and 9 more files" in err
-    result = msgspec.json.decode((output / "result.json").read_bytes(), type=Evaluation)
-    assert result.model == "the shipped one, engines unnamed"
-    none, some, every = result.learnt
-    assert (none.reads, some.reads >= 30, every.asked) == (0, True, 100_000)
-    told = out[out.index("what unlabelled reads of this very traffic teach, by read") :].splitlines()
-    assert all(len(line) <= 80 for line in told)
-    for line, learnt in zip(told[2:5], result.learnt, strict=True):
-        assert line.split()[0] == f"{learnt.reads:,}"
-        assert line.split()[-1] == f"{learnt.log_loss_ratio.value:.3f}"
-    assert "by pass, fused" in out
-    page = (output / "report.html").read_text("utf-8")
-    assert "What it learns by itself" in page
-    assert page.count("<svg") == 4
-    assert f"<td>{every.reads:,}</td>" in page
-    assert (output / "learning.svg").exists()
-
-
-@pytest.mark.parametrize("counts", ["", "0", "-5", "many", "10,", "1e3"])
-def test_command_names_numbers_of_reads_that_are_none(some_reads: str, counts: str) -> None:
-    assert "--learn takes numbers of reads from 1 on" in run("--reads", some_reads, "--learn", counts, status=2)[1]
-
-
-def test_command_says_what_is_wrong(some_reads: str, tmp_path: Path) -> None:
-    assert "no read of the country 'XX'" in run("--reads", some_reads, "--country", "XX", status=2)[1]
-    for option in (("--model", "m.json"), ("--error-rate", "0.1")):
-        assert "--fit excludes" in run("--reads", some_reads, "--fit", *option, status=2)[1]
-    assert "--leave-out needs --fit" in run("--reads", some_reads, "--leave-out", "engine", status=2)[1]
-    assert "--camera-reads needs --learn" in run("--reads", some_reads, "--camera-reads", "9", status=2)[1]
-    assert "reads of wanted vehicles are not" in run("--reads", some_reads, "--wanted-per-day", "1e9", status=2)[1]
-    assert "policy.check" in run("--reads", some_reads, "--check", "0.7", status=2)[1]
-    assert "No such file" in run("--reads", str(tmp_path / "none.jsonl"), status=2)[1]
-    bad = tmp_path / "bad.jsonl"
-    bad.write_text('{"text": "12가3456"}\n' * 12, "utf-8")
-    out, err = run("--reads", str(bad), status=2)
-    assert "row 1, truth" in err
-    assert "12 bad rows left out: no truth 12" in err
-    assert "no usable read" in err
-    assert "가" not in out + err
-
-
-@pytest.mark.parametrize("fault", ["cut off", "no such block", "wrong check sum", "no gzip file"])
-def test_command_names_a_file_that_cannot_be_unpacked(tmp_path: Path, fault: str) -> None:
-    line = b'{"text": "1", "truth": "1"}\n'
-    data = bytearray(gzip.compress(line))
-    if fault == "cut off":
-        del data[-9:]
-    elif fault == "no such block":
-        data[10] = 0xFF  # the first byte behind the header
-    elif fault == "wrong check sum":
-        data[-8] ^= 1
-    else:
-        data = bytearray(line)
-    path = tmp_path / "reads.jsonl.gz"
-    path.write_bytes(data)
-    reason = "the gzip file is cut off" if fault == "cut off" else "no gzip file, or a damaged one"
-    assert run("--reads", str(path), status=2) == ("", f"{path}: {reason}\n")
-
-
-def test_an_output_that_cannot_be_written_is_refused_before_the_run(
-    some_reads: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for place, reason in (("/dev/null", "Not a directory"), (f"{some_reads}/out", "Not a directory")):
-        out, err = run("--reads", some_reads, "--draws", "10000", "--output", place, status=2)
-        assert (out, err) == ("", f"{place}: {reason}\n")
-    out_of_reads = tmp_path / "out"
-    assert "no usable read" in run("--reads", "/dev/null", "--output", str(out_of_reads), status=2)[1]
-    assert not out_of_reads.exists()
-    # That of root, as whom the tests may run, is never refused.
-    monkeypatch.setattr("os.access", lambda path, mode: False)
-    with pytest.raises(PermissionError):
-        report.prepare(tmp_path / "made")
-
-
-def test_command_shows_what_is_left_out_and_what_is_ignored(tmp_path: Path) -> None:
-    reads = tmp_path / "reads.jsonl"
-    lines = [{"text": plate, "truth": plate, "chars": [{"c": "1", "p": 97}]} for plate in sample_plates(4)]
-    lines.append({"text": "12가3456", "truth": "12가34?6"})
-    reads.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8-sig")
-    out, err = run("--reads", str(reads), "--hotlist-size", "10", "--draws", "1", "--output", str(tmp_path / "out"))
-    refused, counted, written = err.splitlines()
-    assert refused.endswith("row 5, truth: has a character that is no letter, digit or separator")
-    assert counted == "1 bad row left out: a truth that cannot be matched 1"
-    assert written.endswith("report.html and 5 more files")
-    assert out.startswith("4 reads of 4 plates")
-    note = "Of 4 of these reads, `chars` do not line up with the text, and were ignored: docs/formats.md."
-    assert out.endswith(f"{note}\n")
-    assert note in (tmp_path / "out" / "report.html").read_text("utf-8")
-
-
-@pytest.mark.parametrize("missing", ["", ', "text": null', ', "text": ""', ', "text": "--"'])
-def test_command_counts_what_the_recogniser_did_not_see(tmp_path: Path, missing: str) -> None:
-    reads = tmp_path / "reads.jsonl"
-    plates = sample_plates(40)
-    rows = [f'{{"text": "{plate}", "truth": "{plate}", "country": "KR"}}' for plate in plates[:18]]
-    rows += [f'{{"truth": "{plate}", "country": "KR"{missing}}}' for plate in plates[18:]]
-    rows += ['{"text": "AB123CD", "truth": "AB123CD", "country": "FR"}', '{"text": "12가3456", "truth": null}', "{"]
-    reads.write_text("".join(row + "\n" for row in rows), "utf-8")
-    few = ("--hotlist-size", "100", "--draws", "100", "--country", "KR")
-    out, err = run("--reads", str(reads), *few, "--output", str(tmp_path / "out"))
-    missed = "Missed by every method, and counted so: 22 reads (nothing was read 22)."
-    left_out = "Left out of all figures: 3 rows (no truth 1, no read 1, not of the country KR 1)."
-    assert f"{missed} {left_out}" in out
-    assert f"{missed} {left_out}" in (tmp_path / "out" / "report.html").read_text("utf-8")
-    assert "2 bad rows left out: no truth 1, no read 1" in err
-    result = msgspec.json.decode((tmp_path / "out" / "result.json").read_bytes(), type=Evaluation)
-    assert result.missed == {"nothing was read": 22}
-    assert result.left_out == {"no truth": 1, "no read": 1, "not of the country KR": 1}
-    exact, _ = rule(result, "exact")
-    assert exact == pytest.approx(0.45, abs=0.02)
-    # Each row of the table says what it stands for, and none alarmed is not none for sure.
-    rows_of = {line.split("  ")[0]: line for line in out.splitlines()}
-    assert re.search(r"^exact +0\.000 % \(≤ 7\.\d+\) +0\.4", rows_of["exact"])
-    assert {"model, ≤ 0.1 % alarmed", "model, ≤ 3 % alarmed", "model, threshold 0.5"} <= rows_of.keys()
-    assert all(len(line) <= 80 for line in out.splitlines() if "% (≤" in line)
-
-
-def test_command_fits_among_the_vehicles_of_a_population(tmp_path: Path) -> None:
-    population = town(tmp_path)
-    plates = random_plates(np.random.default_rng(2), 60, (), population)
-    reads = tmp_path / "reads.jsonl"
-    reads.write_text("".join(json.dumps({"text": plate, "truth": plate}) + "\n" for plate in plates), "utf-8")
-    few = ("--hotlist-size", "1000", "--draws", "2", "--folds", "2")
-    out, err = run(str(reads), "--fit", "--population", population.name, *few, "--json")
-    result = msgspec.json.decode(out, type=Evaluation)
-    assert err == ""
-    assert result.population == population.name
-    assert result.model.endswith(f"in 2 folds of plates, among the vehicles of {population.name}")
-    assert result.settings.vehicles == 300_000
-    assert result.notes == []
-    # Without it, these are nobody's plates, and it is said once.
-    out, err = run(str(reads), "--fit", *few, "--json")
-    warned = "100 % of the sample's plates are of no class of the population (Korea's)"
-    assert err == f"warning: {warned}: probabilities will be wrong; use --population\n"
-    assert f"As {warned}" in json.loads(out)["notes"][0]
-    assert json.loads(out)["settings"]["vehicles"] == 26_000_000
-
-
-def test_command_takes_one_file(some_reads: str) -> None:
-    for files in ((), (some_reads, "--reads", some_reads)):
-        assert run(*files, status=2)[1] == "one file of reads is needed: READS, or --reads READS\n"
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "cp949"])
-def test_labelled_reads_as_csv(tmp_path: Path, encoding: str) -> None:
-    path = tmp_path / "reads.csv"
-    text = "정답,인식결과,신뢰도,camera\n12가3456,12가3456,0.9,G1\n34나5678,,,G1\n,12가3456,0.5,G1\n"
-    path.write_bytes(text.encode(encoding))
-    found, errors = load(path)
-    assert [(one.plate, one.read.text, one.read.confidence) for one in found] == [
-        ("12가3456", "12가3456", 0.9),
-        ("34나5678", "", None),
-    ]
-    assert [(error.row, error.field, error.reason) for error in errors] == [(4, "truth", "no truth")]
