@@ -270,9 +270,10 @@ auto Index::build(std::vector<std::pair<Key, Owner>> forms, Shared& shared) -> S
 
 void Index::search(std::span<const Query> block, unsigned k, Workspace& workspace,
                    std::vector<Match>& out) const {
-    workspace.texts.clear();
-    workspace.short_probes.clear();
-    workspace.long_probes.clear();
+    constexpr std::size_t kTextsOfQuery = 2;  // with a region mark, and without
+    workspace.texts.refill(kTextsOfQuery * block.size());
+    workspace.short_probes.refill(kTextsOfQuery * block.size());
+    workspace.long_probes.refill(kTextsOfQuery * block.size());
     for (std::uint32_t query = 0; query < block.size(); ++query) {
         const Symbols& text = block[query].text;
         workspace.texts.push_back({query, false});
@@ -283,10 +284,10 @@ void Index::search(std::span<const Query> block, unsigned k, Workspace& workspac
         }
     }
     if (patterns_.size() != 0) search_patterns(block, k, workspace, out);
-    search_section(short_, block, workspace.short_probes, k, workspace, workspace.short_keys, out);
-    search_section(short_, block, workspace.long_probes, k, workspace, workspace.short_keys, out);
-    search_section(long_, block, workspace.long_probes, k, workspace, workspace.long_keys, out);
-    search_section(long_, block, workspace.short_probes, k, workspace, workspace.long_keys, out);
+    search_section(short_, block, workspace.short_probes.view(), k, workspace, workspace.short_keys, out);
+    search_section(short_, block, workspace.long_probes.view(), k, workspace, workspace.short_keys, out);
+    search_section(long_, block, workspace.long_probes.view(), k, workspace, workspace.long_keys, out);
+    search_section(long_, block, workspace.short_probes.view(), k, workspace, workspace.long_keys, out);
 }
 
 void Index::add_probe(const Symbols& text, Workspace& workspace) const {
@@ -308,9 +309,9 @@ void Index::search_section(const Section<Key>& section, std::span<const Query> b
         return section.extent.reaches(probe, workspace.texts[probe.tag].plain_only, k);
     };
     if (!std::ranges::all_of(probes, reaches)) {
-        workspace.reaching.clear();
+        workspace.reaching.refill(probes.size());
         std::ranges::copy_if(probes, std::back_inserter(workspace.reaching), reaches);
-        probes = workspace.reaching;
+        probes = workspace.reaching.view();
         if (probes.empty()) return;
     }
     workspace.keys.clear();

@@ -199,40 +199,29 @@ void KeyIndex<Key>::anchor(std::span<const Probe> block, Workspace& workspace) c
     constexpr std::uint32_t kJump = Trie<Key>::kShortcutSymbols;
     constexpr std::uint32_t kMany = 256;  // keys that are worth another walk
     auto& anchored = workspace.anchored;
-    anchored.resize(block.size());
+    if (anchored.size() < block.size()) anchored.resize(block.size());
     for (std::size_t i = 0; i < block.size(); ++i) {
         auto& a = anchored[i];
         a.read = block[i].template as<Key>();
         a.mirrored = reversed(a.read);
-        a.forward_place = a.backward_place = 0;
-    }
-    if (forward_trie_.has_shortcuts() && backward_trie_.has_shortcuts()) {
-        for (auto& a : anchored) {
-            __builtin_prefetch(a.forward_rows = forward_trie_.shortcut_rows(a.read));
-            __builtin_prefetch(a.backward_rows = backward_trie_.shortcut_rows(a.mirrored));
-        }
-        for (auto& a : anchored) {
-            forward_trie_.prefetch_slot(a.forward_place =
-                                            forward_trie_.find_shortcut(a.forward_rows, a.read));
-            backward_trie_.prefetch_slot(a.backward_place =
-                                             backward_trie_.find_shortcut(a.backward_rows, a.mirrored));
-        }
-        for (auto& a : anchored) {
-            if (a.forward_place == 0 || a.backward_place == 0) continue;
-            a.anchors = {forward_trie_.node_at(a.forward_place), backward_trie_.node_at(a.backward_place),
-                         kJump};
-            forward_trie_.prefetch_header(a.anchors.forward);
-            backward_trie_.prefetch_header(a.anchors.backward);
-        }
-        for (auto& a : anchored) {
-            if (a.forward_place == 0 || a.backward_place == 0) continue;
-            forward_trie_.prefetch_child(a.anchors.forward.branch, code_at(a.read, kJump));
-            backward_trie_.prefetch_child(a.anchors.backward.branch, code_at(a.mirrored, kJump));
-        }
+        forward_trie_.prefetch_slot(a.forward_place = forward_trie_.find_shortcut(a.read));
+        backward_trie_.prefetch_slot(a.backward_place = backward_trie_.find_shortcut(a.mirrored));
     }
     for (std::size_t i = 0; i < block.size(); ++i) {
-        auto& [read, mirrored, forward_rows, backward_rows, forward_place, backward_place, anchors] =
-            anchored[i];
+        auto& a = anchored[i];
+        if (a.forward_place == 0 || a.backward_place == 0) continue;
+        a.anchors = {forward_trie_.node_at(a.forward_place), backward_trie_.node_at(a.backward_place), kJump};
+        forward_trie_.prefetch_header(a.anchors.forward);
+        backward_trie_.prefetch_header(a.anchors.backward);
+    }
+    for (std::size_t i = 0; i < block.size(); ++i) {
+        const auto& a = anchored[i];
+        if (a.forward_place == 0 || a.backward_place == 0) continue;
+        forward_trie_.prefetch_child(a.anchors.forward.branch, code_at(a.read, kJump));
+        backward_trie_.prefetch_child(a.anchors.backward.branch, code_at(a.mirrored, kJump));
+    }
+    for (std::size_t i = 0; i < block.size(); ++i) {
+        auto& [read, mirrored, forward_place, backward_place, anchors] = anchored[i];
         const std::uint32_t size = block[i].size;
         if (forward_place != 0 && backward_place != 0 && size >= 2 * kJump) {
             sharpen(forward_trie_, backward_trie_, drop(read, kJump), drop(mirrored, kJump), size - 2 * kJump,
@@ -250,7 +239,7 @@ void KeyIndex<Key>::search_one_edit(std::span<const Probe> block, Workspace& wor
                                     std::vector<KeyMatch>& out) const {
     anchor(block, workspace);
     auto& scans = workspace.scans;
-    scans.clear();
+    scans.refill(2 * block.size());
     for (std::uint32_t number = 0; number < block.size(); ++number) {
         if (block[number].size > kKeySymbols<Key>) continue;
         const auto& anchored = workspace.anchored[number];
@@ -264,7 +253,7 @@ void KeyIndex<Key>::search_one_edit(std::span<const Probe> block, Workspace& wor
     }
     workspace.sought.clear();
     run_scans<Key>(
-        kernel_->template scan_of<Key>(), scans, 1, [&](const Scan<Key>& scan, std::uint32_t place) {
+        kernel_->template scan_of<Key>(), scans.view(), 1, [&](const Scan<Key>& scan, std::uint32_t place) {
             const std::uint32_t number = scan.tag >> 1;
             const Key key = scan.keys[place];
             const unsigned edits = key == scan.read ? 0 : 1;
@@ -440,27 +429,21 @@ template <class Key>
 void KeyIndex<Key>::find_sought(Workspace& workspace, std::vector<KeyMatch>& out) const {
     if (workspace.sought.empty()) return;
     auto& scans = workspace.scans;
-    scans.clear();
+    scans.refill(workspace.sought.size());
     // As in anchor(), each loop asks for the memory that the next one needs.
-    if (forward_trie_.has_shortcuts()) {
-        for (const auto& sought : workspace.sought)
-            __builtin_prefetch(forward_trie_.shortcut_rows(sought.key));
-        for (auto& sought : workspace.sought) {
-            sought.place = forward_trie_.find_shortcut(forward_trie_.shortcut_rows(sought.key), sought.key);
-            forward_trie_.prefetch_slot(sought.place);
-        }
-        for (const auto& sought : workspace.sought) {
-            if (sought.place != 0) forward_trie_.prefetch_header(forward_trie_.node_at(sought.place));
-        }
+    for (auto& sought : workspace.sought)
+        forward_trie_.prefetch_slot(sought.place = forward_trie_.find_shortcut(sought.key));
+    for (const auto& sought : workspace.sought) {
+        if (sought.place != 0) forward_trie_.prefetch_header(forward_trie_.node_at(sought.place));
     }
     for (std::uint32_t i = 0; i < workspace.sought.size(); ++i) {
-        const auto& [key, probe, edits, shortcut] = workspace.sought[i];
-        const KeyRange range = forward_trie_.range_of(descend_from(forward_trie_, shortcut, key));
+        const auto& [key, probe, edits, place] = workspace.sought[i];
+        const KeyRange range = forward_trie_.range_of(descend_from(forward_trie_, place, key));
         if (range.size() == 0) continue;
         prefetch_keys(forward_.data() + range.begin, range.size());
         scans.push_back({forward_.data() + range.begin, key, range.size(), 0, i});
     }
-    run_scans<Key>(kernel_->template scan_of<Key>(), scans, 0,
+    run_scans<Key>(kernel_->template scan_of<Key>(), scans.view(), 0,
                    [&](const Scan<Key>& scan, std::uint32_t place) {
                        const auto& sought = workspace.sought[scan.tag];
                        const auto begin = static_cast<std::uint32_t>(scan.keys - forward_.data());

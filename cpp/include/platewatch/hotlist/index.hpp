@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "platewatch/base/scratch.hpp"
 #include "platewatch/hotlist/plate_list.hpp"
 #include "platewatch/search/alphabet.hpp"
 #include "platewatch/search/key_index.hpp"
@@ -75,8 +76,8 @@ class Index {
             std::uint32_t query;
             bool plain_only;
         };
-        std::vector<Text> texts;
-        std::vector<Probe> short_probes, long_probes, reaching;
+        Scratch<Text> texts;
+        Scratch<Probe> short_probes, long_probes, reaching;
         std::vector<KeyMatch> keys;
         std::vector<PatternMatch> patterns;
         PatternIndex::Workspace pattern_walk;

@@ -29,9 +29,18 @@ class Alphabet {
     [[nodiscard]] Key encode(const Symbols& text) const noexcept {
         // As many symbols as a key has room for, then the rest cut off: a loop of fixed length has no branch
         // to miss.
+        const char32_t* symbols = text.data();
+        char32_t bits = 0;
+        for (std::size_t i = 0; i < kKeySymbols<Key>; ++i) bits |= symbols[i];
         Key key = 0;
-        for (std::size_t i = 0; i < kKeySymbols<Key>; ++i)
-            key = static_cast<Key>(key << 8) | code(text.data()[i]);
+        if (bits < kPlane) {
+            const Code* plane = plane_.data();
+            for (std::size_t i = 0; i < kKeySymbols<Key>; ++i)
+                key = static_cast<Key>(key << 8) | plane[symbols[i]];
+        } else {
+            for (std::size_t i = 0; i < kKeySymbols<Key>; ++i)
+                key = static_cast<Key>(key << 8) | code(symbols[i]);
+        }
         const std::size_t spare = kKeySymbols<Key> - text.size();
         return spare == kKeySymbols<Key> ? 0
                                          : static_cast<Key>(key & static_cast<Key>(~Key{0} << (8 * spare)));

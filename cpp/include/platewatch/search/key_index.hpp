@@ -24,6 +24,7 @@
 #include <span>
 #include <vector>
 
+#include "platewatch/base/scratch.hpp"
 #include "platewatch/search/alphabet.hpp"
 #include "platewatch/search/distance.hpp"
 #include "platewatch/search/kernel.hpp"
@@ -64,8 +65,7 @@ template <class Key>
 struct KeyWorkspace {
     struct Anchored {
         Key read, mirrored;
-        const TrieShortcut *forward_rows, *backward_rows;
-        std::uint32_t forward_place, backward_place;
+        std::uint32_t forward_place, backward_place;  // of their shortcuts
         Anchors<Key> anchors;
     };
     struct Sought {  // a key whose place is not known yet
@@ -84,7 +84,7 @@ struct KeyWorkspace {
 
     std::vector<Way> ways;
     std::array<Pending, 2> pending;
-    std::vector<Scan<Key>> scans;
+    Scratch<Scan<Key>> scans;
     std::vector<Key> middle;  // keys of a cell
     std::vector<Sought> sought;
 };
@@ -115,8 +115,8 @@ class KeyIndex {
     static void for_each_part(Self& self, Visit&& visit) {
         visit(0, self.forward_);
         visit(1, self.backward_);
-        Trie<Key>::for_each_part(self.forward_trie_, [&](int part, auto& array) { visit(2 + part, array); });
-        Trie<Key>::for_each_part(self.backward_trie_, [&](int part, auto& array) { visit(4 + part, array); });
+        Trie<Key>::for_each_part(self.forward_trie_, [&](auto& array) { visit(2, array); });
+        Trie<Key>::for_each_part(self.backward_trie_, [&](auto& array) { visit(4, array); });
     }
     [[nodiscard]] bool restore();
 

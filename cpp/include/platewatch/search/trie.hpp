@@ -14,8 +14,8 @@
 // A range is split only where it has more than kLeafKeys keys and enough for each slot: scanning a few more
 // keys is cheaper than a sparse node, and so no list can blow up the trie.
 //
-// Most walks begin with the same few steps, so a hash table leads from the first kShortcutSymbols symbols
-// straight to their node. It may lack some, or all where there would be many: then the walk takes its steps.
+// Every walk begins with the same few steps: fans lead to the node of the first kShortcutSymbols symbols with
+// a look at one word for each symbol. Where there would be too many of them there are none.
 //
 // The slots may come from a snapshot that nobody has verified: then a walk may go astray, but it stays in
 // them, and its ranges stay in the array.
@@ -45,10 +45,17 @@ struct TrieSlot {
     std::uint32_t branch = ~0U;
 };
 
-// A node's first symbols and the place of its slot; place 0, which is a header, marks an empty row.
-struct TrieShortcut {
-    std::uint32_t symbols = 0;
-    std::uint32_t place = 0;
+// The codes from `least` on lead to `first`, the next, and so on.
+struct TrieFan {
+    std::uint32_t first = 0;
+    std::uint16_t count = 0;
+    std::uint8_t least = 0;
+
+    // 0 where the code leads nowhere.
+    [[nodiscard]] constexpr std::uint32_t at(Code code) const noexcept {
+        const std::uint32_t nth = std::uint32_t{code} - least;
+        return (first + nth) & (0U - std::uint32_t{nth < count});
+    }
 };
 
 template <class Key>
@@ -62,8 +69,7 @@ class Trie {
     static constexpr std::uint32_t kCompactKeys = 255;
     static constexpr std::size_t kMostOfCompact = 2 * kLeafKeys;  // keys of a child, on average
     static constexpr std::size_t kKeysPerCompactSlot = kNarrow ? 6 : 4;
-    // More shortcuts would cost more than the steps that they save are worth; a small table always pays.
-    static constexpr std::size_t kKeysPerShortcut = 16, kFewShortcuts = 256;
+    static constexpr std::size_t kKeysPerFan = 16, kFewFans = 256;  // a small table always pays
     static constexpr std::uint32_t kLeaf = ~0U;
     static constexpr std::uint32_t kCompact = 1U << 31;  // in a header's number of codes
 
@@ -88,19 +94,18 @@ class Trie {
         root_.branch = build(keys, root_.range, 0, slots);
         slots.shrink_to_fit();
         slots_ = Array<TrieSlot>(std::move(slots));
-        add_shortcuts(keys);
+        add_fans();
     }
 
-    // Calls visit(number, array) for each of the arrays that a snapshot keeps; once they are replaced,
-    // `restore`.
+    // Calls visit(array) for the array that a snapshot keeps; once it is replaced, `restore`.
     template <class Self, class Visit>
     static void for_each_part(Self& self, Visit&& visit) {
-        visit(0, self.slots_);
-        visit(1, self.shortcuts_);
+        visit(self.slots_);
     }
-    void restore(std::uint32_t key_count) noexcept {
+    void restore(std::uint32_t key_count) {
         key_count_ = key_count;
         root_ = {{0, key_count}, slots_.size() < 2 ? kLeaf : 0};
+        add_fans();
     }
 
     struct Node {
@@ -130,21 +135,12 @@ class Trie {
         return node.branch < slots_.size() ? slots_[node.branch].branch & ~kCompact : 0;
     }
 
-    // Finding the node of a key's first kShortcutSymbols symbols, in steps that each touch one new piece of
-    // memory, so that a caller can ask for it and meanwhile do something else.
-    [[nodiscard]] const TrieShortcut* shortcut_rows(Key key) const noexcept {
-        return shortcuts_.data() +
-               first_row(first_symbols(key));  // no row may be touched if there are no shortcuts
-    }
-    [[nodiscard]] bool has_shortcuts() const noexcept { return shortcuts_.size() >= kProbes; }
-    // The place of its slot; 0 if there is no shortcut to it.
-    [[nodiscard]] std::uint32_t find_shortcut(const TrieShortcut* rows, Key key) const noexcept {
-        const std::uint32_t symbols = first_symbols(key);
-        std::uint32_t place = 0;
-        // Which row it is no processor foresees: no branch, and at most one row has the symbols.
-        for (std::size_t i = 0; i < kProbes; ++i)
-            place |= rows[i].place & (0U - static_cast<std::uint32_t>(rows[i].symbols == symbols));
-        return std::size_t{place} + 1 < slots_.size() ? place : 0;
+    // The place of the slot of a key's first kShortcutSymbols symbols; 0 if there is no shortcut to it.
+    [[nodiscard]] std::uint32_t find_shortcut(Key key) const noexcept {
+        std::uint32_t place = first_;
+        for (std::size_t depth = 0; depth < kShortcutSymbols; ++depth)
+            place = fans_[place].at(code_at(key, depth));
+        return place;
     }
     [[nodiscard]] Node node_at(std::size_t place) const noexcept {
         return {{slots_[place].begin, slots_[place + 1].begin}, slots_[place].branch};
@@ -185,12 +181,10 @@ class Trie {
     }
 
     [[nodiscard]] std::size_t nbytes() const noexcept {
-        return slots_.size_bytes() + shortcuts_.size_bytes();
+        return slots_.size_bytes() + fans_.size() * sizeof(TrieFan);
     }
 
   private:
-    static constexpr std::size_t kProbes = 4;  // rows of the hash table that may hold a prefix
-
     // Bytes of a compact node in front of those that count keys: the header, and its first key's place.
     static constexpr std::size_t kCompactHead = sizeof(TrieSlot) + sizeof(std::uint32_t);
     [[nodiscard]] static constexpr std::size_t compact_slots(std::size_t codes) noexcept {
@@ -206,46 +200,38 @@ class Trie {
         return {{first + bytes[0], first + bytes[1]}, kLeaf};
     }
 
-    static std::uint32_t first_symbols(Key key) noexcept {
-        return static_cast<std::uint32_t>(key >> (8 * (sizeof(Key) - kShortcutSymbols)));
-    }
-    // The first of the rows that may hold a prefix; the last of them lie kProbes - 1 rows behind the last
-    // first.
-    [[nodiscard]] std::size_t first_row(std::uint32_t symbols) const noexcept {
-        const std::uint32_t hash =
-            symbols * 2654435769U;  // Fibonacci hashing: 2^32 divided by the golden ratio
-        return static_cast<std::size_t>(std::uint64_t{hash} * (shortcuts_.size() - (kProbes - 1)) >> 32);
+    // fans_[0] leads nowhere, wherever one comes from.
+    void add_fans() {
+        fans_.assign(1, {});
+        first_ = 0;
+        if (slots_.empty()) return;
+        fans_.emplace_back();
+        if (add_fan(1, root_, 0)) {
+            first_ = 1;
+        } else {
+            fans_.assign(1, {});
+        }
+        fans_.shrink_to_fit();
     }
 
-    void add_shortcuts(std::span<const Key> keys) {
-        std::vector<TrieShortcut> found;
-        find_shortcuts(keys, root_, 0, found);
-        if (found.empty()) return;
-        if (found.size() > std::max(kFewShortcuts, keys.size() / kKeysPerShortcut)) return;
-        Column<TrieShortcut> rows(found.size() * 3 / 2 + kProbes - 1);
-        shortcuts_ = Array<TrieShortcut>(std::span<const TrieShortcut>(rows));
-        for (const TrieShortcut& shortcut : found) {
-            const auto first = rows.begin() + static_cast<std::ptrdiff_t>(first_row(shortcut.symbols));
-            const auto row =
-                std::find_if(first, first + kProbes, [](const TrieShortcut& r) { return r.place == 0; });
-            if (row != first + kProbes) *row = shortcut;
+    // Fills fans_[place], of a node at some depth; false if there are too many. A leaf's leads nowhere.
+    [[nodiscard]] bool add_fan(std::size_t place, const Node& node, std::size_t depth) {
+        const std::size_t header = node.branch;
+        if (header >= slots_.size()) return true;
+        const std::uint32_t least = slots_[header].begin, count = slots_[header].branch;
+        if (least > kUnknownCode || count > kUnknownCode - least + 1 || header + 1 + count >= slots_.size())
+            return true;  // such as no trie has
+        const bool last = depth + 1 == kShortcutSymbols;
+        fans_[place] = {static_cast<std::uint32_t>(last ? header + 1 : fans_.size()),
+                        static_cast<std::uint16_t>(count), static_cast<std::uint8_t>(least)};
+        if (last) return true;
+        const std::size_t first = fans_.size();
+        if (first + count > std::max<std::size_t>(kFewFans, key_count_ / kKeysPerFan)) return false;
+        fans_.resize(first + count);
+        for (std::size_t nth = 0; nth < count; ++nth) {
+            if (!add_fan(first + nth, node_at(header + 1 + nth), depth + 1)) return false;
         }
-        shortcuts_ = Array<TrieShortcut>(std::move(rows));
-    }
-
-    void find_shortcuts(std::span<const Key> keys, const Node& node, std::size_t depth,
-                        std::vector<TrieShortcut>& found) const {
-        if (node.is_leaf()) return;
-        for (std::uint32_t nth = 0; nth < slots_[node.branch].branch; ++nth) {
-            const std::uint32_t place = node.branch + 1 + nth;
-            const Node child = node_at(place);
-            if (child.range.size() == 0) continue;
-            if (depth + 1 < kShortcutSymbols) {
-                find_shortcuts(keys, child, depth + 1, found);
-            } else {
-                found.push_back({first_symbols(keys[child.range.begin]), place});
-            }
-        }
+        return true;
     }
 
     // The place of the header of a range, or kLeaf.
@@ -291,7 +277,8 @@ class Trie {
     }
 
     Array<TrieSlot> slots_;
-    Array<TrieShortcut> shortcuts_;
+    std::vector<TrieFan> fans_;
+    std::uint32_t first_ = 0;  // the fan of the first symbol
     std::uint32_t key_count_ = 0;
     Node root_;
 };
