@@ -62,8 +62,22 @@ struct Zeros {
     }
 };
 
+struct Different {
+    __m256i bytes;  // 0: not of them
+
+    [[nodiscard]] std::uint64_t at_most(unsigned n) const noexcept {
+        const __m256i halves =
+            _mm256_sad_epu8(_mm256_min_epu8(bytes, _mm256_set1_epi8(1)), _mm256_setzero_si256());
+        const __m256i both = _mm256_add_epi64(halves, _mm256_unpackhi_epi64(halves, halves));
+        const __m256i few = _mm256_cmpgt_epi64(_mm256_set1_epi64x(n + 1LL), both);
+        return _pext_u32(static_cast<std::uint32_t>(_mm256_movemask_pd(_mm256_castsi256_pd(few))), 0b0101);
+    }
+};
+
+inline Different operator&(Different a, Different b) noexcept { return {_mm256_min_epu8(a.bytes, b.bytes)}; }
+
 struct Wide {
-    static constexpr std::size_t kKeys = 2, kBits = 1;
+    static constexpr std::size_t kKeys = 2;
 
     __m256i bytes;
 
@@ -73,8 +87,8 @@ struct Wide {
     static Wide broadcast(Key16 value) noexcept {
         return {_mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(&value)))};
     }
-    [[nodiscard]] std::uint64_t equal(Wide other) const noexcept {
-        return static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_cmpeq_epi8(bytes, other.bytes)));
+    [[nodiscard]] Different different(Wide other) const noexcept {
+        return {_mm256_xor_si256(bytes, other.bytes)};
     }
 };
 

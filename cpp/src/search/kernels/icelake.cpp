@@ -51,8 +51,23 @@ struct Zeros {
     [[nodiscard]] std::uint64_t mask() const noexcept { return _mm512_testn_epi64_mask(least, least); }
 };
 
+struct Different {
+    __m512i bytes;  // 0: not of them
+
+    [[nodiscard]] std::uint64_t at_most(unsigned n) const noexcept {
+        const __m512i halves =
+            _mm512_sad_epu8(_mm512_min_epu8(bytes, _mm512_set1_epi8(1)), _mm512_setzero_si512());
+        const __m512i upper = _mm512_unpackhi_epi64(halves, halves);
+        const std::uint32_t few =
+            _mm512_cmple_epu64_mask(_mm512_add_epi64(halves, upper), _mm512_set1_epi64(n));
+        return _pext_u32(few, 0b01010101);
+    }
+};
+
+inline Different operator&(Different a, Different b) noexcept { return {_mm512_min_epu8(a.bytes, b.bytes)}; }
+
 struct Wide {
-    static constexpr std::size_t kKeys = 4, kBits = 1;
+    static constexpr std::size_t kKeys = 4;
 
     __m512i bytes;
 
@@ -60,8 +75,8 @@ struct Wide {
     static Wide broadcast(Key16 value) noexcept {
         return {_mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(&value)))};
     }
-    [[nodiscard]] std::uint64_t equal(Wide other) const noexcept {
-        return _mm512_cmpeq_epi8_mask(bytes, other.bytes);
+    [[nodiscard]] Different different(Wide other) const noexcept {
+        return {_mm512_xor_si512(bytes, other.bytes)};
     }
 };
 

@@ -59,8 +59,18 @@ struct Zeros {
     }
 };
 
+struct Different {
+    uint8x16_t bytes;  // 0: not of them
+
+    [[nodiscard]] std::uint64_t at_most(unsigned n) const noexcept {
+        return vaddvq_u8(vminq_u8(bytes, vdupq_n_u8(1))) <= n ? 1 : 0;
+    }
+};
+
+inline Different operator&(Different a, Different b) noexcept { return {vminq_u8(a.bytes, b.bytes)}; }
+
 struct Wide {
-    static constexpr std::size_t kKeys = 1, kBits = 4;
+    static constexpr std::size_t kKeys = 1;
 
     uint8x16_t bytes;
 
@@ -68,11 +78,7 @@ struct Wide {
         return {vld1q_u8(reinterpret_cast<const std::uint8_t*>(keys))};
     }
     static Wide broadcast(Key16 value) noexcept { return load(&value); }
-    [[nodiscard]] std::uint64_t equal(Wide other) const noexcept {
-        // Four bits of each byte's answer, as NEON moves no masks out of its registers.
-        const uint16x8_t pairs = vreinterpretq_u16_u8(vceqq_u8(bytes, other.bytes));
-        return vget_lane_u64(vreinterpret_u64_u8(vshrn_n_u16(pairs, 4)), 0);
-    }
+    [[nodiscard]] Different different(Wide other) const noexcept { return {veorq_u8(bytes, other.bytes)}; }
 };
 
 #include "wide.hpp"

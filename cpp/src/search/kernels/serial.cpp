@@ -5,6 +5,12 @@ namespace platewatch {
 namespace serial {
 namespace {
 
+// The highest bit of each byte that is not 0.
+inline std::uint64_t bytes_set(std::uint64_t word) noexcept {
+    constexpr std::uint64_t kLow = 0x7F7F7F7F7F7F7F7F;
+    return (((word & kLow) + kLow) | word) & ~kLow;
+}
+
 struct Vector {
     static constexpr std::size_t kLanes = 1;
 
@@ -18,9 +24,7 @@ struct Vector {
     [[nodiscard]] Vector shifted(std::uint32_t bits) const noexcept { return {drop(lane, bits / 8)}; }
     [[nodiscard]] Vector common_bits() const noexcept { return {leading_zero_bits(lane) & ~Key8{7}}; }
     [[nodiscard]] std::uint64_t at_most(unsigned symbols) const noexcept {
-        constexpr Key8 kLow = 0x7F7F7F7F7F7F7F7F;
-        const Key8 other = (((lane & kLow) + kLow) | lane) & ~kLow;  // the highest bit of each byte
-        return static_cast<unsigned>(std::popcount(other)) <= symbols ? 1 : 0;
+        return static_cast<unsigned>(std::popcount(bytes_set(lane))) <= symbols ? 1 : 0;
     }
 };
 
@@ -36,25 +40,30 @@ struct Zeros {
     [[nodiscard]] std::uint64_t mask() const noexcept { return found; }
 };
 
+struct Different {
+    std::uint64_t upper, lower;  // the highest bit of each byte
+
+    [[nodiscard]] std::uint64_t at_most(unsigned n) const noexcept {
+        // In one count, as not every machine has an instruction for it.
+        return static_cast<unsigned>(std::popcount(upper | lower >> 1)) <= n ? 1 : 0;
+    }
+};
+
+inline Different operator&(Different a, Different b) noexcept {
+    return {a.upper & b.upper, a.lower & b.lower};
+}
+
 struct Wide {
-    static constexpr std::size_t kKeys = 1, kBits = 1;
+    static constexpr std::size_t kKeys = 1;
 
     Key16 key;
 
     static Wide load(const Key16* keys) noexcept { return {*keys}; }
     static Wide broadcast(Key16 value) noexcept { return {value}; }
-    [[nodiscard]] std::uint64_t equal(Wide other) const noexcept {
-        const Key16 different = key ^ other.key;
-        return equal_bytes(static_cast<std::uint64_t>(different >> 64)) << 8 |
-               equal_bytes(static_cast<std::uint64_t>(different));
-    }
-
-  private:
-    // A bit for each byte that is 0.
-    static std::uint64_t equal_bytes(std::uint64_t different) noexcept {
-        constexpr std::uint64_t kLow = 0x7F7F7F7F7F7F7F7F;
-        const std::uint64_t zeros = ~(((different & kLow) + kLow) | different | kLow);
-        return (zeros >> 7) * 0x0102040810204080 >> 56;  // the bytes' bits, side by side
+    [[nodiscard]] Different different(Wide other) const noexcept {
+        const Key16 bits = key ^ other.key;
+        return {bytes_set(static_cast<std::uint64_t>(bits >> 64)),
+                bytes_set(static_cast<std::uint64_t>(bits))};
     }
 };
 

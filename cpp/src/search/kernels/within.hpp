@@ -21,8 +21,9 @@
 //
 // There is no include guard: it is included more than once.
 
-// Bit i: lane i of `keys` is within K edits of the read.
-template <unsigned K>
+// Bit i: lane i of `keys` is within K edits of the read. Where no key is longer than the read, an alignment
+// ends on no diagonal beyond the centre, and need not go where it cannot come back from.
+template <unsigned K, bool kNoneLonger>
 [[gnu::always_inline]] inline std::uint64_t within_lanes(Vector read, Vector keys) noexcept {
     constexpr int kDiagonals = 2 * static_cast<int>(K) + 1;
     constexpr int kCentre = static_cast<int>(K);
@@ -43,9 +44,10 @@ template <unsigned K>
         used[kCentre] = difference[kCentre].common_bits();
 #pragma GCC unroll 4
         for (int edits = 1; edits <= static_cast<int>(K); ++edits) {
+            const int most = kNoneLonger ? std::min(edits, static_cast<int>(K) - edits) : edits;
             Vector next[kDiagonals];
 #pragma GCC unroll 8
-            for (int d = -edits; d <= edits; ++d) {
+            for (int d = -edits; d <= most; ++d) {
                 const int at = kCentre + d;
                 // The furthest of up to three ways here: another symbol, and one more on the one or other
                 // side.
@@ -62,51 +64,66 @@ template <unsigned K>
                     if (d != 0) reached = max(reached, used[inner]);
                 }
                 const Vector rest = difference[at].shifted(reached);
-                done.add(rest);
+                if (!kNoneLonger || d <= 0) done.add(rest);
                 next[at] = reached + rest.common_bits();
             }
 #pragma GCC unroll 8
-            for (int d = -edits; d <= edits; ++d) used[kCentre + d] = next[kCentre + d];
+            for (int d = -edits; d <= most; ++d) used[kCentre + d] = next[kCentre + d];
         }
     }
     return done.mask();
 }
 
-// `within(read, keys)`: bit i: lane i of `keys` is to be found.
+// Keys from which on it is worth a branch that no processor foresees to compare each of them with less.
+inline constexpr std::uint32_t kWorthAChoice = 17, kMostSkipped = kKeySymbols<Key8> - 1;
+
+// `within_read(read, keys)`: bit i: lane i of `keys` is to be found.
 template <class Within>
-[[gnu::always_inline]] inline void scan_by(const Within& within_read, const Scan<Key8>* scans,
-                                           std::size_t size, Found<Key8> found, void* context) {
-    for (std::size_t s = 0; s < size; ++s) {
-        const Scan<Key8>& scan = scans[s];
-        const Vector read = Vector::broadcast(scan.read);
-        for (std::uint32_t first = 0; first < scan.count; first += kKernelBlock) {
-            const std::uint32_t left = scan.count - first;
-            // Two vectors at least: most ranges have one or two, and which of them no processor foresees.
-            constexpr std::uint32_t kLanes = Vector::kLanes;
-            const Key8* keys = scan.keys + first;
-            const auto within = [&](std::uint32_t i) __attribute__((always_inline)) {
-                return within_read(read, Vector::load(keys + i).shifted(8 * scan.skip)) << i;
-            };
-            std::uint64_t mask = within(0) | within(kLanes);
-            for (std::uint32_t i = 2 * kLanes; i < left && i < kKernelBlock; i += kLanes) mask |= within(i);
-            if (left < kKernelBlock) mask &= (std::uint64_t{1} << left) - 1;
-            if (mask != 0) found(context, scan, first, mask);
-        }
+[[gnu::always_inline]] inline void scan_one(const Within& within_read, const Scan<Key8>& scan,
+                                            Found<Key8> found, void* context) {
+    const Vector read = Vector::broadcast(scan.read);
+    for (std::uint32_t first = 0; first < scan.count; first += kKernelBlock) {
+        const std::uint32_t left = scan.count - first;
+        // Two vectors at least: most ranges have one or two, and which of them no processor foresees.
+        constexpr std::uint32_t kLanes = Vector::kLanes;
+        const Key8* keys = scan.keys + first;
+        const auto within = [&](std::uint32_t i) __attribute__((always_inline)) {
+            return within_read(read, Vector::load(keys + i).shifted(8 * scan.skip)) << i;
+        };
+        std::uint64_t mask = within(0) | within(kLanes);
+        for (std::uint32_t i = 2 * kLanes; i < left && i < kKernelBlock; i += kLanes) mask |= within(i);
+        if (left < kKernelBlock) mask &= (std::uint64_t{1} << left) - 1;
+        if (mask != 0) found(context, scan, first, mask);
     }
+}
+
+template <unsigned K, bool kNoneLonger>
+[[gnu::always_inline]] inline void scan_within(const Scan<Key8>& scan, Found<Key8> found, void* context) {
+    const auto within = [](Vector read, Vector keys) __attribute__((always_inline)) {
+        return within_lanes<K, kNoneLonger>(read, keys);
+    };
+    scan_one(within, scan, found, context);
 }
 
 template <unsigned K>
 inline void scan_all(const Scan<Key8>* scans, std::size_t size, Found<Key8> found, void* context) {
-    const auto within = [](Vector read, Vector keys)
-                            __attribute__((always_inline)) { return within_lanes<K>(read, keys); };
-    scan_by(within, scans, size, found, context);
+    for (const Scan<Key8>& scan : std::span(scans, size)) {
+        // There is as much left of the read as of the longest key.
+        const bool none_longer =
+            drop(scan.read, kKeySymbols<Key8> - 1 - std::min(scan.skip, kMostSkipped)) != 0;
+        if (K > 0 && (K > 1 || scan.count >= kWorthAChoice) && none_longer) {
+            scan_within<K, true>(scan, found, context);
+        } else {
+            scan_within<K, false>(scan, found, context);
+        }
+    }
 }
 
 inline void scan_replaced(const Scan<Key8>* scans, std::size_t size, unsigned k, Found<Key8> found,
                           void* context) {
     const auto within = [k](Vector read, Vector keys)
                             __attribute__((always_inline)) { return (read ^ keys).at_most(k); };
-    scan_by(within, scans, size, found, context);
+    for (const Scan<Key8>& scan : std::span(scans, size)) scan_one(within, scan, found, context);
 }
 
 inline void scan(const Scan<Key8>* scans, std::size_t size, unsigned k, Found<Key8> found, void* context) {
