@@ -15,7 +15,7 @@ import pytest
 import platewatch as pw
 from platewatch.formats import SenderMapping, multipart, times, xml_tree
 from platewatch.formats.charsets import decode
-from platewatch.formats.confidences import chars, share
+from platewatch.formats.confidences import PERCENT, Scale, chars, share
 from platewatch.formats.frame import NO_PLATE, opaque
 from platewatch.formats.key_values import nested
 
@@ -23,9 +23,13 @@ SEOUL = ZoneInfo("Asia/Seoul")
 PLATE = '{"text": "12가3456", "time": "2026-11-23T09:00:00+09:00"}'.encode()
 
 
-@pytest.mark.parametrize(
-    "word", sorted({*NO_PLATE, "UNKNOWN", "NoPlate", " - ", "Not Defined", "", "  ", "**", "\u200b"})
-)
+WORDS = {
+    *NO_PLATE, "UNKNOWN", "NoPlate", " - ", "Not Defined", "NO-PLATE", "no_plate", "--", "---", "미 인식", "", "  ",
+    "**", "\u200b",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("word", sorted(WORDS))
 def test_a_word_for_no_plate_is_none(word: str) -> None:
     body = pw.formats.parse(
         "mapping", f"p\n{word},\n".encode(), mapping={"plate": "p", "syntax": "csv", "delimiter": ","}
@@ -39,10 +43,12 @@ def test_a_word_for_no_plate_is_none(word: str) -> None:
         (0.93, None, 0.93), ("0.93", None, 0.93), ("0,93", None, 0.93), ("93 %", None, 0.93), (93, None, 0.93),
         (1, None, 1.0), (0, None, 0.0), ("093", 100, 0.93), (92.5, 100, 0.925), (1, 100, 0.01), (204, 255, 0.8),
         (160, 100, None), (160, None, None), (-1, None, None), ("high", None, None), (True, None, None),
+        (93, PERCENT, 0.93), ("0.93", PERCENT, 0.93), (1, PERCENT, 0.01), (0, PERCENT, 0.0), (930, PERCENT, None),
+        ("0.5", 100, 0.005), ("97%", 1000, 0.97), (970, 1000, 0.97),
         (float("nan"), None, None), ("1e999", None, None), ([], None, None), ("9" * 50, None, None),
     ],
 )  # fmt: skip
-def test_a_confidence_of_any_scale(value: Any, scale: float | None, expected: float | None) -> None:
+def test_a_confidence_of_any_scale(value: Any, scale: Scale, expected: float | None) -> None:
     if expected is None:
         with pytest.raises(ValueError, match=r"."):
             share(value, scale)
@@ -54,6 +60,13 @@ def test_confidences_of_characters_leave_blanks_out() -> None:
     assert [(one.c, one.p) for one in chars("1 2 가", ["90", 80, 70], 100)] == [("1", 0.9), ("2", 0.8), ("가", 0.7)]
     with pytest.raises(ValueError, match="not as many as symbols"):
         chars("12가", [1, 1])
+
+
+def test_confidences_of_characters_are_of_one_scale() -> None:
+    assert [one.p for one in chars("12가", ["99", "1", "0"], PERCENT)] == [0.99, 0.01, 0.0]
+    assert [one.p for one in chars("12가", ["1.0", "0.98", "0"], PERCENT)] == [1.0, 0.98, 0.0]
+    with pytest.raises(ValueError, match="beyond its scale"):
+        chars("12가", [99, 101, 98], PERCENT)
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,6 @@ def _event(code: object, data: Any, message: Message, found: Findings) -> None:
         data,
         EVENT,
         time=_time(data, message),
-        confidence=_confidence(data),
         pass_id=groups[0] if groups else None,
     )
 
@@ -185,12 +184,6 @@ def _since_1970(seconds: object, millis: object) -> datetime | None:
 def _local(seconds: object, millis: object) -> datetime | None:
     when = _since_1970(seconds, millis)
     return None if when is None else times.as_local(when)
-
-
-def _confidence(data: dict[str, Any]) -> object:
-    """Percent; some firmwares have a share."""
-    value, _ = first(data, EVENT.confidence)
-    return value * PERCENT if isinstance(value, float) and 0 < value < 1 else value
 
 
 def _picture(push: dict[str, Any], found: Findings) -> None:

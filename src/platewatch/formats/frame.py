@@ -14,7 +14,7 @@ import msgspec
 from platewatch._core import normalize
 from platewatch.errors import FormatError, PlatewatchError, ReadError
 from platewatch.formats import times
-from platewatch.formats.confidences import share
+from platewatch.formats.confidences import Scale, share
 from platewatch.formats.messages import Message, json_values
 from platewatch.formats.shapes import Shape, first, named
 from platewatch.matching.reads import Candidate, Character, Read
@@ -24,11 +24,12 @@ Ignored: TypeAlias = Literal["no_plate", "heartbeat", "other_event"]
 
 NO_PLATE: Final = frozenset(
     {
-        "unknown", "noplate", "no plate", "no_plate", "--", "-", "unlicensed", "车牌", "无车牌", "无牌", "无牌车",
-        "null", "none", "unrecognise", "unrecognised", "unrecognized", "not defined", "notdefined",
+        "unknown", "noplate", "unlicensed", "null", "none", "n/a", "unrecognise", "unrecognised", "unrecognized",
+        "notdefined", "车牌", "无车牌", "无牌", "无牌车", "無車牌", "無牌", "미인식", "인식불가", "인식실패",
+        "판독불가", "번호없음", "번호판없음",
     }
 )  # fmt: skip
-"""What recognisers write where there is no plate, in any case."""
+"""What recognisers write where there is no plate, in any case, and with or without blanks, `-` and `_` in it."""
 
 MAX_REFUSED: Final = 100_000
 """Items of one message that may be refused."""
@@ -37,6 +38,7 @@ _MOST_REJECTED: Final = 1000  # items that are nothing of this format, where not
 _LONGEST_NAME: Final = 4096  # characters of a camera's name or an id: what is longer is neither
 _LONGEST_HEARD: Final = 256  # of a camera without a read
 _UNSET: Final = object()
+_BETWEEN: Final = dict.fromkeys(map(ord, " \t\r\n-_"))
 
 
 class Parsed(msgspec.Struct, kw_only=True):
@@ -65,6 +67,11 @@ class Parsed(msgspec.Struct, kw_only=True):
 def opaque(*parts: object) -> str:
     """An id of what identifies an event, which may hold its plate as names of pictures do; it does not show it."""
     return hashlib.blake2b("\0".join(map(str, parts)).encode("utf-8", "replace"), digest_size=12).hexdigest()
+
+
+def word(text: str) -> str:
+    """As words for no plate are compared."""
+    return text.translate(_BETWEEN).casefold()
 
 
 class Findings:
@@ -135,7 +142,7 @@ class Findings:
 
     def take(self, read: Read) -> None:
         """A read that was made elsewhere, if there is a plate in it."""
-        if read.text.strip().casefold() in NO_PLATE:
+        if word(read.text) in NO_PLATE:
             self.ignore("no_plate", read.camera_id)
             return
         if not self._is_matched(read.text, "text", read.camera_id):
@@ -238,8 +245,7 @@ class Findings:
         for path in shape.plate:
             value, _ = first(record, (path,), root)
             if isinstance(value, str):
-                word = value.strip().casefold()
-                if word not in NO_PLATE and word not in shape.no_plate:
+                if (said := word(value)) and said not in NO_PLATE and said not in shape.no_plate:
                     return value, named(path)
             elif value is not None:
                 wrong = wrong or named(path)
@@ -275,7 +281,7 @@ class Findings:
         self.drop(name)
         return None
 
-    def _share(self, value: Any, scale: float | None, name: str = "confidence") -> float | None:
+    def _share(self, value: Any, scale: Scale, name: str = "confidence") -> float | None:
         if value is None or value == "":
             return None
         try:
@@ -322,7 +328,7 @@ class Findings:
         return self.is_late(when)
 
 
-_FLAGS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+_FLAGS: Final = dict.fromkeys(("true", "1", "yes", "y"), True) | dict.fromkeys(("false", "0", "no", "n"), False)
 _EMPTY: Final = "no letter or digit"
 
 

@@ -13,7 +13,7 @@ import msgspec
 from platewatch.errors import ConfigError, FormatError, ZoneError, at_fault
 from platewatch.formats import times, xml_tree
 from platewatch.formats.charsets import decode, known
-from platewatch.formats.frame import Findings
+from platewatch.formats.frame import Findings, word
 from platewatch.formats.key_values import key_values
 from platewatch.formats.messages import Message, form, json_values
 from platewatch.formats.multipart import parts
@@ -93,7 +93,7 @@ class SenderMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             late=_paths(self.late),
             scale=self.scale,
             engine=self.engine,
-            no_plate=frozenset(word.strip().casefold() for word in self.no_plate),
+            no_plate=frozenset(map(word, self.no_plate)),
         )
 
 

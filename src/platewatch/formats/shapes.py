@@ -9,13 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from platewatch.formats.confidences import Scale
+
 Paths: TypeAlias = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
     """Where the fields of a read stand in an item. `candidates` are those of a list, with the names of a candidate's
-    text and confidence in it; `scale` is the greatest confidence: None for 1, or 100 where one is greater than 1.
+    text and confidence in it.
     """
 
     plate: Paths = ()
@@ -28,7 +30,7 @@ class Shape:
     pass_id: Paths = ()
     image_url: Paths = ()
     late: Paths = ()
-    scale: float | None = None
+    scale: Scale = None
     engine: str | None = None
     no_plate: frozenset[str] = frozenset()
 
@@ -45,7 +47,7 @@ def shape(
     pass_id: str = "",
     image_url: str = "",
     late: str = "",
-    scale: float | None = None,
+    scale: Scale = None,
     engine: str | None = None,
 ) -> Shape:
     """A Shape of paths as text."""
