@@ -18,7 +18,7 @@ from platewatch.formats import confidences, xml_tree
 from platewatch.formats.confidences import PERCENT
 from platewatch.formats.frame import Findings, opaque
 from platewatch.formats.messages import Message, parse_json
-from platewatch.formats.shapes import at, each, first, paths, shape
+from platewatch.formats.shapes import at, each, first, paths, shape, spelled, spelling
 
 EVENT: Final = shape(
     "ANPR.licensePlate | ANPR.plate | ANPR.plateNumber | licensePlate | plate | plateNumber"
@@ -30,26 +30,38 @@ EVENT: Final = shape(
     scale=PERCENT,
     engine="hikvision",
 )
-POLLED: Final = shape("plateNumber | licensePlate | plate", time="captureTime", engine="hikvision")
+POLLED: Final = shape("plateNumber | licensePlate | Plate", time="captureTime", engine="hikvision")
 DEVICE: Final = paths("macAddress | deviceUUID | deviceID | ipAddress | ipv6Address")
 CHANNEL: Final = paths("dynChannelID | channelID")
 
-_BEGINS: Final = re.compile(r"<(?:[\w.-]+:)?EventNotificationAlert\b")
-_ENDS: Final = re.compile(r"</(?:[\w.-]+:)?EventNotificationAlert\s*>")
+_NAMES: Final = spelling(
+    "EventNotificationAlert eventType eventState plateCharBelieve dynChannelID channelID channelName"
+    " macAddress deviceUUID deviceID ipAddress ipv6Address",
+    EVENT,
+)
+_NAMES_OF_ANSWER: Final = spelling("Plates Plate picName", POLLED)
+_IN_QUERY: Final = frozenset(path[0] for path in EVENT.plate if len(path) == 1)
+_TEXT: Final = ("<", "{", "[")
+_BEGINS: Final = re.compile(r"<(?:[\w.-]+:)?EventNotificationAlert\b", re.IGNORECASE)
+_ENDS: Final = re.compile(r"</(?:[\w.-]+:)?EventNotificationAlert\s*>", re.IGNORECASE)
+_BETWEEN_CHARS: Final = re.compile(r"[\s,;]+")
 _SHOWS_NO_PLATE: Final = re.compile(r"[\d_.:TZ+-]+")
 
 
 def parse(message: Message, found: Findings) -> None:
-    query = message.query
-    if "licensePlate" in query:
-        found.read(query, EVENT, camera=_camera(query))
+    query = spelled(message.query, _NAMES)
+    if not _IN_QUERY.isdisjoint(query):
+        _alert({"ANPR": {}} | query, found)
         return
-    for text in message.texts():
-        start = text.lstrip("\ufeff\0 \t\r\n")
-        if start.startswith("{"):
-            _json(start, found)
-        elif start:
-            _xml(start, found)
+    texts = [text.lstrip("\ufeff\0 \t\r\n") for text in message.texts()]
+    if "eventType" in query and not any(text.startswith(_TEXT) for text in texts):
+        _alert(query, found)
+        return
+    for text in texts:
+        if text.startswith(("{", "[")):
+            _json(text, found)
+        elif "<" in text or (text and not message.is_multipart):  # of a form, other fields stand beside the event
+            _xml(text, found)
 
 
 def _xml(text: str, found: Findings) -> None:
@@ -64,7 +76,7 @@ def _xml(text: str, found: Findings) -> None:
         except FormatError as error:
             found.reject(error)
         else:
-            _alert(alert, found)
+            _alert(spelled(alert, _NAMES), found)
     if not whole:
         try:
             _answer(xml_tree.parse(text), found)
@@ -82,12 +94,20 @@ def _events(text: str) -> Iterator[str | None]:
 
 def _json(text: str, found: Findings) -> None:
     try:
-        event = parse_json(text)
+        events = each(parse_json(text))
     except FormatError as error:
         found.reject(error)
         return
-    alert = event.get("EventNotificationAlert", event) if isinstance(event, dict) else event
-    _alert(alert, found)
+    for one in events:
+        event = spelled(one, _NAMES)
+        answer = spelled(one, _NAMES_OF_ANSWER)
+        if isinstance(event, dict) and "EventNotificationAlert" in event:
+            for alert in each(event["EventNotificationAlert"]):
+                _alert(alert, found)
+        elif isinstance(answer, dict) and "Plates" in answer:
+            _answer({"Plates": answer["Plates"]}, found)
+        else:
+            _alert(event, found)
 
 
 def _alert(alert: Any, found: Findings) -> None:
@@ -97,15 +117,18 @@ def _alert(alert: Any, found: Findings) -> None:
     kind = at(alert, "eventType")
     kind = kind.strip().lower() if isinstance(kind, str) else ""
     if "ANPR" not in alert and kind not in ("anpr", "vehicledetection"):
-        is_beat = kind == "heartbeat" or (kind == "videoloss" and at(alert, "eventState") == "inactive")
+        state = str(at(alert, "eventState")).strip().lower()
+        is_beat = kind == "heartbeat" or (kind == "videoloss" and state == "inactive")
         found.ignore("heartbeat" if is_beat else "other_event", _camera(alert))
         return
     for anpr in each(alert.get("ANPR")) or [{}]:
         event = alert | {"ANPR": anpr}
         believe = at(event, "ANPR.plateCharBelieve") or at(event, "plateCharBelieve")
-        chars = None
         if isinstance(believe, str):
-            chars = partial(confidences.chars, values=believe.strip(", ").split(","), scale=PERCENT)
+            believe = [value for value in _BETWEEN_CHARS.split(believe) if value]
+        chars = None
+        if isinstance(believe, list) and believe:
+            chars = partial(confidences.chars, values=believe, scale=PERCENT)
         found.read(event, EVENT, camera=_camera(alert), chars=chars)
 
 
@@ -120,10 +143,10 @@ def _camera(event: dict[str, Any]) -> object:
 
 def _answer(tree: dict[str, Any], found: Findings) -> None:
     """Of the poll: old reads come again, in any order; a picture's name is unique, and the cursor."""
-    name, root = next(iter(tree.items()))
+    name, root = next(iter(spelled(tree, _NAMES_OF_ANSWER).items()))
     if name not in ("Plates", "Plate"):
         raise FormatError("neither an event nor plates")
-    plates = [root] if name == "Plate" else each(root.get("Plate") if isinstance(root, dict) else None)
+    plates = each(root.get("Plate") if name == "Plates" and isinstance(root, dict) else root)
     if not plates:
         found.ignore("no_plate")
     for plate in plates:

@@ -19,6 +19,7 @@ _MAX_HEADERS: Final = 64  # lines of a part
 _PEEK: Final = 64  # bytes in which a text shows what it is
 _BOUNDARY: Final = re.compile(r"boundary\s*=\s*(?:\"([^\"]{1,200})\"|([^\s;,\"]{1,200}))", re.IGNORECASE)
 _FIRST_LINE: Final = re.compile(rb"\s{0,16}--([^\r\n]{1,200}?)(?:--)?[ \t]*(?:[\r\n]|$)")
+_LAST: Final = re.compile(rb"--[ \t]*(?:[\r\n]|\Z)")
 _HEADER: Final = re.compile(rb"([A-Za-z][A-Za-z0-9-]{0,60})[ \t]*:[ \t]*(.*)")
 _FIELD: Final = re.compile(r"\bname\s*=\s*(?:\"([^\"]*)\"|([^\s;]+))", re.IGNORECASE)
 _LINE_ENDS: Final = b"\r\n"
@@ -82,16 +83,17 @@ def parts(body: bytes, content_type: str) -> Iterator[Part]:
     at, count = body.find(delimiter), 0
     while at >= 0:
         begin = at + len(delimiter)
-        after = body[begin : begin + 2]
+        is_last = _LAST.match(body, begin) is not None
         at = _next(body, delimiter, begin)
         count += 1
         if count > MAX_PARTS:
             raise FormatError(f"over {MAX_PARTS} parts")
-        if after == b"--":
+        if body.startswith(b"--", begin):
             begin += 2
         end = len(body) if at < 0 else at
         part = _part(body, begin, end)
-        if part.start < part.end:
+        is_epilogue = is_last and not part.headers and not body.startswith(_TEXT_BEGINS, part.start)
+        if part.start < part.end and not is_epilogue:
             yield part
 
 
@@ -120,12 +122,14 @@ def _delimiter(body: bytes, content_type: str) -> bytes:
 
 def _part(body: bytes, start: int, end: int) -> Part:
     headers: dict[str, str] = {}
+    name = ""
     start = _behind(body, start, end)
     for _ in range(_MAX_HEADERS):
         if start >= end or body.startswith(_TEXT_BEGINS, start, end):
             break
         stop = body.find(b"\n", start, end)
-        line = body[start : end if stop < 0 else min(stop, start + 4096)].strip(_BLANKS)
+        whole = body[start : end if stop < 0 else min(stop, start + 4096)]
+        line = whole.strip(_BLANKS)
         if not line:  # the blank line
             start = _behind(body, start, end)
             break
@@ -133,7 +137,10 @@ def _part(body: bytes, start: int, end: int) -> Part:
         if header is None and not headers:  # it has none
             break
         if header is not None:
-            headers[header[1].decode().lower()] = header[2].decode("utf-8", "replace")
+            name = header[1].decode().lower()
+            headers[name] = header[2].decode("utf-8", "replace")
+        elif whole[:1] in b" \t":  # folded
+            headers[name] += " " + line.decode("utf-8", "replace")
         if stop < 0:
             start = end
             break

@@ -7,11 +7,13 @@ message and not at the item.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from platewatch.formats.confidences import Scale
 
 Paths: TypeAlias = tuple[tuple[str, ...], ...]
+
+_DEEPEST: Final = 16  # levels in which names are spelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,29 @@ def first(record: Any, paths: Paths, root: Any = None) -> tuple[Any, tuple[str, 
         if value is not None and value != "" and not (isinstance(value, str) and value.isspace()):
             return value, path
     return None, ()
+
+
+def spelling(names: str, *shapes: Shape) -> dict[str, str]:
+    """How a format spells names, by what they are in lower case: these, and those in the paths of shapes."""
+    found = names.split()
+    for of in shapes:
+        for paths in (of.plate, of.time, of.camera, of.confidence, of.pass_id, of.late):
+            found += [name for path in paths for name in path]
+    return {name.lower(): name for name in found}
+
+
+def spelled(value: Any, names: dict[str, str], depth: int = 0) -> Any:
+    """With the names of objects as the format spells them, where firmwares have them in another case."""
+    if isinstance(value, list):
+        return [spelled(item, names, depth + 1) for item in value] if depth < _DEEPEST else value
+    if not isinstance(value, dict) or depth == _DEEPEST:
+        return value
+    found: dict[str, Any] = {}
+    for key, inner in value.items():
+        name = names.get(key.lower()) or key
+        if name == key or name not in value:
+            found[name] = spelled(inner, names, depth + 1)
+    return found
 
 
 def each(value: Any) -> list[Any]:

@@ -54,7 +54,7 @@ _LEAP_SECOND = re.compile(r"(:\d\d):60(?!\d)")
 _END_OF_DAY = re.compile(r"(?<=[\d.일][ T])24(:00(?::00(?:\.0+)?)?)(?![\d:.])")
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})-(\d{1,2})|/(\d{1,2})/(\d{1,2})|\. ?(\d{1,2})\. ?(\d{1,2})\.?|(\d\d)(\d\d))")
 _KOREAN_DATE = re.compile(r"(\d{4})년 ?(\d{1,2})월 ?(\d{1,2})일")
-_CLOCK = re.compile(r"(오전|오후)? ?(\d{1,2}):(\d\d)(?::(\d\d))?")
+_CLOCK = re.compile(r"(오전|오후)? ?(?:(\d{1,2}):(\d\d)(?::(\d\d))?|(\d{1,2})시 ?(\d{1,2})분(?: ?(\d{1,2})초)?)")
 
 # What spreadsheets make of plates.
 _ERROR_CELL = re.compile(r"#(N/A|REF!|VALUE!|NAME\?|DIV/0!|NULL!|NUM!|SPILL!|CALC!|GETTING_DATA|#+)")
@@ -258,6 +258,8 @@ def _of_numpy(value: np.datetime64) -> object:
 def parse_moment(value: str) -> date | datetime:
     """A date, or a time with or without an offset. Raises ValueError."""
     value = _LEAP_SECOND.sub(r"\1:59", value)
+    if value.endswith("z"):
+        value = f"{value[:-1]}Z"
     before = _END_OF_DAY.sub(r"00\1", value, count=1)
     if before != value:  # 24:00 is the next day's 0:00
         try:
@@ -277,7 +279,8 @@ def parse_moment(value: str) -> date | datetime:
         if not rest:
             return date(year, month, day)
         if clock := _CLOCK.fullmatch(rest):
-            half, hour, minute, second = clock.groups()
+            half, *numbers = clock.groups()
+            hour, minute, second = numbers[:3] if numbers[0] else numbers[3:]
             hours = int(hour)
             if half is not None and hours <= 12:
                 hours = hours % 12 + (12 if half == "오후" else 0)
