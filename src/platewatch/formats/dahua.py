@@ -18,7 +18,7 @@ from platewatch.formats.confidences import PERCENT
 from platewatch.formats.frame import Findings, opaque
 from platewatch.formats.key_values import key_values, nested
 from platewatch.formats.messages import Message, parse_json
-from platewatch.formats.shapes import at, each, first, paths, shape
+from platewatch.formats.shapes import at, each, first, holders, paths, shape, spelled, spelling
 
 EVENT: Final = shape(
     "TrafficCar.PlateNumber | Object.Text | Plate.Text",
@@ -39,6 +39,13 @@ PICTURE: Final = paths("NormalPic.PicName | VehiclePic.PicName | CutoutPic.PicNa
 GROUP: Final = paths("GroupID | EventID")
 REPLY: Final = b'{"Result": true, "Message": "Success"}'
 
+_NAMES: Final = spelling(
+    "Picture Active DeviceID IsExist NormalPic VehiclePic CutoutPic PicName Events EventBaseInfo Code ObjectType GroupID"
+    " EventID UTCMS Data params eventList",
+    EVENT,
+    PUSHED,
+)
+_LINES: Final = re.compile(r"^\s*Events\[", re.MULTILINE | re.IGNORECASE)
 _EVENT: Final = re.compile(r"^\s*Code=", re.MULTILINE | re.IGNORECASE)
 _HEAD: Final = re.compile(r"\s*Code=(?P<code>[^;]*);\s*action=(?P<action>[^;\s]*)", re.IGNORECASE)
 
@@ -53,11 +60,11 @@ def parse(message: Message, found: Findings) -> None:
             _json(start, message, found, is_push)
         elif start.startswith("<"):
             _xml(start, message, found)
-        elif start.startswith("Heartbeat"):
+        elif start.lower().startswith("heartbeat"):
             found.ignore("heartbeat")
         elif _EVENT.search(start):
             _events(start, message, found)
-        elif start.startswith("Events["):
+        elif _LINES.search(start):
             _key_values(start, message, found)
         elif start:
             found.reject(FormatError("neither an event nor a sign of life"))
@@ -96,9 +103,11 @@ def _json(text: str, message: Message, found: Findings, is_push: bool) -> None:
 
 
 def _object(value: dict[str, Any], message: Message, found: Findings, is_push: bool) -> None:
-    if "Picture" in value:
+    value = spelled(value, _NAMES)
+    if pushes := list(holders(value, "Picture")):
         found.reply = REPLY
-        _picture(value, found)
+        for push in pushes:
+            _picture(push, message, found)
     elif "Active" in value:
         found.reply = REPLY
         found.ignore("heartbeat", value.get("DeviceID"))
@@ -123,19 +132,19 @@ def _xml(text: str, message: Message, found: Findings) -> None:
     except FormatError as error:
         found.reject(error)
         return
-    root = next(iter(tree.values()))
+    tree = spelled(tree, _NAMES)
     found.reply = REPLY
-    if isinstance(root, dict) and ("Picture" in root or "Picture" in tree):
-        _picture(root if "Picture" in root else tree, found)
-    elif "keepalive" in message.target.lower() or (isinstance(root, dict) and "Active" in root):
-        found.ignore("heartbeat")
-    else:
-        found.ignore("other_event")
+    pushes = list(holders(tree, "Picture"))
+    for push in pushes:
+        _picture(push, message, found)
+    if not pushes:
+        is_beat = "keepalive" in message.target.lower() or any(holders(tree, "Active"))
+        found.ignore("heartbeat" if is_beat else "other_event")
 
 
 def _key_values(text: str, message: Message, found: Findings) -> None:
     """snapManager's lines: Events[0].TrafficCar.PlateNumber=..."""
-    events = nested(key_values(text)).get("Events")
+    events = spelled(nested(key_values(text)), _NAMES).get("Events")
     for event in events.values() if isinstance(events, dict) else ():
         code = at(event, "Code") or at(event, "EventBaseInfo.Code")
         _event(code if code is not None or "TrafficCar" not in event else "Traffic", event, message, found)
@@ -147,6 +156,9 @@ def _event(code: object, data: Any, message: Message, found: Findings) -> None:
         return
     if isinstance(plate := data.get("Plate"), str):
         data = data | {"Plate": {"Text": plate}}
+    if isinstance(objects := data.get("Object"), list):
+        plates = [one for one in objects if str(at(one, "ObjectType")).lower() == "plate"]
+        data = data | {"Object": next(iter(plates), None)}
     kind = at(data, "Object.ObjectType")
     if "Object" in data and isinstance(kind, str) and kind.lower() != "plate":
         data = {name: value for name, value in data.items() if name != "Object"}
@@ -186,14 +198,16 @@ def _local(seconds: object, millis: object) -> datetime | None:
     return None if when is None else times.as_local(when)
 
 
-def _picture(push: dict[str, Any], found: Findings) -> None:
+def _picture(push: dict[str, Any], message: Message, found: Findings) -> None:
     for picture in each(push.get("Picture")):
         if not isinstance(picture, dict):
             found.refuse("not an object", "Picture")
             continue
-        if at(picture, "Plate.IsExist") in (False, "false", 0, "0"):
+        if str(at(picture, "Plate.IsExist")).lower() in ("false", "0"):
             found.ignore("no_plate", first(picture, PUSHED.camera, push)[0])
             continue
         name, _ = first(picture, PICTURE)
         when, _ = first(picture, PUSHED.time, push)
-        found.read(picture, PUSHED, push, pass_id=None if name is None else opaque(name, when))
+        values = [first(picture, (path,), push)[0] for path in PUSHED.time]
+        time = times.best(values, message.zone, message.received_at)
+        found.read(picture, PUSHED, push, time=time, pass_id=None if name is None else opaque(name, when))

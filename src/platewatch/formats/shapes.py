@@ -6,6 +6,7 @@ message and not at the item.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -13,7 +14,7 @@ from platewatch.formats.confidences import Scale
 
 Paths: TypeAlias = tuple[tuple[str, ...], ...]
 
-_DEEPEST: Final = 16  # levels in which names are spelled
+_DEEPEST: Final = 16  # levels that are looked through
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,15 @@ def spelled(value: Any, names: dict[str, str], depth: int = 0) -> Any:
         if name == key or name not in value:
             found[name] = spelled(inner, names, depth + 1)
     return found
+
+
+def holders(tree: Any, name: str, depth: int = 0) -> Iterator[dict[str, Any]]:
+    """Each object in which something has this name, but for those within another."""
+    if isinstance(tree, dict) and name in tree:
+        yield tree
+    elif isinstance(tree, dict | list) and depth < _DEEPEST:
+        for inner in tree.values() if isinstance(tree, dict) else tree:
+            yield from holders(inner, name, depth + 1)
 
 
 def each(value: Any) -> list[Any]:

@@ -10,7 +10,7 @@ from platewatch.formats import times, xml_tree
 from platewatch.formats.confidences import PERCENT
 from platewatch.formats.frame import Findings
 from platewatch.formats.messages import Message
-from platewatch.formats.shapes import first, paths, shape
+from platewatch.formats.shapes import first, paths, shape, spelled, spelling
 
 EVENT: Final = shape(
     "PLATE_STRING | PLATE",
@@ -22,6 +22,7 @@ EVENT: Final = shape(
 )
 CLOCK: Final = paths("TIME")
 
+_NAMES: Final = spelling("TIME", EVENT)
 _ENDS: Final = re.compile(r"</(?:root|message|msg)\s*>", re.IGNORECASE)
 
 
@@ -41,8 +42,7 @@ def _document(text: str, found: Findings) -> None:
     except FormatError as error:
         found.reject(error)
         return
-    if isinstance(root, dict):
-        root = _in_capitals(root)
+    root = spelled(root, _NAMES)
     event = next((inner for inner in _objects(root) if "PLATE_STRING" in inner), None)
     if event is None:
         is_event = isinstance(root, dict) and ("DEVICE_SN" in root or "DATE" in root)
@@ -52,11 +52,6 @@ def _document(text: str, found: Findings) -> None:
             found.reject(FormatError("missing", field="PLATE_STRING"))
         return
     found.read(event, EVENT, time=_time(event))
-
-
-def _in_capitals(element: dict[str, Any]) -> dict[str, Any]:
-    """Its names, and those of what stands in it."""
-    return {name.upper(): _in_capitals(inner) if isinstance(inner, dict) else inner for name, inner in element.items()}
 
 
 def _objects(root: Any) -> list[dict[str, Any]]:
