@@ -43,7 +43,7 @@ _MAC: Final = re.compile(r"(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}")
 
 
 def parse(message: Message, found: Findings) -> None:
-    if not message.is_multipart and message.body[:64].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+    if message.is_xml:
         _metadata(message, found)
         return
     for event in found.objects("event"):
@@ -67,7 +67,7 @@ def _push(event: dict[str, Any], message: Message, found: Findings) -> None:
         return
     unescaped = {
         name: _ESCAPED.sub(lambda code: chr(int(code[1], 16)), value)
-        for name in ("plateText", "plateUnicode")
+        for name in ("plateUTF8", "plateText", "plateUnicode")
         if isinstance(value := event.get(name), str)
     }
     when = times.best(
@@ -103,10 +103,11 @@ def _metadata(message: Message, found: Findings) -> None:
 
 
 def _camera(event: Any, message: Message) -> object:
-    name, _ = first(event, CAMERA)
+    name, path = first(event, CAMERA)
     if name is None and (topic := _OF_TOPIC.search(message.target)):
         name = topic[1]
-    return _plain(name)
+    name = _plain(name)
+    return name.upper() if path[-1:] == ("MACAddress",) and isinstance(name, str) else name
 
 
 def _plain(name: object) -> object:

@@ -40,8 +40,8 @@ GROUP: Final = paths("GroupID | EventID")
 REPLY: Final = b'{"Result": true, "Message": "Success"}'
 
 _NAMES: Final = spelling(
-    "Picture Active DeviceID IsExist NormalPic VehiclePic CutoutPic PicName Events EventBaseInfo Code ObjectType GroupID"
-    " EventID UTCMS Data params eventList",
+    "Picture Active DeviceID IsExist NormalPic VehiclePic CutoutPic PicName Events EventBaseInfo Code ObjectType"
+    " GroupID EventID UTCMS Data params eventList",
     EVENT,
     PUSHED,
 )

@@ -44,6 +44,11 @@ class Message(NamedTuple):
     def is_multipart(self) -> bool:
         return is_multipart(self.body, self.content_type)
 
+    @property
+    def is_xml(self) -> bool:
+        """By its first byte, in UTF-16 too."""
+        return self.body[:64].replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").startswith(b"<")
+
     def texts(self, *field_names: str) -> Iterator[str]:
         """The texts in it: the parts of a multipart that are text, of which fields have these names if there are any;
         the value of such a field of a form; or else the body. Raises FormatError.

@@ -1,7 +1,7 @@
 """Milesight: JSON whose values are all text, and the packets of its TCP interface.
 
 A packet is CC FF, the command, the length (with the end), the data, FF DD, numbers little-endian; recognitions are
-command 0x8801: the device, milliseconds since 1970, and the plate in 16 bytes of UTF-8.
+command 0x8801: the device, milliseconds since 1970, and the plate in 16 bytes.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Final
 from uuid import UUID
 
 from platewatch.errors import FormatError
+from platewatch.formats.charsets import decode
 from platewatch.formats.frame import Findings
 from platewatch.formats.messages import Message
 from platewatch.formats.shapes import shape
@@ -26,7 +27,7 @@ _END_SIZE: Final = 2
 
 def parse(message: Message, found: Findings) -> None:
     if message.body.startswith(_BEGIN):
-        _packets(message.body, found)
+        _packets(message, found)
         return
     for event in found.objects():
         if "plate" in event:
@@ -37,7 +38,8 @@ def parse(message: Message, found: Findings) -> None:
             found.reject(FormatError("missing", field="plate"))
 
 
-def _packets(body: bytes, found: Findings) -> None:
+def _packets(message: Message, found: Findings) -> None:
+    body = message.body
     at = 0
     while body.startswith(_BEGIN, at):
         if len(body) - at < _HEAD.size:
@@ -56,7 +58,7 @@ def _packets(body: bytes, found: Findings) -> None:
         else:
             device, millis, plate = _RECOGNITION.unpack_from(body, start)
             event = {
-                "plate": plate.partition(b"\0")[0].decode("utf-8", "replace"),
+                "plate": decode(plate.partition(b"\0")[0], fallback=message.charset),
                 "time": millis,
                 "device": str(UUID(bytes=device)),
             }

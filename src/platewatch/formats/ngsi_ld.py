@@ -6,6 +6,7 @@ An entity's id may be that of a camera, or of a passage: it is no pass id. No @c
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from platewatch.errors import FormatError
@@ -20,6 +21,7 @@ ENTITY: Final = shape(
     confidence="observedVehicle.licensePlate.confidence",
 )
 
+_BEFORE: Final = re.compile(r".*[/#:]")
 _DEEPEST: Final = 12
 
 
@@ -39,6 +41,7 @@ def _entity(entity: Any, found: Findings) -> None:
     if not isinstance(entity, dict):
         found.refuse("not a JSON object", "data")
         return
+    entity = _local(entity)
     kinds = [kind for kind in each(entity.get("type") or entity.get("@type")) if isinstance(kind, str)]
     vehicle = entity.get("observedVehicle")
     if kinds and not any(kind.endswith("AnprFlowObserved") for kind in kinds):
@@ -67,4 +70,9 @@ def _plain(value: Any, depth: int = 0) -> Any:
     for name in ("@value", "value", "object"):
         if name in value and (name == "@value" or "type" in value or "@type" in value or len(value) == 1):
             return _plain(value[name], depth + 1)
-    return {name: _plain(inner, depth + 1) for name, inner in value.items()}
+    return {name: _plain(inner, depth + 1) for name, inner in _local(value).items()}
+
+
+def _local(entity: dict[str, Any]) -> dict[str, Any]:
+    """Without what stands before names where a broker has no @context that says them in short."""
+    return {name if name.startswith("@") else _BEFORE.sub("", name): inner for name, inner in entity.items()}

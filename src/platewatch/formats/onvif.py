@@ -23,7 +23,7 @@ _BY_MQTT: Final = "/onvif-ej/"
 
 
 def parse(message: Message, found: Findings) -> None:
-    if message.body[:64].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") or message.is_multipart:
+    if message.is_xml or message.is_multipart:
         for text in message.texts():
             try:
                 tree = xml_tree.parse(text)
@@ -47,7 +47,7 @@ def _event(event: dict[str, Any], topic: str, camera: str | None, message: Messa
         else:
             found.reject(FormatError("missing", field="Data"))
         return
-    infos = each(data.get("LicensePlateInfo"))
+    infos = _infos(data)
     if not infos:
         is_ours = _TOPIC in (topic or str(event.get("Topic", ""))).lower()
         found.ignore("no_plate" if is_ours else "other_event")
@@ -58,7 +58,7 @@ def _event(event: dict[str, Any], topic: str, camera: str | None, message: Messa
 
 def _metadata(tree: dict[str, Any], message: Message, found: Findings) -> None:
     for notification in notifications(tree):
-        infos = each(notification.data.get("LicensePlateInfo"))
+        infos = _infos(notification.data)
         likelihood = notification.data.get("Likelihood")
         if not infos:
             is_ours = _TOPIC in notification.topic.lower()
@@ -72,6 +72,12 @@ def _metadata(tree: dict[str, Any], message: Message, found: Findings) -> None:
                 _info(info, at(frame, "@UtcTime"), None, None, vehicle, message, found)
     if not found.parsed.count:
         found.ignore("other_event")
+
+
+def _infos(data: dict[str, Any]) -> list[Any]:
+    """Some have the number in place of the plate's object, or the object's fields in place of it."""
+    infos = [info if isinstance(info, dict) else {"PlateNumber": info} for info in each(data.get("LicensePlateInfo"))]
+    return infos or ([data] if "PlateNumber" in data else [])
 
 
 def _info(
