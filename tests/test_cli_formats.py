@@ -87,6 +87,15 @@ def test_try_with_a_mapping(tmp_path: Path) -> None:
     assert "needs --mapping" in err
 
 
+def test_try_tells_what_a_mapping_could_have_meant(tmp_path: Path) -> None:
+    mapping = tmp_path / "gate.toml"
+    mapping.write_text('plate = "carNo"\n', "utf-8")
+    body = '{"CARNO": "12가3456", "[bold]": 1}'.encode()
+    out, _ = run("formats", "try", "mapping", "-", "--mapping", str(mapping), given=body)
+    assert "0 reads, 1 without a plate" in out
+    assert "nothing stands where the mapping says the plate does; there are CARNO, [bold]" in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

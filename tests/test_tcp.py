@@ -38,6 +38,7 @@ def document(plate: str, serial: str = "T-1", root: str = "root") -> bytes:
 OTHER = packet("B", command=0x8001)
 STREAMS: dict[Name, tuple[list[bytes], bytes]] = {
     "lines": ([b'{"a": 1}', "가;x".encode(), b"last"], b'{"a": 1}\r\n\r\n\0' + "가;x\n".encode() + b"last\n"),
+    "stx": (["1,가".encode("cp949"), b"2,x\ny"], b"noise\3\2\3\2cut\2" + "1,가".encode("cp949") + b"\3\r\n\2 2,x\ny\3"),
     "json": (
         [b'{"a": "}{"}', b'{"b": {"c": [{}, "\\"}"]}}', b"{}"],
         b'\n{"a": "}{"} ,\r\n{"b": {"c": [{}, "\\"}"]}}{}]',
@@ -69,6 +70,12 @@ def test_a_document_that_is_cut_off_costs_only_itself() -> None:
     assert framing.rest() == document("C")[:70]
 
 
+def test_a_record_without_its_end_is_none() -> None:
+    framing = FRAMINGS["stx"](10_000)
+    assert list(framing.feed(b"\0022026,12AB\2" + b"2026,12AB34\3\0022026,12")) == [b"2026,12AB34"]
+    assert framing.rest() == b""
+
+
 def test_a_packet_that_does_not_end_as_it_says_is_left_out() -> None:
     framing = FRAMINGS["milesight"](10_000)
     wrong = struct.pack("<2sHI", b"\xcc\xff", 0x8801, 10)
@@ -81,6 +88,7 @@ def test_a_packet_that_does_not_end_as_it_says_is_left_out() -> None:
     ("name", "large", "next_one"),
     [
         ("lines", b"x" * 5000 + b"\n", b"next"),
+        ("stx", b"\2" + b"x" * 5000 + b"\3", b"next"),
         ("json", b'{"a": "' + b"x" * 5000 + b'"}', b'{"next": 1}'),
         ("xml", document("A" * 5000), document("next")),
         ("milesight", struct.pack("<2sHI", b"\xcc\xff", 0x8801, 5000) + b"x" * 5000, packet("next")),
@@ -91,7 +99,7 @@ def test_what_is_too_large_is_dropped_up_to_the_next(name: Name, large: bytes, n
     for start in range(0, len(large), 100):
         found += list(framing.feed(large[start : start + 100]))
         assert len(framing.rest()) <= 1100
-    found += list(framing.feed(next_one + b"\n"))
+    found += list(framing.feed(b"\2" + next_one + b"\3" if name == "stx" else next_one + b"\n"))
     assert ([one.strip() for one in found], framing.too_large) == ([next_one], 1)
 
 
@@ -100,6 +108,7 @@ def test_what_is_too_large_is_dropped_up_to_the_next(name: Name, large: bytes, n
     pieces=st.lists(
         st.one_of(
             st.binary(max_size=40),
+            st.sampled_from([b"\2", b"\3"]),
             st.sampled_from([b"<root>", b"</root>", b"{", b"}", b'"', b"\n", b"\xcc\xff", b"\xff\xdd", b"\\"]),
         )
     )

@@ -22,7 +22,7 @@ ARRIVALS: Final = (None, datetime(2026, 11, 23, 9, 5, tzinfo=UTC))
 
 MAY_BE_DROPPED: Final = {
     "time", "camera_id", "confidence", "chars", "candidates", "candidates.p", "pass_id", "image_url", "late", "engine",
-    "chars.p", "chars.alts",
+    "chars.p", "chars.alts", "offset",
 }  # fmt: skip
 
 

@@ -150,6 +150,10 @@ def test_arguments_that_are_none_are_refused() -> None:
         ({"plate": "p", "charset": "rot13"}, "charset: no charset"),
         ({"plate": "p", "scale": 0}, "scale: Expected a positive number"),
         ({"plate": "p", "delimiter": ";;"}, "delimiter: Expected one character"),
+        ({"plate": ["", " "]}, "plate: says nowhere"),
+        ({"plate": "p", "time_format": "%Q"}, "time_format: not a format of datetime.strptime"),
+        ({"plate": "p", "time_format": "%Y %Y"}, "time_format: not a format of datetime.strptime"),
+        ({"plate": "p", "time_format": "%H:%M"}, "time_format: has no year"),
         ({"plate": "p", "syntax": "yaml"}, "syntax: Invalid enum value 'yaml'"),
     ],
 )
@@ -174,6 +178,17 @@ def test_a_mapping_made_once_is_that_of_its_table() -> None:
         pw.formats.parse("mapping", body, mapping=SenderMapping.of(table)).reads
         == pw.formats.parse("mapping", body, mapping=table).reads
     )
+
+
+def test_names_tell_what_a_mapping_could_have_meant() -> None:
+    body = b'{"Body": {"Cars": [{"CarNo": "AB12", "At": 5}], "note": {}}}'
+    found = pw.formats.parse("mapping", body, mapping={"plate": "carNo", "items": "Body.cars"})
+    assert (found.ignored, found.names) == (["no_plate"], ["Body.Cars.0.CarNo", "Body.Cars.0.At"])
+    assert not pw.formats.parse("mapping", body, mapping={"plate": "CarNo", "items": "Body.Cars"}).names
+    deep = b'{"a": ' * 100 + b"1" + b"}" * 100
+    assert pw.formats.parse("mapping", deep, mapping={"plate": "p"}).names == ["a.a.a.a.a.a.a.a"]
+    many = json.dumps(dict.fromkeys(map(str, range(1000)), 1)).encode()
+    assert len(pw.formats.parse("mapping", many, mapping={"plate": "p"}).names) == 50
 
 
 def test_a_charset_is_what_the_bytes_are_before_what_is_said_of_them() -> None:

@@ -74,6 +74,10 @@ def try_format(
     for error in parsed.refused:
         console.print(escape(f"item {error.row}: refused  {f'{error.field}: ' if error.field else ''}{error.reason}"))
     console.print(summary(parsed))
+    if parsed.names and not parsed.reads:
+        console.print(
+            escape(f"nothing stands where the mapping says the plate does; there are {', '.join(parsed.names)}")
+        )
     if parsed.reply is not None:
         console.print(f"the sender has to be answered {escape(parsed.reply.decode())}")
     if parsed.refused:

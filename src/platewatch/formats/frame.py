@@ -47,8 +47,9 @@ class Parsed(msgspec.Struct, kw_only=True):
     `reads`, and in `items` the item of each; `ignored`, why, one for each item that is neither a read nor an error;
     `refused`, what is wrong with each other item: `row` is the item, `field` where the fault is, as the sender names
     it. `heard` are the cameras of items that are no reads. `dropped` counts the optional fields of reads that were not
-    usable, by name. `reply` is the body, JSON, that the
-    sender has to get back; None if any will do. `count` is how many items there are.
+    usable, by name. `reply` is the body, JSON, that the sender has to get back; None if any will do. `names`, of the
+    format `mapping`, are the paths in the first message that has nothing where its plate should be. `count` is how many
+    items there are.
     """
 
     reads: list[Read] = []
@@ -58,6 +59,7 @@ class Parsed(msgspec.Struct, kw_only=True):
     heard: set[str] = set()
     dropped: Counter[str] = msgspec.field(default_factory=Counter)
     reply: bytes | None = None
+    names: list[str] = []
 
     @property
     def count(self) -> int:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
+from itertools import islice
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
@@ -15,15 +17,22 @@ from platewatch.formats import times, xml_tree
 from platewatch.formats.charsets import decode, known
 from platewatch.formats.frame import Findings, word
 from platewatch.formats.key_values import key_values
-from platewatch.formats.messages import Message, form, json_values
+from platewatch.formats.messages import Message, form, json_values, parse_json
 from platewatch.formats.multipart import parts
-from platewatch.formats.shapes import Paths, Shape, at, compiled, each, first
+from platewatch.formats.shapes import Paths, Shape, at, compiled, each, first, named
 from platewatch.matching.values import zone_of
 
 Syntax: TypeAlias = Literal["json", "xml", "csv", "key_value"]
 Where: TypeAlias = str | list[str]
 
 DELIMITERS: Final = ",;\t|"
+
+_NOON: Final = datetime(2026, 11, 23, 12, tzinfo=UTC)
+_BETWEEN_PAIRS: Final = "&;|,\t"
+_FRAMES: Final = {2: None, 3: "\n"}  # STX and ETX, as serial lines have them around a record
+_ESCAPED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
+_DEEPEST: Final = 8  # levels whose names are told
+_MOST_NAMES: Final = 50
 
 
 class SenderMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"pass_id": "pass"}):
@@ -70,6 +79,15 @@ class SenderMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             raise ConfigError("Expected a positive number", field="scale")
         if self.delimiter is not None and len(self.delimiter) != 1:
             raise ConfigError("Expected one character", field="delimiter")
+        if not any(map(str.strip, [self.plate] if isinstance(self.plate, str) else self.plate)):
+            raise ConfigError("says nowhere", field="plate")
+        if self.time_format is not None:
+            try:
+                has_year = _of_format(_NOON.strftime(self.time_format), self.time_format).year == _NOON.year
+            except (ValueError, re.error):
+                raise ConfigError("not a format of datetime.strptime", field="time_format") from None
+            if not has_year:
+                raise ConfigError("has no year", field="time_format")
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> SenderMapping:
@@ -111,24 +129,59 @@ def parse(message: Message, found: Findings, mapping: SenderMapping | Mapping[st
             found.reject(record)
         elif not isinstance(record, dict):
             found.reject(FormatError("not an object of fields", field=mapping.items))
+        elif first(record, shape.plate, root)[0] is not None:
+            found.read(record, shape, root, time=_time(record, root, mapping, shape, zone, found))
+        elif (several := _list_on_the_way(record, shape, root)) is not None:
+            found.refuse("a list: items has to name it", several, first(record, shape.camera, root)[0])
         else:
-            found.read(record, shape, root, time=_time(record, root, mapping, shape, zone))
+            found.parsed.names = found.parsed.names or list(islice(_leaves(root), _MOST_NAMES))
+            found.ignore("no_plate", first(record, shape.camera, root)[0])
     if not found.parsed.count:
         found.ignore("no_plate")
 
 
+def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
+    """What could be paths, in the order in which it stands there."""
+    if isinstance(value, dict) and len(path) < _DEEPEST:
+        for name, inner in value.items():
+            yield from _leaves(inner, (*path, name))
+    elif isinstance(value, list) and value and len(path) < _DEEPEST:
+        yield from _leaves(value[0], (*path, "0"))
+    elif path:
+        yield ".".join(path)
+
+
 def _paths(where: Where) -> Paths:
-    return compiled([where] if isinstance(where, str) else where)
+    """A name may have dots, too."""
+    found: list[tuple[str, ...]] = []
+    for path in compiled([where] if isinstance(where, str) else where):
+        begin = 1 if path[0] == "/" else 0
+        found.append(path)
+        if len(path) > begin + 1:
+            found.append((*path[:begin], ".".join(path[begin:])))
+    return tuple(found)
 
 
-def _time(record: Any, root: Any, mapping: SenderMapping, shape: Shape, zone: tzinfo | None) -> object:
+def _list_on_the_way(record: Any, shape: Shape, root: Any) -> str | None:
+    """Where a list stands on a path to a plate: to take one of its items would lose the others."""
+    for path in shape.plate:
+        below, begin = (root, 1) if path[0] == "/" else (record, 0)
+        for place, name in enumerate(path[begin:], begin):
+            if isinstance(below, list) and below and not name.isdecimal():
+                return ".".join(path[begin:place])
+            below = at(below, name)
+    return None
+
+
+def _time(record: Any, root: Any, mapping: SenderMapping, shape: Shape, zone: tzinfo | None, found: Findings) -> object:
     value, _ = first(record, shape.time, root)
     day, _ = first(record, _paths(mapping.day), root)
     try:
         if day is not None:
-            value = f"{times.day(str(day))} {times.clock(str(value))}"
+            clock = f"{value:06}" if type(value) is int else str(value)  # 90003 is 09:00:03
+            value = f"{times.day(str(day))} {times.clock(clock)}"
         if mapping.time_format is not None and value is not None:
-            value = datetime.strptime(str(value).strip(), mapping.time_format)  # noqa: DTZ007 - its zone is set below
+            value = _of_format(str(value).strip(), mapping.time_format)
         if value is None:
             return None
         when = value if isinstance(value, datetime) else times.moment(value, zone)
@@ -138,8 +191,14 @@ def _time(record: Any, root: Any, mapping: SenderMapping, shape: Shape, zone: tz
         return when
     offset, _ = first(record, _paths(mapping.offset), root)
     if offset is not None:
-        zone = times.zone_of_text(str(offset)) or zone
+        if (said := times.zone_of_text(str(offset))) is None:
+            found.drop("offset")
+        zone = said or zone
     return when if zone is None else when.replace(tzinfo=zone)
+
+
+def _of_format(text: str, time_format: str) -> datetime:
+    return datetime.strptime(text, time_format)  # noqa: DTZ007 - its zone is set where it is used
 
 
 def _records(message: Message, mapping: SenderMapping) -> Iterator[tuple[Any, Any]]:
@@ -156,9 +215,26 @@ def _records(message: Message, mapping: SenderMapping) -> Iterator[tuple[Any, An
         if isinstance(value, FormatError) or mapping.items is None:
             yield value, value
             continue
-        items = at(value, mapping.items.removeprefix("/")) if isinstance(value, dict) else None
-        for item in each(items):
-            yield value, item
+        none = True
+        for item in _items(value, mapping.items.removeprefix("/").split(".")):
+            none = False
+            yield value, {"#text": item} if isinstance(item, str) else item
+        if none:
+            yield value, {}
+
+
+def _items(value: Any, names: list[str]) -> Iterator[Any]:
+    """What stands there; on the way, lists are gone through."""
+    if not names:
+        yield from each(value)
+    elif isinstance(value, list) and not names[0].isdecimal():
+        for one in value:
+            if isinstance(one, dict):
+                yield from _items(one, names)
+            else:
+                yield FormatError("not an object of fields")
+    else:
+        yield from _items(at(value, names[0]), names[1:])
 
 
 def _values(message: Message, mapping: SenderMapping) -> Iterator[Any]:
@@ -167,6 +243,10 @@ def _values(message: Message, mapping: SenderMapping) -> Iterator[Any]:
         return
     for text in message.texts():
         syntax = mapping.syntax or _syntax(text)
+        if (
+            message.is_multipart and mapping.syntax is None and syntax not in ("json", "xml")
+        ):  # a field beside those that are
+            continue
         if syntax == "json":
             yield from json_values(message._replace(body=text.encode("utf-8", "replace"), headers={}))
         elif syntax == "xml":
@@ -175,13 +255,13 @@ def _values(message: Message, mapping: SenderMapping) -> Iterator[Any]:
             except FormatError as error:
                 yield error
         elif syntax == "key_value":
-            yield _key_values(text, message.charset, mapping.delimiter)
+            yield from _key_values(text.translate(_FRAMES), message.charset, mapping.delimiter)
         else:
-            yield from _rows(text, mapping)
+            yield from _rows(text.translate(_FRAMES), mapping)
 
 
 def _syntax(text: str) -> Syntax:
-    start = text.lstrip()
+    start = text.lstrip("\2 \t\r\n")
     if start.startswith("<"):
         return "xml"
     if start.startswith(("{", "[")):
@@ -190,14 +270,39 @@ def _syntax(text: str) -> Syntax:
     return "key_value" if "=" in line and not any(mark in line.partition("=")[0] for mark in DELIMITERS) else "csv"
 
 
-def _key_values(text: str, charset: str | None, delimiter: str | None) -> dict[str, Any]:
-    """key=value a line, a urlencoded form, or between other delimiters."""
-    text = text.strip()
-    for mark in delimiter or "\n&;|,":
-        pairs = [pair for pair in text.split(mark) if pair.strip()]
-        if len(pairs) > 1 and all("=" in pair for pair in pairs):
-            return dict(form(text, charset)) if mark == "&" else dict(key_values("\n".join(pairs)))
-    return dict(key_values(text))
+def _key_values(text: str, charset: str | None, delimiter: str | None) -> Iterator[Any]:
+    """Of pairs of key=value: a urlencoded form or what has other delimiters, one a line; else all lines as one."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    for mark in delimiter or _BETWEEN_PAIRS:
+        pairs = [_pairs(line, mark) for line in lines]
+        if 2 * sum(map(bool, pairs)) > len(lines):
+            for line, of_line in zip(lines, pairs, strict=True):
+                if not of_line:
+                    yield FormatError("not key=value")
+                else:
+                    yield _with_json(form(line.strip(), charset) if mark == "&" else key_values("\n".join(of_line)))
+            return
+    is_form = len(lines) == 1 and _ESCAPED.search(text) is not None
+    yield _with_json(form(text.strip(), charset) if is_form else key_values(text))
+
+
+def _pairs(line: str, mark: str) -> list[str]:
+    """Empty if it is not made of several."""
+    pairs = [pair for pair in line.split(mark) if pair.strip()]
+    return pairs if len(pairs) > 1 and all("=" in pair for pair in pairs) else []
+
+
+def _with_json(fields: Mapping[str, str]) -> dict[str, Any]:
+    """A field of a form may hold JSON."""
+    found: dict[str, Any] = {}
+    for name, text in fields.items():
+        found[name] = text
+        if text.lstrip().startswith(("{", "[")):
+            try:
+                found[name] = parse_json(text)
+            except FormatError:
+                continue
+    return found
 
 
 def _fields(message: Message) -> dict[str, Any] | None:
@@ -228,5 +333,8 @@ def _rows(text: str, mapping: SenderMapping) -> Iterator[Any]:
             continue
         if not names:
             names = [name.strip() for name in row]
+            if not any(path[0] in names for path in mapping.shape().plate):
+                yield FormatError("no column has this name", field=named(mapping.shape().plate[0]))
+                return
         elif row:
             yield dict(zip(names, (cell.strip() for cell in row), strict=False))

@@ -10,7 +10,7 @@ from typing import Final
 
 from platewatch.errors import ZoneError
 from platewatch.matching.reads import FIRST_YEAR, MOST_YEARS_AHEAD, moment_of
-from platewatch.matching.values import zone_of
+from platewatch.matching.values import KOREAN_TIME, zone_of
 
 # An offset that has lost its sign: 2024-01-22T11:46:3100:00, 20200424T1616270000.
 _LOST_SIGN: Final = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+?)?)(\d\d):(\d\d)|(\d{8}T\d{6})(\d\d)(\d\d)")
@@ -18,6 +18,7 @@ _LOST_PLUS: Final = re.compile(r"([T ]\d\d:\d\d:\d\d(?:\.\d+)?) (\d\d:?\d\d)")  
 _SHORT_HOUR: Final = re.compile(r"([T ])(\d)(?=:\d\d)")
 _HALF_DAY: Final = re.compile(r"(?<!\d)(1[0-2]|0?[1-9])(:\d\d(?::\d\d(?:\.\d{1,9})?)?) ?([AaPp])\.?[Mm]\.?$")
 _DAY_FIRST: Final = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})")
+_HOURS: Final = re.compile(r"(?:UTC|GMT)? ?([+-])?(\d{1,2})(?::(\d\d))?", re.IGNORECASE)
 _DASHES: Final = re.compile(r"(\d{1,2})-(\d\d)-(\d\d)(?:[-.](\d{1,6}))?")
 
 
@@ -121,7 +122,11 @@ def _offset(clock: datetime, hours: int, minutes: int, zone: tzinfo | None) -> t
 
 
 def zone_of_text(text: str) -> tzinfo | None:
-    """+09:00, +0900, Z or Asia/Seoul; None for what is none."""
+    """+09:00, +0900, Z, GMT+9, 9, KST or Asia/Seoul; None for what is none."""
+    if text.strip().upper() == "KST":
+        return KOREAN_TIME
+    if hours := _HOURS.fullmatch(text.strip()):
+        text = f"{hours[1] or '+'}{hours[2]:0>2}:{hours[3] or '00'}"
     try:
         return datetime.fromisoformat(f"2026-01-01T00:00:00{text.strip()}").tzinfo
     except ValueError:

@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final, Literal, Protocol, TypeAlias
 
-Name: TypeAlias = Literal["lines", "json", "xml", "milesight"]
+Name: TypeAlias = Literal["lines", "stx", "json", "xml", "milesight"]
 
 _BLANKS: Final = b"\0 \t\r\n"
+_STX: Final = b"\2"
+_ETX: Final = b"\3"
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}"]', re.DOTALL)
 _DECLARED: Final = rb"(?:<\?xml[^>]{0,200}\?>\s*)?"
 _ROOT: Final = re.compile(_DECLARED + rb"<((?i:root|message|msg))[\s>]")
@@ -74,6 +76,25 @@ class Lines(_Buffered):
 
     def rest(self) -> bytes:
         return b"" if self._is_too_large else super().rest()
+
+
+class Records(_Buffered):
+    """What stands between STX and ETX, as on serial lines; one without its end is left out, as its plate may be cut."""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        self._data += data
+        while (end := self._data.find(_ETX, self._searched)) >= 0:
+            _, begun, record = self._cut(end + len(_ETX)).removesuffix(_ETX).rpartition(_STX)
+            if begun and (record := record.strip(_BLANKS)):
+                yield record
+        self._let_go(begin if (begin := self._data.rfind(_STX)) >= 0 else len(self._data))
+        self._searched = len(self._data)
+        if len(self._data) > self._most:
+            self.too_large += 1
+            self._let_go(len(self._data))
+
+    def rest(self) -> bytes:
+        return b""
 
 
 class Objects(_Buffered):
@@ -156,6 +177,7 @@ class Packets(_Buffered):
 
 FRAMINGS: Final[dict[Name, Callable[[int], Framing]]] = {
     "lines": Lines,
+    "stx": Records,
     "json": Objects,
     "xml": Documents,
     "milesight": Packets,
