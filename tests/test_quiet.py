@@ -10,6 +10,7 @@ import pytest
 
 import platewatch as pw
 from platewatch.notify import OutboxError
+from platewatch.service.passes import LENGTH
 from platewatch.service.policy import CategoryPolicy, Policy
 from platewatch.service.quiet import GONE, Quiet
 from tests.test_pipeline import LONG, Running, run
@@ -100,6 +101,20 @@ def test_what_is_not_on_disk_was_not_told(tmp_path: Path) -> None:
         assert await told(it, [seen(PLATE, 5), seen(PLATE, 9)]) != []
 
     run(tmp_path, Policy(), body)
+
+
+def test_what_was_told_before_a_start_is_not_told_again_in_its_pass() -> None:
+    quiet = Quiet()
+    quiet.recall("A1", "G1", "check", START)
+    assert quiet.holds("A1", "G1", "check", START + timedelta(seconds=5), 0)
+    assert not quiet.holds("A1", "G1", "notify", START + timedelta(seconds=6), 0)
+    quiet.forget(START + timedelta(seconds=50), 0)
+    assert len(quiet) == 1
+    for seconds in range(10, 60, 5):
+        assert quiet.holds("A1", "G1", "check", START + timedelta(seconds=seconds), 0)
+    assert not quiet.holds("A1", "G1", "check", START + timedelta(seconds=LENGTH), 0)
+    quiet.told("A1", "G1", "check", START + timedelta(seconds=LENGTH))
+    assert not quiet.holds("A1", "G1", "check", START + timedelta(seconds=LENGTH + 1), 0)
 
 
 def test_it_is_bounded_and_forgets() -> None:

@@ -336,6 +336,7 @@ def frigate(when: datetime, seconds: int, text: str = "12가3456") -> dict[str, 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
+@pytest.mark.parametrize("quiet", [600, 0])
 @pytest.mark.parametrize(
     ("name", "before", "after"),
     [
@@ -345,9 +346,10 @@ NOW = datetime.now(UTC).replace(microsecond=0)
     ],
 )
 def test_a_pass_whose_middle_the_service_is_killed_in_is_told_once(
-    config: Path, wass: WassSimulator, name: str, before: list[dict[str, Any]], after: list[dict[str, Any]]
+    config: Path, wass: WassSimulator, name: str, before: list[dict[str, Any]], after: list[dict[str, Any]], quiet: int
 ) -> None:
-    config.write_text(config.read_text("utf-8") + f'[sources.s]\nformat = "{name}"\ncamera = "G"\n', "utf-8")
+    top = f"policy.quiet = {quiet}\n{config.read_text('utf-8')}"
+    config.write_text(f'{top}[sources.s]\nformat = "{name}"\ncamera = "G"\n', "utf-8")
     for messages in (before, after):
         with running(config) as service:
             for message in messages:

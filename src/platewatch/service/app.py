@@ -39,7 +39,7 @@ from platewatch.service.live_list import LiveList
 from platewatch.service.look_back import LookBack
 from platewatch.service.metrics import Metrics
 from platewatch.service.outcomes import Outcomes
-from platewatch.service.passes import Passes
+from platewatch.service.passes import LENGTH, Passes
 from platewatch.service.pipeline import URGENT, Pipeline
 from platewatch.service.quiet import Quiet
 from platewatch.service.routes import Routes
@@ -105,7 +105,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
             await rates()
             budget = Budget(settings.budget)
             quiet = Quiet(settings.passes.gone)
-            await _recall(quiet, outbox, max(settings.policy.longest_quiet, settings.passes.gone))
+            await _recall(quiet, outbox, max(settings.policy.longest_quiet, settings.passes.gone, LENGTH))
             passes = Passes(settings.passes.window, on_strange_ids=_warn_of_ids, sample=learning)
             silence = Silence(settings.silence, places, alarms)
             metrics = Metrics(places, silence, alarms, feeds)
@@ -338,7 +338,7 @@ async def _recall(quiet: Quiet, outbox: Outbox, seconds: float) -> None:
         except EventError as error:
             _log.warning("a hit cannot be read, and may be told again", reason=error.reason)
             continue
-        quiet.told(entry_id, hit.camera.id, hit.grade, hit.time)
+        quiet.recall(entry_id, hit.camera.id, hit.grade, hit.time)
 
 
 def _look_back(settings: Settings) -> LookBack | None:

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from platewatch.service.passes import LENGTH
 from platewatch.service.policy import Grade
 
 GONE: Final = 10.0
@@ -19,6 +20,7 @@ class _Sighting(NamedTuple):
     told: datetime
     last: datetime
     grade: Grade
+    least: timedelta = timedelta()  # for which it is not told again, whatever is asked
 
 
 class Quiet:
@@ -49,7 +51,7 @@ class Quiet:
             return False
         self._sightings[key] = known._replace(last=max(known.last, time))
         is_better = grade == "notify" and known.grade == "check"
-        return not is_better and time - known.told < timedelta(seconds=seconds)
+        return not is_better and time - known.told < max(timedelta(seconds=seconds), known.least)
 
     def told(self, entry_id: str, camera_id: str | None, grade: Grade, time: datetime) -> None:
         """A hit is on disk."""
@@ -62,10 +64,16 @@ class Quiet:
         if len(self._sightings) > self._most:
             self._sightings.popitem(last=False)
 
+    def recall(self, entry_id: str, camera_id: str, grade: Grade, time: datetime) -> None:
+        """A hit was told before a start, maybe in the middle of a pass, which is then known no more."""
+        self.told(entry_id, camera_id, grade, time)
+        key = (entry_id, camera_id)
+        self._sightings[key] = self._sightings[key]._replace(least=timedelta(seconds=LENGTH))
+
     def forget(self, now: datetime, seconds: float) -> None:
         """Let go of what was told longer ago than any hit is quiet for, by the clock of what is read."""
         while self._sightings:
             key, oldest = next(iter(self._sightings.items()))
-            if now - max(oldest.last, oldest.told) <= max(timedelta(seconds=seconds), self._gone):
+            if now - max(oldest.last, oldest.told) <= max(timedelta(seconds=seconds), self._gone, oldest.least):
                 return
             del self._sightings[key]
