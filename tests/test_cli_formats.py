@@ -55,14 +55,14 @@ def test_try_shows_what_was_understood(push: str) -> None:
         "time 2026-11-23T09:00:03+09:00",
         "confidence 0.97",
         "late yes",
-        "1 read, 1 signs of life, 1 late; fields that were not usable: chars 1",
+        "1 read, 1 sign of life, 1 late; fields that were not usable: chars 1",
     ]
 
 
 def test_try_says_what_is_refused(push: str) -> None:
     out, _ = run("formats", "try", "hikvision", push, status=1)
     assert "item 1: refused  dateTime: has no offset from UTC, and no zone is set" in out
-    assert "0 reads, 1 signs of life, 1 refused" in out
+    assert "0 reads, 1 sign of life, 1 refused" in out
 
 
 def test_try_takes_headers_a_target_and_the_standard_input() -> None:
@@ -105,10 +105,24 @@ def test_try_tells_what_a_mapping_could_have_meant(tmp_path: Path) -> None:
         (("hikvision", "-", "--time-zone", "Mars"), "--time-zone: not a time zone"),
         (("hikvision", "-", "--charset", "rot13"), "no charset of text has this name"),
         (("hikvision", "-", "--header", "x"), "--header: not as"),
+        (("hikvision", "-", "--mapping", "x.toml"), "--mapping is for the format mapping, and this is hikvision"),
+        (("mapping", "-", "--mapping", "nowhere.toml"), "cannot read nowhere.toml: No such file or directory"),
     ],
 )
 def test_what_is_wrong_is_said(arguments: tuple[str, ...], told: str) -> None:
     assert told in run("formats", "try", *arguments, status=2)[1]
+
+
+def test_the_format_by_which_there_is_a_read_is_told(wanted: str) -> None:
+    push = {"Picture": {"Plate": {"PlateNumber": "12가3456"}, "SnapInfo": {"AccurateTime": "2026-11-23 09:00:03"}}}
+    body = json.dumps(push).encode()
+    out, err = run("formats", "try", "hikvision", "-", given=body)
+    assert (out, err) == ("0 reads, 1 other event\n", "-: no read of the format hikvision; by dahua there is one\n")
+    _, err = run("formats", "try", "tattile", "-", given=body, status=2)
+    assert err.startswith("-: not of the format tattile: not XML: ")
+    assert err.endswith("; by dahua there is one\n")
+    assert "by dahua" in run("match", "--hotlist", wanted, "--format", "hikvision", given=body)[1]
+    assert run("formats", "try", "hikvision", "-", given=b'{"eventType": "VMD"}')[1] == ""
 
 
 def test_match_takes_a_message(push: str, wanted: str) -> None:
@@ -117,7 +131,7 @@ def test_match_takes_a_message(push: str, wanted: str) -> None:
     (hit,) = map(json.loads, out.splitlines())
     assert (hit["row"], hit["entry_id"], hit["camera_id"]) == (1, "A1", "aa/1")
     assert hit["time"] == "2026-11-23T09:00:03+09:00"
-    assert "of the message: 1 read, 1 signs of life, 1 late" in err
+    assert "of the message: 1 read, 1 sign of life, 1 late" in err
 
 
 def test_match_tells_what_is_refused_by_item(wanted: str) -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from platewatch import toml
-from platewatch.cli.common import errors_to_exit, fail, plural
+from platewatch.cli.common import errors_to_exit, fail, plural, stderr
 from platewatch.errors import FormatError
 from platewatch.formats import FORMATS, Parsed, SenderMapping
 from platewatch.formats import parse as parse_message
@@ -93,28 +93,51 @@ def parse_file(
     charset: str | None,
     mapping: Path | None,
 ) -> Parsed:
-    """What a file holds; what is wrong with it, or with an option, ends the command."""
+    """What a file holds; what is wrong with it, or with an option, ends the command. Where there is no read, the
+    standard error tells the formats by which there is one.
+    """
     if name not in FORMATS:
         fail(f"no format is named {name}; there are {', '.join(FORMATS)}")
     headers = dict(_header(line) for line in header or ())
-    with errors_to_exit(mapping):
-        where = None if mapping is None else _mapping(mapping)
-    if name == "mapping" and where is None:
+    if name == "mapping" and mapping is None:
         fail("the format mapping needs --mapping FILE, which says where things stand")
+    if name != "mapping" and mapping is not None:
+        fail(f"--mapping is for the format mapping, and this is {name}")
+    where = None if mapping is None else _mapping(mapping)
     with errors_to_exit(file):
         body = sys.stdin.buffer.read() if file is None or str(file) == "-" else file.read_bytes()
     try:
-        return parse_message(name, body, headers, target=target, zone=time_zone, charset=charset, mapping=where)
+        parsed = parse_message(name, body, headers, target=target, zone=time_zone, charset=charset, mapping=where)
     except FormatError as error:
-        fail(f"{file or '-'}: not of the format {name}: {error}")
+        fail(f"{file or '-'}: not of the format {name}: {error}{_others(name, body, headers, target)}")
     except ValueError as error:
         fail(f"--time-zone: {error}")
+    if not parsed.reads and (others := _others(name, body, headers, target)):
+        stderr.print(
+            f"{file or '-'}: no read of the format {name}{others}", markup=False, highlight=False, soft_wrap=True
+        )
+    return parsed
+
+
+def _others(name: str, body: bytes, headers: dict[str, str], target: str) -> str:
+    """By which other formats there is a read that has its time, as the end of a line."""
+    found = []
+    for other in FORMATS:
+        if other in (name, "mapping"):
+            continue
+        try:
+            parsed = parse_message(other, body, headers, target=target, zone="UTC")
+        except FormatError:
+            continue
+        if any(read.time is not None for read in parsed.reads):
+            found.append(other)
+    return f"; by {' and '.join(found)} there is one" if found else ""
 
 
 def summary(parsed: Parsed) -> str:
     """How many items came to what."""
     parts = [plural(len(parsed.reads), "read")]
-    parts += [f"{count:,} {_IGNORED[why]}" for why, count in Counter(parsed.ignored).items()]
+    parts += [plural(count, *_IGNORED[why]) for why, count in Counter(parsed.ignored).items()]
     if parsed.refused:
         parts.append(f"{len(parsed.refused):,} refused")
     late = sum(read.late for read in parsed.reads)
@@ -127,7 +150,11 @@ def summary(parsed: Parsed) -> str:
     return text
 
 
-_IGNORED = {"no_plate": "without a plate", "heartbeat": "signs of life", "other_event": "other events"}
+_IGNORED = {
+    "no_plate": ("without a plate", "without a plate"),
+    "heartbeat": ("sign of life", "signs of life"),
+    "other_event": ("other event", "other events"),
+}
 
 
 def _header(line: str) -> tuple[str, str]:
@@ -139,6 +166,8 @@ def _header(line: str) -> tuple[str, str]:
 
 def _mapping(path: Path) -> SenderMapping:
     """Of the file itself, or of its table `mapping`."""
-    tables = toml.read(path)
+    with errors_to_exit():  # which name the file
+        tables = toml.read(path)
     table = tables.get("mapping")
-    return SenderMapping.of(table if isinstance(table, dict) else tables)
+    with errors_to_exit(path):
+        return SenderMapping.of(table if isinstance(table, dict) else tables)
