@@ -38,7 +38,7 @@ def parse(message: Message, found: Findings) -> None:
     for event in found.objects():
         if "after" in event:
             _event(event["after"], found)
-        elif event.get("type") == "lpr":
+        elif str(event.get("type")).lower() == "lpr":
             found.read(event, UPDATE)
         elif "plate_number" in event:
             found.read(event, PUBLISHED)

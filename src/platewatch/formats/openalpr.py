@@ -41,6 +41,7 @@ AGENT: Final = paths("agent_uid | /agent_uid")
 def parse(message: Message, found: Findings) -> None:
     for event in found.objects():
         kind = event.get("data_type")
+        kind = kind.strip().lower() if isinstance(kind, str) else kind
         if kind == "alpr_group":
             found.read(event, GROUP, event, camera=_camera(event, event))
         elif kind == "alpr_alert":
