@@ -74,11 +74,17 @@ def test_confidences_of_characters_are_of_one_scale() -> None:
     [
         ("2026-11-23T09:00:03+09:00", datetime(2026, 11, 23, 0, 0, 3, tzinfo=UTC)),
         ("2026-11-23T09:00:03 09:00", datetime(2026, 11, 23, 0, 0, 3, tzinfo=UTC)),  # the + of a query
+        ("2026-11-23T09:00:03+09:00[Asia/Seoul]", datetime(2026, 11, 23, 0, 0, 3, tzinfo=UTC)),
+        ("2026-11-23 09:00:03 KST", datetime(2026, 11, 23, 0, 0, 3, tzinfo=UTC)),
+        ("2026/11/23 오후 3:00:03KST", datetime(2026, 11, 23, 6, 0, 3, tzinfo=UTC)),
+        ("2026-11-23T00:00:03z", datetime(2026, 11, 23, 0, 0, 3, tzinfo=UTC)),
         ("2026-11-23T00:00:0300:00", datetime(2026, 11, 23, 0, 0, 3, tzinfo=UTC)),
         ("2026-11-23T00:00:03.50000:00", datetime(2026, 11, 23, 0, 0, 3, 500_000, tzinfo=UTC)),
         ("2026-11-23T09:00:0309:00", datetime(2026, 11, 23, 0, 0, 3, tzinfo=UTC)),
         ("20261123T0000030000", datetime(2026, 11, 23, 0, 0, 3, tzinfo=UTC)),
         ("20261123T090003+0900", datetime(2026, 11, 23, 0, 0, 3, tzinfo=UTC)),
+        ("2026/11/23 09:00:03.847", datetime(2026, 11, 23, 9, 0, 3, 847_000)),  # noqa: DTZ001 - as it stands there
+        ("2026. 11. 23. 오후 3:00:03.5", datetime(2026, 11, 23, 15, 0, 3, 500_000)),  # noqa: DTZ001 - as it stands there
         ("2026-11-23 9:00:03", datetime(2026, 11, 23, 9, 0, 3)),  # noqa: DTZ001 - as it stands there
         ("20261123090003847", datetime(2026, 11, 23, 9, 0, 3, 847_000)),  # noqa: DTZ001 - as it stands there
         (1795424403847, datetime(2026, 11, 23, 9, 0, 3, 847_000, tzinfo=UTC)),

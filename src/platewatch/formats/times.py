@@ -15,6 +15,8 @@ from platewatch.matching.values import KOREAN_TIME, zone_of
 # An offset that has lost its sign: 2024-01-22T11:46:3100:00, 20200424T1616270000.
 _LOST_SIGN: Final = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+?)?)(\d\d):(\d\d)|(\d{8}T\d{6})(\d\d)(\d\d)")
 _LOST_PLUS: Final = re.compile(r"([T ]\d\d:\d\d:\d\d(?:\.\d+)?) (\d\d:?\d\d)")  # a + of a query is a blank
+_OFFSET_BEFORE_NAME: Final = re.compile(r"(?<=[\dZ])\[[\w/+-]{1,40}\]$")  # as Java writes ...+09:00[Asia/Seoul]
+_KST: Final = re.compile(r"(?<=:\d\d) ?KST$|(?<=\.\d{3}) ?KST$", re.IGNORECASE)
 _SHORT_HOUR: Final = re.compile(r"([T ])(\d)(?=:\d\d)")
 _HALF_DAY: Final = re.compile(r"(?<!\d)(1[0-2]|0?[1-9])(:\d\d(?::\d\d(?:\.\d{1,9})?)?) ?([AaPp])\.?[Mm]\.?$")
 _DAY_FIRST: Final = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})")
@@ -33,6 +35,8 @@ def moment(value: object, zone: tzinfo | None) -> datetime:
         if lost := _LOST_SIGN.fullmatch(value):
             clock = datetime.fromisoformat(lost[1] or lost[4])
             return clock.replace(tzinfo=_offset(clock, int(lost[2] or lost[5]), int(lost[3] or lost[6]), zone))
+        value = _OFFSET_BEFORE_NAME.sub("", value, count=1)
+        value = _KST.sub("+09:00", value, count=1)
         value = _LOST_PLUS.sub(r"\1+\2", value, count=1)
         value = _HALF_DAY.sub(_of_day, value, count=1)
         value = _SHORT_HOUR.sub(r"\g<1>0\2", value, count=1)

@@ -54,7 +54,8 @@ _LEAP_SECOND = re.compile(r"(:\d\d):60(?!\d)")
 _END_OF_DAY = re.compile(r"(?<=[\d.일][ T])24(:00(?::00(?:\.0+)?)?)(?![\d:.])")
 _DATE = re.compile(r"(\d{4})(?:-(\d{1,2})-(\d{1,2})|/(\d{1,2})/(\d{1,2})|\. ?(\d{1,2})\. ?(\d{1,2})\.?|(\d\d)(\d\d))")
 _KOREAN_DATE = re.compile(r"(\d{4})년 ?(\d{1,2})월 ?(\d{1,2})일")
-_CLOCK = re.compile(r"(오전|오후)? ?(?:(\d{1,2}):(\d\d)(?::(\d\d))?|(\d{1,2})시 ?(\d{1,2})분(?: ?(\d{1,2})초)?)")
+_KOREAN_CLOCK = re.compile(r"(\d{1,2})시 ?(\d{1,2})분(?: ?(\d{1,2})초)?$")
+_HOUR = re.compile(r"(?:(오전|오후) ?)?(\d{1,2})(?=:)")
 
 # What spreadsheets make of plates.
 _ERROR_CELL = re.compile(r"#(N/A|REF!|VALUE!|NAME\?|DIV/0!|NULL!|NUM!|SPILL!|CALC!|GETTING_DATA|#+)")
@@ -278,16 +279,15 @@ def parse_moment(value: str) -> date | datetime:
         rest = value[found.end() :].strip()
         if not rest:
             return date(year, month, day)
-        if clock := _CLOCK.fullmatch(rest):
-            half, *numbers = clock.groups()
-            hour, minute, second = numbers[:3] if numbers[0] else numbers[3:]
-            hours = int(hour)
+        rest = _KOREAN_CLOCK.sub(lambda clock: "{}:{:0>2}:{:0>2}".format(*clock.groups("0")), rest)
+        if hour := _HOUR.match(rest):
+            half, hours = hour[1], int(hour[2])
             if half is not None and hours <= 12:
                 hours = hours % 12 + (12 if half == "오후" else 0)
             elif half == "오전":
                 raise ValueError
-            return datetime(year, month, day, hours, int(minute), int(second or 0))  # noqa: DTZ001 - as it stands there
-        return datetime.fromisoformat(value)
+            rest = f"{hours:02}{rest[hour.end() :]}"
+        return datetime.fromisoformat(f"{year:04}-{month:02}-{day:02}T{rest.removeprefix('T')}")
     except ValueError:
         if _SERIAL_DATE.fullmatch(value):
             raise ValueError("looks like an Excel serial date; format the column as a date") from None
