@@ -77,6 +77,8 @@ def test_confidences_of_characters_are_of_one_scale() -> None:
         ("2026-11-23T09:00:03+09:00[Asia/Seoul]", datetime(2026, 11, 23, 0, 0, 3, tzinfo=UTC)),
         ("2026-11-23 09:00:03 KST", datetime(2026, 11, 23, 0, 0, 3, tzinfo=UTC)),
         ("2026/11/23 오후 3:00:03KST", datetime(2026, 11, 23, 6, 0, 3, tzinfo=UTC)),
+        ("2026-11-23t9:00:03+09:00", datetime(2026, 11, 23, 0, 0, 3, tzinfo=UTC)),
+        ("2026-11-23_00:00:03Z", datetime(2026, 11, 23, 0, 0, 3, tzinfo=UTC)),
         ("2026-11-23T00:00:03z", datetime(2026, 11, 23, 0, 0, 3, tzinfo=UTC)),
         ("2026-11-23T00:00:0300:00", datetime(2026, 11, 23, 0, 0, 3, tzinfo=UTC)),
         ("2026-11-23T00:00:03.50000:00", datetime(2026, 11, 23, 0, 0, 3, 500_000, tzinfo=UTC)),

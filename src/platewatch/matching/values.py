@@ -279,6 +279,8 @@ def parse_moment(value: str) -> date | datetime:
         rest = value[found.end() :].strip()
         if not rest:
             return date(year, month, day)
+        if not rest[0].isdecimal() and not rest.startswith(("오전", "오후")):  # T, or what else is written for it
+            rest = rest[1:]
         rest = _KOREAN_CLOCK.sub(lambda clock: "{}:{:0>2}:{:0>2}".format(*clock.groups("0")), rest)
         if hour := _HOUR.match(rest):
             half, hours = hour[1], int(hour[2])
@@ -287,7 +289,7 @@ def parse_moment(value: str) -> date | datetime:
             elif half == "오전":
                 raise ValueError
             rest = f"{hours:02}{rest[hour.end() :]}"
-        return datetime.fromisoformat(f"{year:04}-{month:02}-{day:02}T{rest.removeprefix('T')}")
+        return datetime.fromisoformat(f"{year:04}-{month:02}-{day:02}T{rest}")
     except ValueError:
         if _SERIAL_DATE.fullmatch(value):
             raise ValueError("looks like an Excel serial date; format the column as a date") from None
