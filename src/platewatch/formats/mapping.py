@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
@@ -322,7 +322,9 @@ def _rows(text: str, mapping: SenderMapping) -> Iterator[Any]:
     lines = text.strip("\0 \r\n").splitlines()
     delimiter = mapping.delimiter or max(DELIMITERS, key=lines[0].count) if lines else ","
     names = mapping.columns
-    rows = csv.reader(lines, delimiter=delimiter)
+    # With a quote that does not end, all rows behind it would be one: then each line is a row.
+    whole = [lines] if text.count('"') % 2 == 0 else [[line] for line in lines]
+    rows = chain.from_iterable(csv.reader(some, delimiter=delimiter) for some in whole)
     while True:
         try:
             row = next(rows)
@@ -333,8 +335,9 @@ def _rows(text: str, mapping: SenderMapping) -> Iterator[Any]:
             continue
         if not names:
             names = [name.strip() for name in row]
-            if not any(path[0] in names for path in mapping.shape().plate):
-                yield FormatError("no column has this name", field=named(mapping.shape().plate[0]))
+            plate = _paths(mapping.plate)
+            if not any(path[path[0] == "/"] in names for path in plate):
+                yield FormatError("no column has this name", field=named(plate[0]))
                 return
         elif row:
             yield dict(zip(names, (cell.strip() for cell in row), strict=False))
