@@ -1,10 +1,8 @@
-"""Who gets in, through the service: keys and what each may do, listeners, TLS, and what the access log has of it."""
+"""Who gets in, through the service: keys and what each may do, listeners, and what the access log has of it."""
 
 from __future__ import annotations
 
 import json
-import socket
-import ssl
 import subprocess
 import sys
 import time
@@ -22,7 +20,6 @@ from platewatch.service.audit import lines
 from platewatch.service.denials import Denials
 from platewatch.service.gate import Denied
 from platewatch.service.keys import hash_of
-from tests.certificates import Authority
 from tests.patience import PATIENCE
 from tests.service import Service, running
 
@@ -40,14 +37,12 @@ def read(text: str = "12가3456", minutes: float = 0.0, camera_id: str | None = 
     ).encode()
 
 
-def ask(
-    url: str, path: str, key: str | None = None, body: bytes | None = None, context: ssl.SSLContext | None = None
-) -> tuple[int, Any]:
+def ask(url: str, path: str, key: str | None = None, body: bytes | None = None) -> tuple[int, Any]:
     request = urllib.request.Request(url + path, data=body, method="GET" if body is None else "POST")
     if key is not None:
         request.add_header("Authorization", f"Bearer {key}")
     try:
-        with urllib.request.urlopen(request, timeout=PATIENCE, context=context) as response:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
             return response.status, json.load(response)
     except urllib.error.HTTPError as error:
         with error:
@@ -161,61 +156,9 @@ def test_what_cannot_be_logged_is_not_done(config: Path, wass: WassSimulator) ->
         assert service.send(json.loads(read()))[0] == 200, "reads are not held up"
 
 
-def trusting(authority: Path, client: Path | None = None) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=authority)
-    if client is not None:
-        context.load_cert_chain(client)
-    return context
-
-
-def test_https_with_a_certificate_that_is_renewed(config: Path, tmp_path: Path) -> None:
-    authority = Authority()
-    trusted = trusting(authority.write(tmp_path / "ca.pem"))
-    certificate = authority.issue(tmp_path / "service.pem", "one")
-    with running(more(config, 'http.tls = {certificate = "service.pem"}\n')) as service:
-        assert service.url.startswith("https://")
-        assert ask(service.url, "/v1/reads", None, read(), trusted)[0] == 200
-        assert name_of(service, trusted) == "one"
-        with pytest.raises(urllib.error.URLError, match="certificate verify failed"):
-            ask(service.url, "/healthz")
-        certificate.write_bytes(b"half a cert")
-        authority.issue(tmp_path / "next.pem", "two").replace(certificate)
-        deadline = time.monotonic() + PATIENCE
-        while name_of(service, trusted) != "two":
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-
-
-def name_of(service: Service, context: ssl.SSLContext) -> str:
-    """The common name of its certificate."""
-    port = int(service.url.rpartition(":")[2])
-    with (
-        socket.create_connection(("127.0.0.1", port), PATIENCE) as plain,
-        context.wrap_socket(plain, server_hostname="127.0.0.1") as connection,
-    ):
-        certificate: Any = connection.getpeercert()
-    return str(dict(pair for (pair,) in certificate["subject"])["commonName"])
-
-
-def test_clients_that_have_to_show_a_certificate(config: Path, tmp_path: Path) -> None:
-    ours, others = Authority("ours"), Authority("others")
-    ca = ours.write(tmp_path / "ca.pem")
-    ours.issue(tmp_path / "service.pem", "service")
-    client = ours.issue(tmp_path / "client.pem", "client")
-    stranger = others.issue(tmp_path / "stranger.pem", "stranger")
-    text = 'http.tls = {certificate = "service.pem", clients = "ca.pem"}\n'
-    with running(more(config, text)) as service:
-        assert ask(service.url, "/v1/reads", None, read(), trusting(ca, client))[0] == 200
-        for context in (trusting(ca), trusting(ca, stranger)):
-            with pytest.raises(OSError, match=r"alert|reset|EOF|closed|Broken"):
-                ask(service.url, "/healthz", context=context)
-
-
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('http.tls = {certificate = "missing.pem"}', "http.tls.certificate: cannot use"),
-        ('http.tls = {certificate = "wanted.csv"}', "not a certificate with its key"),
         ('http.keys = "missing.toml"', "http.keys: cannot read"),
         ('admin = {host = "0.0.0.0"}', "admin.token: is not set, and 0.0.0.0 is open to other machines"),
         ('audit.folder = "wanted.csv"', "audit.folder: cannot make"),

@@ -15,7 +15,7 @@ PACKAGE = ROOT / "src" / "platewatch"
 PYTHON_FLOORS = (
     {"_core"},
     {"errors", "plural", "cores"},
-    {"toml", "build", "broker", "networks"},
+    {"toml", "build", "broker", "networks", "tls"},
     {"matching", "probability"},
     {"lists", "notify", "formats"},
     {"sources"},

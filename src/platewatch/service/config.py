@@ -40,9 +40,9 @@ from platewatch.service.policy import Policy
 from platewatch.service.quiet import GONE
 from platewatch.service.routes import Route, Routes
 from platewatch.service.silence import SilenceSettings
-from platewatch.service.tls import TlsSettings
 from platewatch.sources import HTTP
 from platewatch.sources.source import SourceSettings, TransportSettings
+from platewatch.tls import TlsSettings
 
 _Placed = TypeVar("_Placed", bound=Struct)
 

@@ -17,7 +17,7 @@ from platewatch.service.config import AdminSettings, HttpSettings
 from platewatch.service.connections import Connection, Connections
 from platewatch.service.gate import Gate
 from platewatch.service.keys import Action
-from platewatch.service.tls import Tls
+from platewatch.tls import Tls
 
 OPEN_PATHS: Final = frozenset({"/healthz", "/readyz"})
 """Those that need no token, on every listener."""

@@ -304,6 +304,14 @@ def transport_of(source: Source, positions: Path) -> Transport | None:
     """What brings a source's messages, if they do not come by HTTP; `positions` is the folder in which is kept how far
     it has come. Raises ConfigError.
     """
+    try:
+        return _transport_of(source, positions)
+    except ConfigError as error:
+        (way,) = (name for name in _WAYS if getattr(source.settings, name) is not None)
+        raise ConfigError(error.reason, field=f"sources.{source.name}.{way}.{error.field}") from None
+
+
+def _transport_of(source: Source, positions: Path) -> Transport | None:
     settings = source.settings
     match settings.transport:
         case MqttSettings() as how:

@@ -1,4 +1,4 @@
-"""Sources by plain TCP: cameras that connect and tell of each vehicle, or that are connected to."""
+"""Sources by TCP, plain or in TLS: cameras that connect and tell of each vehicle, or that are connected to."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from platewatch.errors import ConfigError
 from platewatch.networks import is_in
 from platewatch.sources.framing import FRAMINGS, OF_FORMATS, Name
 from platewatch.sources.transport import Health, Takes
+from platewatch.tls import Tls, TlsSettings
 
 _PIECE: Final = 65536
 _PATIENCE: Final = 10.0  # seconds to connect, and for a sender to take what it is answered
@@ -27,11 +28,12 @@ class TcpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """`listen` is the address and port at which cameras connect, or `connect` those of a camera that is the server.
     `framing` says where a message ends; without it, as the format has it, else at the end of a line. After each message
     that is done with, `acknowledge` is sent back, if set. A connection on which nothing comes for `idle` seconds is
-    closed.
+    closed. With `tls`, what cameras connect to is TLS.
     """
 
     listen: str | None = None
     connect: str | None = None
+    tls: TlsSettings | None = None
     framing: Name | None = None
     acknowledge: str | None = None
     idle: Annotated[float, Meta(gt=0, le=86400)] = 300.0
@@ -48,11 +50,13 @@ class TcpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             raise ConfigError("is not an address and a port, as 10.1.0.9:5000", field=name) from None
         if not host and name == "connect":
             raise ConfigError("has no host", field=name)
+        if self.tls is not None and self.listen is None:
+            raise ConfigError("is for listen: what is connected to is plain TCP", field="tls")
 
     @property
     def is_open(self) -> bool:
-        """Whether other machines can connect."""
-        if self.listen is None:
+        """Whether other machines can connect, without a certificate of theirs."""
+        if self.listen is None or (self.tls is not None and self.tls.clients is not None):
             return False
         host, _ = address(self.listen)
         try:
@@ -76,7 +80,7 @@ def address(text: str) -> tuple[str, int]:
 
 class Tcp:
     """Takes what comes over connections: of each one message after the other, and no more is read until it is done
-    with.
+    with. Raises ConfigError.
     """
 
     def __init__(
@@ -90,6 +94,10 @@ class Tcp:
         most_bytes: int,
     ) -> None:
         self._settings = settings
+        try:
+            self._tls = None if settings.tls is None else Tls(settings.tls)
+        except ConfigError as error:
+            raise ConfigError(error.reason, field=f"tls.{error.field}") from None
         self._source = source
         self._framing = FRAMINGS[settings.framing or OF_FORMATS.get(format_name, "lines")]
         self._names_camera = names_camera
@@ -129,12 +137,15 @@ class Tcp:
 
     async def _listen(self) -> None:
         host, port = address(self._settings.listen or "")
-        server = await asyncio.start_server(self._connected, host or None, port, limit=_PIECE)
+        context, patience = (None, None) if self._tls is None else (self._tls.context, _PATIENCE)
+        server = await asyncio.start_server(
+            self._connected, host or None, port, limit=_PIECE, ssl=context, ssl_handshake_timeout=patience
+        )
         try:
             self.port = server.sockets[0].getsockname()[1]
             self._health.is_well()
             _log.info("listening for cameras", source=self._source.name, port=self.port)
-            await asyncio.get_running_loop().create_future()
+            await (asyncio.get_running_loop().create_future() if self._tls is None else self._tls.watch())
         finally:
             self.port = None
             server.close()
