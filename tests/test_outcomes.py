@@ -132,25 +132,44 @@ def test_what_was_predicted_is_held_against_what_was_confirmed(service: Service,
     assert status["cameras"]["GJ-0001"] == {key: bin_[key] for key in ("hits", "predicted", "right")}
 
 
-@pytest.mark.parametrize(
-    ("body", "reason"),
-    [
-        (b"{", "truncated"),
-        (b'{"outcome": "confirmed"}', "missing required field `by`"),
-        (b'{"outcome": "maybe", "by": "Kim"}', "Invalid enum value 'maybe' - at `$.outcome`"),
-        (b'{"outcome": "confirmed", "by": ""}', "`$.by`"),
-        (b'{"outcome": "confirmed", "by": "Kim", "because": "x"}', "unknown field `because`"),
-        (b'{"outcome": "confirmed", "by": "' + b"x" * 70_000 + b'"}', "over 65536 bytes"),
-    ],
-)
-def test_a_bad_answer_says_which_field_and_changes_nothing(
-    service: Service, wass: WassSimulator, body: bytes, reason: str
-) -> None:
+BAD: list[tuple[bytes, str | None, str]] = [
+    (b"", None, "the body is not JSON"),
+    (b"{", None, "the body is not JSON"),
+    (b'{"by": "\xff"}', None, "the body is not JSON"),
+    (b"[]", None, "Expected `object`"),
+    (b'{"outcome": "confirmed"}', None, "missing required field `by`"),
+    (b'{"outcome": "maybe", "by": "Kim"}', "outcome", "Invalid enum value 'maybe'"),
+    (b'{"outcome": "confirmed", "by": ""}', "by", "length >= 1"),
+    (b'{"outcome": "confirmed", "by": " \\t"}', "by", "is blank"),
+    (b'{"outcome": "confirmed", "by": 7}', "by", "Expected `str`"),
+    (b'{"outcome": "confirmed", "by": "Kim", "reason": []}', "reason", "Expected `str`"),
+    (b'{"outcome": "confirmed", "by": "Kim", "because": "x"}', None, "unknown field `because`"),
+    (b'{"outcome": "confirmed", "by": "' + b"x" * 70_000 + b'"}', None, "over 65536 bytes"),
+]
+
+
+def test_a_bad_answer_says_which_field_and_changes_nothing(service: Service, wass: WassSimulator) -> None:
     hitid = hit_of(service, wass, MISREAD)
-    status, said = service.post(f"/v1/hits/{hitid}/outcome", body)
-    assert status == 400
-    assert reason in said["reason"]
+    for body, field, reason in BAD:
+        for what in ("outcome", "seen") if b"outcome" not in body else ("outcome",):
+            status, said = service.post(f"/v1/hits/{hitid}/{what}", body)
+            assert (status, said["field"]) == (400, field), body
+            assert reason in said["reason"], body
     assert service.get("/v1/status")[1]["outcomes"]["counts"] == {}
+
+
+def test_a_bad_request_to_revive_dead_letters_revives_none(service: Service) -> None:
+    """A misspelt field must not be taken for none, which means all."""
+    for body, field, reason in [
+        (b"", None, "the body is not JSON"),
+        (b"[]", None, "Expected `object`"),
+        (b'{"event_id": ["x"]}', None, "unknown field `event_id`"),
+        (b'{"event_ids": "x"}', "event_ids", "Expected `array | null`"),
+        (b'{"event_ids": [5]}', "event_ids[0]", "Expected `str`"),
+    ]:
+        status, said = service.post("/v1/outbox/retry", body)
+        assert (status, said["field"]) == (400, field), body
+        assert reason in said["reason"], body
 
 
 def test_answers_to_no_hit_are_refused(service: Service) -> None:

@@ -217,6 +217,7 @@ def test_a_change_is_decoded() -> None:
         (b'{"version": 0}', "version", "Expected `int` >= 1"),
         (b'{"version": 1, "upsert": []}', None, "unknown field `upsert`"),
         (b'{"version": 1, "upserts": [], "removals": [true]}', "removals[0]", "Expected"),
+        (b'{"version": 1, "upserts": [], "removals": ["A1", " "]}', "removals[1]", "is blank"),
         (
             b'{"version": 1, "upserts": [{"id": "1", "plate": "12"}], "removals": ["1"]}',
             "removals",

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-import msgspec
 import structlog
+from msgspec import to_builtins
 
 from platewatch.service.asgi import (
     BodyTooLargeError,
     DisconnectedError,
     Receive,
+    RequestError,
     Scope,
     Send,
+    decoded,
     read_body,
     send_json,
     unread,
@@ -45,7 +47,9 @@ class Answers:
         hitid, _, what = scope["path"].removeprefix(_PREFIX).partition("/")
         try:
             body = await read_body(scope, receive, _MAX_BODY_BYTES)
-            given = _decode(body, is_seen=what == "seen")
+            given = decoded(body, Seen) if what == "seen" else decoded(body, Answer)
+            if not given.by.strip():
+                raise RequestError("is blank", field="by")
             entry_id = await self._outcomes.entry_id_of(hitid)
             answer: object = None
             if entry_id is not None:
@@ -57,15 +61,17 @@ class Answers:
             _log.error("not done, as the access log cannot be written", reason=str(error))
             await send_json(send, 503, {"reason": "the access log cannot be written"}, [(b"retry-after", b"1")])
             return
-        except (BodyTooLargeError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            await send_json(
-                send, 400, {"reason": str(error) or f"the body is over {_MAX_BODY_BYTES} bytes"}, unread(scope)
-            )
+        except BodyTooLargeError:
+            reason = f"the body is over {_MAX_BODY_BYTES} bytes"
+            await send_json(send, 400, {"reason": reason, "field": None}, unread(scope))
+            return
+        except RequestError as error:
+            await send_json(send, 400, {"reason": error.reason, "field": error.field})
             return
         if answer is None:
             await send_json(send, 404, {"reason": "no such hit, or it is no longer kept"})
         else:
-            await send_json(send, 200, msgspec.to_builtins(answer))
+            await send_json(send, 200, to_builtins(answer))
 
     async def _do(self, hitid: str, given: Seen | Answer) -> object:
         if isinstance(given, Seen):
@@ -87,7 +93,3 @@ class Answers:
                 reason="" if isinstance(given, Seen) else given.reason,
             )
         )
-
-
-def _decode(body: bytes, *, is_seen: bool) -> Seen | Answer:
-    return msgspec.json.decode(body, type=Seen) if is_seen else msgspec.json.decode(body, type=Answer)

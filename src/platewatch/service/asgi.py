@@ -5,12 +5,15 @@ from __future__ import annotations
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 import zstandard
 
+from platewatch.errors import PlatewatchError, at_fault
 from platewatch.sources import BusyError
+
+_Request = TypeVar("_Request")
 
 Scope: TypeAlias = Mapping[str, Any]
 Message: TypeAlias = dict[str, Any]
@@ -20,6 +23,10 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 class BodyTooLargeError(Exception):
     """The request's body is larger than allowed."""
+
+
+class RequestError(PlatewatchError):
+    """What a request asks for is not usable: why, and which field."""
 
 
 class DisconnectedError(Exception):
@@ -85,6 +92,17 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int, held: Held |
             held.grow(len(body))
         if not message.get("more_body", False):
             return bytes(body)
+
+
+def decoded(body: bytes, kind: type[_Request]) -> _Request:
+    """What a body of JSON asks for. Raises RequestError."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        reason, field = at_fault(error)
+        raise RequestError(reason, field=field) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise RequestError("the body is not JSON") from None
 
 
 def unread(scope: Scope) -> list[tuple[bytes, bytes]]:

@@ -9,7 +9,6 @@ from functools import partial
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
-import msgspec
 import structlog
 from msgspec import Struct
 
@@ -24,8 +23,10 @@ from platewatch.service.asgi import (
     DisconnectedError,
     EncodingError,
     Receive,
+    RequestError,
     Scope,
     Send,
+    decoded,
     encodings,
     header,
     inflate,
@@ -69,7 +70,7 @@ _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 Endpoint: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
-class RetryRequest(Struct, frozen=True):
+class RetryRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """Which dead letters to deliver again; without `event_ids` all of them."""
 
     event_ids: tuple[str, ...] | None = None
@@ -313,11 +314,15 @@ class App:
 
     async def _retry(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            request = msgspec.json.decode(await read_body(scope, receive, _MAX_RETRY_REQUEST_BYTES), type=RetryRequest)
+            request = decoded(await read_body(scope, receive, _MAX_RETRY_REQUEST_BYTES), RetryRequest)
         except DisconnectedError:
             return
-        except (BodyTooLargeError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            await send_json(send, 400, {"reason": str(error) or "the body is too large"}, unread(scope))
+        except BodyTooLargeError:
+            reason = f"the body is over {_MAX_RETRY_REQUEST_BYTES} bytes"
+            await send_json(send, 400, {"reason": reason, "field": None}, unread(scope))
+            return
+        except RequestError as error:
+            await send_json(send, 400, {"reason": error.reason, "field": error.field})
             return
         retried = await self._outbox.retry(request.event_ids)
         self._delivery.wake()

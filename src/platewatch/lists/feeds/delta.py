@@ -83,6 +83,8 @@ def decode(body: bytes, zone: str | None, *, is_whole: bool, needed: Sequence[st
     delta = _decoded(body, _Delta)
     upserts = _entries(delta.upserts, "upserts", zone, needed)
     removals = tuple(identifier(entry_id) or "" for entry_id in delta.removals)
+    if "" in removals:
+        raise DeltaError("is blank", field=f"removals[{removals.index('')}]")
     if both := {entry.id for entry in upserts}.intersection(removals):
         raise DeltaError(f"{len(both)} ids are among the upserts, too", field="removals")
     return Change(delta.version, digest, upserts, removals, is_whole)
