@@ -160,6 +160,7 @@ def test_what_cannot_be_logged_is_not_done(config: Path, wass: WassSimulator) ->
     ("text", "said"),
     [
         ('http.keys = "missing.toml"', "http.keys: cannot read"),
+        ('feeds.x = {kind = "push"}', "feeds.x.token: is not set, and there are no http.keys"),
         ('admin = {host = "0.0.0.0"}', "admin.token: is not set, and 0.0.0.0 is open to other machines"),
         ('audit.folder = "wanted.csv"', "audit.folder: cannot make"),
     ],

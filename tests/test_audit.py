@@ -103,6 +103,18 @@ def test_a_line_that_a_power_cut_tore_is_removed_and_that_is_said(tmp_path: Path
     assert verify(tmp_path)[0] == 4
 
 
+def test_a_line_of_any_length_is_gone_on_from(tmp_path: Path) -> None:
+    """As that of an export of a whole list's hits."""
+    audit = filled(tmp_path, 1)
+    audit.write(access("export", subjects=tuple(audit.subject(str(number)) for number in range(20_000))))
+    audit.write(access("export"))
+    path = tmp_path / "access-2026-11.jsonl"
+    path.write_bytes(path.read_bytes() + b"x" * 200_000)
+    audit.write(access("outcome"))
+    assert [line.action for _, line in lines(tmp_path)][1:] == ["export", "export", "torn line removed", "outcome"]
+    assert verify(tmp_path)[0] == 5
+
+
 def test_a_log_that_was_tampered_with_is_not_gone_on_with(tmp_path: Path) -> None:
     audit = filled(tmp_path, 2)
     path = tmp_path / "access-2026-11.jsonl"

@@ -85,6 +85,8 @@ def test_a_key_that_is_taken_away_is_refused_without_a_restart(
         (entry("a", "k", 'addresses = ["10.0.0.1/8"]'), "keys.a.addresses"),
         (entry("a", "k") + entry("b", "k"), "keys.b.hash"),
         (entry("a", "k", "camera = []"), "keys.a"),
+        (entry("a", "k", "requests_a_second = 0"), "keys.a.requests_a_second"),
+        (entry("a", "k", 'agencies = ["X"]').replace('"status"', '"admin"'), "keys.a.agencies"),
     ],
 )
 def test_a_file_of_no_use_says_why(path: Path, text: str, field: str) -> None:
@@ -97,9 +99,11 @@ def test_a_file_of_no_use_says_why(path: Path, text: str, field: str) -> None:
 
 
 def test_the_command_makes_a_key_that_works(path: Path) -> None:
-    run = CliRunner().invoke(
-        app, ["key", "new", 'a "gate" 문', "--may", "reads", "--may", "answers", "--camera", "GJ-*", "--address", "::1"]
+    options = (
+        "--may reads --may answers --camera GJ-* --address ::1 --source http --source gate --feed seoul"
+        " --agency 광주경찰 --requests-a-second 2.5"
     )
+    run = CliRunner().invoke(app, ["key", "new", 'a "gate" 문', *options.split()])
     assert run.exit_code == 0
     path.write_text(run.stdout, "utf-8")
     key = run.stderr.split()[-1]
@@ -107,6 +111,8 @@ def test_the_command_makes_a_key_that_works(path: Path) -> None:
     found = Keys(path).principal(key, "::1")
     assert found is not None
     assert (found.name, sorted(found.may), found.cameras) == ('a "gate" 문', ["answers", "reads"], ("GJ-*",))
+    assert (found.sources, found.feeds, found.agencies) == (("http", "gate"), ("seoul",), ("광주경찰",))
+    assert found.requests_a_second == 2.5
 
 
 def test_no_two_keys_are_alike() -> None:

@@ -20,12 +20,12 @@ from platewatch.service.asgi import (
     unread,
 )
 from platewatch.service.audit import Access, Audit, AuditError
-from platewatch.service.gate import address_of, principal_of
-from platewatch.service.keys import ANYBODY
+from platewatch.service.gate import Denied, address_of, principal_of
 from platewatch.service.outcomes import Answer, Outcomes, Seen
 
 _PREFIX: Final = "/v1/hits/"
 _MAX_BODY_BYTES: Final = 64 * 1024
+_NO_SUCH_HIT: Final = "no such hit, or it is no longer kept"
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -43,17 +43,19 @@ class Answers:
         return path.startswith(_PREFIX) and path.removeprefix(_PREFIX).partition("/")[2] in ("outcome", "seen")
 
     async def take(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a POST."""
+        """Answer a POST. Raises Denied for a hit that is not the sender's business."""
         hitid, _, what = scope["path"].removeprefix(_PREFIX).partition("/")
         try:
             body = await read_body(scope, receive, _MAX_BODY_BYTES)
             given = decoded(body, Seen) if what == "seen" else decoded(body, Answer)
             if not given.by.strip():
                 raise RequestError("is blank", field="by")
-            entry_id = await self._outcomes.entry_id_of(hitid)
+            whose = await self._outcomes.whose(hitid)
+            if whose is not None and not principal_of(scope).may_know(whose.agency):
+                raise Denied(404, _NO_SUCH_HIT)  # nor is it said that there is one
             answer: object = None
-            if entry_id is not None:
-                await self._note(scope, given, entry_id)
+            if whose is not None:
+                await self._note(scope, given, whose.entry_id)
                 answer = await self._do(hitid, given)
         except DisconnectedError:
             return
@@ -69,7 +71,7 @@ class Answers:
             await send_json(send, 400, {"reason": error.reason, "field": error.field})
             return
         if answer is None:
-            await send_json(send, 404, {"reason": "no such hit, or it is no longer kept"})
+            await send_json(send, 404, {"reason": _NO_SUCH_HIT})
         else:
             await send_json(send, 200, to_builtins(answer))
 
@@ -83,10 +85,9 @@ class Answers:
 
     async def _note(self, scope: Scope, given: Seen | Answer, entry_id: str) -> None:
         """Raises AuditError, OSError."""
-        principal = principal_of(scope)
         await self._audit.note(
             Access(
-                who=given.by if principal is ANYBODY else f"{principal.name}: {given.by}",
+                who=principal_of(scope).who(given.by),
                 where=address_of(scope),
                 action="seen" if isinstance(given, Seen) else given.outcome,
                 subjects=(self._audit.subject(entry_id),),

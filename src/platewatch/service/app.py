@@ -148,6 +148,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                 metrics,
                 budget,
                 audit,
+                keys,
             )
 
             def ready() -> None:
@@ -270,11 +271,11 @@ def _servers(
     """One for everything, or one for reads and lists and one for the rest."""
     gate = Gate(settings.http.token, keys)
     if settings.admin is None:
-        return [Server(partial(app.answer, Side(gate, frozenset(Action))), connections, http, on_ready)]
-    others = Side(Gate(settings.admin.token, keys), frozenset(Action) - INGEST)
+        return [Server(partial(app.answer, Side("http", gate, frozenset(Action))), connections, http, on_ready)]
+    others = Side("admin", Gate(settings.admin.token, keys), frozenset(Action) - INGEST)
     return [
         Server(partial(app.answer, others), connections, admin, lambda: None),
-        Server(partial(app.answer, Side(gate, INGEST)), connections, http, on_ready),
+        Server(partial(app.answer, Side("http", gate, INGEST)), connections, http, on_ready),
     ]
 
 

@@ -32,7 +32,7 @@ KEPT_MONTHS: Final = 24
 
 _NAME: Final = re.compile(r"access-(\d{4})-(\d{2})\.jsonl")
 _START: Final = "0" * 64
-_TAIL: Final = 64 * 1024  # bytes; no line is longer
+_TAIL: Final = 64 * 1024  # bytes; few lines are longer
 
 
 class AuditError(PlatewatchError):
@@ -107,9 +107,13 @@ class Audit:
         for path in reversed(_files(self._folder)):
             with path.open("r+b") as file:
                 size = file.seek(0, os.SEEK_END)
-                file.seek(max(0, size - _TAIL))
-                tail = file.read()
-                whole, newline, torn = tail.rpartition(b"\n")
+                length = _TAIL
+                while True:
+                    file.seek(max(0, size - length))
+                    whole, newline, torn = file.read().rpartition(b"\n")
+                    if b"\n" in whole or length >= size:
+                        break
+                    length *= 4
                 if torn:
                     file.truncate(size - len(torn))
             if newline:

@@ -100,6 +100,11 @@ class Cameras:
                     self._tell(read.camera_id, source)
         return [self._resolved(read, source) for read in reads] if self._changes else reads
 
+    def id_of(self, camera_id: str | None, source: str) -> str | None:
+        """The own id of what a source calls so; what is in no table is called as it is."""
+        row = self._row(camera_id, source)
+        return camera_id if row is None else row.camera.id
+
     def get(self, camera_id: str | None) -> Camera:
         """The camera of this id; one that is not known is marked so."""
         row = self._rows.get(camera_id or "")

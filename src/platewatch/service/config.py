@@ -22,6 +22,7 @@ from platewatch import networks, toml
 from platewatch.errors import ConfigError
 from platewatch.lists.feeds import FeedSettings
 from platewatch.lists.feeds.base import MAIN, ListSettings
+from platewatch.lists.feeds.delta import PushFeedSettings
 from platewatch.lists.feeds.file import FileFeedSettings
 from platewatch.lists.feeds.http import HttpFeedSettings
 from platewatch.matching.values import zone_of
@@ -32,6 +33,7 @@ from platewatch.probability.learning import HALF_LIFE
 from platewatch.probability.population import Population
 from platewatch.service.audit import FOLDER, KEPT_MONTHS
 from platewatch.service.budget import BudgetSettings
+from platewatch.service.keys import RequestsASecond
 from platewatch.service.labels import OutcomeSettings
 from platewatch.service.learning import SHARE
 from platewatch.service.look_back import LookBackSettings
@@ -57,7 +59,8 @@ Seconds = Annotated[float, Meta(gt=0, le=86400)]
 class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where reads come in. With a `token`, requests need the header `Authorization: Bearer <token>`; without one, other
     machines are only let in where `without_token` says that this is meant. `keys` is a file of further ones, each with
-    what it may do. With `tls`, it is HTTPS.
+    what it may do. With `tls`, it is HTTPS. `requests_a_second` bounds each token and key that has no such bound of its
+    own, here and on the side of operators: more are refused.
 
     A connection is closed if the headers of a request take longer than `header_timeout` seconds, its body longer than
     `body_timeout`, the client longer than `answer_timeout` to take what it is answered, or than `idle_timeout` to ask
@@ -70,6 +73,7 @@ class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     token: Annotated[str, Meta(min_length=1)] | None = None
     keys: Path | None = None
     without_token: bool = False
+    requests_a_second: RequestsASecond | None = None
     tls: TlsSettings | None = None
     max_body_bytes: Annotated[int, Meta(ge=1)] = 16 * 1024 * 1024
     max_bodies_bytes: Annotated[int, Meta(ge=1)] = 256 * 1024 * 1024
@@ -235,6 +239,8 @@ def _feeds(settings: Settings, here: Path) -> dict[str, FeedSettings]:
                 feed.check()
             except ConfigError as error:
                 raise ConfigError(error.reason, field=f"feeds.{name}.{error.field}") from None
+        if isinstance(feed, PushFeedSettings) and feed.token is None and settings.http.keys is None:
+            raise ConfigError("is not set, and there are no http.keys: who could push?", field=f"feeds.{name}.token")
         if isinstance(feed, FileFeedSettings):
             feeds[name] = msgspec.structs.replace(feed, path=here / feed.path)
     return feeds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -42,16 +43,18 @@ from platewatch.service.config import Settings
 from platewatch.service.connections import Connections
 from platewatch.service.delivery import Delivery
 from platewatch.service.denials import Denials
+from platewatch.service.exports import Exports
 from platewatch.service.feed_endpoints import FeedEndpoints
 from platewatch.service.feeds import Feeds
 from platewatch.service.gate import Denied, Gate, address_of, principal_of, with_principal
-from platewatch.service.keys import Action
+from platewatch.service.keys import ANYBODY, Action, Keys, Principal
 from platewatch.service.learning import Learning
-from platewatch.service.listeners import OPEN_PATHS, Side, action_of
+from platewatch.service.listeners import EXPORT, OPEN_PATHS, Side, action_of
 from platewatch.service.metrics import Metrics
 from platewatch.service.outcomes import Outcomes
 from platewatch.service.passes import Passes
 from platewatch.service.pipeline import Pipeline
+from platewatch.service.rates import Rates
 from platewatch.service.source_endpoints import SourceEndpoints
 from platewatch.service.watching import Watching
 from platewatch.service.worker import Worker
@@ -64,6 +67,7 @@ _MAX_RETRY_REQUEST_BYTES: Final = 1024 * 1024
 _MOST_ALARMS: Final = 100  # in the status
 _MAX_LOGGED: Final = 10  # refused reads of one request that are logged each
 _RETRY_AFTER: Final = (b"retry-after", b"1")
+_FEED: Final = "feeds."  # begins the name of who has shown a feed's own token
 
 _log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
@@ -78,10 +82,12 @@ class RetryRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
 async def answered(endpoint: Endpoint, where: str, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer by the endpoint, or say that it fails: 503 where the same request may succeed later. `where` stands in the
-    log for the path, which may hold a token.
+    log for the path, which may hold a token. Raises Denied.
     """
     try:
         await endpoint(scope, receive, send)
+    except Denied:
+        raise  # who asks may not know of it
     except BusyError as error:
         await send_json(send, 503, {"reason": error.reason}, [_RETRY_AFTER])
     except (OutboxError, OutboxClosedError) as error:
@@ -112,6 +118,7 @@ class App:
         metrics: Metrics,
         budget: Budget,
         audit: Audit,
+        keys: Keys | None,
     ) -> None:
         self._pipeline = pipeline
         self._passes = passes
@@ -139,6 +146,7 @@ class App:
             ("GET", "/v1/status"): self._status,
             ("POST", "/v1/outbox/retry"): self._retry,
             ("POST", "/v1/reads"): self._take,
+            ("POST", EXPORT): Exports(outbox, audit).take,
         }
         self._sources = SourceEndpoints(
             {
@@ -153,11 +161,14 @@ class App:
             },
             self._bodies,
             settings.positions,
+            id_of=places.id_of,
         )
         pushed = FeedEndpoints(feeds, settings.feeds, self._bodies, settings.http.max_body_bytes, settings.time_zone)
         watching = Watching(metrics, outbox, feeds, delivery, pipeline, places, connections)
         self._routes |= pushed.routes | watching.routes
-        self._pushed = {path: Gate(token, None) for path, token in pushed.tokens.items()}
+        self._pushed = {path: (feed, Gate(token, keys)) for path, (feed, token) in pushed.pushed.items()}
+        self._rates = Rates()
+        self._requests_a_second = settings.http.requests_a_second
 
     async def follow_sources(self) -> None:
         """Take what comes by other ways than HTTP, until cancelled."""
@@ -182,22 +193,25 @@ class App:
             else:
                 await send_json(send, 404, {"reason": "no such path"}, unread(scope))
         elif not side.has(self._action(path)):
-            denied = Denied(404, "no such path here")
-            self._denials.note(address_of(scope), self._endpoint(path), denied)
-            await send_json(send, denied.status, {"reason": denied.reason}, unread(scope))
+            await self._deny(scope, send, Denied(404, "no such path here"))
         else:
             try:
                 scope = await self._admitted(side, scope, method, path)
+                await answered(endpoint, self._endpoint(path), scope, receive, send)
             except Denied as denied:
-                self._denials.note(address_of(scope), self._endpoint(path), denied)
-                await send_json(send, denied.status, {"reason": denied.reason}, unread(scope))
+                await self._deny(scope, send, denied)
             except (AuditError, OSError) as error:
                 _log.error("not done, as the access log cannot be written", reason=str(error))
                 await send_json(
                     send, 503, {"reason": "the access log cannot be written"}, [_RETRY_AFTER, *unread(scope)]
                 )
-            else:
-                await answered(endpoint, self._endpoint(path), scope, receive, send)
+
+    async def _deny(self, scope: Scope, send: Send, denied: Denied) -> None:
+        self._denials.note(address_of(scope), self._endpoint(scope["path"]), denied)
+        headers = unread(scope)
+        if denied.retry_after is not None:
+            headers.append((b"retry-after", str(math.ceil(denied.retry_after)).encode()))
+        await send_json(send, denied.status, {"reason": denied.reason}, headers)
 
     def _endpoint(self, path: str) -> str:
         """What there is at a path, without what the client may have put into it."""
@@ -217,15 +231,33 @@ class App:
         action = self._action(path)
         if action is None:
             return scope
-        source = self._sources.source_of(path)
-        if source is not None and SourceEndpoints.admits(source, scope):
-            return scope
-        gate = self._pushed.get(path, side.gate)
-        principal = gate.admit(scope, action)
+        principal = self._principal(side, scope, path, action)
+        rate = principal.requests_a_second or self._requests_a_second
+        if rate is not None:
+            name = f"{side.name}.token" if principal is ANYBODY else principal.name
+            if seconds := self._rates.take(name, rate):
+                raise Denied(429, f"over {rate:g} requests a second: ask again a little later", retry_after=seconds)
         if action in (Action.list, Action.admin) and method != "GET":
-            who = path.split("/")[3] if path in self._pushed else principal.name
+            who = principal.name.removeprefix(_FEED)
             await self._audit.note(Access(who=who, where=address_of(scope), action=f"{method} {path}"))
         return with_principal(scope, principal)
+
+    def _principal(self, side: Side, scope: Scope, path: str, action: Action) -> Principal:
+        """Who asks, if they may. Raises Denied."""
+        source = self._sources.source_of(path)
+        to = HTTP if source is None else source.name
+        if source is not None and SourceEndpoints.admits(source, scope):
+            return Principal(name=f"sources.{to}", may=frozenset({Action.reads}))
+        feed, gate = self._pushed.get(path, (None, side.gate))
+        principal = gate.admit(scope, action)
+        if feed is not None:
+            if principal is ANYBODY:
+                return Principal(name=f"{_FEED}{feed}", may=frozenset({Action.list}))
+            if principal.feeds is not None and feed not in principal.feeds:
+                raise Denied(403, "this key may not change this feed's list")
+        if action is Action.reads and principal.sources is not None and to not in principal.sources:
+            raise Denied(403, "this key may not send to this source")
+        return principal
 
     async def _accept(self, reads: Sequence[Read], source: str = HTTP) -> Accepted:
         try:
@@ -248,8 +280,12 @@ class App:
                 if names := encodings(body, header(scope, b"content-encoding")):
                     body = await asyncio.to_thread(inflate, body, names, self._max_body_bytes)
                     held.grow(len(body))
-                may_send = principal_of(scope).may_send
-                status, answer = await self._source.take(body, header(scope, b"content-type"), may_send)
+                principal = principal_of(scope)
+                status, answer = await self._source.take(
+                    body,
+                    header(scope, b"content-type"),
+                    lambda camera_id: principal.may_send(self._cameras.id_of(camera_id, HTTP)),
+                )
             except DisconnectedError:
                 return
             except BodyTooLargeError:

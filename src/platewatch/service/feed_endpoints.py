@@ -31,7 +31,9 @@ _RETRY_AFTER: Final = (b"retry-after", b"1")
 
 
 class FeedEndpoints:
-    """`routes`: the endpoints by method and path; `tokens`: of paths with a token of their own, that."""
+    """`routes`: the endpoints by method and path; `pushed`: of the paths where lists are pushed, the feed and its own
+    token.
+    """
 
     def __init__(
         self, feeds: Feeds, settings: Mapping[str, FeedSettings], bodies: Bodies, max_body_bytes: int, zone: str | None
@@ -41,7 +43,7 @@ class FeedEndpoints:
         self._max_body_bytes = max_body_bytes
         self._zone = zone
         self.routes: dict[tuple[str, str], Endpoint] = {}
-        self.tokens: dict[str, str] = {}
+        self.pushed: dict[str, tuple[str, str | None]] = {}
         for name, how in settings.items():
             self.routes["POST", f"/v1/feeds/{name}/accept"] = partial(self._accept, name)
             if isinstance(how, PushFeedSettings):
@@ -49,7 +51,7 @@ class FeedEndpoints:
                 self.routes["POST", deltas] = partial(self._push, name, how.needed, False)
                 self.routes["PUT", whole] = partial(self._push, name, how.needed, True)
                 self.routes["GET", whole] = partial(self._state, name)
-                self.tokens |= {deltas: how.token, whole: how.token}
+                self.pushed |= dict.fromkeys((deltas, whole), (name, how.token))
 
     async def _accept(self, name: str, scope: Scope, _receive: Receive, send: Send) -> None:
         await self._feeds.accept(name)

@@ -14,12 +14,15 @@ PRINCIPAL: Final = "platewatch.principal"
 
 
 class Denied(Exception):  # noqa: N818 - an answer, not a mistake
-    """Nobody that is known asks (401), or somebody who may not (403); the reason is for the client."""
+    """Nobody that is known asks (401), somebody who may not (403), or too often (429): then there are seconds after
+    which to ask again. The reason is for the client.
+    """
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, *, retry_after: float | None = None) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
+        self.retry_after = retry_after
 
 
 class Gate:

@@ -1,4 +1,4 @@
-"""API keys: who may do what, from where, for which cameras. What is stored of a key is its hash.
+"""API keys: who may do what, from where, how often, and of what. What is stored of a key is its hash.
 
 A TOML file, read again when it changes: a key that is taken out of it is refused from the next request on.
 """
@@ -25,10 +25,13 @@ from platewatch.networks import check, is_in
 
 
 class Action(StrEnum):
-    """What a key may do: send reads; say what a hit was; change the list; look at the status; and all that is left."""
+    """What a key may do: send reads; say what a hit was; take hits out; change the list of a push feed; look at the
+    status; and all that is left.
+    """
 
     reads = "reads"
     answers = "answers"
+    export = "export"
     list = "list"
     status = "status"
     admin = "admin"
@@ -37,18 +40,27 @@ class Action(StrEnum):
 PREFIX: Final = "pwk_"
 _LOOK_INTERVAL: Final = 1.0  # seconds between looks whether the file has changed
 
+RequestsASecond = Annotated[float, Meta(gt=0, le=1e6)]
+
 _log: Final = logging.getLogger(__name__)  # the command line, which has no structlog, uses this module, too
 
 
 class Key(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A key as the file has it. `cameras` are patterns such as "GJ-*", of the reads that it may send; `addresses` are
-    networks; until `expires`, a day of Korean time, that one included. What is left out bounds nothing.
+    """A key as the file has it. `cameras` are patterns such as "GJ-*", of the reads that it may send, and `sources` the
+    names of those to which it may send them, "http" for /v1/reads; `feeds` are those whose lists it may change,
+    `agencies` those of the entries whose hits it may answer and take out. `addresses` are networks; until `expires`, a
+    day of Korean time, that one included. What is left out bounds nothing; for `requests_a_second` the settings may
+    have a bound of all.
     """
 
     hash: Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
     may: Annotated[tuple[Action, ...], Meta(min_length=1)]
     cameras: tuple[str, ...] | None = None
+    sources: tuple[str, ...] | None = None
+    feeds: tuple[str, ...] | None = None
+    agencies: tuple[str, ...] | None = None
     addresses: tuple[str, ...] | None = None
+    requests_a_second: RequestsASecond | None = None
     expires: date | None = None
 
 
@@ -57,17 +69,29 @@ class _File(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Principal(Struct, frozen=True, kw_only=True):
-    """Who is asking, by the key that was shown."""
+    """Who is asking, by the key that was shown, and what bounds it; None bounds nothing."""
 
     name: str
     may: frozenset[Action]
     cameras: tuple[str, ...] | None = None
+    sources: tuple[str, ...] | None = None
+    feeds: tuple[str, ...] | None = None
+    agencies: tuple[str, ...] | None = None
+    requests_a_second: float | None = None
 
     def may_send(self, camera_id: str | None) -> bool:
         """Whether reads of this camera are its to send; those of no camera only if it is bound to none."""
         if self.cameras is None:
             return True
         return camera_id is not None and any(fnmatch.fnmatchcase(camera_id, pattern) for pattern in self.cameras)
+
+    def who(self, by: str) -> str:
+        """Who somebody is in the access log who says to be `by`: behind a key, that is known."""
+        return by if self is ANYBODY else f"{self.name}: {by}"
+
+    def may_know(self, agency: str) -> bool:
+        """Whether hits of this agency's entries are its business."""
+        return self.agencies is None or agency in self.agencies
 
 
 ANYBODY: Final = Principal(name="anybody", may=frozenset(Action))
@@ -95,7 +119,15 @@ class Keys:
             return None
         if key.addresses is not None and not is_in(address, key.addresses):
             return None
-        return Principal(name=name, may=frozenset(key.may), cameras=key.cameras)
+        return Principal(
+            name=name,
+            may=frozenset(key.may),
+            cameras=key.cameras,
+            sources=key.sources,
+            feeds=key.feeds,
+            agencies=key.agencies,
+            requests_a_second=key.requests_a_second,
+        )
 
     def _look(self) -> None:
         if time.monotonic() - self._looked < _LOOK_INTERVAL:
@@ -130,6 +162,9 @@ def _load(path: Path) -> dict[str, tuple[str, Key]]:
     found: dict[str, tuple[str, Key]] = {}
     for name, key in keys.items():
         check(key.addresses or (), f"keys.{name}.addresses")
+        if key.agencies is not None and Action.admin in key.may:
+            # To revive dead letters, or accept a list, is not one agency's affair.
+            raise ConfigError("do not bound what 'admin' may do", field=f"keys.{name}.agencies")
         if key.hash in found:
             raise ConfigError(f"{path}: is that of {found[key.hash][0]}, too", field=f"keys.{name}.hash")
         found[key.hash] = name, key

@@ -22,6 +22,8 @@ from platewatch.tls import Tls
 OPEN_PATHS: Final = frozenset({"/healthz", "/readyz"})
 """Those that need no token, on every listener."""
 
+EXPORT: Final = "/v1/hits/export"
+
 _GRACE: Final = 10  # seconds for requests that are under way when the service is told to stop
 
 App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -37,8 +39,9 @@ class Listener(NamedTuple):
 
 
 class Side(NamedTuple):
-    """What a listener lets in, and which actions it is for."""
+    """What a listener lets in, and which actions it is for; its name is the section of its settings."""
 
+    name: str
     gate: Gate
     actions: frozenset[Action]
 
@@ -55,6 +58,8 @@ def action_of(path: str) -> Action:
     """What is done there."""
     if path == "/v1/reads":
         return Action.reads
+    if path == EXPORT:
+        return Action.export
     if path.startswith("/v1/hits/"):
         return Action.answers
     if path.startswith("/v1/feeds/"):

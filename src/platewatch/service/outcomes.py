@@ -38,6 +38,7 @@ _LAST_BODY: Final = """
     ORDER BY event_id DESC LIMIT 1
 """
 _IS_KNOWN: Final = "SELECT 1 FROM events WHERE hitid = ? LIMIT 1"
+_WHOSE: Final = "SELECT entry_id, body FROM events WHERE hitid = ? ORDER BY body = x'' LIMIT 1"
 _LAST_OUTCOME: Final = """
     SELECT entry_id, agency, category, camera_id, grade, probability, edits FROM outcomes
     WHERE hitid = ? ORDER BY seq DESC LIMIT 1
@@ -85,6 +86,13 @@ class Recorded(Struct, frozen=True, kw_only=True):
 
     suppressed: bool
     withdrawn: bool
+
+
+class Whose(NamedTuple):
+    """Whose a hit is: the entry's id among those of all feeds, and its agency."""
+
+    entry_id: str
+    agency: str
 
 
 class _Facts(NamedTuple):
@@ -146,12 +154,18 @@ class Outcomes:
                 return True
         return False
 
-    async def entry_id_of(self, hitid: str) -> str | None:
-        """The id among those of all feeds of the entry that a hit is of; None if there is no such hit."""
+    async def whose(self, hitid: str) -> Whose | None:
+        """Whose a hit is; None if there is no such hit."""
 
-        def action(connection: sqlite3.Connection) -> str | None:
-            row = connection.execute("SELECT entry_id FROM events WHERE hitid = ? LIMIT 1", (hitid,)).fetchone()
-            return None if row is None else str(row[0])
+        def action(connection: sqlite3.Connection) -> Whose | None:
+            row = connection.execute(_WHOSE, (hitid,)).fetchone()
+            if row is None:
+                return None
+            entry_id, body = row
+            if body:
+                return Whose(entry_id, agency_in(body))
+            told = connection.execute(_LAST_OUTCOME, (hitid,)).fetchone()  # its body went with that
+            return Whose(entry_id, "" if told is None else told[1])
 
         return await self._outbox.write(action)
 
@@ -285,6 +299,22 @@ class Outcomes:
     def _hash(self, entry_id: str, read_text: str) -> bytes:
         fields = msgspec.json.encode([entry_id, read_text])
         return hashlib.blake2b(fields, key=self._outbox.hit_key, person=b"suppression", digest_size=16).digest()
+
+
+class _Data(Struct, frozen=True):
+    agency: str = ""
+
+
+class _Event(Struct, frozen=True):
+    data: _Data = _Data()
+
+
+_event_decoder: Final = msgspec.json.Decoder(_Event)
+
+
+def agency_in(body: bytes) -> str:
+    """The agency of the entry that an event in the outbox is of."""
+    return _event_decoder.decode(body).data.agency
 
 
 def _facts(hit: HitEvent) -> _Facts:

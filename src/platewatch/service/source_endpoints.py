@@ -6,7 +6,7 @@ import asyncio
 import base64
 import binascii
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from platewatch.service.asgi import (
     send_json,
     unread,
 )
-from platewatch.service.gate import Denied, address_of
+from platewatch.service.gate import Denied, address_of, principal_of
 from platewatch.sources.source import Source, transport_of
 
 _METHODS: Final = frozenset({"POST", "PUT", "GET"})  # GET of what stands in the query
@@ -32,10 +32,18 @@ _JSON: Final = (b"content-type", b"application/json")
 
 class SourceEndpoints:
     """All sources, by name: those that are pushed have paths, the others are followed; in the folder `positions` is how
-    far they have come. Raises ConfigError.
+    far they have come. `id_of` says which camera it is that a source calls so. Raises ConfigError.
     """
 
-    def __init__(self, sources: Mapping[str, Source], bodies: Bodies, positions: Path) -> None:
+    def __init__(
+        self,
+        sources: Mapping[str, Source],
+        bodies: Bodies,
+        positions: Path,
+        *,
+        id_of: Callable[[str | None, str], str | None],
+    ) -> None:
+        self._id_of = id_of
         self._sources = sources
         transports = {name: transport_of(source, positions) for name, source in sources.items()}
         self._followed = {name: transport for name, transport in transports.items() if transport is not None}
@@ -76,7 +84,8 @@ class SourceEndpoints:
         with self._bodies.holding() as held:
             try:
                 body = await read_body(scope, receive, source.settings.max_body_bytes, held)
-                reply = source.settled(await source.take(body, _headers(scope), _target(source, scope)), body)
+                taken = await source.take(body, _headers(scope), _target(source, scope), self._may_send(source, scope))
+                reply = source.settled(taken, body)
             except DisconnectedError:
                 return
             except BodyTooLargeError:
@@ -84,6 +93,10 @@ class SourceEndpoints:
         headers = [_JSON, (b"content-length", str(len(reply.body)).encode()), *close]
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
+
+    def _may_send(self, source: Source, scope: Scope) -> Callable[[str | None], bool]:
+        principal = principal_of(scope)
+        return lambda camera_id: principal.may_send(self._id_of(camera_id, source.name))
 
     def status(self) -> dict[str, dict[str, Any]]:
         """Of each source what it understood, ignored, refused, and when it heard of each camera."""

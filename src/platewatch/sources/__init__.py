@@ -14,6 +14,9 @@ HTTP: Final = "http"
 """The source of reads that come to `/v1/reads`; others have the names of their settings."""
 
 
+NOT_ITS_CAMERA: Final = "is not a camera whose reads this key may send"
+
+
 class Accepted(Struct, frozen=True):
     """What became of a batch: reads matched, hits that are new or of a higher grade than before, the reads refused
     (row: place in the batch), and how many matched reads had `chars` that were ignored, as MatchBatch counts them.

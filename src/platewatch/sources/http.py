@@ -24,7 +24,7 @@ from platewatch.errors import PlatewatchError, ReadError
 from platewatch.lists.encoding import other_than_text
 from platewatch.matching import lenient_json
 from platewatch.matching.reads import NOT_AN_OBJECT, Read, ReadDecoder, decode_lines, encoding_hint
-from platewatch.sources import Accept
+from platewatch.sources import NOT_ITS_CAMERA, Accept
 from platewatch.sources.limits import within_limits
 from platewatch.sources.refusals import Refusals, RefusedReads
 
@@ -140,7 +140,7 @@ class HttpReads:
                     raise TooManyReadsError(f"over {MAX_READS} reads in one request: send them in several")
                 try:
                     if not may_send(read.camera_id):
-                        raise ReadError("is not a camera whose reads this key may send", row=row, field="camera_id")
+                        raise ReadError(NOT_ITS_CAMERA, row=row, field="camera_id")
                     reads.append(within_limits(read, row, self._decoder.dropped))
                     rows.append(row)
                 except ReadError as error:

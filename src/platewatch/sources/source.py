@@ -21,7 +21,7 @@ from platewatch.formats import Parsed, SenderMapping
 from platewatch.formats.charsets import known
 from platewatch.matching.reads import Read
 from platewatch.matching.values import zone_of
-from platewatch.sources import Accept
+from platewatch.sources import NOT_ITS_CAMERA, Accept
 from platewatch.sources.folder import Folder, FolderSettings
 from platewatch.sources.limits import within_limits
 from platewatch.sources.mqtt import MqttSettings, MqttSubscription
@@ -149,8 +149,16 @@ class Source:
         self._refused_bodies: OrderedDict[bytes, None] = OrderedDict()  # digests of them
         self._key = secrets.token_bytes(16)
 
-    async def take(self, body: bytes, headers: Mapping[str, str], target: str) -> Reply:
-        """The reads of one message: they are acknowledged when every hit is on disk."""
+    async def take(
+        self,
+        body: bytes,
+        headers: Mapping[str, str],
+        target: str,
+        may_send: Callable[[str | None], bool] = lambda _camera_id: True,
+    ) -> Reply:
+        """The reads of one message: they are acknowledged when every hit is on disk. `may_send` says of which cameras
+        the sender's reads are taken.
+        """
         now = datetime.now(UTC)
         how = self.settings
         if len(body) > how.max_body_bytes:
@@ -174,7 +182,7 @@ class Source:
             self._refuse([ReadError(error.reason, field=error.field)])
             self._hear(how.camera, now)
             return _answer(422, {"reason": error.reason, "field": error.field})
-        reads, items, errors = self._usable(parsed)
+        reads, items, errors = self._usable(parsed, may_send)
         newest = max((read.time for read in reads if read.time is not None and read.time != now), default=None)
         repeated = 0
         if self._repeats is not None:
@@ -243,7 +251,9 @@ class Source:
             "cameras": {camera: heard.isoformat() for camera, heard in self._heard.items()},
         }
 
-    def _usable(self, parsed: Parsed) -> tuple[list[Read], list[int], list[ReadError]]:
+    def _usable(
+        self, parsed: Parsed, may_send: Callable[[str | None], bool]
+    ) -> tuple[list[Read], list[int], list[ReadError]]:
         reads: list[Read] = []
         items: list[int] = []
         errors = list(parsed.refused)
@@ -251,7 +261,10 @@ class Source:
             if read.camera_id is None and self.settings.camera is not None:
                 read = msgspec.structs.replace(read, camera_id=self.settings.camera)
             try:
-                reads.append(within_limits(read, item, self._dropped))
+                usable = within_limits(read, item, self._dropped)
+                if not may_send(usable.camera_id):
+                    raise ReadError(NOT_ITS_CAMERA, row=item, field="camera_id")
+                reads.append(usable)
                 items.append(item)
             except ReadError as error:
                 errors.append(error)

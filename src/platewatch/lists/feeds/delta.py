@@ -27,9 +27,9 @@ Version = Annotated[int, Meta(ge=1, le=2**53)]
 class PushFeedSettings(
     JudgedSettings, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="push"
 ):
-    """Requests need the header `Authorization: Bearer <token>`, with this token and no other one."""
+    """Requests need the header `Authorization: Bearer <token>`, with this token, or a key that may change this list."""
 
-    token: Annotated[str, Meta(min_length=16)]
+    token: Annotated[str, Meta(min_length=16)] | None = None
 
 
 class DeltaError(PlatewatchError):
