@@ -15,7 +15,9 @@ import pytest
 import platewatch as pw
 from platewatch.notify import Signer
 from platewatch.notify.simulator import WassSimulator
+from platewatch.service.audit import lines
 from platewatch.service.config import load, strange_variables
+from platewatch.service.keys import hash_of
 from platewatch.sources.positions import Position
 from tests.feeds.test_service import LATE, PUSHED, feed, push, read
 from tests.patience import PATIENCE
@@ -34,16 +36,25 @@ def run(*arguments: str, environment: dict[str, str] | None = None) -> subproces
 
 # ---------------------------------------------------------------------- settings
 
+SOURCE = """
+[sources.gate]
+format = "dahua"
+tail = {path = "reads.ndjson"}
+"""
+
 
 def test_settings_that_are_good_are_said_to_be(config: Path) -> None:
-    config.write_text(config.read_text("utf-8") + PUSHED, "utf-8")
+    config.write_text(config.read_text("utf-8") + 'http.keys = "keys.toml"\n' + PUSHED + SOURCE, "utf-8")
+    config.with_name("keys.toml").write_text(f'[keys.gate]\nhash = "{hash_of("k")}"\nmay = ["reads"]\n')
     before = sorted(path.name for path in config.parent.iterdir())
     done = run("config", "check", str(config))
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
+        "keys: 1",
         "feed hotlist: 2 entries, 0 bad rows",
         "feed seoul: push, not asked",
         "cameras: 1",
+        "source gate: dahua",
         "routes: wass",
         f"{config} is good",
     ]
@@ -67,6 +78,20 @@ def test_settings_that_are_good_are_said_to_be(config: Path) -> None:
         ("hotlist = 'nowhere.csv'", "feed hotlist: "),
         ("hotlist = 'bad.csv'", "feed hotlist: "),
         ("wass.secrets = ['short']", "wass.secrets: "),
+        ("http.keys = 'nowhere.toml'", "http.keys: cannot read"),
+        ("http.keys = 'keys.toml'", "keys.gate: Object contains unknown field `camera`: did you mean `cameras`?"),
+        ("http.tls = {certificate = 'bad.csv'}", "http.tls.certificate: cannot use"),
+        ("admin = {tls = {certificate = 'nowhere.pem'}}", "admin.tls.certificate: cannot use"),
+        (
+            "sources.gate = {format = 'dahua', tcp = {listen = '127.0.0.1:0', tls = {certificate = 'bad.csv'}}}",
+            "sources.gate.tcp.tls.certificate: cannot use",
+        ),
+        (
+            "sources.gate = {format = 'dahua', mqtt = {url = 'mqtts://b', topics = ['t'], client_id = 'c', ca = 'no'}}",
+            "sources.gate.mqtt.ca: cannot use",
+        ),
+        ("routes.a.to = {kind = 'mqtt', url = 'mqtts://b', topic = 't', ca = 'nowhere.pem'}", "routes.a.to.ca: cannot"),
+        ("population = 'atlantis'", "population: "),
     ],
 )
 def test_settings_that_are_bad_are_told_with_what_may_be_meant(tmp_path: Path, more: str, message: str) -> None:
@@ -77,6 +102,8 @@ def test_settings_that_are_bad_are_told_with_what_may_be_meant(tmp_path: Path, m
     config.write_text("wass.url = 'http://127.0.0.1:1/'\n" + "\n".join(lines.values()), "utf-8")
     (tmp_path / "wanted.csv").write_text("id,plate\nA1,12가3456\n", "utf-8")
     (tmp_path / "bad.csv").write_text("id,plate\nA1,--\n", "utf-8")
+    key = f"[keys.gate]\nhash = '{hash_of('k')}'\nmay = ['reads']\ncamera = []\n"
+    (tmp_path / "keys.toml").write_text(key, "utf-8")
     done = run("config", "check", str(config))
     assert (done.returncode, message in done.stderr) == (2, True), done.stderr
     assert "is good" not in done.stdout
@@ -119,8 +146,10 @@ def test_a_backup_of_a_running_service_comes_back(tmp_path: Path, wass: WassSimu
         service.wait_until_delivered()
         Position(here / "positions", "gate").save({"offset": 7})
         (here / "positions" / "gate.new").touch()  # as it is being written
-        done = run("backup", "--config", str(here / "platewatch.toml"), str(backup))
+        done = run("backup", "--config", str(here / "platewatch.toml"), str(backup), "--reason", "as each night")
         assert (done.returncode, done.stderr) == (0, "")
+        *_, (_, line) = lines(here / "access")
+        assert (line.action, line.reason, line.count, len(line.subjects)) == ("backup", "as each night", 1, 1)
         assert service.send(read("12가3456"))[1]["hits"] == 1, "it goes on"
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     with tarfile.open(backup) as archive:
@@ -134,6 +163,7 @@ def test_a_backup_of_a_running_service_comes_back(tmp_path: Path, wass: WassSimu
     config = prepare(there, wass=wass.url, secret=SECRET, more=PUSHED)
     done = run("restore", "--config", str(config), str(backup))
     assert (done.returncode, done.stderr) == (0, "")
+    assert [line.action for _, line in lines(there / "access")][-2:] == ["backup", "restore"]
     assert [path.name for path in (there / "positions").iterdir()] == ["gate.json"]
     assert Position(there / "positions", "gate").load() == {"offset": 7}
     with running(config) as service:

@@ -13,7 +13,10 @@ from platewatch.errors import ConfigError, HotlistError, PlatewatchError
 from platewatch.lists.judgement import few_of_a_kind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from platewatch.lists.feeds.file import FileFeedSettings
+    from platewatch.matching.reads import Read
     from platewatch.service.config import Settings
 
 app = typer.Typer(help="Look at the settings of the service.", no_args_is_help=True)
@@ -33,7 +36,6 @@ def check(
     Nothing is started, written or asked for over the network. Exits with 2 if the service would not start.
     """
     from platewatch.lists.feeds.file import FileFeedSettings
-    from platewatch.service import app as service
     from platewatch.service import cameras
     from platewatch.service.config import load, strange_variables
 
@@ -41,7 +43,8 @@ def check(
         stderr.print(f"{variable} is no setting: {meant}?", style="yellow", markup=False, highlight=False)
     with errors_to_exit(file):
         settings = load(file)
-        service._model(settings)
+        _check_model(settings)
+        _check_who_gets_in(settings)
         for name, feed in settings.feeds.items():
             if isinstance(feed, FileFeedSettings):
                 typer.echo(f"feed {name}: {_entries(name, feed, settings)}")
@@ -49,6 +52,8 @@ def check(
                 typer.echo(f"feed {name}: {type(feed).__struct_config__.tag}, not asked")
         if settings.cameras is not None:
             typer.echo(f"cameras: {len(cameras.load(settings.cameras)):,}")
+        for name in _sources(settings):
+            typer.echo(f"source {name}: {settings.sources[name].format}")
         asyncio.run(_open_senders(settings))
         typer.echo(f"routes: {', '.join(settings.routes)}")
     typer.echo(f"{file} is good")
@@ -69,14 +74,45 @@ def _entries(name: str, feed: FileFeedSettings, settings: Settings) -> str:
     return f"{plural(len(hotlist), 'entry', 'entries')}, {plural(len(hotlist.report.errors), 'bad row')}"
 
 
+def _check_model(settings: Settings) -> None:
+    """Raises ConfigError for a model or a population of no use, and for one that cannot be learnt on from."""
+    from platewatch.matching.matcher import Matcher
+    from platewatch.service import app as service
+
+    service._learning(settings, Matcher(["12가3456"], model=service._model(settings)))
+
+
+def _check_who_gets_in(settings: Settings) -> None:
+    """Says how many keys there are. Raises ConfigError for keys and certificates of no use."""
+    from platewatch.service.keys import Keys
+    from platewatch.service.listeners import tls_of
+
+    tls_of(settings.http, "http")
+    if settings.admin is not None:
+        tls_of(settings.admin, "admin")
+    if settings.http.keys is not None:
+        typer.echo(f"keys: {len(Keys(settings.http.keys)):,}")
+
+
+def _sources(settings: Settings) -> list[str]:
+    """Their names. Raises ConfigError for files of theirs that are of no use."""
+    from platewatch.sources import Accepted
+    from platewatch.sources.source import Source, transport_of
+
+    async def accept(reads: Sequence[Read]) -> Accepted:
+        raise AssertionError("nothing is followed")
+
+    for name, how in settings.sources.items():
+        transport_of(Source(name, how, accept, on_refused=lambda _: None), settings.positions)
+    return [*settings.sources]
+
+
 async def _open_senders(settings: Settings) -> None:
     """Raises ConfigError for secrets and files of far ends that are of no use."""
     from platewatch.notify.outbox import WASS
-    from platewatch.notify.senders import HttpsSettings, open_sender
+    from platewatch.notify.senders import open_sender
 
     for name, route in settings.routes.items():
-        if not isinstance(route.to, HttpsSettings):
-            continue
         try:
             async with open_sender(route.to):
                 pass

@@ -13,11 +13,15 @@ import time
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from msgspec import structs
+
 from platewatch._core import __version__
 from platewatch.errors import PlatewatchError
 from platewatch.lists.feeds.store import FeedStore
 from platewatch.notify.outbox import Outbox
 from platewatch.notify.outbox_file import open_to_read
+from platewatch.notify.outbox_reader import entries_of, hit_key
+from platewatch.service.audit import Access, Audit, key_of
 from platewatch.service.config import Settings
 
 _MANIFEST: Final = "manifest.json"
@@ -48,10 +52,23 @@ def _files(settings: Settings) -> dict[str, Path]:
     return {name: file for name, file in files.items() if file.is_file()}
 
 
-def back_up(settings: Settings, config: Path, to: Path) -> list[str]:
-    """Write a backup to a file that must not be there yet; returns what is in it. Raises PlatewatchError, OSError."""
+def _note(settings: Settings, access: Access) -> None:
+    """Into the access log, with whose data the outbox has. Raises PlatewatchError, OSError."""
+    outbox = settings.outbox.path
+    audit = Audit(settings.audit.folder, key_of(hit_key(outbox)), kept_months=settings.audit.kept_months)
+    entry_ids = entries_of(outbox)
+    audit.write(structs.replace(access, subjects=tuple(map(audit.subject, entry_ids)), count=len(entry_ids)))
+
+
+def back_up(settings: Settings, config: Path, to: Path, *, who: str, reason: str = "") -> list[str]:
+    """Write a backup to a file that must not be there yet, when it is in the access log `who` makes it, and for what
+    `reason`; returns what is in it. Raises PlatewatchError, OSError.
+    """
     if not settings.outbox.path.exists():
         raise BackupError(f"{settings.outbox.path}: there is no outbox, so there is nothing to back up")
+    if to.exists():
+        raise BackupError(f"{to} is there already")
+    _note(settings, Access(who=who, where="local", action="backup", reason=reason))
     with tempfile.TemporaryDirectory(prefix=".platewatch-", dir=to.resolve().parent) as folder:
         place = Path(folder)
         with open_to_read(settings.outbox.path) as connection:
@@ -80,8 +97,9 @@ def back_up(settings: Settings, config: Path, to: Path) -> list[str]:
     return [*files]
 
 
-async def restore(settings: Settings, backup: Path) -> list[str]:
-    """Put what a backup has where the settings say; returns what. Raises PlatewatchError, OSError.
+async def restore(settings: Settings, backup: Path, *, who: str) -> list[str]:
+    """Put what a backup has where the settings say, and note `who` did it; returns what. Raises PlatewatchError,
+    OSError.
 
     No file may be in its place, and no service may run. The settings themselves are left to their owner.
     """
@@ -111,6 +129,7 @@ async def restore(settings: Settings, backup: Path) -> list[str]:
                     stream.write(data)
                     stream.flush()
                     os.fsync(stream.fileno())
+        _note(settings, Access(who=who, where="local", action="restore"))
     return [_OUTBOX, *found]
 
 

@@ -108,6 +108,9 @@ class Keys:
         self._keys = _load(path)
         self._looked = time.monotonic()
 
+    def __len__(self) -> int:
+        return len(self._keys)
+
     def principal(self, token: str, address: str) -> Principal | None:
         """Whose key this is, None if it is nobody's, or not now, or not from there."""
         self._look()

@@ -68,13 +68,18 @@ def action_of(path: str) -> Action:
     return Action.status if path in ("/v1/status", "/metrics") else Action.admin
 
 
+def tls_of(settings: HttpSettings | AdminSettings, section: str) -> Tls | None:
+    """A listener's certificates, if it has some. Raises ConfigError."""
+    try:
+        return None if settings.tls is None else Tls(settings.tls)
+    except ConfigError as error:
+        raise ConfigError(error.reason, field=f"{section}.tls.{error.field}") from None
+
+
 @contextmanager
 def listen(settings: HttpSettings | AdminSettings, section: str) -> Iterator[Listener]:
     """Listen while the block lasts. Raises ConfigError."""
-    try:
-        tls = None if settings.tls is None else Tls(settings.tls)
-    except ConfigError as error:
-        raise ConfigError(error.reason, field=f"{section}.tls.{error.field}") from None
+    tls = tls_of(settings, section)
     host, port = settings.host, settings.port
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
