@@ -27,6 +27,7 @@ import zstandard
 import platewatch as pw
 from platewatch.notify.simulator import Faults, WassSimulator
 from platewatch.service.app import _model
+from platewatch.service.audit import lines
 from platewatch.service.config import load
 from platewatch.service.policy import Policy
 from tests.notify.support import counts
@@ -456,6 +457,7 @@ def test_dead_letters_are_kept_listed_and_revived(tmp_path: Path, config: Path, 
         service.wait_until_delivered()
         assert len(wass.received) == 1
     assert "0 dead letters queued again" in outbox("retry", tmp_path)  # no service: it opens the file itself
+    assert [line.action for _, line in lines(tmp_path / "access")] == ["POST /v1/outbox/retry", "outbox retry"]
     (event,) = outbox("export", tmp_path, "--reason", "a test").splitlines()
     assert json.loads(event)["data"]["entry_id"] == "A1"
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from platewatch.service.audit import lines
 from tests.certificates import Authority
 from tests.patience import PATIENCE, until
 from tests.service import running
@@ -138,6 +139,34 @@ def test_a_client_whose_certificate_is_revoked_is_refused_without_a_restart(conf
         assert answers(found, trusting(ca, good)) == ["service"] * 3
         resuming.maximum_version = ssl.TLSVersion.TLSv1_2
         assert answers(found, resuming) == ["refused"] * 3, "of TLS 1.2 a session may be resumed"
+
+
+def test_who_shows_a_certificate_needs_no_token_and_is_known_by_it(config: Path, tmp_path: Path) -> None:
+    """From elsewhere, too; and the command that asks the service can do both."""
+    authority = Authority()
+    ca = authority.write(tmp_path / "ca.pem")
+    authority.issue(tmp_path / "service.pem", "service")
+    client = authority.issue(tmp_path / "client.pem", "room 3")
+    listening(config, '{certificate = "service.pem", clients = "ca.pem"}')
+    config.write_text(config.read_text("utf-8").replace("port = 0\n", 'host = "0.0.0.0"\nport = 0\n'), "utf-8")
+    with running(config) as service:
+        _, admin, _ = ports(config, service.log)
+        retry = b"POST /v1/outbox/retry HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}"
+        assert asked(admin, trusting(ca, client), retry)[1] == b"HTTP/1.1 200"
+        outbox = str(tmp_path / "outbox.db")
+        url = f"https://127.0.0.1:{admin}"
+        lock = config.with_name("outbox.db.lock")
+        lock.write_text(lock.read_text().replace("https://0.0.0.0:", "https://127.0.0.1:"))
+        command = [sys.executable, "-m", "platewatch", "outbox", "retry", outbox]
+        for more, said in [
+            (["--ca", str(ca), "--certificate", str(client)], "0 dead letters queued again"),
+            (["--ca", str(ca)], f"the service at {url} cannot be asked"),
+            ([], f"the service at {url} cannot be asked"),
+        ]:
+            done = subprocess.run([*command, *more], capture_output=True, text=True, check=False, timeout=PATIENCE)
+            assert said in done.stdout + done.stderr
+    noted = [(line.who, line.action) for _, line in lines(config.with_name("access"))]
+    assert noted == [("room 3", "POST /v1/outbox/retry")] * 2
 
 
 @pytest.mark.parametrize(

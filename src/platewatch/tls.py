@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from msgspec import Struct
@@ -97,6 +98,14 @@ class Tls:
             except OSError:
                 found.append(None)
         return found
+
+
+def common_name(certificate: Mapping[str, Any] | None) -> str | None:
+    """Whose certificate it is, as ssl tells of one; None if nobody has shown one. One without a name has its number."""
+    if not certificate:
+        return None
+    names = dict(pair for part in certificate["subject"] for pair in part)
+    return str(names.get("commonName") or certificate["serialNumber"])
 
 
 def _trust(context: ssl.SSLContext, file: Path | None, field: str, kind: str, otherwise: str) -> None:

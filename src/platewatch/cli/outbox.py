@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
+import os
+import ssl
 import sys
 import urllib.error
 import urllib.request
@@ -161,38 +163,62 @@ async def _new(file: Path, copy: Path | None) -> None:
 def retry(
     file: File,
     event_ids: Annotated[list[str] | None, typer.Argument(help="Dead letters; all of them if left out.")] = None,
-    token: Annotated[str | None, typer.Option(envvar="PLATEWATCH_HTTP__TOKEN", help="The service's token.")] = None,
+    access_log: AccessLog = None,
+    ca: Annotated[
+        Path | None, typer.Option(help="Who vouches for the service, if the system does not.", exists=True)
+    ] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(help="Ours, with its key, if the service asks for one.", exists=True)
+    ] = None,
 ) -> None:
-    """Queue dead letters again. While the service is running it is asked to do it: only one process may write."""
+    """Queue dead letters again. While the service is running it is asked to do it: only one process may write.
+
+    Then a token, or a key that may `admin`, is taken from PLATEWATCH_ADMIN__TOKEN, or from PLATEWATCH_HTTP__TOKEN where
+    the service has no listener for operators.
+    """
     with errors_to_exit(file):
         try:
-            retried = asyncio.run(_retry(file, event_ids or None))
+            retried = asyncio.run(_retry(file, event_ids or None, access_log or file.resolve().parent / FOLDER))
         except OutboxLockedError as error:
             if error.url is None:
                 raise
-            retried = _ask(error.url, event_ids or None, token)
+            retried = _ask(error.url, event_ids or None, _context(ca, certificate))
     typer.echo(f"{plural(retried, 'dead letter')} queued again")
     if event_ids and retried < len(set(event_ids)):
         raise typer.Exit(1)
 
 
-async def _retry(file: Path, event_ids: list[str] | None) -> int:
+async def _retry(file: Path, event_ids: list[str] | None, access_log: Path) -> int:
     async with await Outbox.open(file) as outbox:
+        audit = Audit(access_log, key_of(outbox.hit_key))
+        await audit.note(Access(who=getpass.getuser(), where="local", action="outbox retry"))
         return await outbox.retry(event_ids)
 
 
-def _ask(url: str, event_ids: list[str] | None, token: str | None) -> int:
+def _context(ca: Path | None, certificate: Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=ca)
+    if certificate is not None:
+        context.load_cert_chain(certificate)
+    return context
+
+
+def _ask(url: str, event_ids: list[str] | None, context: ssl.SSLContext) -> int:
     request = urllib.request.Request(  # noqa: S310 - the URL is what our own service wrote into its lock file
         f"{url}/v1/outbox/retry", data=json.dumps({"event_ids": event_ids}).encode(), method="POST"
     )
+    # Not an argument of the command, which others on this machine can see.
+    token = os.environ.get("PLATEWATCH_ADMIN__TOKEN") or os.environ.get("PLATEWATCH_HTTP__TOKEN")
     if token:
         request.add_header("Authorization", f"Bearer {token}")
+    # No proxy may see the token.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
     try:
-        # No proxy may see the token.
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as response:
+        with opener.open(request, timeout=30) as response:
             return int(json.load(response)["retried"])
     except urllib.error.HTTPError as error:
         fail(f"the service at {url} answered {error.code}: {error.read().decode(errors='replace')}")
+    except urllib.error.URLError as error:
+        fail(f"the service at {url} cannot be asked: {error.reason}")
 
 
 def _local(time: float | None) -> str:

@@ -76,13 +76,11 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
     sys.setswitchinterval(_SWITCH_INTERVAL)
     with ExitStack() as listening, Worker() as worker:
         http = listening.enter_context(listen(settings.http, "http"))
-        check_token(
-            http.address, settings.http.token, settings.http.keys, "http", without_token=settings.http.without_token
-        )
+        check_token(http.address, settings, "http")
         admin = http
         if settings.admin is not None:
             admin = listening.enter_context(listen(settings.admin, "admin"))
-            check_token(admin.address, settings.admin.token, settings.http.keys, "admin")
+            check_token(admin.address, settings, "admin")
         async with (
             await Outbox.open(settings.outbox.path) as outbox,
             Delivery(outbox, routes, settings.retry) as delivery,

@@ -192,9 +192,9 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> Settings:
     _override(values, environment)
     settings = toml.convert(values, Settings)
     http = settings.http
-    check_token(http.host, http.token, http.keys, "http", without_token=http.without_token)
+    check_token(http.host, settings, "http")
     if settings.admin is not None:
-        check_token(settings.admin.host, settings.admin.token, http.keys, "admin")
+        check_token(settings.admin.host, settings, "admin")
     if http.max_bodies_bytes < http.max_body_bytes:
         raise ConfigError("is less than http.max_body_bytes", field="http.max_bodies_bytes")
     try:
@@ -303,21 +303,26 @@ def _population(name_or_path: str | None, here: Path) -> str | None:
     return str(path) if path.exists() or Path(name_or_path).suffix else name_or_path
 
 
-def check_token(
-    address: str, token: str | None, keys: Path | None, section: str, *, without_token: bool = False
-) -> None:
-    """Raises ConfigError if other machines could get in at this address without a token or a key, and nothing says that
-    they may. What a name stands for is known when it is listened at.
+def check_token(address: str, settings: Settings, section: str) -> None:
+    """Raises ConfigError if other machines could get in at this address, of "http" or "admin", without a token, a key
+    or a certificate, and nothing says that they may. What a name stands for is known when it is listened at.
     """
+    how = settings.admin if section == "admin" else settings.http
+    if how is None or how.token is not None or settings.http.keys is not None:
+        return
+    if how.tls is not None and how.tls.clients is not None:
+        return
     try:
         given = ipaddress.ip_address(address)
     except ValueError:
         return
     mapped = given.ipv4_mapped if isinstance(given, ipaddress.IPv6Address) else None
-    if token is None and keys is None and not without_token and not (mapped or given).is_loopback:
+    without_token = section == "http" and settings.http.without_token
+    if not without_token and not (mapped or given).is_loopback:
         otherwise = ", or http.without_token = true if all of them may send reads" if section == "http" else ""
         raise ConfigError(
-            f"is not set, and {address} is open to other machines: set one, or http.keys{otherwise}",
+            f"is not set, and {address} is open to other machines: set one, or http.keys, or {section}.tls.clients"
+            f"{otherwise}",
             field=f"{section}.token",
         )
 

@@ -23,6 +23,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from platewatch.errors import ConfigError
 from platewatch.service.asgi import Receive, Scope, Send, send_json
 from platewatch.service.config import HttpSettings
+from platewatch.service.gate import CERTIFICATE
+from platewatch.tls import common_name
 
 _PIECE: Final = 4096  # bytes that are parsed at once, and no more of them than one request's headers
 _END_OF_HEADERS: Final = b"\r\n\r\n"
@@ -136,6 +138,7 @@ class Connection(HttpToolsProtocol):
     def __init__(self, *, connections: Connections, **uvicorns: Any) -> None:
         super().__init__(**uvicorns)
         self.peer = ""
+        self._certificate: str | None = None
         self.since = self.loop.time()
         """When its last request was answered, or it was made."""
         self._connections = connections
@@ -160,6 +163,7 @@ class Connection(HttpToolsProtocol):
         self._socket = cast(asyncio.Transport, transport)  # uvloop's own class is as good as one
         super().connection_made(_Reins(self, self._socket))
         self.peer = self.client[0] if self.client else ""
+        self._certificate = common_name(transport.get_extra_info("peercert"))
         if self._connections.admit(self):
             return
         if not self._connections.spare():
@@ -205,6 +209,8 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        if self._certificate is not None:
+            cast(dict[str, Any], self.scope)[CERTIFICATE] = self._certificate
         self._phase = _HEADERS
         self._head_bytes = 0
         self._deadline = self.loop.time() + self._settings.header_timeout

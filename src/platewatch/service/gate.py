@@ -12,6 +12,9 @@ from platewatch.service.keys import ANYBODY, Action, Keys, Principal
 PRINCIPAL: Final = "platewatch.principal"
 """Where a request's scope says who asks."""
 
+CERTIFICATE: Final = "platewatch.certificate"
+"""Where a request's scope has the name in the client's certificate, if it has shown one."""
+
 
 class Denied(Exception):  # noqa: N818 - an answer, not a mistake
     """Nobody that is known asks (401), somebody who may not (403), or too often (429): then there are seconds after
@@ -35,19 +38,25 @@ class Gate:
     def admit(self, scope: Scope, action: Action) -> Principal:
         """Who asks, if they may. Raises Denied."""
         if self._token is None and self._keys is None:
-            return ANYBODY
+            return _by_certificate(scope)
         scheme, _, given = header(scope, b"authorization").partition(" ")
         given = given.strip()
         if scheme.lower() != "bearer" or not given:
             raise Denied(401, "needs the header Authorization: Bearer <token>")
         if self._token is not None and hmac.compare_digest(given.encode("latin-1"), self._token):
-            return ANYBODY
+            return _by_certificate(scope)
         principal = None if self._keys is None else self._keys.principal(given, address_of(scope))
         if principal is None:
             raise Denied(401, "no such key, or not now, or not from here: Authorization: Bearer <token>")
         if action not in principal.may:
             raise Denied(403, f"this key may not do this: it needs {action.value!r}")
         return principal
+
+
+def _by_certificate(scope: Scope) -> Principal:
+    """Who may do everything: by name, if a certificate says it."""
+    name = scope.get(CERTIFICATE)
+    return ANYBODY if name is None else Principal(name=name, may=frozenset(Action))
 
 
 def principal_of(scope: Scope) -> Principal:
