@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from platewatch.errors import ConfigError
 from platewatch.notify.senders.file import FileSettings
 from platewatch.service.config import load
 from platewatch.service.routes import NOBODY, Escalation, Route, Routes
+from tests.feeds.test_service import alarms
 from tests.notify.support import SECRET, hit_data
+from tests.patience import until
 from tests.service import running
 
 TO = FileSettings(path=Path("events.jsonl"))
@@ -145,3 +148,16 @@ def test_the_service_says_of_which_entries_nobody_would_be_told(config: Path) ->
         assert service.send({"text": "34나5678", "camera_id": "GJ-0001"})[1]["hits"] == 1
         waits = service.get("/v1/status")[1]["routes"]
         assert (waits["wass"]["pending"], waits[NOBODY]["pending"]) == (0, 1), "it is not dropped, and told to nobody"
+
+
+def test_a_route_that_is_down_and_hits_that_no_route_takes_are_alarms(config: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        nowhere = closed.getsockname()[1]
+    text = config.read_text("utf-8").replace('wass.url = "', f'wass.url = "http://127.0.0.1:{nowhere}/')
+    config.write_text(text.replace("wass.url", "routes.gone.to.url").replace("wass.", "routes.gone.to."), "utf-8")
+    more = 'routes.gone.to.kind = "https"\nroutes.gone.categories = ["stolen"]\n'
+    config.write_text(more + config.read_text("utf-8"), "utf-8")
+    with running(config) as service:
+        assert service.send({"text": "12가3456"}, {"text": "서울52바3108"})[1]["hits"] == 2
+        until(lambda: sorted(alarms(service)) == [("no_route", "nobody"), ("route_down", "gone")])
+        assert service.get("/v1/status")[1]["routes"]["gone"]["down"] is True

@@ -30,8 +30,9 @@ from platewatch.service.app import _model
 from platewatch.service.audit import lines
 from platewatch.service.config import load
 from platewatch.service.policy import Policy
+from tests.feeds.test_service import alarms
 from tests.notify.support import counts
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, until
 from tests.service import SECRET, Service, running
 
 START = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -451,11 +452,13 @@ def test_dead_letters_are_kept_listed_and_revived(tmp_path: Path, config: Path, 
         service.wait_until_delivered()
         assert service.get("/v1/status")[1]["outbox"] == counts(dead=1)
         assert any(event["event"] == "dead letter" and event["level"] == "error" for event in service.log())
+        until(lambda: alarms(service) == [("dead_letters", "wass")])
         assert "HTTP 500" in outbox("list", tmp_path, "--state", "dead")
         wass.faults = Faults()
         assert "1 dead letter queued again" in outbox("retry", tmp_path)  # asks the service, which owns the file
         service.wait_until_delivered()
         assert len(wass.received) == 1
+        until(lambda: alarms(service) == [])
     assert "0 dead letters queued again" in outbox("retry", tmp_path)  # no service: it opens the file itself
     assert [line.action for _, line in lines(tmp_path / "access")] == ["POST /v1/outbox/retry", "outbox retry"]
     (event,) = outbox("export", tmp_path, "--reason", "a test").splitlines()

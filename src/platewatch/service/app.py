@@ -166,6 +166,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
                     tasks.create_task(connections.watch()),
                     tasks.create_task(outbox.watch()),
                     tasks.create_task(delivery.escalate()),
+                    tasks.create_task(delivery.watch(alarms)),
                     tasks.create_task(feeds.follow()),
                     tasks.create_task(silence.watch()),
                     tasks.create_task(systemd.watch(pipeline.forget)),

@@ -16,7 +16,13 @@ from platewatch.notify.dispatcher import Dispatcher, RetryPolicy
 from platewatch.notify.event import EventError, decode
 from platewatch.notify.outbox import WASS, NewEvent, Outbox, OutboxError
 from platewatch.notify.senders import open_sender
+from platewatch.service.alarms import Alarms
 from platewatch.service.routes import NOBODY, Escalation, Routes
+
+DEAD: Final = "dead_letters"
+DOWN: Final = "route_down"
+NO_ROUTE: Final = "no_route"
+"""Alarms, each about a route."""
 
 _LOOK_INTERVAL: Final = 1.0  # seconds
 _LOOK_BACK: Final = 86400.0  # seconds: what was unseen for longer when the service starts is no news
@@ -102,6 +108,31 @@ class Delivery:
                 *backlog.items(),
             ]
         }
+
+    async def watch(self, alarms: Alarms) -> None:
+        """Raise an alarm of each route that does not answer, has dead letters, or is not set though events wait for it;
+        until cancelled.
+        """
+        while True:
+            await asyncio.sleep(_LOOK_INTERVAL)
+            try:
+                status = await self.status()
+            except OutboxError as error:
+                _log.error("routes not looked at", reason=error.reason)
+                continue
+            for name, route in status.items():
+                for kind, is_on, reason in (
+                    (DEAD, route["dead"], "could not be delivered: platewatch outbox list --state dead"),
+                    (DOWN, route["down"], "does not answer: hits wait"),
+                    (NO_ROUTE, name not in self._dispatchers and route["pending"], "no route takes what waits there"),
+                ):
+                    if is_on:
+                        alarms.set(kind, name, reason)
+                    else:
+                        alarms.clear(kind, name)
+            for alarm in alarms:
+                if alarm.kind in (DEAD, NO_ROUTE) and alarm.about not in status:
+                    alarms.clear(alarm.kind, alarm.about)
 
     async def escalate(self) -> None:
         """Pass on what nobody has seen in time, until cancelled."""
