@@ -82,6 +82,7 @@ def test_the_figures_of_the_guide_are_those_of_the_code() -> None:
         (r"(\d+)시간 동안, 또는 영구히", "retry.give_up_after", 1 / 3600),
         (r"기본 보관 기간은 (\d+)개월", "audit.kept_months", 1),
         (r"기본 (\d+)일 뒤", "outbox.retention_days", 1),
+        (r"기본 (\d+)일 동안 남깁니다", "outbox.confirmed_days", 1),
         (r"보관 일수를 정합니다\(기본 (\d+):", "outcomes.labelled_days", 1),
     ]:
         (figure,) = re.findall(said, GUIDE)

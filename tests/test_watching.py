@@ -329,7 +329,7 @@ def test_each_rule_says_when_who_and_what() -> None:
 def test_the_unit_starts_what_there_is() -> None:
     unit = (EXAMPLES / "platewatch.service").read_text("utf-8")
     assert "Type=notify" in unit
-    assert "ExecReload=/bin/kill -HUP $MAINPID" in unit
+    assert {"ExecReload=/bin/kill -HUP $MAINPID", "LimitCORE=0", "MemorySwapMax=0"} <= set(unit.splitlines())
     directives = [line.partition("=")[0] for line in unit.splitlines() if "=" in line and not line.startswith("#")]
     assert len(set(directives)) == len(directives) - 1, "none is said twice, but SystemCallFilter"
     (start,) = re.findall(r"ExecStart=\S+/platewatch (.*)", unit)

@@ -459,6 +459,26 @@ def test_prune_deletes_only_old_deliveries(path: Path) -> None:
     assert [event.event_id for event in list_events(path)] == ["wait", "dead", "new"]
 
 
+def test_a_confirmed_hit_is_kept_for_longer(path: Path) -> None:
+    """By the last answer: of W-2 it was another at first, of W-3 it is another now."""
+    answer = "INSERT INTO outcomes VALUES (NULL, ?, ?, 'Kim', '', 0, '', '', '', '', 'notify', 0.9, 0)"
+
+    async def test(outbox: Outbox) -> None:
+        hits = [message(f"W-{number}") for number in range(5)]
+        await outbox.append(hits)
+        for seq in range(1, 6):
+            await outbox.delivered(seq, NOW - (100 if seq == 5 else 10))
+        for number, outcome in [(1, "confirmed"), (2, "misread"), (2, "confirmed"), (3, "confirmed")]:
+            await outbox._query(answer, hits[number].hitid, outcome)
+        await outbox._query(answer, hits[3].hitid, "cannot_tell")
+        await outbox._query(answer, hits[4].hitid, "confirmed")
+        assert await outbox.prune(NOW, NOW - 50) == 3
+        assert await outbox.prune(NOW, NOW - 50) == 0
+
+    run(test, path)
+    assert [event.event_id for event in list_events(path)] == [message(entry).event_id for entry in ("W-2", "W-1")]
+
+
 def test_what_is_pruned_is_overwritten(path: Path) -> None:
     async def deliver(outbox: Outbox) -> None:
         await outbox.append([NewEvent(str(number), b"secret body " * 100) for number in range(20)])

@@ -94,7 +94,10 @@ _COUNTS_BY_ROUTE: Final = """
 """
 _PRUNE: Final = """
     DELETE FROM events WHERE seq IN (
-        SELECT seq FROM events WHERE state = 'delivered' AND delivered_at < ?1
+        SELECT seq FROM events WHERE state = 'delivered' AND delivered_at < ?1 AND (
+            delivered_at < ?2 OR 'confirmed' IS NOT
+            (SELECT outcome FROM outcomes WHERE outcomes.hitid = events.hitid ORDER BY outcomes.seq DESC LIMIT 1)
+        )
         UNION ALL SELECT seq FROM events WHERE state = 'cancelled' AND queued_at < ?1
         LIMIT 1000
     )
@@ -324,10 +327,12 @@ class Outbox:
             found.setdefault(route, {})[state] = count, oldest
         return found
 
-    async def prune(self, before: float) -> int:
-        """Delete what was delivered or cancelled before this; returns how many. In slices: no append waits long."""
+    async def prune(self, before: float, confirmed_before: float | None = None) -> int:
+        """Delete what was delivered or cancelled before this, confirmed hits if they were delivered before that, too;
+        returns how many. In slices: no append waits long.
+        """
         pruned = 0
-        while deleted := await self._change(_PRUNE, before):
+        while deleted := await self._change(_PRUNE, before, before if confirmed_before is None else confirmed_before):
             pruned += deleted
         await self._change(_PRUNE_READS)
         return pruned

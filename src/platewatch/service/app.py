@@ -25,7 +25,7 @@ from platewatch.service import cameras, log
 from platewatch.service.alarms import Alarms
 from platewatch.service.audit import Access, Audit, AuditError, key_of
 from platewatch.service.budget import Budget
-from platewatch.service.config import Settings, check_token
+from platewatch.service.config import OutboxSettings, Settings, check_token
 from platewatch.service.connections import Connections, room
 from platewatch.service.delivery import Delivery
 from platewatch.service.dumps import keep_from_dumps
@@ -161,7 +161,7 @@ async def serve(settings: Settings, *, on_ready: Callable[[str], None] = lambda 
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(delivery.run())
                 helpers = [
-                    tasks.create_task(_prune(outbox, settings.outbox.retention_days * _SECONDS_A_DAY)),
+                    tasks.create_task(_prune(outbox, settings.outbox)),
                     tasks.create_task(_forget(pipeline)),
                     tasks.create_task(connections.watch()),
                     tasks.create_task(outbox.watch()),
@@ -380,10 +380,13 @@ async def _keep(learning: Learning, worker: Worker) -> None:
             _log.error("what was learnt is not kept", reason=error.strerror)
 
 
-async def _prune(outbox: Outbox, retention: float) -> None:
+async def _prune(outbox: Outbox, settings: OutboxSettings) -> None:
     while True:
+        before, confirmed_before = (
+            time.time() - days * _SECONDS_A_DAY for days in (settings.retention_days, settings.confirmed_days)
+        )
         try:
-            if pruned := await outbox.prune(time.time() - retention):
+            if pruned := await outbox.prune(before, confirmed_before):
                 _log.info("pruned delivered notifications", count=pruned)
         except OutboxError as error:
             _log.error("not pruned", reason=error.reason)

@@ -121,10 +121,13 @@ class PassSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class OutboxSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The durable queue. Delivered notifications are deleted after `retention_days`."""
+    """The durable queue. Delivered notifications are deleted after `retention_days`, those of hits that were confirmed
+    after `confirmed_days`.
+    """
 
     path: Path = Path("outbox.db")
     retention_days: Annotated[float, Meta(gt=0)] = 30.0
+    confirmed_days: Annotated[float, Meta(gt=0)] = 730.0
 
 
 class LearningSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
