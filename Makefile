@@ -23,7 +23,7 @@ FUZZ_INPUTS ?= 10000000
 EVALUATE_MAX_EDITS ?= 2
 FUZZ_TARGETS := bundle index normalize pattern
 
-.PHONY: demo evaluate evaluate-plate evaluate-ocr evaluate-readme test test-cpp test-tsan test-aarch64 test-armv7 aarch64-tools armv7-tools edge edge-host edge-aarch64 edge-aarch64-musl edge-armv7 test-python bench bench-readme bench-core \
+.PHONY: demo evaluate evaluate-plate evaluate-ocr evaluate-readme test test-cpp test-tsan test-free-threaded test-aarch64 test-armv7 aarch64-tools armv7-tools edge edge-host edge-aarch64 edge-aarch64-musl edge-armv7 test-python bench bench-readme bench-core \
   check-instructions write-instructions peers dev lint format stubs wheel \
   fuzz fuzz-build fuzz-corpus fuzz-formats soak clean
 
@@ -138,6 +138,15 @@ test-tsan: $(VENV)/installed-test
 	  -DPLATEWATCH_REQUIRE_GTEST=$(or $(PLATEWATCH_REQUIRE_CPP_TESTS),0)
 	$(BIN)/cmake --build build/tsan --target platewatch_threaded_tests
 	$(FIXED_ADDRESSES) $(BIN)/ctest --test-dir build/tsan --output-on-failure --parallel 2 --tests-regex '^(Batch|CThreads|LiveIndexThreads|LiveIndex.(Folds|CanBe))'
+
+# Many threads on one matcher where Python has no GIL, from CPython 3.14 on: before it msgspec cannot be built so.
+FREE_THREADED ?= python3.14t
+FREE_THREADED_ENV := build/free-threaded
+test-free-threaded:
+	@command -v $(FREE_THREADED) >/dev/null || { echo "make $@ needs a free-threaded Python: FREE_THREADED=..." >&2; exit 1; }
+	$(FREE_THREADED) -m venv $(FREE_THREADED_ENV)
+	$(FREE_THREADED_ENV)/bin/pip install --quiet . pytest pytest-timeout
+	$(FREE_THREADED_ENV)/bin/python -m pytest --noconftest -p no:cacheprovider tests/test_free_threaded.py
 
 # `make -j3 fuzz` runs the targets side by side. New inputs go to build/fuzz/found, what breaks something to
 # build/fuzz/<target>-crash-...; `make fuzz-corpus` keeps of the new inputs those that reach new code.
