@@ -23,7 +23,7 @@ FUZZ_INPUTS ?= 10000000
 EVALUATE_MAX_EDITS ?= 2
 FUZZ_TARGETS := bundle index normalize pattern
 
-.PHONY: demo evaluate evaluate-plate evaluate-ocr evaluate-readme test test-cpp test-tsan test-free-threaded test-aarch64 test-armv7 aarch64-tools armv7-tools edge edge-host edge-aarch64 edge-aarch64-musl edge-armv7 test-python bench bench-readme bench-core \
+.PHONY: demo evaluate evaluate-plate evaluate-ocr evaluate-readme test test-cpp test-tsan test-free-threaded test-aarch64 test-armv7 aarch64-tools armv7-tools edge edge-host edge-aarch64 edge-armv7 edge-aarch64-musl edge-windows edge-macos test-python bench bench-readme bench-core \
   check-instructions write-instructions peers dev lint format stubs wheel \
   fuzz fuzz-build fuzz-corpus fuzz-formats soak clean
 
@@ -121,13 +121,21 @@ edge-host edge-aarch64 edge-armv7: edge-%:
 	PATH="$(abspath $(BIN)):$$PATH" tests/edge/check.sh build/edge-$* $(EDGE_TOLERANCE_$*) \
 	  "$(ARCH_$*)" "$(QEMU_$*)"
 
-# The same answers with musl, and with another compiler and its C++ library.
-edge-aarch64-musl: $(VENV)/installed-test
-	@command -v $(QEMU_aarch64) >/dev/null || { echo "make $@ needs the Debian package qemu-user" >&2; exit 1; }
-	$(BIN)/pip install --quiet $(GROUP_musl)
+# The same answers by another compiler and its C++ library: with musl, and on Windows. For macOS it is built only.
+ZIG_aarch64-musl := aarch64-linux-musl
+ZIG_windows := x86_64-windows-gnu
+ZIG_macos := aarch64-macos
+WINE ?= wine
+QEMU_aarch64-musl := qemu-aarch64
+QEMU_windows = $(WINE)
+
+edge-aarch64-musl edge-windows edge-macos: edge-%: $(VENV)/installed-test
+	@test -z "$(QEMU_$*)" || command -v $(QEMU_$*) >/dev/null || { echo "make $@ needs $(QEMU_$*) (Debian: qemu-user;" \
+	  "wine64, and WINE=/usr/lib/wine/wine64)" >&2; exit 1; }
+	$(BIN)/pip install --quiet $(GROUP_zig)
 	$(BIN)/python -m tests.edge.conformance build/$@/conformance
-	PATH="$(abspath $(BIN)):$$PATH" tests/edge/musl.sh build/$@ $(abspath $(BIN)/python) $(abspath $(BIN)/ninja) \
-	  build/$@/conformance
+	PATH="$(abspath $(BIN)):$$PATH" tests/edge/zig.sh build/$@ $(ZIG_$*) $(abspath $(BIN)/python) $(abspath $(BIN)/ninja) \
+	  build/$@/conformance $(QEMU_$*)
 
 # The tests that start threads, under ThreadSanitizer, which cannot be combined with the others. That of GCC 12
 # does not start where addresses are as random as newer kernels make them.
@@ -239,7 +247,7 @@ GROUP_test = $(call group,test)
 GROUP_lint = $(call group,lint)
 GROUP_wheel = $(call group,wheel)
 GROUP_fuzz = $(call group,fuzz)
-GROUP_musl = $(call group,musl)
+GROUP_zig = $(call group,zig)
 GROUP_peers = $(call group,peers)
 
 $(VENV)/bin/python:

@@ -24,7 +24,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(PLATEWATCH_SHARED) && defined(__GNUC__)
+#if defined(PLATEWATCH_SHARED) && defined(_WIN32)
+#define PW_API __declspec(dllexport)
+#elif defined(PLATEWATCH_SHARED) && defined(__GNUC__)
 #define PW_API __attribute__((visibility("default")))
 #else
 #define PW_API

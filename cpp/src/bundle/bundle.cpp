@@ -1,13 +1,7 @@
 #include "platewatch/bundle/bundle.hpp"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <new>
 #include <system_error>
@@ -15,7 +9,7 @@
 
 #include "platewatch/base/raise.hpp"
 #include "platewatch/store/crc32c.hpp"
-#include "store/descriptor.hpp"
+#include "store/file.hpp"
 
 namespace platewatch {
 namespace {
@@ -27,37 +21,11 @@ namespace {
     raise_errno(error, path + " " + what);
 }
 
-struct Mapping {
-    void* start = nullptr;
-    std::size_t size = 0;
-
-    Mapping() = default;
-    Mapping(const Mapping&) = delete;
-    Mapping& operator=(const Mapping&) = delete;
-    ~Mapping() {
-        if (start != nullptr) ::munmap(start, size);
-    }
-};
-
-enum class Mapped : std::uint8_t { whole, not_opened, no_file, too_large, empty, not_mapped };
-
-// The file is closed again before anything is raised. On failure errno says why, where the system does.
-Mapped map_file(const char* path, Mapping& out) noexcept {
-    // O_NONBLOCK: a named pipe without a writer is refused rather than waited for.
-    const int opened = ::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (opened < 0) return Mapped::not_opened;
-    const Descriptor descriptor(opened);
-    struct stat status;
-    if (::fstat(descriptor.get(), &status) != 0) return Mapped::not_opened;
-    if (!S_ISREG(status.st_mode)) return Mapped::no_file;
-    if (!std::in_range<std::size_t>(status.st_size)) return Mapped::too_large;
-    if (status.st_size == 0) return Mapped::empty;
-    const auto size = static_cast<std::size_t>(status.st_size);
-    void* const mapped = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor.get(), 0);
-    if (mapped == MAP_FAILED) return Mapped::not_mapped;
-    out.start = mapped;
-    out.size = size;
-    return Mapped::whole;
+// The file is closed again before anything is raised. Where it is open and not mapped, `out` is empty.
+InputFile::Is map_file(const char* path, Pages& out) noexcept {
+    const InputFile file(path);
+    if (file.is() == InputFile::Is::open) out = file.map();
+    return file.is();
 }
 
 }  // namespace
@@ -104,28 +72,27 @@ std::string Bundle::signed_bytes() const { return std::string(kSignedAs) += mani
 bool Bundle::payload_is_whole() const { return to_hex(sha256(payload)) == manifest.payload_sha256; }
 
 FileBytes FileBytes::map(const std::string& path) {
-    const std::shared_ptr<Mapping> mapping(new Mapping);
-    undo_when_left(mapping.get());
-    switch (map_file(path.c_str(), *mapping)) {
-        case Mapped::whole:
+    const std::shared_ptr<Pages> pages(new Pages);
+    undo_when_left(pages.get());
+    switch (map_file(path.c_str(), *pages)) {
+        case InputFile::Is::open:
             break;
-        case Mapped::not_opened:
+        case InputFile::Is::not_opened:
             fail(path, "cannot be opened");
-        case Mapped::no_file:
+        case InputFile::Is::directory:
+        case InputFile::Is::no_file:
             raise<UnknownFormat>(path + " is not a regular file");
-        case Mapped::too_large:
+        case InputFile::Is::too_large:
             refuse(path, "is larger than memory");
-        case Mapped::empty:
+        case InputFile::Is::empty:
             refuse(path, "is empty");
-        case Mapped::not_mapped:
-            fail(path, "cannot be mapped");
     }
-    return {{mapping, static_cast<const std::byte*>(mapping->start)}, mapping->size, true};
+    if (pages->empty()) fail(path, "cannot be mapped");
+    return {{pages, pages->bytes().data()}, pages->bytes().size(), true};
 }
 
 void FileBytes::forget() const noexcept {
-    // Advice: where it is not taken, nothing is lost.
-    if (is_mapped) ::madvise(const_cast<std::byte*>(bytes.get()), size, MADV_DONTNEED);
+    if (is_mapped) let_go_of(view());
 }
 
 // By offsets that are multiples of any size that pages have, so that only what is inside is let go of.
@@ -140,7 +107,7 @@ SeldomWanted FileBytes::seldom_wanted(std::span<const std::byte> inside) const n
     const std::size_t begin = whole_pages(first), end = whole_pages(first + inside.size() + 1) - kLargestPage;
     if (begin >= end) return {};
     const SeldomWanted part{view().subspan(begin, end - begin)};
-    ::madvise(const_cast<std::byte*>(part.bytes.data()), part.bytes.size(), MADV_RANDOM);
+    read_nothing_ahead(part.bytes);
     return part;
 #else
     static_cast<void>(inside);
@@ -148,9 +115,7 @@ SeldomWanted FileBytes::seldom_wanted(std::span<const std::byte> inside) const n
 #endif
 }
 
-void SeldomWanted::forget() const noexcept {
-    if (!bytes.empty()) ::madvise(const_cast<std::byte*>(bytes.data()), bytes.size(), MADV_DONTNEED);
-}
+void SeldomWanted::forget() const noexcept { let_go_of(bytes); }
 
 FileBytes FileBytes::room(std::size_t size) {
     constexpr std::align_val_t kAlignment{kSnapshotAlignment};
@@ -170,34 +135,9 @@ FileBytes FileBytes::part(std::span<const std::byte> inside) const noexcept {
 
 void write_file(const std::string& path, std::span<const std::byte> bytes) {
     constexpr const char* kFailed = "cannot be written";
-    // The directory first: one that cannot be opened is then known before anything happened.
-    const std::size_t slash = path.rfind('/');
-    const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-    const Descriptor parent(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (parent.get() < 0) fail(path, kFailed);
     // One writer has a device's files, so what a power cut left there is written over.
-    const std::string temporary = path + ".tmp";
-    bool renamed = false;
-    const auto write = [&] {
-        const Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-        if (file.get() < 0) return false;
-        for (auto left = bytes; !left.empty();) {
-            const ssize_t written = ::write(file.get(), left.data(), left.size());
-            if (written >= 0) {
-                left = left.subspan(static_cast<std::size_t>(written));
-            } else if (errno != EINTR) {
-                return false;
-            }
-        }
-        if (::fsync(file.get()) != 0) return false;
-        renamed = std::rename(temporary.c_str(), path.c_str()) == 0;
-        return renamed && ::fsync(parent.get()) == 0;
-    };
-    if (write()) return;
-    const int error = errno;
-    if (!renamed) ::unlink(temporary.c_str());
-    errno = error;
-    fail(path, kFailed);
+    OutputFile file(path, path + ".tmp", OutputFile::For::owner);
+    if (!file.is_open() || !file.write(bytes) || !file.put()) fail(path, kFailed);
 }
 
 }  // namespace platewatch

@@ -1,9 +1,6 @@
 #include "platewatch/bundle/device.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <string_view>
 #include <system_error>
@@ -13,6 +10,7 @@
 #include "bundle/hex.hpp"
 #include "platewatch/base/raise.hpp"
 #include "platewatch/store/crc32c.hpp"
+#include "store/file.hpp"
 
 namespace platewatch {
 namespace {
@@ -157,7 +155,7 @@ void Device::take_note(const Manifest& manifest) {
 
 // What cannot be removed goes on from no list that there will be, and is passed over.
 void Device::remove_deltas(unsigned from) const noexcept {
-    while (from <= kMostDeltas && ::unlink(path_of_delta(from).c_str()) == 0) ++from;
+    while (from <= kMostDeltas && remove_file(path_of_delta(from).c_str())) ++from;
 }
 
 bool Device::is_current(const FileBytes& file) const {

@@ -3,6 +3,10 @@
 #include <cstdlib>
 #include <new>
 
+#if defined(_WIN32)
+#include <malloc.h>
+#endif
+
 #include "c_api/status.hpp"
 
 using namespace platewatch::c;
@@ -23,6 +27,22 @@ std::size_t in_front(std::size_t alignment) {
     return (sizeof(Piece) + alignment - 1) / alignment * alignment;
 }
 
+void* system_allocate(std::size_t bytes, std::size_t alignment) noexcept {
+#if defined(_WIN32)
+    return ::_aligned_malloc(bytes, alignment);
+#else
+    return std::aligned_alloc(alignment, bytes);
+#endif
+}
+
+void system_release(void* memory) noexcept {
+#if defined(_WIN32)
+    ::_aligned_free(memory);
+#else
+    std::free(memory);
+#endif
+}
+
 void* allocate(std::size_t size, std::size_t alignment) noexcept {
     if (alignment < alignof(std::max_align_t)) alignment = alignof(std::max_align_t);
     const std::size_t front = in_front(alignment);
@@ -30,7 +50,7 @@ void* allocate(std::size_t size, std::size_t alignment) noexcept {
     const std::size_t bytes = (size + front + alignment - 1) / alignment * alignment;
     void* const memory = the_allocator.allocate != nullptr
                              ? the_allocator.allocate(the_allocator.context, bytes, alignment)
-                             : std::aligned_alloc(alignment, bytes);
+                             : system_allocate(bytes, alignment);
     if (memory == nullptr) return nullptr;
     auto* const out = static_cast<unsigned char*>(memory) + front;
     auto* const piece = ::new (static_cast<void*>(out - sizeof(Piece))) Piece;
@@ -54,7 +74,7 @@ void release(void* memory) noexcept {
     if (the_allocator.release != nullptr) {
         the_allocator.release(the_allocator.context, start, piece.bytes, piece.alignment);
     } else {
-        std::free(start);
+        system_release(start);
     }
 }
 

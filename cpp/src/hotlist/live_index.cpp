@@ -1,6 +1,8 @@
 #include "platewatch/hotlist/live_index.hpp"
 
+#if !defined(_WIN32)
 #include <pthread.h>
+#endif
 
 #include <algorithm>
 #include <memory>
@@ -69,7 +71,9 @@ class LiveIndexes {
 
   private:
     LiveIndexes() {
+#if !defined(_WIN32)  // which has no fork
         ::pthread_atfork([] { get().prepare(); }, [] { get().release(false); }, [] { get().release(true); });
+#endif
     }
     void prepare() {
         mutex_.lock();

@@ -1,21 +1,14 @@
 #include "platewatch/store/snapshot.hpp"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
-#include <filesystem>
 #include <random>
 #include <system_error>
 
 #include "platewatch/base/interrupt.hpp"
 #include "platewatch/base/raise.hpp"
 #include "platewatch/store/crc32c.hpp"
-#include "store/descriptor.hpp"
+#include "store/file.hpp"
 
 namespace platewatch {
 namespace {
@@ -64,63 +57,20 @@ std::uint32_t checksum(const SnapshotHeader& header, std::span<const SnapshotSec
     return crc32c(std::as_bytes(table), crc32c(in_front));
 }
 
-// Removes its file unless it got its final name.
-class TemporaryFile {
-  public:
-    explicit TemporaryFile(std::string path)
-        : path_(std::move(path)),
-          descriptor_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)) {}
-    TemporaryFile(const TemporaryFile&) = delete;
-    TemporaryFile& operator=(const TemporaryFile&) = delete;
-    ~TemporaryFile() {
-        if (get() >= 0 && !renamed_) ::unlink(path_.c_str());
-    }
-    [[nodiscard]] int get() const noexcept { return descriptor_.get(); }
-    [[nodiscard]] bool rename_to(const std::string& path) noexcept {
-        renamed_ = std::rename(path_.c_str(), path.c_str()) == 0;
-        return renamed_;
-    }
-
-  private:
-    std::string path_;
-    Descriptor descriptor_;
-    bool renamed_ = false;
-};
-
-bool write_all(int descriptor, std::span<const std::byte> bytes) {
-    while (!bytes.empty()) {
+bool write_all(const OutputFile& file, std::span<const std::byte> bytes) {
+    for (; !bytes.empty(); bytes = bytes.subspan(std::min(bytes.size(), kPiece))) {
         poll();
-        const ssize_t written = ::write(descriptor, bytes.data(), std::min(bytes.size(), kPiece));
-        if (written >= 0) {
-            bytes = bytes.subspan(static_cast<std::size_t>(written));
-        } else if (errno != EINTR) {
-            return false;
-        }
+        if (!file.write(bytes.first(std::min(bytes.size(), kPiece)))) return false;
     }
     return true;
 }
 
-// What a file that is cut short meanwhile no longer has stays zero.
-bool read_all(int descriptor, std::span<std::byte> out) {
-    while (!out.empty()) {
+bool read_all(const InputFile& file, std::span<std::byte> out) {
+    for (; !out.empty(); out = out.subspan(std::min(out.size(), kPiece))) {
         poll();
-        const ssize_t got = ::read(descriptor, out.data(), std::min(out.size(), kPiece));
-        if (got == 0) return true;
-        if (got > 0) {
-            out = out.subspan(static_cast<std::size_t>(got));
-        } else if (errno != EINTR) {
-            return false;
-        }
+        if (!file.read(out.first(std::min(out.size(), kPiece)))) return false;
     }
     return true;
-}
-
-bool sync(int descriptor) {
-    int result;
-    do {
-        result = ::fsync(descriptor);
-    } while (result != 0 && errno == EINTR);
-    return result == 0;
 }
 
 // That the sections stand where the format puts them, hence inside the file, apart and aligned.
@@ -176,17 +126,12 @@ void SnapshotWriter::write(const std::string& path) const {
     header.checksum = checksum(header, table);
 
     constexpr const char* kFailed = "cannot be written";
-    // The directory first: one that cannot be opened is then known before anything happened.
-    const std::filesystem::path directory = std::filesystem::path(path).parent_path();
-    const Descriptor parent(
-        ::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (parent.get() < 0) fail(path, kFailed);
     // Random, so that no other process, dead or in another container, uses the name.
-    TemporaryFile file(path + "." + std::to_string(std::random_device{}()) + ".tmp");
-    if (file.get() < 0) fail(path, kFailed);
-
+    OutputFile file(path, path + "." + std::to_string(std::random_device{}()) + ".tmp",
+                    OutputFile::For::everyone);
+    if (!file.is_open()) fail(path, kFailed);
     const auto write = [&](std::span<const std::byte> bytes) {
-        if (!write_all(file.get(), bytes)) fail(path, kFailed);
+        if (!write_all(file, bytes)) fail(path, kFailed);
     };
     write(std::as_bytes(std::span(&header, 1)));
     write(std::as_bytes(std::span(table)));
@@ -197,37 +142,35 @@ void SnapshotWriter::write(const std::string& path) const {
         write(sections_.at(section.id).bytes);
         end = section.offset + section.bytes;
     }
-    if (!sync(file.get()) || !file.rename_to(path) || !sync(parent.get())) fail(path, kFailed);
+    if (!file.put()) fail(path, kFailed);
 }
 
 Snapshot Snapshot::open(const std::string& path, SnapshotAccess access) {
-    // O_NONBLOCK: a named pipe without a writer is refused rather than waited for.
-    const Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    struct stat status;
-    if (descriptor.get() < 0 || ::fstat(descriptor.get(), &status) != 0) fail(path, "cannot be opened");
-    if (S_ISDIR(status.st_mode)) refuse_format(path, "is a directory, not a snapshot");
-    if (!S_ISREG(status.st_mode)) refuse_format(path, "is not a regular file");
-    const auto size = static_cast<std::size_t>(status.st_size);
-    if (size == 0) refuse(path, "is empty");
-
+    const InputFile file(path.c_str());
+    switch (file.is()) {
+        case InputFile::Is::open:
+            break;
+        case InputFile::Is::not_opened:
+            fail(path, "cannot be opened");
+        case InputFile::Is::directory:
+            refuse_format(path, "is a directory, not a snapshot");
+        case InputFile::Is::no_file:
+            refuse_format(path, "is not a regular file");
+        case InputFile::Is::too_large:
+            refuse(path, "is larger than memory");
+        case InputFile::Is::empty:
+            refuse(path, "is empty");
+    }
+    const std::size_t size = file.size();
     const bool copied =
         access == SnapshotAccess::read || (access == SnapshotAccess::read_if_small && size <= kSmallSnapshot);
-    void* const mapped =
-        copied ? ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-               : ::mmap(nullptr, size, PROT_READ, MAP_SHARED, descriptor.get(), 0);
-    if (mapped == MAP_FAILED) fail(path, copied ? "cannot be read" : "cannot be mapped");
-    const std::shared_ptr<const std::byte[]> file(
-        static_cast<const std::byte*>(mapped),
-        [size](const std::byte* start) { ::munmap(const_cast<std::byte*>(start), size); });
-    if (copied) {
-#if defined(__linux__)
-        ::madvise(mapped, size, MADV_HUGEPAGE);  // as HugePageAllocator
-#endif
-        if (!read_all(descriptor.get(), {static_cast<std::byte*>(mapped), size}))
-            fail(path, "cannot be read");
-    }
+    Pages pages = copied ? Pages::room(size) : file.map();
+    if (pages.empty()) fail(path, copied ? "cannot be read" : "cannot be mapped");
+    const auto kept = std::make_shared<const Pages>(std::move(pages));
+    const std::span<std::byte> bytes = kept->bytes();
+    if (copied && !read_all(file, bytes)) fail(path, "cannot be read");
 
-    Snapshot snapshot = of(file, size, path);
+    Snapshot snapshot = of({kept, bytes.data()}, size, path);
     if (copied) snapshot.verify();  // somebody may have been writing into it meanwhile
     return snapshot;
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdlib>
 #include <new>
 #include <span>
 #include <utility>
@@ -11,8 +10,6 @@
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
-
-#include "platewatch/base/raise.hpp"
 
 namespace platewatch {
 
@@ -38,17 +35,15 @@ struct HugePageAllocator {
         if (!kUsed || bytes < kHugePage)
             return static_cast<T*>(::operator new(bytes, std::align_val_t{alignof(T)}));
         const std::size_t whole = (bytes + kHugePage - 1) / kHugePage * kHugePage;
-        void* memory = std::aligned_alloc(kHugePage, whole);
-        if (memory == nullptr) raise<std::bad_alloc>();
+        void* memory = ::operator new(whole, std::align_val_t{kHugePage});
 #if defined(__linux__)
         madvise(memory, whole, MADV_HUGEPAGE);  // advice: without it all is well, but slower
 #endif
         return static_cast<T*>(memory);
     }
     void deallocate(T* memory, std::size_t n) noexcept {
-        if (!kUsed || n * sizeof(T) < kHugePage)
-            return ::operator delete(memory, std::align_val_t{alignof(T)});
-        std::free(memory);
+        const bool is_large = kUsed && n * sizeof(T) >= kHugePage;
+        ::operator delete(memory, std::align_val_t{is_large ? kHugePage : alignof(T)});
     }
     friend bool operator==(const HugePageAllocator&, const HugePageAllocator&) noexcept { return true; }
 };
