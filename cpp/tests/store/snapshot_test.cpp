@@ -165,7 +165,7 @@ TEST_F(SnapshotFile, WithoutSections) {
 // Byte by byte, made by hand with another program: files outlive the code.
 TEST_F(SnapshotFile, TheFormat) {
     constexpr std::string_view kHex =
-        "504c4154455743480300000004030201c8000000000000000200000028fd1f75"
+        "504c4154455743480400000004030201c80000000000000002000000e1fad320"
         "0700000001000000800000000000000003000000000000001ef230f100000000"
         "2c01000004000000c0000000000000000800000000000000ab3d6b4c00000000"
         "0000000000000000000000000000000000000000000000000000000000000000"
@@ -269,9 +269,9 @@ TEST_F(SnapshotFile, OpenRefusesWhatNoWriterWrites) {
     EXPECT_EQ(open_forged([](Header h, Table) { h.byte_order = 0x04030201; }),
               "is not in the byte order of this machine");
     EXPECT_EQ(open_forged([](Header h, Table) { h.version = 9; }),
-              "is of format version 9; this platewatch reads up to 3");
+              "is of format version 9; this platewatch reads up to 4");
     EXPECT_EQ(open_forged([](Header h, Table) { h.version = 0; }),
-              "is of format version 0; this platewatch reads up to 3");
+              "is of format version 0; this platewatch reads up to 4");
     EXPECT_EQ(open_forged([](Header h, Table) { h.sections = 0xFFFFFFFF; }),
               "has a damaged header: its table ends outside the file");
     EXPECT_EQ(open_forged([](Header h, Table) { h.sections = 1; }),

@@ -1,15 +1,15 @@
 // A snapshot file: arrays under numbers, written once, then mapped read-only by any number of processes.
 //
-// The format, version 2:
+// The format:
 //   SnapshotHeader
 //   SnapshotSection, one a section: the table, in ascending order of id
 //   the sections in the table's order, each at the next multiple of 64 bytes; the gap in front is zero
-// and nothing behind the last section. Version 1, which is read as
-// well, had no compact nodes in its tries and no weights. So
-// every byte is either data under a checksum or known, and the same sections make the same file. Numbers are
-// in the byte order of the machine that wrote, in practice little-endian; the other one is refused. Checksums
-// are CRC-32C: they find damage, not forgery, but what `open` checks keeps every section inside even a forged
-// file.
+// and nothing behind the last section. Older versions are read as well: up to version 3 tries had a hash
+// table of shortcuts, which is not looked at; version 2 had no entries that match exactly; version 1 no
+// compact nodes and no weights. So every byte is either data under a checksum or known, and the same sections
+// make the same file. Numbers are in the byte order of the machine that wrote, in practice little-endian; the
+// other one is refused. Checksums are CRC-32C: they find damage, not forgery, but what `open` checks keeps
+// every section inside even a forged file.
 #pragma once
 
 #include <array>
@@ -29,7 +29,7 @@
 
 namespace platewatch {
 
-inline constexpr std::uint32_t kSnapshotVersion = 3;
+inline constexpr std::uint32_t kSnapshotVersion = 4;
 inline constexpr std::size_t kSnapshotAlignment = 64;
 
 struct SnapshotHeader {
