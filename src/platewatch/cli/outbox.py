@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import http.client
 import json
 import os
 import ssl
@@ -217,8 +218,8 @@ def _ask(url: str, event_ids: list[str] | None, context: ssl.SSLContext) -> int:
             return int(json.load(response)["retried"])
     except urllib.error.HTTPError as error:
         fail(f"the service at {url} answered {error.code}: {error.read().decode(errors='replace')}")
-    except urllib.error.URLError as error:
-        fail(f"the service at {url} cannot be asked: {error.reason}")
+    except (OSError, http.client.HTTPException) as error:  # it may hang up, as on who shows no certificate
+        fail(f"the service at {url} cannot be asked: {getattr(error, 'reason', error)}")
 
 
 def _local(time: float | None) -> str:
