@@ -132,7 +132,9 @@ done
 # What 100,000 entries take, in KB: heap and file, and stack. Emulators have more of their own in memory than a device.
 "$cc" "${warn[@]}" "$root/tests/edge/bounds.c" -o "$out/bounds" "${static[@]}"
 while read -r list most_kb; do
-  "${run[@]}" "$out/bounds" "$build/large/$list" "$build/large/reads.txt" "$most_kb" 16
+  # Written page by page: where the system keeps much of a file in one piece, to touch a page of it counts as all.
+  dd if="$build/large/$list" of="$out/$list" bs=4096 status=none
+  "${run[@]}" "$out/bounds" "$out/$list" "$build/large/reads.txt" "$most_kb" 16
 done <<'BOUNDS'
 1.snapshot 4096
 2.snapshot 4096
