@@ -8,8 +8,6 @@ import structlog
 from msgspec import to_builtins
 
 from platewatch.service.asgi import (
-    BodyTooLargeError,
-    DisconnectedError,
     Receive,
     RequestError,
     Scope,
@@ -17,9 +15,8 @@ from platewatch.service.asgi import (
     decoded,
     read_body,
     send_json,
-    unread,
 )
-from platewatch.service.audit import Access, Audit, AuditError
+from platewatch.service.audit import Access, Audit
 from platewatch.service.gate import Denied, address_of, principal_of
 from platewatch.service.outcomes import Answer, Outcomes, Seen
 
@@ -43,33 +40,21 @@ class Answers:
         return path.startswith(_PREFIX) and path.removeprefix(_PREFIX).partition("/")[2] in ("outcome", "seen")
 
     async def take(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a POST. Raises Denied for a hit that is not the sender's business."""
+        """Answer a POST. Raises Denied for a hit that is not the sender's business, RequestError, AuditError, and what
+        read_body raises.
+        """
         hitid, _, what = scope["path"].removeprefix(_PREFIX).partition("/")
-        try:
-            body = await read_body(scope, receive, _MAX_BODY_BYTES)
-            given = decoded(body, Seen) if what == "seen" else decoded(body, Answer)
-            if not given.by.strip():
-                raise RequestError("is blank", field="by")
-            whose = await self._outcomes.whose(hitid)
-            if whose is not None and not principal_of(scope).may_know(whose.agency):
-                raise Denied(404, _NO_SUCH_HIT)  # nor is it said that there is one
-            answer: object = None
-            if whose is not None:
-                await self._note(scope, given, whose.entry_id)
-                answer = await self._do(hitid, given)
-        except DisconnectedError:
-            return
-        except (AuditError, OSError) as error:
-            _log.error("not done, as the access log cannot be written", reason=str(error))
-            await send_json(send, 503, {"reason": "the access log cannot be written"}, [(b"retry-after", b"1")])
-            return
-        except BodyTooLargeError:
-            reason = f"the body is over {_MAX_BODY_BYTES} bytes"
-            await send_json(send, 400, {"reason": reason, "field": None}, unread(scope))
-            return
-        except RequestError as error:
-            await send_json(send, 400, {"reason": error.reason, "field": error.field})
-            return
+        body = await read_body(scope, receive, _MAX_BODY_BYTES)
+        given = decoded(body, Seen) if what == "seen" else decoded(body, Answer)
+        if not given.by.strip():
+            raise RequestError("is blank", field="by")
+        whose = await self._outcomes.whose(hitid)
+        if whose is not None and not principal_of(scope).may_know(whose.agency):
+            raise Denied(404, _NO_SUCH_HIT)  # nor is it said that there is one
+        answer: object = None
+        if whose is not None:
+            await self._note(scope, given, whose.entry_id)
+            answer = await self._do(hitid, given)
         if answer is None:
             await send_json(send, 404, {"reason": _NO_SUCH_HIT})
         else:
@@ -84,7 +69,7 @@ class Answers:
         return recorded
 
     async def _note(self, scope: Scope, given: Seen | Answer, entry_id: str) -> None:
-        """Raises AuditError, OSError."""
+        """Raises AuditError."""
         await self._audit.note(
             Access(
                 who=principal_of(scope).who(given.by),

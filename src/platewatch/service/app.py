@@ -315,7 +315,7 @@ async def _follow_up(
                         reason=entry.legal_basis,
                     )
                 )
-        except (AuditError, OSError) as error:
+        except AuditError as error:
             _log.error("not looked back, as the access log cannot be written", reason=str(error))
             return
         found = await pipeline.look_back(urgent)

@@ -24,6 +24,9 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 class BodyTooLargeError(Exception):
     """The request's body is larger than allowed."""
 
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(f"the body is over {max_bytes} bytes")
+
 
 class RequestError(PlatewatchError):
     """What a request asks for is not usable: why, and which field."""
@@ -79,7 +82,7 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int, held: Held |
     """The whole body of a request. Raises BodyTooLargeError, BusyError or DisconnectedError."""
     length = header(scope, b"content-length")
     if length.isdecimal() and int(length) > max_bytes:
-        raise BodyTooLargeError  # before any of it is read
+        raise BodyTooLargeError(max_bytes)  # before any of it is read
     body = bytearray()
     while True:
         message = await receive()
@@ -87,7 +90,7 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int, held: Held |
             raise DisconnectedError
         body += message.get("body", b"")
         if len(body) > max_bytes:
-            raise BodyTooLargeError
+            raise BodyTooLargeError(max_bytes)
         if held is not None:
             held.grow(len(body))
         if not message.get("more_body", False):
@@ -166,7 +169,7 @@ def _inflate_zlib(body: bytes, format_bits: int, max_bytes: int) -> bytes:
                 chunk = _chunk(body, place, _ZLIB_CHUNK)
                 inflated += inflater.decompress(chunk, max_bytes + 1 - len(inflated))
                 if len(inflated) > max_bytes:
-                    raise BodyTooLargeError
+                    raise BodyTooLargeError(max_bytes)
                 place += len(chunk) - len(inflater.unconsumed_tail) - len(inflater.unused_data)
             if format_bits != _GZIP:
                 break
@@ -188,7 +191,7 @@ def _inflate_zstd(body: bytes, max_bytes: int) -> bytes:
                 chunk = _chunk(body, place, _ZSTD_CHUNK)
                 inflated += inflater.decompress(chunk)
                 if len(inflated) > max_bytes:
-                    raise BodyTooLargeError
+                    raise BodyTooLargeError(max_bytes)
                 place += len(chunk) - len(inflater.unused_data)
     except zstandard.ZstdError:
         raise EncodingError("the body is not in its Content-Encoding", 400) from None

@@ -36,7 +36,7 @@ _TAIL: Final = 64 * 1024  # bytes; few lines are longer
 
 
 class AuditError(PlatewatchError):
-    """The access log is not what was written: names the file and the line."""
+    """The access log is not what was written: names the file and the line; or it cannot be written."""
 
 
 class Access(Struct, frozen=True, kw_only=True):
@@ -78,11 +78,14 @@ class Audit:
         return subject(self._key, entry_id)
 
     async def note(self, access: Access) -> None:
-        """Write a line, synced to the disk. Raises OSError, AuditError: then what was asked for must not be done."""
-        await asyncio.to_thread(self.write, access)
+        """Write a line, synced to the disk. Raises AuditError: then what was asked for must not be done."""
+        try:
+            await asyncio.to_thread(self.write, access)
+        except OSError as error:
+            raise AuditError(f"cannot be written: {error.strerror or error}") from None
 
     def write(self, access: Access) -> None:
-        """As `note`, without an event loop."""
+        """As `note`, without an event loop. Raises OSError, too."""
         now = datetime.fromtimestamp(self._clock(), UTC)
         path = self._folder / f"access-{now:%Y-%m}.jsonl"
         # The lock is of the folder: the chain goes from one month's file to the next.

@@ -82,12 +82,18 @@ class RetryRequest(Struct, frozen=True, forbid_unknown_fields=True):
 
 async def answered(endpoint: Endpoint, where: str, scope: Scope, receive: Receive, send: Send) -> None:
     """Answer by the endpoint, or say that it fails: 503 where the same request may succeed later. `where` stands in the
-    log for the path, which may hold a token. Raises Denied.
+    log for the path, which may hold a token. Raises Denied, AuditError.
     """
     try:
         await endpoint(scope, receive, send)
-    except Denied:
-        raise  # who asks may not know of it
+    except (Denied, AuditError):
+        raise  # who asks may not know of it; or it must not be done
+    except DisconnectedError:
+        return
+    except BodyTooLargeError as error:
+        await send_json(send, 400, {"reason": str(error), "field": None}, unread(scope))
+    except RequestError as error:
+        await send_json(send, 400, {"reason": error.reason, "field": error.field})
     except BusyError as error:
         await send_json(send, 503, {"reason": error.reason}, [_RETRY_AFTER])
     except (OutboxError, OutboxClosedError) as error:
@@ -200,7 +206,7 @@ class App:
                 await answered(endpoint, self._endpoint(path), scope, receive, send)
             except Denied as denied:
                 await self._deny(scope, send, denied)
-            except (AuditError, OSError) as error:
+            except AuditError as error:
                 _log.error("not done, as the access log cannot be written", reason=str(error))
                 await send_json(
                     send, 503, {"reason": "the access log cannot be written"}, [_RETRY_AFTER, *unread(scope)]
@@ -227,7 +233,7 @@ class App:
         return Action.reads if self._sources.source_of(path) is not None else action_of(path)
 
     async def _admitted(self, side: Side, scope: Scope, method: str, path: str) -> Scope:
-        """The request with who asks, noted in the access log where it has to be. Raises Denied, AuditError, OSError."""
+        """The request with who asks, noted in the access log where it has to be. Raises Denied, AuditError."""
         action = self._action(path)
         if action is None:
             return scope
@@ -349,17 +355,7 @@ class App:
         await send_json(send, 200, status)
 
     async def _retry(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            request = decoded(await read_body(scope, receive, _MAX_RETRY_REQUEST_BYTES), RetryRequest)
-        except DisconnectedError:
-            return
-        except BodyTooLargeError:
-            reason = f"the body is over {_MAX_RETRY_REQUEST_BYTES} bytes"
-            await send_json(send, 400, {"reason": reason, "field": None}, unread(scope))
-            return
-        except RequestError as error:
-            await send_json(send, 400, {"reason": error.reason, "field": error.field})
-            return
+        request = decoded(await read_body(scope, receive, _MAX_RETRY_REQUEST_BYTES), RetryRequest)
         retried = await self._outbox.retry(request.event_ids)
         self._delivery.wake()
         await send_json(send, 200, {"retried": retried})

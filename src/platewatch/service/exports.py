@@ -6,23 +6,18 @@ import sqlite3
 from typing import Annotated, Any, Final
 
 import msgspec
-import structlog
 from msgspec import Meta, Struct
 
 from platewatch.notify.outbox import Outbox
 from platewatch.service.asgi import (
-    BodyTooLargeError,
-    DisconnectedError,
     Receive,
     RequestError,
     Scope,
     Send,
     decoded,
     read_body,
-    send_json,
-    unread,
 )
-from platewatch.service.audit import Access, Audit, AuditError
+from platewatch.service.audit import Access, Audit
 from platewatch.service.gate import address_of, principal_of
 from platewatch.service.keys import Principal
 from platewatch.service.outcomes import Name, agency_in
@@ -38,8 +33,6 @@ _BODIES: Final = """
     SELECT body FROM events
     WHERE seq IN (SELECT value FROM json_each(?)) AND state <> 'cancelled' AND body <> x'' ORDER BY seq
 """
-
-_log: structlog.typing.FilteringBoundLogger = structlog.get_logger(__name__)
 
 
 class Export(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,37 +50,23 @@ class Exports:
         self._audit = audit
 
     async def take(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a POST."""
+        """Answer a POST. Raises what read_body raises, RequestError and AuditError."""
         principal = principal_of(scope)
-        try:
-            export = decoded(await read_body(scope, receive, _MAX_BODY_BYTES), Export)
-            for field in ("by", "reason"):
-                if not getattr(export, field).strip():
-                    raise RequestError("is blank", field=field)
-            seqs, entry_ids = await self._found(principal)
-            await self._audit.note(
-                Access(
-                    who=principal.who(export.by),
-                    where=address_of(scope),
-                    action="export",
-                    subjects=tuple(map(self._audit.subject, entry_ids)),
-                    count=len(entry_ids),
-                    reason=export.reason,
-                )
+        export = decoded(await read_body(scope, receive, _MAX_BODY_BYTES), Export)
+        for field in ("by", "reason"):
+            if not getattr(export, field).strip():
+                raise RequestError("is blank", field=field)
+        seqs, entry_ids = await self._found(principal)
+        await self._audit.note(
+            Access(
+                who=principal.who(export.by),
+                where=address_of(scope),
+                action="export",
+                subjects=tuple(map(self._audit.subject, entry_ids)),
+                count=len(entry_ids),
+                reason=export.reason,
             )
-        except DisconnectedError:
-            return
-        except BodyTooLargeError:
-            reason = f"the body is over {_MAX_BODY_BYTES} bytes"
-            await send_json(send, 400, {"reason": reason, "field": None}, unread(scope))
-            return
-        except RequestError as error:
-            await send_json(send, 400, {"reason": error.reason, "field": error.field})
-            return
-        except (AuditError, OSError) as error:
-            _log.error("not done, as the access log cannot be written", reason=str(error))
-            await send_json(send, 503, {"reason": "the access log cannot be written"}, [(b"retry-after", b"1")])
-            return
+        )
         headers = [(b"content-type", b"application/x-ndjson")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         for start in range(0, len(seqs), _SLICE):
