@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import msgspec
+
+_Asked = TypeVar("_Asked")
 
 _MOST_QUOTED = 200  # characters of a value
 
@@ -126,3 +129,14 @@ def at_fault(error: msgspec.ValidationError) -> tuple[str, str | None]:
     """(why, the field) of what msgspec refuses; no field if it is the whole that is refused."""
     reason, _, place = str(error).partition(" - at `$")
     return reason, place.strip("`.") or None
+
+
+def decode_request(body: bytes, kind: type[_Asked], refusal: type[PlatewatchError]) -> _Asked:
+    """What a body of JSON asks for. Raises a `refusal`, which names the field that is at fault."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        reason, field = at_fault(error)
+        raise refusal(reason, field=field) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise refusal("the body is not JSON") from None

@@ -7,12 +7,12 @@ from typing import Final
 import structlog
 from msgspec import to_builtins
 
+from platewatch.errors import decode_request
 from platewatch.service.asgi import (
     Receive,
     RequestError,
     Scope,
     Send,
-    decoded,
     read_body,
     send_json,
 )
@@ -45,7 +45,9 @@ class Answers:
         """
         hitid, _, what = scope["path"].removeprefix(_PREFIX).partition("/")
         body = await read_body(scope, receive, _MAX_BODY_BYTES)
-        given = decoded(body, Seen) if what == "seen" else decoded(body, Answer)
+        given = (
+            decode_request(body, Seen, RequestError) if what == "seen" else decode_request(body, Answer, RequestError)
+        )
         if not given.by.strip():
             raise RequestError("is blank", field="by")
         whose = await self._outcomes.whose(hitid)

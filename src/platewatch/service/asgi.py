@@ -5,15 +5,13 @@ from __future__ import annotations
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias
 
 import msgspec
 import zstandard
 
-from platewatch.errors import PlatewatchError, at_fault
+from platewatch.errors import PlatewatchError
 from platewatch.sources import BusyError
-
-_Request = TypeVar("_Request")
 
 Scope: TypeAlias = Mapping[str, Any]
 Message: TypeAlias = dict[str, Any]
@@ -95,17 +93,6 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int, held: Held |
             held.grow(len(body))
         if not message.get("more_body", False):
             return bytes(body)
-
-
-def decoded(body: bytes, kind: type[_Request]) -> _Request:
-    """What a body of JSON asks for. Raises RequestError."""
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.ValidationError as error:
-        reason, field = at_fault(error)
-        raise RequestError(reason, field=field) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise RequestError("the body is not JSON") from None
 
 
 def unread(scope: Scope) -> list[tuple[bytes, bytes]]:

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 import structlog
 from msgspec import Struct
 
+from platewatch.errors import decode_request
 from platewatch.matching.reads import Read, ReadDecoder
 from platewatch.notify.outbox import Outbox, OutboxClosedError, OutboxError, OutboxLostError
 from platewatch.service import cameras
@@ -27,7 +28,6 @@ from platewatch.service.asgi import (
     RequestError,
     Scope,
     Send,
-    decoded,
     encodings,
     header,
     inflate,
@@ -355,7 +355,7 @@ class App:
         await send_json(send, 200, status)
 
     async def _retry(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = decoded(await read_body(scope, receive, _MAX_RETRY_REQUEST_BYTES), RetryRequest)
+        request = decode_request(await read_body(scope, receive, _MAX_RETRY_REQUEST_BYTES), RetryRequest, RequestError)
         retried = await self._outbox.retry(request.event_ids)
         self._delivery.wake()
         await send_json(send, 200, {"retried": retried})

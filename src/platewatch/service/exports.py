@@ -8,13 +8,13 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta, Struct
 
+from platewatch.errors import decode_request
 from platewatch.notify.outbox import Outbox
 from platewatch.service.asgi import (
     Receive,
     RequestError,
     Scope,
     Send,
-    decoded,
     read_body,
 )
 from platewatch.service.audit import Access, Audit
@@ -52,7 +52,7 @@ class Exports:
     async def take(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a POST. Raises what read_body raises, RequestError and AuditError."""
         principal = principal_of(scope)
-        export = decoded(await read_body(scope, receive, _MAX_BODY_BYTES), Export)
+        export = decode_request(await read_body(scope, receive, _MAX_BODY_BYTES), Export, RequestError)
         for field in ("by", "reason"):
             if not getattr(export, field).strip():
                 raise RequestError("is blank", field=field)

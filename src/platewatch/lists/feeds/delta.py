@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, NamedTuple, TypeVar
+from typing import Annotated, Any, Final, NamedTuple
 
-import msgspec
 from msgspec import Meta, Struct
 
-from platewatch.errors import EntryError, PlatewatchError, at_fault
+from platewatch.errors import EntryError, PlatewatchError, decode_request
 from platewatch.lists.feeds.base import JudgedSettings
 from platewatch.matching.hotlist import COLUMNS, Entry, from_values
 from platewatch.matching.values import converters, identifier, zone_of
@@ -69,18 +68,15 @@ class _Whole(Struct, forbid_unknown_fields=True):
     entries: list[dict[str, Any]]
 
 
-_Request = TypeVar("_Request", _Delta, _Whole)
-
-
 def decode(body: bytes, zone: str | None, *, is_whole: bool, needed: Sequence[str] = ()) -> Change:
     """The change that a request asks for; times without an offset are of `zone`, and no entry may lack the `needed`
     fields. Raises DeltaError.
     """
     digest = hashlib.blake2b(body, digest_size=16).hexdigest()
     if is_whole:
-        whole = _decoded(body, _Whole)
+        whole = decode_request(body, _Whole, DeltaError)
         return Change(whole.version, digest, _entries(whole.entries, "entries", zone, needed), (), is_whole)
-    delta = _decoded(body, _Delta)
+    delta = decode_request(body, _Delta, DeltaError)
     upserts = _entries(delta.upserts, "upserts", zone, needed)
     removals = tuple(identifier(entry_id) or "" for entry_id in delta.removals)
     if "" in removals:
@@ -100,16 +96,6 @@ def follows(change: Change, known: int, digest: str) -> bool:
     if change.version == known + 1 or (change.is_whole and change.version > known):
         return True
     raise OutOfOrderError(change.version, known)
-
-
-def _decoded(body: bytes, kind: type[_Request]) -> _Request:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.ValidationError as error:
-        reason, field = at_fault(error)
-        raise DeltaError(reason, field=field) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise DeltaError("the body is not JSON") from None
 
 
 def _entries(
