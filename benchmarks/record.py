@@ -218,12 +218,17 @@ class Partial:
 
 
 def _processor() -> str:
+    """Its name, and of which family and model it is, as many machines of a cloud say no more than the maker's name."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:
         lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "Model"))]
-    return re.sub(r"\((R|TM)\)", "", names[0]) if names else platform.machine()
+    facts: dict[str, str] = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        facts.setdefault(name.strip(), value.strip())
+    named = re.sub(r"\((R|TM)\)", "", facts.get("model name") or facts.get("Model") or platform.machine())
+    return f"{named} (family {facts['cpu family']}, model {facts['model']})" if "cpu family" in facts else named
 
 
 def _versions() -> dict[str, str]:
