@@ -23,7 +23,7 @@ FUZZ_INPUTS ?= 10000000
 EVALUATE_MAX_EDITS ?= 2
 FUZZ_TARGETS := bundle index normalize pattern
 
-.PHONY: demo evaluate evaluate-plate evaluate-ocr evaluate-readme test test-cpp test-tsan test-free-threaded test-aarch64 test-armv7 aarch64-tools armv7-tools edge edge-host edge-aarch64 edge-armv7 edge-aarch64-musl edge-windows edge-macos test-python bench bench-readme bench-core \
+.PHONY: demo evaluate evaluate-plate evaluate-ocr evaluate-readme test test-cpp test-tsan test-free-threaded test-aarch64 test-armv7 aarch64-tools armv7-tools edge edge-host edge-aarch64 edge-armv7 edge-aarch64-musl edge-windows edge-macos wheel-windows test-python bench bench-readme bench-core \
   check-instructions write-instructions peers dev lint format stubs wheel \
   fuzz fuzz-build fuzz-corpus fuzz-formats soak clean
 
@@ -136,6 +136,16 @@ edge-aarch64-musl edge-windows edge-macos: edge-%: $(VENV)/installed-test
 	$(BIN)/python -m tests.edge.conformance build/$@/conformance
 	PATH="$(abspath $(BIN)):$$PATH" tests/edge/zig.sh build/$@ $(ZIG_$*) $(abspath $(BIN)/python) $(abspath $(BIN)/ninja) \
 	  build/$@/conformance $(QEMU_$*)
+
+# A wheel for Windows, built by zig here and tried under Wine, with a Windows Python that CONTRIBUTING.md says where to get.
+WINDOWS_PYTHON ?=
+wheel-windows: $(VENV)/installed-test
+	@test -f "$(WINDOWS_PYTHON)/python.exe" || { echo "make $@ needs a Windows Python: WINDOWS_PYTHON=..., see" \
+	  "CONTRIBUTING.md" >&2; exit 1; }
+	@test -z "$(WINE)" || command -v $(WINE) >/dev/null || { echo "make $@ needs $(WINE) (Debian: wine64, and" \
+	  "WINE=/usr/lib/wine/wine64), or WINE= to build only" >&2; exit 1; }
+	$(BIN)/pip install --quiet $(GROUP_zig) $(GROUP_wheel)
+	tests/wheel/windows.sh build/$@ "$(WINDOWS_PYTHON)" $(abspath $(BIN)/python) $(WINE)
 
 # The tests that start threads, under ThreadSanitizer, which cannot be combined with the others. That of GCC 12
 # does not start where addresses are as random as newer kernels make them.

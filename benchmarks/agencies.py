@@ -68,11 +68,12 @@ async def main() -> None:
     print(f"{options.agencies} agencies, {options.pending:,} pending hits each; medians of {options.rounds} rounds")
     for name, found in results.items():
         fresh = [statistics.median(column) for column in zip(*(quantiles(one.fresh) for one in found), strict=True)]
-        later = statistics.median(one.drained - before.drained for one, before in zip(found, base, strict=True))
-        drained = statistics.median(one.drained for one in found)
+        later = sorted(one.drained - before.drained for one, before in zip(found, base, strict=True))
+        drained = [one.drained for one in found]
         print(
-            f"{name}: the slowest of the others has all its hits after {drained:.2f} s ({later:+.2f} s);"
-            f" a fresh hit: p50 {fresh[0]:.1f} ms, p99 {fresh[1]:.1f} ms, most {fresh[2]:.1f} ms"
+            f"{name}: the slowest of the others has all its hits after {statistics.median(drained):.2f} s"
+            f" ({min(drained):.2f} to {max(drained):.2f}), {statistics.median(later):+.2f} s ({later[0]:+.2f} to"
+            f" {later[-1]:+.2f}); a fresh hit: p50 {fresh[0]:.1f} ms, p99 {fresh[1]:.1f} ms, most {fresh[2]:.1f} ms"
         )
 
 

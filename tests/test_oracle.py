@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
@@ -84,6 +84,8 @@ def misread(draw: st.DrawFn, plates: st.SearchStrategy[str]) -> str:
     return read[:16] or "?"
 
 
+# Stated here, too, as a wheel is tried without conftest.py.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 @pytest.mark.parametrize("kind", KINDS)
 def test_small_lists(kind: str, data: st.DataObject) -> None:

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <random>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -155,6 +156,19 @@ TEST_P(EachKernel, CountsWhatWasReplaced) {
 
 TEST_P(EachKernel, EqualsTheDistance) { expect_the_distance<Key8>(*GetParam()); }
 TEST_P(EachKernel, EqualsTheDistanceOfWideKeys) { expect_the_distance<Key16>(*GetParam()); }
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+TEST(Kernels, ThoseOfX86AreUsableWhereGccSaysSo) {
+    const bool haswell = __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("bmi2") != 0;
+    const bool icelake = __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
+                         __builtin_cpu_supports("avx512cd") != 0 && __builtin_cpu_supports("bmi2") != 0;
+    for (const Kernel* kernel : kernels()) {
+        const std::string_view name = kernel->name;
+        const bool expected = name == "haswell" ? haswell : name == "icelake" ? icelake : true;
+        EXPECT_EQ(kernel->supported(), expected) << name;
+    }
+}
+#endif
 
 TEST(Kernels, SerialIsAlwaysThereAndTheActiveOneIsUsable) {
     EXPECT_STREQ(kernels().front()->name, "serial");

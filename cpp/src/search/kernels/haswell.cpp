@@ -3,6 +3,7 @@
 
 #include <immintrin.h>
 
+#include "cpu.hpp"
 #include "kernels.hpp"
 
 PLATEWATCH_TARGET_BEGIN("avx2,bmi2")
@@ -101,10 +102,9 @@ PLATEWATCH_TARGET_END
 
 namespace platewatch {
 
-const Kernel kHaswellKernel{
-    "haswell",
-    []() noexcept { return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("bmi2") != 0; },
-    &haswell::scan, &haswell::scan_replaced, &haswell::scan_wide};
+const Kernel kHaswellKernel{"haswell",
+                            []() noexcept { return cpu::has(cpu::kAvx2 | cpu::kBmi2, cpu::kKeepsAvx); },
+                            &haswell::scan, &haswell::scan_replaced, &haswell::scan_wide};
 
 }  // namespace platewatch
 

@@ -8,6 +8,7 @@
 #endif
 #include <immintrin.h>
 
+#include "cpu.hpp"
 #include "kernels.hpp"
 
 PLATEWATCH_TARGET_BEGIN("avx512f,avx512bw,avx512cd,bmi2")
@@ -91,10 +92,8 @@ namespace platewatch {
 
 const Kernel kIcelakeKernel{"icelake",
                             []() noexcept {
-                                return __builtin_cpu_supports("avx512f") != 0 &&
-                                       __builtin_cpu_supports("avx512bw") != 0 &&
-                                       __builtin_cpu_supports("avx512cd") != 0 &&
-                                       __builtin_cpu_supports("bmi2") != 0;
+                                return cpu::has(cpu::kAvx512f | cpu::kAvx512bw | cpu::kAvx512cd | cpu::kBmi2,
+                                                cpu::kKeepsAvx512);
                             },
                             &icelake::scan, &icelake::scan_replaced, &icelake::scan_wide};
 
