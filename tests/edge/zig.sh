@@ -4,14 +4,9 @@
 # or not at all where there is none.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
-mkdir -p "$1/tools"
+mkdir -p "$1"
 build=$(cd "$1" && pwd) target=$2 python=$3 ninja=$4 answers=$5 emulator=${6:-}
-for tool in c++ ar ranlib; do
-  for_target=
-  [ "$tool" != c++ ] || for_target="-target $target"
-  printf '#!/bin/sh\nexec "%s" -m ziglang %s %s "$@"\n' "$python" "$tool" "$for_target" >"$build/tools/$tool"
-  chmod +x "$build/tools/$tool"
-done
+"$root/tests/edge/zig_tools.sh" "$build/tools" "$target" "$python"
 case $target in
   *-linux-*) system=(-DCMAKE_SYSTEM_NAME=Linux) ;;
   *-windows-*) system=(-DCMAKE_SYSTEM_NAME=Windows) ;;

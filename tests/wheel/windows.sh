@@ -4,14 +4,9 @@
 # a folder with python.exe, include and libs, as python.org's NuGet package has it in tools.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
-mkdir -p "$1/tools"
+mkdir -p "$1"
 build=$(cd "$1" && pwd) windows=$(cd "$2" && pwd) python=$3 wine=${4:-}
-for tool in c++ ar ranlib; do
-  for_target=
-  [ "$tool" != c++ ] || for_target="-target x86_64-windows-gnu"
-  printf '#!/bin/sh\nexec "%s" -m ziglang %s %s "$@"\n' "$python" "$tool" "$for_target" >"$build/tools/$tool"
-  chmod +x "$build/tools/$tool"
-done
+"$root/tests/edge/zig_tools.sh" "$build/tools" x86_64-windows-gnu "$python"
 number() { sed -n "s/^#define PY_$1_VERSION *\([0-9]*\).*/\1/p" "$windows/include/patchlevel.h"; }
 major=$(number MAJOR) minor=$(number MINOR)
 tag=cp$major$minor
