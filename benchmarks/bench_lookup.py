@@ -36,6 +36,19 @@ def test_by_size(bench: Bench, entries: int, k: int) -> None:
     bench.measure({"batch": _batch(matcher, reads, k)}, checked=_BY_ORACLE, view="by size", k=k, entries=entries)
 
 
+@pytest.mark.full
+@pytest.mark.parametrize("k", [1, 2])
+@pytest.mark.parametrize("entries", [10**6, 10**7])
+def test_index_kinds(bench: Bench, entries: int, k: int) -> None:
+    if entries >= 10**7 and _available() < _MEMORY:
+        pytest.skip(f"a list of {entries:,} needs {_MEMORY / 2**30:.0f} GiB of memory")
+    compact, fast = (workloads.matcher("korean", entries, index) for index in ("compact", "fast"))
+    oracle.check("korean", entries, k)
+    reads = _reads(bench, "korean", entries, k)
+    kinds = {"compact": _batch(compact, reads, k), "fast": _batch(fast, reads, k)}
+    bench.measure(kinds, checked=_BY_ORACLE, view="by index", k=k, entries=entries)
+
+
 @pytest.mark.parametrize("k", [1, 2])
 @pytest.mark.parametrize("entries", [100_000])
 @pytest.mark.parametrize("mix", workloads.MIXES)

@@ -263,6 +263,7 @@ _DETAILS = {
     ("lookup", "cold and warm"): "Cold caches and warm ones",
     ("lookup", "hits and misses"): "Hits and misses",
     ("lookup", "by plates"): "Kinds of plates",
+    ("lookup", "by index"): "Kinds of index",
     ("lookup", "by call"): "One call for all reads, or one a read",
     ("lookup", "by input"): "Kinds of input",
     ("scoring", ""): "What a probability costs",

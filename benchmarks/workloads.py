@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 import platewatch as pw
+from platewatch.matching.matcher import IndexKind
 
 Mix = Literal["korean", "latin", "long", "clustered"]
 MIXES: tuple[Mix, ...] = get_args(Mix)
@@ -84,9 +85,9 @@ def plates_listed(mix: Mix, entries: int) -> Texts:
 
 
 @lru_cache(maxsize=2)
-def matcher(mix: Mix, entries: int) -> pw.Matcher:
+def matcher(mix: Mix, entries: int, index: IndexKind = "compact") -> pw.Matcher:
     """A matcher of the listed plates."""
-    return pw.Matcher(pw.Hotlist.from_plates(plates_listed(mix, entries).tolist()))
+    return pw.Matcher(pw.Hotlist.from_plates(plates_listed(mix, entries).tolist()), index=index)
 
 
 def found(matcher: pw.Matcher, texts: Sequence[str], k: int) -> list[set[str]]:

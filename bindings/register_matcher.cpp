@@ -83,6 +83,8 @@ unsigned checked_edits(const MaxEdits& max_edits) {
                      py::arg("field") = refusal.field));
 }
 
+IndexKind kind_of(bool fast) noexcept { return fast ? IndexKind::fast : IndexKind::compact; }
+
 Floor checked_floor(double min_probability, bool keep_exact) {
     if (!(min_probability >= 0 && min_probability <= 1))
         throw py::value_error("min_probability must be from 0 to 1");
@@ -105,20 +107,20 @@ namespace {
 class Matcher {
   public:
     Matcher(const Entries& entries, const MaxEdits& max_edits, const Microseconds& microseconds,
-            std::shared_ptr<ScoringModel> model)
+            std::shared_ptr<ScoringModel> model, bool fast)
         : max_edits_(checked_edits(max_edits)), microseconds_(microseconds), model_(std::move(model)) {
         const AnswersSignals interruptible;
-        index_ = std::make_unique<LiveIndex>(make_index(entries));
+        index_ = std::make_unique<LiveIndex>(make_index(entries), kind_of(fast));
     }
     Matcher(const PlateList& plates, const MaxEdits& max_edits, const Microseconds& microseconds,
-            std::shared_ptr<ScoringModel> model)
+            std::shared_ptr<ScoringModel> model, bool fast)
         : max_edits_(checked_edits(max_edits)), microseconds_(microseconds), model_(std::move(model)) {
         const AnswersSignals interruptible;
-        index_ = std::make_unique<LiveIndex>(make_index(plates));
+        index_ = std::make_unique<LiveIndex>(make_index(plates), kind_of(fast));
     }
     Matcher(Index index, unsigned max_edits, const Microseconds& microseconds,
-            std::shared_ptr<ScoringModel> model)
-        : index_(std::make_unique<LiveIndex>(std::move(index))),
+            std::shared_ptr<ScoringModel> model, bool fast)
+        : index_(std::make_unique<LiveIndex>(std::move(index), kind_of(fast))),
           max_edits_(max_edits),
           microseconds_(microseconds),
           model_(std::move(model)) {}
@@ -131,7 +133,8 @@ class Matcher {
 
     static std::unique_ptr<Matcher> open(const py::str& path, const Optional<py::int_>& max_edits,
                                          const Microseconds& microseconds,
-                                         std::shared_ptr<ScoringModel> model, std::optional<bool> mapped) {
+                                         std::shared_ptr<ScoringModel> model, std::optional<bool> mapped,
+                                         bool fast) {
         const AnswersSignals interruptible;
         const SnapshotAccess access = !mapped   ? SnapshotAccess::read_if_small
                                       : *mapped ? SnapshotAccess::mapped
@@ -143,7 +146,7 @@ class Matcher {
             return translated([&] { return Index::open(file, saved, access); });
         }();
         const unsigned k = max_edits.is_none() ? saved : checked_edits(max_edits);
-        return std::make_unique<Matcher>(std::move(index), k, microseconds, std::move(model));
+        return std::make_unique<Matcher>(std::move(index), k, microseconds, std::move(model), fast);
     }
 
     static void verify(const std::filesystem::path& file) {
@@ -552,14 +555,17 @@ PLATEWATCH_KERNEL forces one; ValueError if this machine cannot run it.)");
     add_match_method(matcher);
     matcher
         .def(py::init(&Matcher::open), py::arg("snapshot"), py::arg("max_edits"), py::arg("microseconds"),
-             py::arg("model"), py::arg("mapped"),
+             py::arg("model"), py::arg("mapped"), py::arg("fast") = false,
              "snapshot: the path of one. max_edits: None for the one that was saved. mapped: None to read a "
              "small one.")
-        .def(
-            py::init<const PlateList&, const MaxEdits&, const Microseconds&, std::shared_ptr<ScoringModel>>(),
-            py::arg("plates"), py::arg("max_edits"), py::arg("microseconds"), py::arg("model"))
-        .def(py::init<const Entries&, const MaxEdits&, const Microseconds&, std::shared_ptr<ScoringModel>>(),
+        .def(py::init<const PlateList&, const MaxEdits&, const Microseconds&, std::shared_ptr<ScoringModel>,
+                      bool>(),
+             py::arg("plates"), py::arg("max_edits"), py::arg("microseconds"), py::arg("model"),
+             py::arg("fast") = false)
+        .def(py::init<const Entries&, const MaxEdits&, const Microseconds&, std::shared_ptr<ScoringModel>,
+                      bool>(),
              py::arg("entries"), py::arg("max_edits"), py::arg("microseconds"), py::arg("model"),
+             py::arg("fast") = false,
              "entries: objects with the fields of platewatch.Entry. microseconds: turns a datetime into "
              "microseconds "
              "since 1970 UTC.")

@@ -334,15 +334,15 @@ class Matcher:
     def _verify(path: os.PathLike | str | bytes) -> None:
         ...
     @typing.overload
-    def __init__(self, snapshot: str, max_edits: int | None, microseconds: collections.abc.Callable[[typing.Any], int | None], model: ScoringModel, mapped: bool | None) -> None:
+    def __init__(self, snapshot: str, max_edits: int | None, microseconds: collections.abc.Callable[[typing.Any], int | None], model: ScoringModel, mapped: bool | None, fast: bool = False) -> None:
         """
         snapshot: the path of one. max_edits: None for the one that was saved. mapped: None to read a small one.
         """
     @typing.overload
-    def __init__(self, plates: PlateList, max_edits: int | None, microseconds: collections.abc.Callable[[typing.Any], int | None], model: ScoringModel) -> None:
+    def __init__(self, plates: PlateList, max_edits: int | None, microseconds: collections.abc.Callable[[typing.Any], int | None], model: ScoringModel, fast: bool = False) -> None:
         ...
     @typing.overload
-    def __init__(self, entries: collections.abc.Iterable[typing.Any], max_edits: int | None, microseconds: collections.abc.Callable[[typing.Any], int | None], model: ScoringModel) -> None:
+    def __init__(self, entries: collections.abc.Iterable[typing.Any], max_edits: int | None, microseconds: collections.abc.Callable[[typing.Any], int | None], model: ScoringModel, fast: bool = False) -> None:
         """
         entries: objects with the fields of platewatch.Entry. microseconds: turns a datetime into microseconds since 1970 UTC.
         """

@@ -316,11 +316,13 @@ void Index::search_section(const Section<Key>& section, std::span<const Query> b
     }
     workspace.keys.clear();
     section.keys.search(probes, k, key_workspace, workspace.keys);
-    for (const KeyMatch& key : workspace.keys) __builtin_prefetch(&section.owners[key.place]);
+    if (!section.in_order) {
+        for (const KeyMatch& key : workspace.keys) __builtin_prefetch(&section.owners[key.place]);
+    }
     for (const KeyMatch& key : workspace.keys) {
         const Workspace::Text& text = workspace.texts[probes[key.probe].tag];
         const Query& query = block[text.query];
-        for_each_owner(section.owners[key.place], [&](Owner owner) {
+        for_each_owner(section.owner(key.place), [&](Owner owner) {
             if (text.plain_only && owner.form() != Owner::Form::plain) return;
             if (!validity_.empty() && !validity_[owner.number()].holds(query.at)) return;
             if (key.edits != 0 && is_exact(owner.number())) return;
@@ -555,6 +557,14 @@ Index Index::open(std::shared_ptr<const Snapshot> opened, const std::string& nam
     index.long_.extent = Extent::of_note(facts[0].extents);
     max_edits = facts[0].max_edits;
     return index;
+}
+
+void Index::make_fast() {
+    if (short_.keys.size() < kKeysWorthFast) return;
+    short_.keys.make_fast();
+    std::uint32_t place = 0;
+    short_.in_order = std::ranges::all_of(
+        short_.owners, [&](Owner owner) { return owner == Owner(place++, Owner::Form::plain); });
 }
 
 std::size_t Index::nbytes() const noexcept {

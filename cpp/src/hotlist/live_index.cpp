@@ -88,11 +88,12 @@ class LiveIndexes {
     std::set<LiveIndex*> indexes_;
 };
 
-Segment make_segment(Index index) { return {std::make_shared<const Index>(std::move(index)), nullptr, 0}; }
-
 }  // namespace
 
-LiveIndex::LiveIndex(Index index) : LiveIndex(std::vector<Segment>{make_segment(std::move(index))}) {}
+LiveIndex::LiveIndex(Index index, IndexKind kind) : kind_(kind) {
+    publish({make_segment(std::move(index))});
+    LiveIndexes::get().add(this);
+}
 
 LiveIndex::LiveIndex(std::vector<Segment> segments) {
     publish(std::move(segments));
@@ -124,6 +125,11 @@ void LiveIndex::after_fork(bool in_child) {
     }
     published_.unlock();
     change_.unlock();
+}
+
+Segment LiveIndex::make_segment(Index index) const {
+    if (kind_ == IndexKind::fast) index.make_fast();
+    return {std::make_shared<const Index>(std::move(index)), nullptr, 0};
 }
 
 void LiveIndex::publish(std::vector<Segment> segments) {

@@ -157,6 +157,24 @@ KeyIndex<Key>::KeyIndex(Column<Key> keys) : size_(keys.size()), kernel_(&active_
 }
 
 template <class Key>
+void KeyIndex<Key>::make_fast(std::uint32_t long_range) {
+    long_range_ = long_range;
+    struct Placed {
+        Key mirrored;
+        std::uint32_t place;
+    };
+    Column<Placed> placed(size_);
+    for (std::uint32_t place = 0; place < size_; ++place) placed[place] = {reversed(forward_[place]), place};
+    radix_sort<sizeof(Key)>(placed, [](const Placed& item) { return item.mirrored; });
+    Column<std::uint32_t> places;
+    places.reserve(size_);
+    for (const Placed& item : placed) places.push_back(item.place);
+    places_ = std::move(places);
+    poll();
+    if constexpr (std::is_same_v<Key, Key8>) ends_ = EndsOrder(forward_.view().first(size_));
+}
+
+template <class Key>
 bool KeyIndex<Key>::restore() {
     if (forward_.empty() && backward_.empty()) return true;  // as it was constructed
     const std::size_t size = forward_.size() - kKernelPadding;
@@ -209,28 +227,86 @@ void KeyIndex<Key>::anchor(std::span<const Probe> block, Workspace& workspace) c
     }
     for (std::size_t i = 0; i < block.size(); ++i) {
         auto& a = anchored[i];
+        a.anchors = {begin_at(forward_trie_, a.forward_place), begin_at(backward_trie_, a.backward_place)};
         if (a.forward_place == 0 || a.backward_place == 0) continue;
-        a.anchors = {forward_trie_.node_at(a.forward_place), backward_trie_.node_at(a.backward_place), kJump};
-        forward_trie_.prefetch_header(a.anchors.forward);
-        backward_trie_.prefetch_header(a.anchors.backward);
+        forward_trie_.prefetch_header(a.anchors.forward.node);
+        backward_trie_.prefetch_header(a.anchors.backward.node);
     }
     for (std::size_t i = 0; i < block.size(); ++i) {
         const auto& a = anchored[i];
         if (a.forward_place == 0 || a.backward_place == 0) continue;
-        forward_trie_.prefetch_child(a.anchors.forward.branch, code_at(a.read, kJump));
-        backward_trie_.prefetch_child(a.anchors.backward.branch, code_at(a.mirrored, kJump));
+        forward_trie_.prefetch_child(a.anchors.forward.node.branch, code_at(a.read, kJump));
+        backward_trie_.prefetch_child(a.anchors.backward.node.branch, code_at(a.mirrored, kJump));
     }
     for (std::size_t i = 0; i < block.size(); ++i) {
-        auto& [read, mirrored, forward_place, backward_place, anchors] = anchored[i];
+        auto& a = anchored[i];
         const std::uint32_t size = block[i].size;
-        if (forward_place != 0 && backward_place != 0 && size >= 2 * kJump) {
-            sharpen(forward_trie_, backward_trie_, drop(read, kJump), drop(mirrored, kJump), size - 2 * kJump,
-                    anchors);
-            const std::uint32_t ahead = anchors.forward.range.size(), behind = anchors.backward.range.size();
+        if (a.forward_place != 0 && a.backward_place != 0 && size >= 2 * kJump) {
+            sharpen(forward_trie_, backward_trie_, drop(a.read, kJump), drop(a.mirrored, kJump),
+                    size - 2 * kJump, a.anchors);
+            const std::uint32_t ahead = a.anchors.forward.node.range.size(),
+                                behind = a.anchors.backward.node.range.size();
             if (std::max(ahead, behind) <= std::max(kMany, 4 * std::min(ahead, behind))) continue;
         }
-        anchors = {forward_trie_.root(), backward_trie_.root(), 0};
-        sharpen(forward_trie_, backward_trie_, read, mirrored, size, anchors);
+        a.anchors = {begin_at(forward_trie_, 0), begin_at(backward_trie_, 0)};
+        sharpen(forward_trie_, backward_trie_, a.read, a.mirrored, size, a.anchors);
+    }
+}
+
+// Where the longer range of two anchors is long, both go on but for three symbols, and what has its edit
+// between the ends is left to the ends order.
+template <class Key>
+void KeyIndex<Key>::leave_to_ends(std::span<const Probe> block, Workspace& workspace) const {
+    if constexpr (std::is_same_v<Key, Key8>) {
+        auto& left = workspace.left_to_ends;
+        left.clear();
+        for (std::uint32_t number = 0; number < block.size(); ++number) {
+            auto& a = workspace.anchored[number];
+            const auto& [forward, backward] = a.anchors;
+            const std::uint32_t size = block[number].size;
+            if (std::max(forward.node.range.size(), backward.node.range.size()) <= long_range_ ||
+                !ends_.knows(size) || std::max(forward.depth, backward.depth) > size - EndsOrder::kEnd) {
+                continue;
+            }
+            left.push_back(number);
+            ends_.prefetch_bucket(a.ends = ends_.find(a.read, a.mirrored));
+            forward_trie_.prefetch_header(forward.node);
+            backward_trie_.prefetch_header(backward.node);
+        }
+        for (const std::uint32_t number : left) {
+            auto& a = workspace.anchored[number];
+            const std::uint32_t symbols = block[number].size - EndsOrder::kEnd;
+            go_on(forward_trie_, a.read, symbols, a.anchors.forward);
+            go_on(backward_trie_, a.mirrored, symbols, a.anchors.backward);
+            ends_.prefetch_cells(a.ends);
+        }
+    }
+}
+
+// Appends what neither anchor knows: the keys with an edit between their ends.
+template <class Key>
+void KeyIndex<Key>::find_between(std::span<const Probe> block, Workspace& workspace,
+                                 std::vector<KeyMatch>& out) const {
+    if constexpr (std::is_same_v<Key, Key8>) {
+        auto& between = workspace.between;
+        between.clear();
+        for (const std::uint32_t number : workspace.left_to_ends) {
+            const auto& a = workspace.anchored[number];
+            const KeyRange known = forward_trie_.range_of(a.anchors.forward.node);
+            ends_.visit(a.ends, a.read, block[number].size, [&](std::uint32_t place) {
+                if (place - known.begin < known.size() || place >= size_) return;
+                __builtin_prefetch(forward_.data() + place);
+                between.push_back({place, number});
+            });
+        }
+        for (const auto& [place, number] : between) {
+            const auto& a = workspace.anchored[number];
+            const Key key = forward_[place], mirrored = reversed(key);
+            if (common_prefix(mirrored, a.mirrored) >= a.anchors.backward.depth) continue;
+            if (common_prefix(key, a.read) >= EndsOrder::kEnd &&
+                common_prefix(mirrored, a.mirrored) >= EndsOrder::kEnd)
+                out.push_back({number, place, 1});
+        }
     }
 }
 
@@ -238,6 +314,7 @@ template <class Key>
 void KeyIndex<Key>::search_one_edit(std::span<const Probe> block, Workspace& workspace,
                                     std::vector<KeyMatch>& out) const {
     anchor(block, workspace);
+    if (!ends_.empty()) leave_to_ends(block, workspace);
     auto& scans = workspace.scans;
     scans.refill(2 * block.size());
     for (std::uint32_t number = 0; number < block.size(); ++number) {
@@ -248,8 +325,9 @@ void KeyIndex<Key>::search_one_edit(std::span<const Probe> block, Workspace& wor
             prefetch_keys(keys.data() + range.begin, range.size());
             scans.push_back({keys.data() + range.begin, read, range.size(), 0, number << 1 | tag});
         };
-        add(forward_, forward_trie_.range_of(anchored.anchors.forward), anchored.read, 0);
-        add(backward_, backward_trie_.range_of(anchored.anchors.backward), anchored.mirrored, kMirroredTag);
+        add(forward_, forward_trie_.range_of(anchored.anchors.forward.node), anchored.read, 0);
+        add(backward_, backward_trie_.range_of(anchored.anchors.backward.node), anchored.mirrored,
+            kMirroredTag);
     }
     workspace.sought.clear();
     run_scans<Key>(
@@ -264,11 +342,13 @@ void KeyIndex<Key>::search_one_edit(std::span<const Probe> block, Workspace& wor
             }
             // What hangs on both anchors is found among the keys read forwards.
             const auto& anchored = workspace.anchored[number];
-            if (common_prefix(reversed(key), anchored.read) < anchored.anchors.taken) {
-                workspace.sought.push_back({reversed(key), number, edits});
+            if (common_prefix(reversed(key), anchored.read) < anchored.anchors.forward.depth) {
+                add_behind(static_cast<std::uint32_t>(scan.keys - backward_.data()) + place, number, edits,
+                           workspace);
             }
         });
-    find_sought(workspace, out);
+    if (!ends_.empty()) find_between(block, workspace, out);
+    place_behind(workspace, out);
 }
 
 // Each probe's anchors are found, and their keys asked for, before those of the probe in front are compared.
@@ -284,7 +364,7 @@ void KeyIndex<Key>::search_more_edits(std::span<const Probe> block, unsigned k, 
         if (current->number != kNone) compare(*current, k, workspace, out);
         std::swap(current, next);
     }
-    find_sought(workspace, out);
+    place_behind(workspace, out);
 }
 
 // The ranges of keys to compare a probe with.
@@ -344,11 +424,31 @@ void KeyIndex<Key>::compare(const Pending& pending, unsigned k, Workspace& works
     }
 }
 
+// Adds a key of backward_, whose place in forward_ place_behind() finds.
+template <class Key>
+void KeyIndex<Key>::add_behind(std::uint32_t place, std::uint32_t number, unsigned edits,
+                               Workspace& workspace) const {
+    if (places_.empty()) {
+        workspace.sought.push_back({reversed(backward_[place]), number, edits});
+    } else {
+        __builtin_prefetch(places_.data() + place);
+        workspace.behind.push_back({place, number, edits});
+    }
+}
+
+template <class Key>
+void KeyIndex<Key>::place_behind(Workspace& workspace, std::vector<KeyMatch>& out) const {
+    find_sought(workspace, out);
+    for (const auto& [place, number, edits] : workspace.behind)
+        out.push_back({number, places_[place], edits});
+    workspace.behind.clear();
+}
+
 template <class Key>
 void KeyIndex<Key>::add_found(bool mirrored, std::uint32_t place, std::uint32_t number, unsigned edits,
                               Workspace& workspace, std::vector<KeyMatch>& out) const {
     if (mirrored) {
-        workspace.sought.push_back({reversed(backward_[place]), number, edits});
+        add_behind(place, number, edits, workspace);
     } else {
         out.push_back({number, place, edits});
     }

@@ -36,7 +36,9 @@ void expect_all_within(std::size_t count, const std::vector<std::size_t>& alphab
     std::ranges::sort(keys);
     const auto repeats = std::ranges::unique(keys);
     keys.erase(repeats.begin(), repeats.end());
-    const KeyIndex<Key> index(keys);
+    const KeyIndex<Key> compact(keys);
+    KeyIndex<Key> fast(keys);
+    fast.make_fast(0);  // whatever may be left to the ends order is
 
     KeyWorkspace<Key> workspace;
     std::vector<KeyMatch> found;
@@ -58,19 +60,24 @@ void expect_all_within(std::size_t count, const std::vector<std::size_t>& alphab
         }
         const Key16 read = pack<Key16>(codes);
         const Probe probe{read, static_cast<std::uint32_t>(codes.size()), 0};
-        for (unsigned k = 0; k <= kMaxEdits; ++k) {
+        const auto all_found = [&](const KeyIndex<Key>& searched, unsigned k) {
             found.clear();
-            index.search(std::span(&probe, 1), k, workspace, found);
-            std::map<std::uint32_t, unsigned> have, want;
+            searched.search(std::span(&probe, 1), k, workspace, found);
+            std::map<std::uint32_t, unsigned> have;
             for (const KeyMatch& match : found) {
                 const auto [known, is_new] = have.emplace(match.place, match.edits);
                 EXPECT_EQ(known->second, match.edits);
             }
+            return have;
+        };
+        for (unsigned k = 0; k <= kMaxEdits; ++k) {
+            std::map<std::uint32_t, unsigned> want;
             for (std::uint32_t place = 0; place < keys.size(); ++place) {
                 const unsigned edits = bounded_distance(read, Probe::widened(keys[place]), k);
                 if (edits <= k) want.emplace(place, edits);
             }
-            ASSERT_EQ(have, want) << "k = " << k << ", read of " << codes.size();
+            ASSERT_EQ(all_found(compact, k), want) << "k = " << k << ", read of " << codes.size();
+            ASSERT_EQ(all_found(fast, k), want) << "fast, read of " << codes.size();
         }
     }
 }
@@ -80,6 +87,7 @@ TEST(KeyIndex, FindsAllOfDigits) { expect_all_within<Key8>(8'000, {10}, 200); }
 TEST(KeyIndex, FindsAllOfPlates) { expect_all_within<Key8>(20'000, {10, 10, 10, 10, 40, 10, 10, 10}, 150); }
 TEST(KeyIndex, FindsAllInSeveralSegments) { expect_all_within<Key8>(150'000, {10, 10, 10, 6}, 25); }
 TEST(KeyIndex, FindsAllWithoutAMiddleOrder) { expect_all_within<Key8>(1'500, {30}, 200); }
+TEST(KeyIndex, FindsAllOfShortKeys) { expect_all_within<Key8>(2'000, {2, 3, 9}, 300); }
 TEST(KeyIndex, FindsAllOfWideKeys) { expect_all_within<Key16>(2'000, {4}, 200); }
 
 }  // namespace

@@ -65,10 +65,15 @@ struct Query {
     Symbols text = {};
 };
 
+// What an index trades: a fast one takes thirteen bytes more a key, and less time where it is large.
+enum class IndexKind : std::uint8_t { compact, fast };
+
 class Index {
   public:
     // Queries that are worked on together, so that the memory that one waits for is fetched meanwhile.
     static constexpr std::size_t kBlock = 64;
+    // So many keys of up to eight symbols, for a fast index to be another than a compact one.
+    static constexpr std::size_t kKeysWorthFast = std::size_t{1} << 17;
 
     // What a search needs besides its answer; one for each thread, used again for each block.
     struct Workspace {
@@ -94,6 +99,9 @@ class Index {
 
     // Of plates that are their own ids. Throws std::length_error over 2^29 plates.
     explicit Index(const PlateList& plates);
+
+    // Makes a compact index a fast one, if it has enough keys. No snapshot keeps what that takes.
+    void make_fast();
 
     // Of an entry by its number, its place among all ids. A pattern's plate is its canonical text.
     [[nodiscard]] std::size_t size() const noexcept { return names_.size() / 2; }
@@ -206,6 +214,11 @@ class Index {
         KeyIndex<Key> keys;
         Array<Owner> owners;  // by the key's place
         Extent extent;
+        bool in_order = false;  // known: each key has one owner, whose number is its place
+
+        [[nodiscard]] Owner owner(std::uint32_t place) const noexcept {
+            return in_order ? Owner(place, Owner::Form::plain) : owners[place];
+        }
     };
 
     static constexpr std::int32_t kNoPriority = std::numeric_limits<std::int32_t>::min();

@@ -26,7 +26,7 @@ class LiveIndex {
     static constexpr std::size_t kManySegments = 4;    // more are folded together
     static constexpr std::size_t kFoldShare = 8;       // so much smaller than the first may the others stay
 
-    explicit LiveIndex(Index index);
+    explicit LiveIndex(Index index, IndexKind kind = IndexKind::compact);
     // Of a state's segments. Throws as State does.
     explicit LiveIndex(std::vector<Segment> segments);
     ~LiveIndex();
@@ -56,11 +56,13 @@ class LiveIndex {
     void after_fork(bool in_child);
 
   private:
+    [[nodiscard]] Segment make_segment(Index index) const;
     void start_folding();
     void fold();
     [[nodiscard]] bool wants_folding() const;
     void publish(std::vector<Segment> segments);
 
+    IndexKind kind_ = IndexKind::compact;
     // Not a std::atomic<std::shared_ptr>: that of libstdc++ 12 is a lock too, a spinning one, and its load
     // unlocks without releasing, which is a data race with the next store (ThreadSanitizer reports it).
     mutable std::mutex published_;  // held while state_ is copied or exchanged, and nothing else

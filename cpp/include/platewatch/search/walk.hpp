@@ -11,30 +11,49 @@
 
 namespace platewatch {
 
-// The node that a key's symbols lead to, from the place of their shortcut on, or from the root if it is 0.
+// A node on the way of a key, and how many of its symbols lead there.
+template <class Key>
+struct Reached {
+    typename Trie<Key>::Node node;
+    std::uint32_t depth = 0;
+};
+
+// Goes on along a key until so many symbols are used, or a leaf is reached.
+template <class Key>
+void go_on(const Trie<Key>& trie, Key key, std::size_t symbols, Reached<Key>& reached) noexcept {
+    auto& [node, depth] = reached;
+    for (; depth < symbols && !node.is_leaf(); ++depth) node = trie.child(node, code_at(key, depth));
+}
+
+// From the place of the key's shortcut on, or from the root if it is 0.
+template <class Key>
+[[nodiscard]] Reached<Key> begin_at(const Trie<Key>& trie, std::uint32_t place) noexcept {
+    if (place == 0) return {trie.root(), 0};
+    return {trie.node_at(place), static_cast<std::uint32_t>(Trie<Key>::kShortcutSymbols)};
+}
+
 template <class Key>
 [[nodiscard]] typename Trie<Key>::Node descend_from(const Trie<Key>& trie, std::uint32_t place,
                                                     Key key) noexcept {
-    auto node = place != 0 ? trie.node_at(place) : trie.root();
-    std::size_t depth = place != 0 ? Trie<Key>::kShortcutSymbols : 0;
-    for (; depth < kKeySymbols<Key> && !node.is_leaf(); ++depth) node = trie.child(node, code_at(key, depth));
-    return node;
+    Reached<Key> reached = begin_at(trie, place);
+    go_on(trie, key, kKeySymbols<Key>, reached);
+    return reached.node;
 }
 
-// Two anchors of one read, which together take up no more than its symbols.
+// The anchors of one read at its two ends.
 template <class Key>
 struct Anchors {
-    typename Trie<Key>::Node forward, backward;
-    std::uint32_t taken = 0;  // symbols that the forward anchor uses
+    Reached<Key> forward, backward;
 };
 
-// Lets whichever anchor has the larger range go on, until all `left` symbols are used. From the roots, that
-// makes the larger of the two ranges as small as any cut can.
+// Lets whichever anchor has the larger range go on, until both together have used `left` symbols more. From
+// the roots, that makes the larger of the two ranges as small as any cut can.
 template <class Key>
 [[gnu::always_inline]] inline void sharpen(const Trie<Key>& forward_trie, const Trie<Key>& backward_trie,
                                            Key rest, Key mirrored_rest, std::uint32_t left,
                                            Anchors<Key>& anchors) noexcept {
-    auto& [forward, backward, taken] = anchors;
+    auto& [forward, taken] = anchors.forward;
+    auto& [backward, taken_behind] = anchors.backward;
     for (; left > 0; --left) {
         if (!forward.is_leaf() && (backward.is_leaf() || forward.range.size() >= backward.range.size())) {
             forward = forward_trie.child(forward, code_at(rest, 0));
@@ -43,6 +62,7 @@ template <class Key>
         } else if (!backward.is_leaf()) {
             backward = backward_trie.child(backward, code_at(mirrored_rest, 0));
             mirrored_rest = drop(mirrored_rest, 1);
+            ++taken_behind;
         } else {
             return;
         }
