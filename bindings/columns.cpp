@@ -39,64 +39,106 @@ struct ArrowArrayStream {
 namespace platewatch {
 namespace {
 
-// Asks for the objects of later places in an array of them, which lie anywhere.
-void prefetch_object(PyObject* const* items, std::size_t place, std::size_t size) noexcept {
+// Asks for a later object of an array, as they lie anywhere: its header, and the characters behind it.
+void prefetch_object(std::span<PyObject* const> objects, std::size_t place) noexcept {
     constexpr std::size_t kAhead = 24;
-    if (place + kAhead < size) __builtin_prefetch(items[place + kAhead]);
+    if (place + kAhead >= objects.size()) return;
+    const auto* object = reinterpret_cast<const std::byte*>(objects[place + kAhead]);
+    __builtin_prefetch(object);
+    __builtin_prefetch(object + sizeof(PyCompactUnicodeObject));
 }
 
-// The items of any iterable, held by references of its own: so nobody can change them while they are matched
-// without the GIL.
+// A text of a few units, copied, or a reference to the object that is there instead.
+class Item {
+  public:
+    static constexpr std::size_t kMostBytes = 30;
+
+    explicit Item(PyObject* object) noexcept {
+        const TextView text = text_view(object);
+        const std::size_t bytes = text.size * units(text.unit);
+        if (text.unit == TextView::Unit::none || bytes > kMostBytes) {
+            object = Py_NewRef(object);
+            std::memcpy(bytes_, &object, sizeof object);
+            return;
+        }
+        copy(static_cast<const std::byte*>(text.data), bytes);
+        size_ = static_cast<std::uint8_t>(text.size);
+        unit_ = text.unit;
+    }
+
+    // Null for a text that was copied.
+    [[nodiscard]] PyObject* object() const noexcept {
+        if (unit_ != TextView::Unit::none) return nullptr;
+        PyObject* object = nullptr;
+        std::memcpy(&object, bytes_, sizeof object);
+        return object;
+    }
+    [[nodiscard]] TextView text() const noexcept {
+        if (PyObject* held = object(); held != nullptr) return text_view(held);
+        return {bytes_, size_, unit_};
+    }
+
+  private:
+    [[nodiscard]] static std::size_t units(TextView::Unit unit) noexcept {
+        return unit == TextView::Unit::ucs2 ? 2 : unit == TextView::Unit::utf32 ? 4 : 1;
+    }
+    // With two moves that overlap, as a call of memcpy takes longer.
+    void copy(const std::byte* from, std::size_t bytes) noexcept {
+        const auto both = [&]<std::size_t kSize>(std::integral_constant<std::size_t, kSize>) {
+            std::memcpy(bytes_, from, kSize);
+            std::memcpy(bytes_ + bytes - kSize, from + bytes - kSize, kSize);
+        };
+        if (bytes >= 16) return both(std::integral_constant<std::size_t, 16>{});
+        if (bytes >= 8) return both(std::integral_constant<std::size_t, 8>{});
+        std::memcpy(bytes_, from, bytes);
+    }
+
+    alignas(8) std::byte bytes_[kMostBytes];
+    std::uint8_t size_ = 0;
+    TextView::Unit unit_ = TextView::Unit::none;
+};
+
+// The items of any iterable, so held that nobody can change them while they are matched without the GIL.
 class SequenceColumn final : public ReadColumn {
   public:
     explicit SequenceColumn(const py::object& reads) {
 #ifndef Py_GIL_DISABLED  // where another thread may change the list meanwhile
         if (PyList_CheckExact(reads.ptr())) {
-            // As a tuple, but that each object is asked for before it is touched.
-            PyObject* const* items = reinterpret_cast<PyListObject*>(reads.ptr())->ob_item;
-            const auto size = static_cast<std::size_t>(PyList_GET_SIZE(reads.ptr()));
-            own_.resize(size);
-            for (std::size_t i = 0; i < size; ++i) {
-                prefetch_object(items, i, size);
-                own_[i] = Py_NewRef(items[i]);
-            }
-            items_ = own_;
+            take({reinterpret_cast<PyListObject*>(reads.ptr())->ob_item,
+                  static_cast<std::size_t>(PyList_GET_SIZE(reads.ptr()))});
             return;
         }
 #endif
-        tuple_ = py::reinterpret_steal<py::tuple>(PySequence_Tuple(reads.ptr()));
-        if (!tuple_) throw py::error_already_set();
-        items_ = {reinterpret_cast<PyTupleObject*>(tuple_.ptr())->ob_item, tuple_.size()};
+        const auto tuple = py::reinterpret_steal<py::tuple>(PySequence_Tuple(reads.ptr()));
+        if (!tuple) throw py::error_already_set();
+        take({reinterpret_cast<PyTupleObject*>(tuple.ptr())->ob_item, tuple.size()});
     }
     ~SequenceColumn() override {
-        for (std::size_t i = 0; i < own_.size(); ++i) {
-            prefetch_object(own_.data(), i, own_.size());
-            Py_DECREF(own_[i]);
-        }
+        for (const Item& item : items_) Py_XDECREF(item.object());
     }
     SequenceColumn(const SequenceColumn&) = delete;
     SequenceColumn& operator=(const SequenceColumn&) = delete;
 
     [[nodiscard]] TextSource source() const noexcept override {
         const auto fill = [](const void* context, std::size_t first, std::span<TextView> texts) {
-            const std::span<PyObject* const> items = static_cast<const SequenceColumn*>(context)->items_;
-            // Strings lie anywhere, and each has its header and its characters: those of the next call.
-            for (std::size_t i = first + texts.size(); i < std::min(first + 2 * texts.size(), items.size());
-                 ++i) {
-                const auto* next = reinterpret_cast<const std::byte*>(items[i]);
-                __builtin_prefetch(next);
-                __builtin_prefetch(next + sizeof(PyCompactUnicodeObject));
-            }
-            for (std::size_t i = 0; i < texts.size(); ++i) texts[i] = text_view(items[first + i]);
+            const std::span<const Item> items = static_cast<const SequenceColumn*>(context)->items_;
+            for (std::size_t i = 0; i < texts.size(); ++i) texts[i] = items[first + i].text();
         };
         return {fill, this, items_.size()};
     }
-    [[nodiscard]] PyObject* object(std::size_t row) const noexcept override { return items_[row]; }
+    [[nodiscard]] PyObject* object(std::size_t row) const noexcept override { return items_[row].object(); }
 
   private:
-    std::vector<PyObject*> own_;  // references; or else ...
-    py::tuple tuple_;
-    std::span<PyObject* const> items_;
+    // Nothing in here calls back into Python.
+    void take(std::span<PyObject* const> objects) {
+        items_.reserve(objects.size());
+        for (std::size_t i = 0; i < objects.size(); ++i) {
+            prefetch_object(objects, i);
+            items_.emplace_back(objects[i]);
+        }
+    }
+
+    std::vector<Item> items_;
 };
 
 class NumpyColumn final : public ReadColumn {

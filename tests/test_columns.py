@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
+import sys
 from typing import Any
 
 import numpy as np
@@ -181,6 +182,23 @@ def test_lists_of_anything_keep_their_order(matcher: pw.Matcher, picks: list[int
     ids = [batch.entry_ids[entry] for entry in batch.entry.tolist()]
     assert list(zip(batch.read.tolist(), ids, batch.edits.tolist(), strict=True)) == expected
     assert [(error.row, error.reason) for error in batch.errors] == errors
+
+
+def test_texts_of_any_length_in_any_layout(matcher: pw.Matcher) -> None:
+    """Short ones are copied, others held: blanks make a plate as long as one likes."""
+    plates = {"latin": "AB12CDE", "hangul": "12가3456", "beyond": "🚕12345678901"}
+    for plate in plates.values():
+        reads: list[Any] = [" " * blanks + plate for blanks in range(40)]
+        reads += [read.encode() for read in reads] + [pw.Read(text=read) for read in reads]
+        assert [row for row, *_ in zip(*match(matcher, reads)[:3], strict=True)] == list(range(len(reads)))
+
+
+def test_reads_may_go_while_they_are_matched(matcher: pw.Matcher) -> None:
+    reads: list[Any] = [" " * blanks + "12가3456" for blanks in range(40)]
+    references = [sys.getrefcount(read) for read in reads]
+    batch = matcher.match_batch(iter(reads))
+    assert len(batch) == len(reads)
+    assert [sys.getrefcount(read) for read in reads] == references
 
 
 def test_any_number_of_threads_gives_the_same_columns() -> None:
