@@ -297,6 +297,9 @@ class Zone(tzinfo):
     def __init__(self, problem: Exception | None) -> None:
         self._problem = problem
 
+    def __repr__(self) -> str:
+        return f"Zone({self._problem!r})"
+
     def utcoffset(self, when: datetime | None) -> timedelta | None:
         if self._problem is not None:
             raise self._problem
