@@ -158,20 +158,23 @@ KeyIndex<Key>::KeyIndex(Column<Key> keys) : size_(keys.size()), kernel_(&active_
 
 template <class Key>
 void KeyIndex<Key>::make_fast(std::uint32_t long_range) {
-    long_range_ = long_range;
-    struct Placed {
-        Key mirrored;
-        std::uint32_t place;
-    };
-    Column<Placed> placed(size_);
-    for (std::uint32_t place = 0; place < size_; ++place) placed[place] = {reversed(forward_[place]), place};
-    radix_sort<sizeof(Key)>(placed, [](const Placed& item) { return item.mirrored; });
-    Column<std::uint32_t> places;
-    places.reserve(size_);
-    for (const Placed& item : placed) places.push_back(item.place);
-    places_ = std::move(places);
-    poll();
-    if constexpr (std::is_same_v<Key, Key8>) ends_ = EndsOrder(forward_.view().first(size_));
+    if constexpr (kMayBeFast) {
+        struct Placed {
+            Key mirrored;
+            std::uint32_t place;
+        };
+        Column<Placed> placed(size_);
+        for (std::uint32_t place = 0; place < size_; ++place)
+            placed[place] = {reversed(forward_[place]), place};
+        radix_sort<sizeof(Key)>(placed, [](const Placed& item) { return item.mirrored; });
+        Column<std::uint32_t> places;
+        places.reserve(size_);
+        for (const Placed& item : placed) places.push_back(item.place);
+        fast_.places = std::move(places);
+        poll();
+        fast_.long_range = long_range;
+        if constexpr (std::is_same_v<Key, Key8>) fast_.ends = EndsOrder(forward_.view().first(size_));
+    }
 }
 
 template <class Key>
@@ -257,19 +260,20 @@ void KeyIndex<Key>::anchor(std::span<const Probe> block, Workspace& workspace) c
 // between the ends is left to the ends order.
 template <class Key>
 void KeyIndex<Key>::leave_to_ends(std::span<const Probe> block, Workspace& workspace) const {
-    if constexpr (std::is_same_v<Key, Key8>) {
-        auto& left = workspace.left_to_ends;
+    if constexpr (kMayBeFast && std::is_same_v<Key, Key8>) {
+        const EndsOrder& ends = fast_.ends;
+        auto& left = workspace.fast.left_to_ends;
         left.clear();
         for (std::uint32_t number = 0; number < block.size(); ++number) {
             auto& a = workspace.anchored[number];
             const auto& [forward, backward] = a.anchors;
             const std::uint32_t size = block[number].size;
-            if (std::max(forward.node.range.size(), backward.node.range.size()) <= long_range_ ||
-                !ends_.knows(size) || std::max(forward.depth, backward.depth) > size - EndsOrder::kEnd) {
+            if (std::max(forward.node.range.size(), backward.node.range.size()) <= fast_.long_range ||
+                !ends.knows(size) || std::max(forward.depth, backward.depth) > size - EndsOrder::kEnd) {
                 continue;
             }
             left.push_back(number);
-            ends_.prefetch_bucket(a.ends = ends_.find(a.read, a.mirrored));
+            ends.prefetch_bucket(a.ends = ends.find(a.read, a.mirrored));
             forward_trie_.prefetch_header(forward.node);
             backward_trie_.prefetch_header(backward.node);
         }
@@ -278,7 +282,7 @@ void KeyIndex<Key>::leave_to_ends(std::span<const Probe> block, Workspace& works
             const std::uint32_t symbols = block[number].size - EndsOrder::kEnd;
             go_on(forward_trie_, a.read, symbols, a.anchors.forward);
             go_on(backward_trie_, a.mirrored, symbols, a.anchors.backward);
-            ends_.prefetch_cells(a.ends);
+            ends.prefetch_cells(a.ends);
         }
     }
 }
@@ -287,25 +291,25 @@ void KeyIndex<Key>::leave_to_ends(std::span<const Probe> block, Workspace& works
 template <class Key>
 void KeyIndex<Key>::find_between(std::span<const Probe> block, Workspace& workspace,
                                  std::vector<KeyMatch>& out) const {
-    if constexpr (std::is_same_v<Key, Key8>) {
-        auto& between = workspace.between;
+    if constexpr (kMayBeFast && std::is_same_v<Key, Key8>) {
+        auto& between = workspace.fast.between;
         between.clear();
-        for (const std::uint32_t number : workspace.left_to_ends) {
+        for (const std::uint32_t number : workspace.fast.left_to_ends) {
             const auto& a = workspace.anchored[number];
             const KeyRange known = forward_trie_.range_of(a.anchors.forward.node);
-            ends_.visit(a.ends, a.read, block[number].size, [&](std::uint32_t place) {
+            fast_.ends.visit(a.ends, a.read, block[number].size, [&](std::uint32_t place) {
                 if (place - known.begin < known.size() || place >= size_) return;
                 __builtin_prefetch(forward_.data() + place);
-                between.push_back({place, number});
+                between.push_back({number, place, 1});
             });
         }
-        for (const auto& [place, number] : between) {
-            const auto& a = workspace.anchored[number];
-            const Key key = forward_[place], mirrored = reversed(key);
+        for (const KeyMatch& match : between) {
+            const auto& a = workspace.anchored[match.probe];
+            const Key key = forward_[match.place], mirrored = reversed(key);
             if (common_prefix(mirrored, a.mirrored) >= a.anchors.backward.depth) continue;
             if (common_prefix(key, a.read) >= EndsOrder::kEnd &&
                 common_prefix(mirrored, a.mirrored) >= EndsOrder::kEnd)
-                out.push_back({number, place, 1});
+                out.push_back(match);
         }
     }
 }
@@ -314,7 +318,7 @@ template <class Key>
 void KeyIndex<Key>::search_one_edit(std::span<const Probe> block, Workspace& workspace,
                                     std::vector<KeyMatch>& out) const {
     anchor(block, workspace);
-    if (!ends_.empty()) leave_to_ends(block, workspace);
+    if (is_fast()) leave_to_ends(block, workspace);
     auto& scans = workspace.scans;
     scans.refill(2 * block.size());
     for (std::uint32_t number = 0; number < block.size(); ++number) {
@@ -347,7 +351,7 @@ void KeyIndex<Key>::search_one_edit(std::span<const Probe> block, Workspace& wor
                            workspace);
             }
         });
-    if (!ends_.empty()) find_between(block, workspace, out);
+    if (is_fast()) find_between(block, workspace, out);
     place_behind(workspace, out);
 }
 
@@ -428,20 +432,24 @@ void KeyIndex<Key>::compare(const Pending& pending, unsigned k, Workspace& works
 template <class Key>
 void KeyIndex<Key>::add_behind(std::uint32_t place, std::uint32_t number, unsigned edits,
                                Workspace& workspace) const {
-    if (places_.empty()) {
-        workspace.sought.push_back({reversed(backward_[place]), number, edits});
-    } else {
-        __builtin_prefetch(places_.data() + place);
-        workspace.behind.push_back({place, number, edits});
+    if constexpr (kMayBeFast) {
+        if (is_fast()) {
+            __builtin_prefetch(fast_.places.data() + place);
+            workspace.fast.behind.push_back({number, place, edits});
+            return;
+        }
     }
+    workspace.sought.push_back({reversed(backward_[place]), number, edits});
 }
 
 template <class Key>
 void KeyIndex<Key>::place_behind(Workspace& workspace, std::vector<KeyMatch>& out) const {
     find_sought(workspace, out);
-    for (const auto& [place, number, edits] : workspace.behind)
-        out.push_back({number, places_[place], edits});
-    workspace.behind.clear();
+    if constexpr (kMayBeFast) {
+        for (const auto& [number, place, edits] : workspace.fast.behind)
+            out.push_back({number, fast_.places[place], edits});
+        workspace.fast.behind.clear();
+    }
 }
 
 template <class Key>

@@ -25,6 +25,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include "platewatch/base/scratch.hpp"
@@ -64,6 +65,32 @@ struct KeyMatch {
     std::uint32_t edits;
 };
 
+// A device has neither the memory for a fast index nor any code for it.
+#if defined(PLATEWATCH_LITTLE_MEMORY)
+inline constexpr bool kMayBeFast = false;
+#else
+inline constexpr bool kMayBeFast = true;
+#endif
+struct Nothing {};
+template <class Part>
+using FastOnly = std::conditional_t<kMayBeFast, Part, Nothing>;
+
+// What a fast index has, and no snapshot keeps.
+template <class Key>
+struct FastParts {
+    EndsOrder ends;                // of wide keys it is empty
+    std::uint32_t long_range = 0;  // keys: more, and the ends order has them
+    Array<std::uint32_t> places;   // among the keys read forwards, of those read backwards
+};
+
+// What a search of it needs.
+template <class Key>
+struct FastRoom {
+    std::vector<std::uint32_t> left_to_ends;  // probes
+    std::vector<KeyMatch> between;            // keys that may have an edit between their ends
+    std::vector<KeyMatch> behind;             // ... by their place among those read backwards
+};
+
 // What a search needs besides its answer; one for each thread, used again for each block.
 template <class Key>
 struct KeyWorkspace {
@@ -72,12 +99,6 @@ struct KeyWorkspace {
         std::uint32_t forward_place, backward_place;  // of their shortcuts
         Anchors<Key> anchors;
         EndsOrder::Place ends;
-    };
-    struct Between {  // a key that may have an edit between its ends
-        std::uint32_t place, probe;
-    };
-    struct Behind {  // a key found backwards
-        std::uint32_t place, probe, edits;
     };
     struct Sought {  // a key whose place is not known yet
         Key key;
@@ -96,10 +117,8 @@ struct KeyWorkspace {
     std::vector<Way> ways;
     std::array<Pending, 2> pending;
     Scratch<Scan<Key>> scans;
-    std::vector<Key> middle;                  // keys of a cell
-    std::vector<std::uint32_t> left_to_ends;  // probes
-    std::vector<Between> between;
-    std::vector<Behind> behind;
+    std::vector<Key> middle;  // keys of a cell
+    FastOnly<FastRoom<Key>> fast;
     std::vector<Sought> sought;
 };
 
@@ -114,7 +133,8 @@ class KeyIndex {
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
     // Trades memory, thirteen bytes a key, for time: an ends order, which has what would be compared with
-    // more than `long_range` keys of one end; and where each key of one order is in the other.
+    // more than `long_range` keys of one end; and where each key of one order is in the other. Not where
+    // memory is little.
     void make_fast(std::uint32_t long_range = 80);
 
     // Appends every key within k edits of each probe, in any order, and a key again for each way it is found.
@@ -139,8 +159,10 @@ class KeyIndex {
     [[nodiscard]] bool restore();
 
     [[nodiscard]] std::size_t nbytes() const noexcept {
-        return forward_.size_bytes() + backward_.size_bytes() + forward_trie_.nbytes() +
-               backward_trie_.nbytes() + middle_.nbytes() + ends_.nbytes() + places_.size_bytes();
+        std::size_t bytes = forward_.size_bytes() + backward_.size_bytes() + forward_trie_.nbytes() +
+                            backward_trie_.nbytes() + middle_.nbytes();
+        if constexpr (kMayBeFast) bytes += fast_.ends.nbytes() + fast_.places.size_bytes();
+        return bytes;
     }
 
   private:
@@ -149,6 +171,11 @@ class KeyIndex {
     using Pending = typename Workspace::Pending;
 
     void search_exact(std::span<const Probe> block, Workspace& workspace, std::vector<KeyMatch>& out) const;
+    [[nodiscard]] bool is_fast() const noexcept {
+        if constexpr (kMayBeFast) return !fast_.places.empty();
+        return false;
+    }
+
     void anchor(std::span<const Probe> block, Workspace& workspace) const;
     void leave_to_ends(std::span<const Probe> block, Workspace& workspace) const;
     void find_between(std::span<const Probe> block, Workspace& workspace, std::vector<KeyMatch>& out) const;
@@ -171,10 +198,8 @@ class KeyIndex {
     Array<Key> forward_;   // ascending; then, as in backward_, padding for the kernels
     Array<Key> backward_;  // each key's symbols reversed, ascending
     Trie<Key> forward_trie_, backward_trie_;
-    MiddleOrder middle_;              // no snapshot keeps it, nor ...
-    EndsOrder ends_;                  // ... this, which a fast index has, ...
-    std::uint32_t long_range_ = 0;    // ... for more keys than so many, ...
-    Array<std::uint32_t> places_;     // ... and this: in forward_, of the keys of backward_
+    MiddleOrder middle_;  // no snapshot keeps it
+    [[no_unique_address]] FastOnly<FastParts<Key>> fast_;
     const Kernel* kernel_ = nullptr;  // null for an empty index only
 };
 
