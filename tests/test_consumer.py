@@ -46,7 +46,7 @@ def test_a_cmake_project_finds_the_package(tmp_path: Path, bundle: Path) -> None
         *(f"-Dplatewatch_DIR={pw.get_cmake_dir()}", f"-DEXAMPLES={EXAMPLES}"),
     )
     run("cmake", "--build", tmp_path / "build")
-    for program in ("match_c", "match_core"):
+    for program in ("match_c", "match_c_shared", "match_core"):
         (hit,) = run(tmp_path / "build" / program, bundle).splitlines()
         assert "12가3456" in hit
 
@@ -57,6 +57,14 @@ def test_pkg_config_knows_it(tmp_path: Path, bundle: Path) -> None:
     flags = run("pkg-config", "--cflags", "--libs", "platewatch", PKG_CONFIG_PATH=str(folder)).split()
     run("cc", EXAMPLES / "match.c", "-o", tmp_path / "match", *flags)
     assert "12가3456" in run(tmp_path / "match", bundle)
+
+
+def test_the_shared_library_needs_the_c_library_only(tmp_path: Path, bundle: Path) -> None:
+    folder = Path(pw.get_cmake_dir()).parents[1]
+    run("cc", EXAMPLES / "match.c", "-o", tmp_path / "match", f"-I{pw.get_include()}", f"-L{folder}", "-lplatewatch")
+    assert "12가3456" in run(tmp_path / "match", bundle, LD_LIBRARY_PATH=str(folder))
+    needed = [line for line in run("ldd", folder / "libplatewatch.so").splitlines() if "=>" in line]
+    assert {Path(line.split()[0]).name.partition(".")[0] for line in needed} <= {"libc", "libm"}
 
 
 def test_the_header_is_c99_and_stands_alone(tmp_path: Path) -> None:

@@ -48,7 +48,8 @@ def get_include() -> str:
 def get_cmake_dir() -> str:
     """The folder of the CMake package, as an absolute path: what platewatch_DIR takes.
 
-    find_package(platewatch) has the static libraries platewatch::core, for C++, and platewatch::c then. For
-    pkg-config, ../../pkgconfig is its neighbour.
+    find_package(platewatch) has the static libraries platewatch::core, for C++, and platewatch::c then, and but for
+    Windows the shared platewatch::c_shared, which is ../../libplatewatch.so. For pkg-config, ../../pkgconfig is its
+    neighbour, with the static ones.
     """
     return str(_INSTALLED / "lib" / "cmake" / "platewatch")
