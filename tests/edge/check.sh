@@ -37,6 +37,10 @@ match=("$prefix/lib/libplatewatch_match.a" -Wl,--gc-sections -lm -pthread)
 "$cc" "${warn[@]}" -std=c11 "$root/tests/edge/failing.c" -o "$out/failing" -I"$prefix/include" "${match[@]}"
 "${run[@]}" "$out/replay-alone" "$answers" "$tolerance" "$bundle"
 "${run[@]}" "$out/failing" "$made/small.bundle"
+# On many threads: the plates of the first reads.
+awk -F'\t' '$1 == "r" && n++ < 60 { print $2 }' "$answers" >"$out/reads.txt"
+"$cc" "${warn[@]}" "$root/tests/edge/threads.c" -o "$out/threads" -I"$prefix/include" "${match[@]}"
+"${run[@]}" "$out/threads" "$bundle" "$made/before.bundle" <"$out/reads.txt"
 
 for replay in replay-static replay-shared; do
   "${run[@]}" "$out/$replay" "$answers" "$tolerance" "$bundle"
@@ -44,8 +48,7 @@ for replay in replay-static replay-shared; do
   mkdir "$out/device"
   "${run[@]}" "$out/$replay" "$answers" "$tolerance" "$made/before.bundle" "$made/conformance.delta" "$out/device"
 done
-# The plates of the first reads: every program finds some, and they agree.
-awk -F'\t' '$1 == "r" && n++ < 60 { print $2 }' "$answers" >"$out/reads.txt"
+# Every program finds some of them, and they agree.
 "${run[@]}" "$out/match-static" "$bundle" <"$out/reads.txt" >"$out/hits.txt"
 grep -q notify "$out/hits.txt" || { echo "the C example finds nothing" >&2; exit 1; }
 for match in match-shared match-alone consumer/match_c consumer/match_c_shared; do
