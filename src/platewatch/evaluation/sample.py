@@ -196,13 +196,19 @@ def _decode(line: bytes, row: int, decoder: ReadDecoder) -> LabelledRead:
     except msgspec.ValidationError as error:
         reason, field = at_fault(error)
         raise ReadError(reason, row=row, field=field) from None
-    except UnicodeDecodeError:
-        raise ReadError("not valid UTF-8", row=row) from None
-    except msgspec.DecodeError:
-        raise ReadError("not a JSON object", row=row) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):  # which of them is for bad UTF-8 depends on msgspec's version
+        raise ReadError("not a JSON object" if _is_utf8(line) else "not valid UTF-8", row=row) from None
     except RecursionError:
         raise ReadError("nested too deeply", row=row) from None
     return _labelled(read, label, row)
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _labelled(read: Read, label: _Label, row: int) -> LabelledRead:
