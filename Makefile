@@ -23,7 +23,7 @@ FUZZ_INPUTS ?= 10000000
 EVALUATE_MAX_EDITS ?= 2
 FUZZ_TARGETS := bundle index normalize pattern
 
-.PHONY: demo evaluate evaluate-plate evaluate-ocr evaluate-readme test test-cpp test-tsan test-free-threaded test-aarch64 test-armv7 aarch64-tools armv7-tools edge edge-host edge-aarch64 edge-armv7 edge-aarch64-musl edge-windows edge-macos wheel-windows test-python bench bench-readme bench-core \
+.PHONY: demo evaluate evaluate-plate evaluate-ocr evaluate-readme test test-cpp test-tsan test-free-threaded test-aarch64 test-armv7 aarch64-tools armv7-tools edge edge-host edge-aarch64 edge-armv7 edge-aarch64-musl edge-windows edge-macos wheel-windows wheel-musl test-python bench bench-readme bench-core \
   check-instructions write-instructions peers dev lint format stubs wheel \
   fuzz fuzz-build fuzz-corpus fuzz-formats soak clean
 
@@ -147,6 +147,14 @@ wheel-windows: $(VENV)/installed-test
 	  "WINE=/usr/lib/wine/wine64), or WINE= to build only" >&2; exit 1; }
 	$(BIN)/pip install --quiet $(GROUP_zig) $(GROUP_wheel)
 	tests/wheel/windows.sh build/$@ "$(WINDOWS_PYTHON)" $(abspath $(BIN)/python) $(WINE)
+
+# A musllinux wheel, built so too, and tried with a CPython for musl that CONTRIBUTING.md says how to get.
+MUSL_PYTHON ?=
+wheel-musl: $(VENV)/installed-test
+	@test -x "$(MUSL_PYTHON)/bin/python3" || { echo "make $@ needs a CPython for musl: MUSL_PYTHON=..., see" \
+	  "CONTRIBUTING.md" >&2; exit 1; }
+	$(BIN)/pip install --quiet $(GROUP_zig) $(GROUP_wheel)
+	tests/wheel/musl.sh build/$@ "$(MUSL_PYTHON)" $(abspath $(BIN)/python)
 
 # The tests that start threads, under ThreadSanitizer, which cannot be combined with the others. That of GCC 12
 # does not start where addresses are as random as newer kernels make them.
