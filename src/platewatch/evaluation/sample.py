@@ -23,7 +23,7 @@ from platewatch._core import normalize
 from platewatch.errors import PlatewatchError, ReadError, at_fault
 from platewatch.lists.header import Columns
 from platewatch.matching.reads import Read, ReadDecoder
-from platewatch.matching.values import KOREAN_TIME
+from platewatch.matching.values import KOREAN_TIME, NOT_UTF8, is_utf8
 from platewatch.service.passes import LIFE
 from platewatch.sources.files import READ_NAMES, Item, Stream, rows, to_read
 
@@ -197,18 +197,10 @@ def _decode(line: bytes, row: int, decoder: ReadDecoder) -> LabelledRead:
         reason, field = at_fault(error)
         raise ReadError(reason, row=row, field=field) from None
     except (msgspec.DecodeError, UnicodeDecodeError):  # which of them is for bad UTF-8 depends on msgspec's version
-        raise ReadError("not a JSON object" if _is_utf8(line) else "not valid UTF-8", row=row) from None
+        raise ReadError("not a JSON object" if is_utf8(line) else NOT_UTF8, row=row) from None
     except RecursionError:
         raise ReadError("nested too deeply", row=row) from None
     return _labelled(read, label, row)
-
-
-def _is_utf8(text: bytes) -> bool:
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _labelled(read: Read, label: _Label, row: int) -> LabelledRead:

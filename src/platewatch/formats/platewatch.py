@@ -14,6 +14,7 @@ from platewatch.formats.frame import Findings
 from platewatch.formats.messages import Message
 from platewatch.matching import lenient_json
 from platewatch.matching.reads import ReadDecoder, decode_lines
+from platewatch.matching.values import is_utf8
 
 _NULL: Final = ("text", "Expected `str`, got `null`")
 
@@ -35,7 +36,7 @@ def parse(message: Message, found: Findings) -> None:
 
 def _lines(message: Message) -> Iterable[bytes]:
     body = message.body.removeprefix(codecs.BOM_UTF8)
-    if json.detect_encoding(body) != "utf-8" or (message.charset is not None and not _is_utf8(body)):
+    if json.detect_encoding(body) != "utf-8" or (message.charset is not None and not is_utf8(body)):
         body = decode(without_images(body), message.content_type, message.charset).encode("utf-8", "replace")
     if body.lstrip().startswith(b"["):
         try:
@@ -43,11 +44,3 @@ def _lines(message: Message) -> Iterable[bytes]:
         except (ValueError, RecursionError):  # what is whole of it stands on lines
             pass
     return io.BytesIO(body)
-
-
-def _is_utf8(body: bytes) -> bool:
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        return False
-    return True

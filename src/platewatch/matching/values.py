@@ -68,6 +68,14 @@ _BROKEN_DATE = re.compile(
 )
 
 
+def is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def is_blank(value: object) -> bool:
     """None, "", NaN, NaT, NA: what tables have where there is nothing."""
     if value is None:
