@@ -18,7 +18,7 @@ EndsOrder::EndsOrder(std::span<const Key8> keys) {
     buckets_ = count / kKeysPerBucket + 1;
 
     // A counting sort: each bucket first counts its cells, then its begin moves on to its end.
-    Column<std::uint32_t> begins(buckets_ + 2);
+    Column<std::uint32_t> begins(static_cast<std::size_t>(buckets_) + 2);
     const auto place_of = [&](std::uint32_t place) { return find(keys[place], reversed(keys[place])); };
     with_ends([&](std::uint32_t place, std::size_t) { ++begins[place_of(place).bucket + 2]; });
     for (std::size_t bucket = 2; bucket < begins.size(); ++bucket) begins[bucket] += begins[bucket - 1];
