@@ -161,10 +161,14 @@ wheel-musl: $(VENV)/installed-test
 test-tsan: $(VENV)/installed-test
 	$(BIN)/cmake -S . -B build/tsan -G Ninja -DCMAKE_MAKE_PROGRAM=$(abspath $(BIN)/ninja) -DCMAKE_BUILD_TYPE=Debug \
 	  -DCMAKE_CXX_FLAGS_DEBUG="-O1 -g" \
-	  -DPLATEWATCH_TESTS=ON -DPLATEWATCH_PYTHON=OFF -DPLATEWATCH_WERROR=ON -DPLATEWATCH_SANITIZE=thread \
+	  -DPLATEWATCH_TESTS=ON -DPLATEWATCH_MATCH=ON -DPLATEWATCH_PYTHON=OFF -DPLATEWATCH_WERROR=ON -DPLATEWATCH_SANITIZE=thread \
 	  -DPLATEWATCH_REQUIRE_GTEST=$(or $(PLATEWATCH_REQUIRE_CPP_TESTS),0)
-	$(BIN)/cmake --build build/tsan --target platewatch_threaded_tests
+	$(BIN)/cmake --build build/tsan --target platewatch_threaded_tests platewatch_match
 	$(FIXED_ADDRESSES) $(BIN)/ctest --test-dir build/tsan --output-on-failure --parallel 2 --tests-regex '^(Batch|CThreads|LiveIndexThreads|LiveIndex.(Folds|CanBe))'
+	$(BIN)/python -m tests.edge.conformance build/tsan/conformance
+	$(CC) -fsanitize=thread -g -O1 tests/edge/threads.c -o build/tsan/threads -Icpp/include build/tsan/libplatewatch_match.a -lm -pthread
+	awk -F'\t' '$$1 == "r" && n++ < 20 { print $$2 }' build/tsan/conformance/conformance.tsv \
+	  | $(FIXED_ADDRESSES) build/tsan/threads build/tsan/conformance/conformance.bundle build/tsan/conformance/before.bundle
 
 # Many threads on one matcher where Python has no GIL, from CPython 3.14 on: before it msgspec cannot be built so.
 FREE_THREADED ?= python3.14t

@@ -143,8 +143,8 @@ while read -r list most_kb; do
 done <<'BOUNDS'
 1.snapshot 4096
 2.snapshot 4096
-1.bundle 7500
-2.bundle 7500
+1.bundle 4096
+2.bundle 4096
 BOUNDS
 
 # The work of a read, as the difference between a thousand reads and two thousand: without SIMD, as small cores have.

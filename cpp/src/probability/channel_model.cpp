@@ -280,11 +280,24 @@ ChannelTable::ChannelTable(std::vector<char32_t> symbols, std::vector<double> bi
     }
     if (rare_syllables_.size() != columns())
         raise<std::invalid_argument>("the columns of a channel model do not agree with its symbols");
-    plane_.resize(kPlane);
-    for (char32_t c = 0; c < kPlane; ++c)
-        plane_[c] = static_cast<std::uint8_t>(symbols_.size() + static_cast<std::size_t>(class_of(c)));
-    for (std::size_t i = 0; i < symbols_.size() && symbols_[i] < kPlane; ++i) {
-        if (symbols_[i] != kUnknownSymbol) plane_[symbols_[i]] = static_cast<std::uint8_t>(i);
+    make_pages();
+}
+
+void ChannelTable::make_pages() {
+    auto symbol = symbols_.begin();
+    for (std::size_t number = 0; number < page_of_.size(); ++number) {
+        Page page;
+        for (std::size_t i = 0; i < page.size(); ++i) {
+            const SymbolClass c = class_of(static_cast<char32_t>(number * kPage + i));
+            page[i] = static_cast<std::uint8_t>(symbols_.size() + static_cast<std::size_t>(c));
+        }
+        for (; symbol != symbols_.end() && *symbol / kPage == number; ++symbol) {
+            if (*symbol != kUnknownSymbol)
+                page[*symbol % kPage] = static_cast<std::uint8_t>(symbol - symbols_.begin());
+        }
+        const auto like = std::ranges::find(pages_, page);
+        page_of_[number] = static_cast<std::uint8_t>(like - pages_.begin());
+        if (like == pages_.end()) pages_.push_back(page);
     }
 }
 

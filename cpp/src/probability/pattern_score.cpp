@@ -345,7 +345,7 @@ void ReadScorer::make_alike(const PatternAutomaton& pattern) {
 
 void ReadScorer::prepare_pattern(const PatternAutomaton& pattern) {
     if (!pattern_room_) pattern_room_ = std::make_shared<PatternRoom>();
-    if (emissions_.empty()) emissions_.resize(kEmissions);
+    make_room_for_emissions();
     PatternRoom& room = *pattern_room_;
     room.prepare(*table_);
     const auto sets = table_->population_->sets();

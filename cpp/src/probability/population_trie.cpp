@@ -101,11 +101,11 @@ PopulationTrie::PopulationTrie(const Population& population) : population_(popul
     letters_begin_ = nodes_.size();
     add_forms(true);
     if (generic_has_letters) add_generic();
-    std::vector<char32_t> symbols;
     for (const Set& set : sets_) {
-        for (const auto& [symbol, share] : set.symbols) symbols.push_back(symbol);
+        for (const auto& [symbol, share] : set.symbols) symbols_.push_back(symbol);
     }
-    alphabet_ = Alphabet(std::move(symbols));
+    std::ranges::sort(symbols_);
+    symbols_.erase(std::ranges::unique(symbols_).begin(), symbols_.end());
     children_.resize(nodes_.size());
     for (std::uint32_t node = 0; node < nodes_.size(); ++node)
         (nodes_[node].parent == kEnd ? roots_ : children_[nodes_[node].parent]).push_back(node);

@@ -21,14 +21,22 @@ constexpr std::size_t kGenericDetour = 2;
 
 }  // namespace
 
-PLATEWATCH_INLINE auto ReadScorer::as_other(const Character& character, std::size_t symbol) const noexcept
-    -> AsOther {
+PLATEWATCH_INLINE auto ReadScorer::as_unlisted(const Character& character, std::size_t symbol,
+                                               SymbolClass c) const noexcept -> AsOther {
+    const double confusion = table_->confusion(character.column, symbol);
+    if (!character.lists_alternatives) return {confusion * character.share, 1};
+    const auto& says = character.unlisted[static_cast<std::size_t>(c)];
+    const double absent = table_->absent(character.column, symbol);
+    return {confusion * absent * says.confused, absent * says.lost};
+}
+
+PLATEWATCH_INLINE auto ReadScorer::as_other(const Character& character, std::size_t symbol,
+                                            SymbolClass c) const noexcept -> AsOther {
     for (std::size_t k = 0; k < character.alternatives; ++k) {
         if (character.alternative[k] == symbol)
             return {character.alternative_confused[k], character.alternative_lost[k]};
     }
-    const std::size_t at = table_->at(character.column, symbol);
-    return {table_->confused_[character.listing][at], table_->lost_[character.listing][at]};
+    return as_unlisted(character, symbol, c);
 }
 
 void ReadScorer::set_read(const Recogniser& recogniser, const ReadEvidence& read) {
@@ -85,15 +93,25 @@ inline void ReadScorer::make_character(const Evidence& evidence, std::size_t col
     const ChannelTable& channel = table_->table_;
     const std::size_t bin = channel.bin(evidence);
     out.column = static_cast<std::uint32_t>(column);
-    out.right = table_->ratio_right_[bin];
+    out.share = table_->share_[column];
+    out.right = table_->right_[column] * table_->ratio_right_[bin];
     out.wrong.fill(table_->ratio_wrong_[bin]);
     out.merged = table_->ratio_merged_[bin];
-    out.listing = !evidence.has_alternatives    ? ScoringTable::unlisted
-                  : suggests_syllable(evidence) ? ScoringTable::suggesting_syllable
-                                                : ScoringTable::listed;
+    out.lists_alternatives = evidence.has_alternatives;
+    out.suggests_syllable = false;
     out.is_rare_syllable = channel.is_of_rare_syllables(out.column);
+    out.has_sums = !out.is_rare_syllable;
     out.alternatives = 0;
     if (!evidence.has_alternatives) return;
+    out.suggests_syllable = suggests_syllable(evidence);
+    for (std::size_t c = 0; c < kSymbolClasses; ++c)
+        out.unlisted[c] = table_->unlisted(column, static_cast<SymbolClass>(c), out.suggests_syllable);
+    if (out.suggests_syllable) {
+        const AsOther in_sums = table_->unlisted(column, SymbolClass::syllable, false);
+        const AsOther& says = out.unlisted[static_cast<std::size_t>(SymbolClass::syllable)];
+        out.suggested = {says.confused / in_sums.confused, says.lost / in_sums.lost};
+        out.has_sums = out.has_sums && in_sums.confused > 0 && in_sums.lost > 0;
+    }
     add_alternatives(out, evidence, column, 0);
     for (std::size_t echo = 1; echo <= ChannelRates::kEchoes && next + echo - 1 < size_; ++echo) {
         const Evidence& there = (*read_)[next + echo - 1];
@@ -108,7 +126,9 @@ void ReadScorer::make_marks() noexcept {
         if (!read_->has_mark(gap)) {
             mark.wrong.fill(Levels{});
             mark.column = 0;
-            mark.listing = ScoringTable::unlisted;
+            mark.share = 1;
+            mark.lists_alternatives = mark.suggests_syllable = mark.is_rare_syllable = false;
+            mark.has_sums = true;
             mark.alternatives = 0;
             continue;
         }
@@ -139,8 +159,8 @@ void ReadScorer::add_alternatives(Character& character, const Evidence& there, s
         if (std::find(character.alternative.begin(), end, s) != end) continue;
         const std::size_t rank = echo == 0 ? rank_of(there, k) : ChannelRates::kListedRanks + echo - 1;
         const auto c = static_cast<std::size_t>(of);
-        const double seldom = table_->seldom_[table_->at(column, s)];
-        const double confused = table_->confused_[ScoringTable::unlisted][table_->at(character.column, s)];
+        const double seldom = 1 / table_->alternative(column, s);
+        const double confused = table_->confusion(character.column, s) * character.share;
         character.alternative[character.alternatives] = static_cast<std::uint8_t>(s);
         character.alternative_lost[character.alternatives] = seldom * rates.ratio_lost[c][rank];
         character.alternative_confused[character.alternatives++] =
@@ -148,25 +168,25 @@ void ReadScorer::add_alternatives(Character& character, const Evidence& there, s
     }
 }
 
-double ReadScorer::likeness(std::size_t j, char32_t symbol) const noexcept {
+double ReadScorer::likeness(char32_t c, char32_t symbol) const noexcept {
     if (class_of(symbol) != SymbolClass::syllable) return 1;
-    return table_->table_.rates().likeness[likeness_of(symbol, (*read_)[j].c)];
+    return table_->table_.rates().likeness[likeness_of(symbol, c)];
 }
 
-PLATEWATCH_INLINE void ReadScorer::emit(std::size_t column, char32_t symbol, std::size_t begin,
-                                        std::size_t end, Emission& out) const noexcept {
-    const Levels right = table_->right_[column], wrong = table_->wrong_[column];
-    const auto c = static_cast<std::size_t>(class_of(symbol));
-    for (std::size_t j = begin; j < end; ++j) {
+PLATEWATCH_INLINE void ReadScorer::emit(std::size_t column, char32_t symbol, SymbolClass of, std::size_t end,
+                                        Emission& out) const noexcept {
+    const Levels wrong = table_->wrong_[column];
+    const auto c = static_cast<std::size_t>(of);
+    for (std::size_t j = 0; j < end; ++j) {
         const Character& character = characters_[j];
         if ((*read_)[j].c == symbol) {
-            out.one[j] = right * character.right;
+            out.one[j] = character.right;
             out.own[j] = character.merged;
             out.confused[j] = Levels{};
             out.lost[j] = 1;
         } else {
-            AsOther as = as_other(character, column);
-            if (character.is_rare_syllable) as.confused *= likeness(j, symbol);
+            AsOther as = as_other(character, column, of);
+            if (character.is_rare_syllable) as.confused *= likeness((*read_)[j].c, symbol);
             out.confused[j] = as.confused * character.wrong[c];
             out.lost[j] = as.lost;
             out.own[j] = Levels{};
@@ -174,8 +194,8 @@ PLATEWATCH_INLINE void ReadScorer::emit(std::size_t column, char32_t symbol, std
         }
     }
     if (has_marks_) {
-        for (std::size_t gap = begin; gap <= end; ++gap)
-            out.mark[gap] = wrong * (as_other(marks_[gap], column).confused * marks_[gap].wrong[c]);
+        for (std::size_t gap = 0; gap <= end; ++gap)
+            out.mark[gap] = wrong * (as_other(marks_[gap], column, of).confused * marks_[gap].wrong[c]);
     }
     out.weight = 1;
 }
@@ -190,60 +210,86 @@ auto ReadScorer::emission_of(char32_t symbol) -> const Emission& {
         made_.push_back(static_cast<std::uint16_t>(column));
         place = static_cast<std::uint16_t>(made_.size() + kMaxSymbols);
     }
+    const SymbolClass of = class_of(symbol);
     Emission& emission = emissions_[keep ? place : spare_++ % (kMaxSymbols + 1)];
-    with_widest([&]() PLATEWATCH_INLINED { return emit(column, symbol, 0, size_, emission), 0.0; });
+    with_widest([&]() PLATEWATCH_INLINED { return emit(column, symbol, of, size_, emission), 0.0; });
     return emission;
 }
 
-PLATEWATCH_INLINE void ReadScorer::emit(std::size_t set, std::size_t end, Emission& out) const noexcept {
+// What the symbols of a set make of a character, but its own.
+PLATEWATCH_INLINE auto ReadScorer::others(const Character& character, char32_t read,
+                                          std::size_t set) const noexcept -> Others {
+    const PopulationTrie::Set& of = table_->population_->sets()[set];
+    const ScoringTable::SetSums& sums = table_->sums(character.column, set);
+    if (!character.has_sums) return others_one_by_one(character, read, set);
+    if (character.lists_alternatives) return others_by_alternatives(character, sums, set);
+    return {sums.wrong[0], sums.confused[0], of.weight};
+}
+
+auto ReadScorer::others_one_by_one(const Character& character, char32_t read, std::size_t set) const noexcept
+    -> Others {
+    Others out = {{}, 0, table_->shares_[character.column * table_->sets_ + set]};
+    for (const auto& [symbol, share] : table_->population_->sets()[set].symbols) {
+        if (symbol == read) continue;
+        const std::size_t s = table_->table_.column(symbol);
+        AsOther as = as_other(character, s, class_of(symbol));
+        if (character.is_rare_syllable) as.confused *= likeness(read, symbol);
+        out.confused += share * as.confused;
+        out.lost += share * as.lost;
+        out.wrong += share * as.confused * table_->wrong_[s];
+    }
+    return out;
+}
+
+auto ReadScorer::others_by_alternatives(const Character& character, const ScoringTable::SetSums& sums,
+                                        std::size_t set) const noexcept -> Others {
     const std::size_t sets = table_->sets_;
-    const auto c = static_cast<std::size_t>(table_->population_->sets()[set].symbol_class);
+    Others out = {sums.wrong[1], sums.confused[1], sums.lost};
+    if (character.suggests_syllable &&
+        table_->population_->sets()[set].symbol_class == SymbolClass::syllable) {
+        out.wrong *= character.suggested.confused;
+        out.confused *= character.suggested.confused;
+        out.lost *= character.suggested.lost;
+    }
+    for (std::size_t k = 0; k < character.alternatives; ++k) {
+        const std::size_t s = character.alternative[k];
+        const double share = table_->shares_[s * sets + set];
+        if (share == 0 || s == character.column) continue;  // an echo may be of the character itself
+        const AsOther usual = as_unlisted(character, s, class_of(table_->table_.symbols()[s]));
+        const double more = share * (character.alternative_confused[k] - usual.confused);
+        out.confused += more;
+        out.lost += share * (character.alternative_lost[k] - usual.lost);
+        out.wrong += more * table_->wrong_[s];
+    }
+    out.lost += table_->shares_[character.column * sets + set];
+    return out;
+}
+
+PLATEWATCH_INLINE void ReadScorer::emit(std::size_t set, std::size_t end, Emission& out) const noexcept {
+    const PopulationTrie::Set& of = table_->population_->sets()[set];
+    if (const auto* only = ScoringTable::only_symbol(of))
+        return emit(table_->table_.column(*only), *only, of.symbol_class, end, out);
+    const auto c = static_cast<std::size_t>(of.symbol_class);
     for (std::size_t j = 0; j < end; ++j) {
         const Character& character = characters_[j];
-        const auto& sums = table_->sums_[character.column * sets + set];
-        double confused = sums.confused[character.listing], lost = sums.lost[character.listing];
-        Levels wrong = sums.wrong[character.listing];
-        for (std::size_t k = 0; k < character.alternatives; ++k) {
-            const std::size_t s = character.alternative[k];
-            const double share = table_->shares_[s * sets + set];
-            if (share == 0 || s == character.column) continue;  // an echo may be of the character itself
-            const std::size_t at = table_->at(character.column, s);
-            const double more =
-                share * (character.alternative_confused[k] - table_->confused_[character.listing][at]);
-            confused += more;
-            lost += share * (character.alternative_lost[k] - table_->lost_[character.listing][at]);
-            wrong += more * table_->wrong_[s];
-        }
-        if (character.is_rare_syllable) {  // no sums are kept
-            confused = 0;
-            wrong = Levels{};
-            for (const auto& [symbol, share] : table_->population_->sets()[set].symbols) {
-                if (symbol == (*read_)[j].c) continue;
-                const std::size_t s = table_->table_.column(symbol);
-                const double one = share * as_other(character, s).confused * likeness(j, symbol);
-                confused += one;
-                wrong += one * table_->wrong_[s];
-            }
-        }
-        out.own[j] = sums.own * character.merged;
-        out.confused[j] = confused * character.wrong[c];
-        out.lost[j] = lost;
-        out.one[j] = sums.right * character.right + wrong * character.wrong[c];
+        const double own = table_->shares_[character.column * table_->sets_ + set];
+        const Others as = others(character, (*read_)[j].c, set);
+        out.own[j] = own * character.merged;
+        out.confused[j] = as.confused * character.wrong[c];
+        out.lost[j] = as.lost;
+        out.one[j] = own * character.right + as.wrong * character.wrong[c];
     }
     if (has_marks_) {
-        for (std::size_t gap = 0; gap <= end; ++gap) {
-            const Character& mark = marks_[gap];
-            Levels wrong = table_->sums_[mark.column * sets + set].wrong[mark.listing];
-            for (std::size_t k = 0; k < mark.alternatives; ++k) {
-                const std::size_t s = mark.alternative[k];
-                const double usual = table_->confused_[mark.listing][table_->at(mark.column, s)];
-                wrong += table_->shares_[s * sets + set] * (mark.alternative_confused[k] - usual) *
-                         table_->wrong_[s];
-            }
-            out.mark[gap] = wrong * mark.wrong[c];
-        }
+        for (std::size_t gap = 0; gap <= end; ++gap)
+            out.mark[gap] = others(marks_[gap], read_->mark(gap).c, set).wrong * marks_[gap].wrong[c];
     }
-    out.weight = table_->population_->sets()[set].weight;
+    out.weight = of.weight;
+}
+
+// Those that are kept stand behind those that are not.
+void ReadScorer::make_room_for_emissions() {
+    const std::size_t most = kMaxSymbols + 1 + table_->table_.symbols().size();
+    if (emissions_.size() < most) emissions_.resize(most);
 }
 
 auto ReadScorer::splits(SymbolClass c) noexcept -> const Row& {
@@ -330,7 +376,7 @@ PLATEWATCH_INLINE double ReadScorer::likelihood_here(std::u32string_view plate) 
     end_row_here(rows_[n]);
     // Out of the band: as no way comes here.
     for (std::size_t j = 0; j + before < n; ++j) rows_[n][j] = Levels{};
-    if (emissions_.empty()) emissions_.resize(kEmissions);
+    make_room_for_emissions();
     const Emission* next = nullptr;
     SymbolClass next_class = SymbolClass::other;
     for (std::size_t i = n; i-- > 0;) {
@@ -357,14 +403,10 @@ PLATEWATCH_INLINE Levels ReadScorer::start_behind(const Step& step, const Row& r
 
 double ReadScorer::clutter() const noexcept { return table_->clutter_ * any_text_; }
 
-// What a set makes of the first `end` characters at least.
-auto ReadScorer::set_emission(std::size_t set, std::size_t end) noexcept -> const Emission& {
-    if (set_ends_[set] < end) {
-        const std::size_t most = end > kMostInFront + 3 ? size_ : end;
-        with_widest([&]() PLATEWATCH_INLINED { return emit(set, most, set_emissions_[set]), 0.0; });
-        set_ends_[set] = most;
-    }
-    return set_emissions_[set];
+void ReadScorer::make_set_emission(std::size_t set, std::size_t end) noexcept {
+    const std::size_t most = end > kMostInFront + 3 ? size_ : end;
+    with_widest([&]() PLATEWATCH_INLINED { return emit(set, most, set_emissions_[set]), 0.0; });
+    set_ends_[set] = most;
 }
 
 // Without a letter in the read, the plates of a class explain it far better than those of none, but for
@@ -437,7 +479,7 @@ double ReadScorer::follow(std::uint32_t number, char32_t symbol, const Behind& b
 PLATEWATCH_INLINE double ReadScorer::follow_here(std::uint32_t number, char32_t symbol, const Behind& behind,
                                                  Row& out) {
     const auto& node = table_->population_->nodes()[number];
-    if (emissions_.empty()) emissions_.resize(kEmissions);
+    make_room_for_emissions();
     const bool last = behind.symbol == 0;
     const SymbolClass c = class_of(symbol);
     const Step step =

@@ -6,7 +6,7 @@
 namespace platewatch {
 
 ScoringTable::ScoringTable(const ChannelTable& table, std::shared_ptr<const PopulationTrie> population)
-    : table_(table.with_symbols(population->alphabet().symbols())),
+    : table_(table.with_symbols(population->symbols())),
       population_(std::move(population)),
       columns_(table_.columns()),
       sets_(population_->sets().size()) {
@@ -37,62 +37,36 @@ ScoringTable::ScoringTable(const ChannelTable& table, std::shared_ptr<const Popu
     by_row(rates.ratio_wrong, ratio_wrong_);
     by_row(rates.ratio_inserted, ratio_inserted_);
     by_row(rates.ratio_merged, ratio_merged_);
-    for (std::size_t c = 0; c < columns_; ++c)
-        inserted_.push_back(table_.inserted(c) / table_.column_size(c));
-    for (auto& values : confused_) values.resize(columns_ * columns_);
-    for (auto& values : lost_) values.resize(columns_ * columns_);
-    seldom_.resize(columns_ * columns_);
-    const auto class_of_column = [&](std::size_t s) {
-        return s < table_.symbols().size() ? class_of(table_.symbols()[s])
-                                           : static_cast<SymbolClass>(s - table_.symbols().size());
-    };
     for (std::size_t c = 0; c < columns_; ++c) {
-        const double share = 1 / table_.column_size(c);
-        for (std::size_t s = 0; s < columns_; ++s) {
-            const double usual = rates.confusion[s * columns_ + c] * share;
-            const double often = rates.alternative[at(c, s)];
-            const SymbolClass of = class_of_column(s);
-            const auto& confused = rates.ratio_rank[static_cast<std::size_t>(of)];
-            const auto& lost = rates.ratio_lost[static_cast<std::size_t>(of)];
-            const auto set = [&](Listing listing, std::size_t rank, double expected) {
-                confused_[listing][at(c, s)] = usual * confused[rank] / expected;
-                lost_[listing][at(c, s)] = lost[rank] / expected;
-            };
-            confused_[unlisted][at(c, s)] = usual;
-            lost_[unlisted][at(c, s)] = 1;
-            seldom_[at(c, s)] = 1 / often;
-            if (of == SymbolClass::syllable) {
-                const double other = rates.syllable_listed[c];
-                set(listed, ChannelRates::kAbsent, (1 - often) * (1 - other));
-                set(suggesting_syllable, ChannelRates::kOtherSyllable, (1 - often) * other);
-            } else {
-                set(listed, ChannelRates::kAbsent, 1 - often);
-                set(suggesting_syllable, ChannelRates::kAbsent, 1 - often);
-            }
-        }
+        share_.push_back(1 / table_.column_size(c));
+        inserted_.push_back(table_.inserted(c) * share_[c]);
+    }
+    absent_.resize(columns_ * columns_);
+    for (std::size_t c = 0; c < columns_; ++c) {
+        for (std::size_t s = 0; s < columns_; ++s) absent_[s * columns_ + c] = 1 / (1 - alternative(c, s));
     }
     const auto sets = population_->sets();
-    sums_.assign(columns_ * sets_, SetSums{});
+    for (const PopulationTrie::Set& set : sets)
+        summed_.push_back(only_symbol(set) == nullptr ? summed_sets_++ : 0);
+    sums_.assign(columns_ * summed_sets_, SetSums{});
     shares_.assign(columns_ * sets_, 0.0);
     for (std::size_t set = 0; set < sets_; ++set) {
         for (const auto& [symbol, share] : sets[set].symbols) {
             const std::size_t s = table_.column(symbol);
+            const SymbolClass of = class_of(symbol);
             shares_[s * sets_ + set] += share;
+            if (only_symbol(sets[set]) != nullptr) continue;
             for (std::size_t c = 0; c < columns_; ++c) {
-                SetSums& sums = sums_[c * sets_ + set];
-                const bool own = c == s && c < table_.symbols().size();
-                for (std::size_t listing = 0; listing < kListings; ++listing)
-                    sums.lost[listing] += share * (own ? 1 : lost_[listing][at(c, s)]);
-                if (own) {
-                    sums.own += share;
-                    sums.right += share * right_[s];
-                    continue;
+                if (c == s) continue;
+                SetSums& sums = sums_[c * summed_sets_ + summed_[set]];
+                const Unlisted says = unlisted(c, of, false);
+                const std::array confused = {share * share_[c] * confusion(c, s),
+                                             share * confusion(c, s) * absent(c, s) * says.confused};
+                for (std::size_t lists = 0; lists < 2; ++lists) {
+                    sums.confused[lists] += confused[lists];
+                    sums.wrong[lists] += confused[lists] * wrong_[s];
                 }
-                for (std::size_t listing = 0; listing < kListings; ++listing) {
-                    const double confused = share * confused_[listing][at(c, s)];
-                    sums.confused[listing] += confused;
-                    sums.wrong[listing] += confused * wrong_[s];
-                }
+                sums.lost += share * absent(c, s) * says.lost;
             }
         }
     }
@@ -124,6 +98,17 @@ ScoringTable::ScoringTable(const ChannelTable& table, std::shared_ptr<const Popu
     }
     const Population& all = population_->population();
     clutter_ = all.vehicles() * all.clutter / (1 - all.clutter);
+}
+
+auto ScoringTable::unlisted(std::size_t character, SymbolClass of, bool suggests_syllable) const noexcept
+    -> Unlisted {
+    const ChannelRates& rates = table_.rates();
+    const auto c = static_cast<std::size_t>(of);
+    const bool suggested = suggests_syllable && of == SymbolClass::syllable;
+    const std::size_t rank = suggested ? ChannelRates::kOtherSyllable : ChannelRates::kAbsent;
+    const double other = rates.syllable_listed[character];
+    const double expected = of != SymbolClass::syllable ? 1 : suggested ? other : 1 - other;
+    return {share_[character] * rates.ratio_rank[c][rank] / expected, rates.ratio_lost[c][rank] / expected};
 }
 
 double ScoringTable::registered(std::u32string_view plate) const noexcept {

@@ -6,8 +6,13 @@
 #include "platewatch/search/kernel.hpp"
 
 // For all that such work calls, as code takes the instructions of what it is inlined into.
+#ifdef PLATEWATCH_SMALL
+#define PLATEWATCH_INLINE inline
+#define PLATEWATCH_INLINED
+#else
 #define PLATEWATCH_INLINE [[gnu::always_inline]] inline
 #define PLATEWATCH_INLINED __attribute__((always_inline))
+#endif
 
 namespace platewatch {
 

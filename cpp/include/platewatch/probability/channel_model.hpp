@@ -121,7 +121,8 @@ class ChannelTable {
     [[nodiscard]] std::size_t bins() const noexcept { return bins(bin_edges_.size()); }
     // The unknown symbol has none of its own: that something could not be read must not tell what it was.
     [[nodiscard]] std::size_t column(char32_t c) const noexcept {
-        return c < kPlane ? plane_[c] : symbols_.size() + static_cast<std::size_t>(class_of(c));
+        return c < kPlane ? pages_[page_of_[c / kPage]][c % kPage]
+                          : symbols_.size() + static_cast<std::size_t>(class_of(c));
     }
     // Whether a column is of syllables that the reads fitted on hardly had.
     [[nodiscard]] bool is_of_rare_syllables(std::size_t column) const noexcept {
@@ -156,10 +157,15 @@ class ChannelTable {
                                         : column - symbols_.size();
     }
 
-    static constexpr char32_t kPlane = 0x10000;
+    static constexpr char32_t kPlane = 0x10000, kPage = 0x100;
+    using Page = std::array<std::uint8_t, kPage>;
+    void make_pages();
 
     std::vector<char32_t> symbols_;
-    std::vector<std::uint8_t> plane_;   // the columns of the first kPlane code points
+    // The columns of the first kPlane code points, of which most are those of a class: pages that are alike
+    // are one.
+    std::array<std::uint8_t, kPlane / kPage> page_of_ = {};
+    std::vector<Page> pages_;
     std::vector<bool> rare_syllables_;  // [column]
     std::vector<double> bin_edges_;
     ChannelRates rates_;

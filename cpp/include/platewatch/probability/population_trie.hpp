@@ -7,7 +7,6 @@
 
 #include "platewatch/probability/channel_model.hpp"
 #include "platewatch/probability/population.hpp"
-#include "platewatch/search/alphabet.hpp"
 
 namespace platewatch {
 
@@ -47,7 +46,8 @@ class PopulationTrie {
     [[nodiscard]] std::span<const std::uint32_t> children(std::uint32_t node) const noexcept {
         return node == kEnd ? roots_ : children_[node];
     }
-    [[nodiscard]] const Alphabet& alphabet() const noexcept { return alphabet_; }
+    // Of all sets: they ascend.
+    [[nodiscard]] std::span<const char32_t> symbols() const noexcept { return symbols_; }
     [[nodiscard]] const Population& population() const noexcept { return population_; }
     // No other one ever had it, as it may have had the address.
     [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
@@ -67,7 +67,7 @@ class PopulationTrie {
     std::vector<Set> sets_;
     std::vector<std::vector<std::uint32_t>> children_;
     std::vector<std::uint32_t> roots_;
-    Alphabet alphabet_;
+    std::vector<char32_t> symbols_;
 };
 
 }  // namespace platewatch

@@ -95,19 +95,24 @@ class ReadScorer {
         return std::max<std::size_t>(4, read < kLongPlate ? kLongPlate - read : 0);
     }
     static constexpr std::size_t kMostInFront = 3;  // of a word
-    static constexpr std::size_t kEmissions = 2 * kMaxSymbols + 2 + 256;
     static constexpr std::size_t kMostAlternatives =
         Evidence::kMostAlternatives * (1 + ChannelRates::kEchoes);
     struct Character {  // or a mark
         std::uint32_t column;
-        ScoringTable::Listing listing;
-        bool is_rare_syllable;
+        double share;  // one code point's of its column
+        bool lists_alternatives, suggests_syllable, is_rare_syllable;
+        bool has_sums;  // of sets, that tell of it: a rare one has none
         // Its own, and what is echoed by the next characters.
         std::uint8_t alternatives;
         std::array<std::uint8_t, kMostAlternatives> alternative;  // its column
         std::array<double, kMostAlternatives> alternative_confused, alternative_lost;
-        Levels right, merged;
+        Levels right;  // P(the symbol that it is, read right), with evidence
+        Levels merged;
         std::array<Levels, kSymbolClasses> wrong;  // [class of the symbol]
+        // The same, if it lists alternatives: of those that are not among them; and if it suggests a
+        // syllable, what that says of a set of syllables beside its sums.
+        std::array<ScoringTable::Unlisted, kSymbolClasses> unlisted;
+        ScoringTable::Unlisted suggested;
     };
     // What one symbol, or the symbols of a set, make of each character: read as one; merged with a neighbour
     // and yet itself; merged with a neighbour, which the character is; confused with it.
@@ -138,23 +143,39 @@ class ReadScorer {
     [[nodiscard]] [[gnu::always_inline]] Levels start_behind(const Step& step, const Row& row,
                                                              const Row& behind) const noexcept;
 
-    // Of a symbol that the character is not.
-    struct AsOther {
-        double confused, lost;
+    // Of a symbol that the character is not; the latter: and that it does not list.
+    using AsOther = ScoringTable::Unlisted;
+    [[nodiscard]] AsOther as_other(const Character& character, std::size_t symbol,
+                                   SymbolClass c) const noexcept;
+    [[nodiscard]] AsOther as_unlisted(const Character& character, std::size_t symbol,
+                                      SymbolClass c) const noexcept;
+    struct Others {
+        Levels wrong;
+        double confused, lost;  // the latter with the character's own symbol
     };
-    [[nodiscard]] AsOther as_other(const Character& character, std::size_t symbol) const noexcept;
+    [[nodiscard]] Others others(const Character& character, char32_t read, std::size_t set) const noexcept;
+    [[nodiscard]] Others others_one_by_one(const Character& character, char32_t read,
+                                           std::size_t set) const noexcept;
+    [[nodiscard]] Others others_by_alternatives(const Character& character, const ScoringTable::SetSums& sums,
+                                                std::size_t set) const noexcept;
+    void make_room_for_emissions();
     void make_character(const Evidence& evidence, std::size_t column, std::size_t next,
                         Character& out) const noexcept;
     void add_alternatives(Character& character, const Evidence& there, std::size_t column,
                           std::size_t echo) const noexcept;
     void make_marks() noexcept;
     // Of a character that is a rare syllable, by how like the symbol is.
-    [[nodiscard]] double likeness(std::size_t j, char32_t symbol) const noexcept;
-    void emit(std::size_t column, char32_t symbol, std::size_t begin, std::size_t end,
+    [[nodiscard]] double likeness(char32_t c, char32_t symbol) const noexcept;
+    void emit(std::size_t column, char32_t symbol, SymbolClass of, std::size_t end,
               Emission& out) const noexcept;
     void emit(std::size_t set, std::size_t end, Emission& out) const noexcept;
     const Emission& emission_of(char32_t symbol);
-    const Emission& set_emission(std::size_t set, std::size_t end) noexcept;
+    // What a set makes of the first `end` characters at least.
+    const Emission& set_emission(std::size_t set, std::size_t end) noexcept {
+        if (set_ends_[set] < end) make_set_emission(set, end);
+        return set_emissions_[set];
+    }
+    void make_set_emission(std::size_t set, std::size_t end) noexcept;
     const Row& splits(SymbolClass c) noexcept;
     // What becomes of a symbol that no character is.
     template <bool has_marks>

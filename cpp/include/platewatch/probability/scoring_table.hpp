@@ -40,16 +40,17 @@ class ScoringTable {
     struct Outcomes {
         Levels one, deletion, split;
     };
-    // What the recogniser lists for a character: nothing, some alternatives, a likely syllable among them.
-    enum Listing : std::uint8_t { unlisted, listed, suggesting_syllable };
-    static constexpr std::size_t kListings = 3;
-    // Sums over a set of symbols for one character; by its listing, for symbols that are no alternatives.
+    // What no alternatives say, or some among which a symbol is not, of a symbol of a class that the
+    // character is not: a factor of P(character | symbol, wrong), and of its being the symbol merged with it.
+    struct Unlisted {
+        double confused = 1, lost = 1;
+    };
+    // Sums over a set's symbols but the character's own, for one code point of the character's column; [1]:
+    // for a character that lists alternatives, of symbols that are not among them, where no syllable is.
     struct SetSums {
-        Levels right;                            // share of the character's own symbol, times P(right)
-        std::array<Levels, kListings> wrong;     // share times P(wrong) times P(character | symbol, wrong)
-        std::array<double, kListings> confused;  // share times P(character | symbol, wrong)
-        std::array<double, kListings> lost;  // share times the ratio for a symbol merged with the character
-        double own;                          // share of the character's own symbol
+        std::array<Levels, 2> wrong;     // share times P(wrong) times P(character | symbol, wrong)
+        std::array<double, 2> confused;  // share times P(character | symbol, wrong)
+        double lost;  // [1] of share times the ratio for a symbol merged with the character
     };
 
     // What can become of a symbol and what is in front of it, each times the probability that it comes to it.
@@ -61,8 +62,27 @@ class ScoringTable {
     [[nodiscard]] Step step(SymbolClass c, bool first, bool last, SymbolClass next,
                             double weight) const noexcept;
 
-    [[nodiscard]] std::size_t at(std::size_t character, std::size_t symbol) const noexcept {
-        return character * columns_ + symbol;
+    // What the alternatives of a character say of a symbol of a class that is not among them, but for
+    // `absent`.
+    [[nodiscard]] Unlisted unlisted(std::size_t character, SymbolClass of,
+                                    bool suggests_syllable) const noexcept;
+    [[nodiscard]] double confusion(std::size_t character, std::size_t symbol) const noexcept {
+        return table_.rates().confusion[symbol * columns_ + character];
+    }
+    [[nodiscard]] double absent(std::size_t character, std::size_t symbol) const noexcept {
+        return absent_[symbol * columns_ + character];
+    }
+    // How often a symbol is an alternative of a character.
+    [[nodiscard]] double alternative(std::size_t character, std::size_t symbol) const noexcept {
+        return table_.rates().alternative[character * columns_ + symbol];
+    }
+
+    // Where a set is one symbol, that is what it makes of a read, and there are no sums.
+    [[nodiscard]] static const char32_t* only_symbol(const PopulationTrie::Set& set) noexcept {
+        return set.symbols.size() == 1 && set.weight == 1 ? &set.symbols.front().first : nullptr;
+    }
+    [[nodiscard]] const SetSums& sums(std::size_t character, std::size_t set) const noexcept {
+        return sums_[character * summed_sets_ + summed_[set]];
     }
 
     ChannelTable table_;
@@ -72,15 +92,15 @@ class ScoringTable {
     std::array<Levels, 2> insertion_;  // [edge]
     std::array<std::array<Outcomes, 2>, kSymbolClasses> outcomes_;
     std::array<std::array<Levels, kSymbolClasses>, kSymbolClasses> merge_;
+    std::vector<double> share_;          // [character]: one code point's of its column
     std::vector<double> inserted_;       // [character]: of one code point
     std::vector<Levels> right_, wrong_;  // [symbol]
-    // P(character | symbol, wrong) for one code point of the character's column, [character][symbol], for a
-    // symbol that is no alternative; and the ratio for one that was merged with the character's.
-    std::array<std::vector<double>, kListings> confused_, lost_;
-    std::vector<double> seldom_;  // [character][symbol]: 1 / how often it is an alternative
+    std::vector<double> absent_;         // [symbol][character]: 1 / how often it is no alternative
     std::vector<Levels> ratio_right_, ratio_wrong_, ratio_inserted_, ratio_merged_;  // [bin]
-    std::vector<SetSums> sums_;                                                      // [character][set]
-    std::vector<double> shares_;                                                     // [symbol][set]
+    std::vector<std::size_t> summed_;  // [set]: its place among those that have sums
+    std::size_t summed_sets_ = 0;
+    std::vector<SetSums> sums_;                       // [character][place]
+    std::vector<double> shares_;                      // [symbol][set]
     std::vector<double> split_first_, split_second_;  // [class][character]: of one code point
     std::vector<bool> in_word_;                       // [symbol]
     std::vector<bool> behind_word_;  // [symbol]: no digit, and may stand behind a word that may be lost
