@@ -154,7 +154,7 @@ wheel-musl: $(VENV)/installed-test
 	@test -x "$(MUSL_PYTHON)/bin/python3" || { echo "make $@ needs a CPython for musl: MUSL_PYTHON=..., see" \
 	  "CONTRIBUTING.md" >&2; exit 1; }
 	$(BIN)/pip install --quiet $(GROUP_zig) $(GROUP_wheel)
-	tests/wheel/musl.sh build/$@ "$(MUSL_PYTHON)" $(abspath $(BIN)/python)
+	PATH="$(abspath $(BIN)):$$PATH" tests/wheel/musl.sh build/$@ "$(MUSL_PYTHON)" $(abspath $(BIN)/python)
 
 # The tests that start threads, under ThreadSanitizer, which cannot be combined with the others. That of GCC 12
 # does not start where addresses are as random as newer kernels make them.

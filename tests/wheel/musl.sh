@@ -20,11 +20,20 @@ arguments=(
   -DPYTHON_MODULE_EXTENSION="$("$interpreter" -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))')"
   -DPYTHON_IS_DEBUG=0 -DPYTHON_MODULE_DEBUG_POSTFIX=
 )
-rm -rf "$build/dist" "$build/site"
-"$python" -m pip wheel --quiet --no-build-isolation --no-deps --wheel-dir "$build/dist" "$root" \
+rm -rf "$build/linked" "$build/dist" "$build/site"
+"$python" -m pip wheel --quiet --no-build-isolation --no-deps --wheel-dir "$build/linked" "$root" \
   -C "wheel.tags=$tag-$tag-$platform" -C build-dir="$build/cmake" -C install.strip=false \
   -C "cmake.args=$(IFS=';' && echo "${arguments[*]}")"
+# zig calls musl libc.so; who ships it, and so auditwheel, by the machine.
+"$python" -m wheel unpack --dest "$build/linked" "$build"/linked/platewatch-*-"$tag-$tag-$platform.whl"
+for library in "$build"/linked/platewatch-*/platewatch/{_core.*.so,lib/libplatewatch.so}; do
+  patchelf --replace-needed libc.so "libc.musl-$machine.so.1" "$library"
+done
+mkdir -p "$build/dist"
+"$python" -m wheel pack --dest-dir "$build/dist" "$build"/linked/platewatch-*/
 wheel=("$build/dist"/platewatch-*-"$tag-$tag-$platform.whl")
+"$python" -m auditwheel show "${wheel[0]}" | tee "$build/audit.txt"
+grep -qF "\"$platform\"" "$build/audit.txt"
 
 "$python" -m pip install --quiet --target "$build/site" --platform "$platform" --python-version "$version" \
   --only-binary :all: "${wheel[0]}" pytest pytest-timeout rapidfuzz
