@@ -10,33 +10,31 @@ PLATEWATCH_TARGET_BEGIN("avx2,bmi2")
 namespace platewatch::haswell {
 namespace {
 
+// AVX2 counts no zeros, but those behind the lowest bit are soon made ones: so the first symbol of a key is
+// in the lowest byte here, and what the others shift to the left is shifted to the right.
 struct Vector {
     static constexpr std::size_t kLanes = 4;
 
     __m256i lanes;
 
     static Vector load(const Key8* keys) noexcept {
-        return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(keys))};
+        const __m256i loaded = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(keys));
+        const __m256i turned =
+            _mm256_set_epi64x(0x08090A0B0C0D0E0F, 0x0001020304050607, 0x08090A0B0C0D0E0F, 0x0001020304050607);
+        return {_mm256_shuffle_epi8(loaded, turned)};
     }
-    static Vector broadcast(Key8 value) noexcept {
-        return {_mm256_set1_epi64x(static_cast<long long>(value))};
-    }
+    static Vector broadcast(Key8 key) noexcept { return count(__builtin_bswap64(key)); }
+    static Vector count(std::uint64_t n) noexcept { return {_mm256_set1_epi64x(static_cast<long long>(n))}; }
     [[nodiscard]] Vector shifted(Vector bits) const noexcept {
-        return {_mm256_sllv_epi64(lanes, bits.lanes)};
+        return {_mm256_srlv_epi64(lanes, bits.lanes)};
     }
     [[nodiscard]] Vector shifted(std::uint32_t bits) const noexcept {
-        return {_mm256_sll_epi64(lanes, _mm_cvtsi32_si128(static_cast<int>(bits)))};
+        return {_mm256_srl_epi64(lanes, _mm_cvtsi32_si128(static_cast<int>(bits)))};
     }
     [[nodiscard]] Vector common_bits() const noexcept {
-        // AVX2 counts no leading zeros. Spread "differs" from each byte to all below it; what is left above
-        // are the equal bytes, each worth 8 bits.
-        const __m256i equal = _mm256_cmpeq_epi8(lanes, _mm256_setzero_si256());
-        __m256i differs = _mm256_andnot_si256(equal, _mm256_set1_epi8(8));
-        differs = _mm256_or_si256(differs, _mm256_srli_epi64(differs, 8));
-        differs = _mm256_or_si256(differs, _mm256_srli_epi64(differs, 16));
-        differs = _mm256_or_si256(differs, _mm256_srli_epi64(differs, 32));
-        const __m256i bits_below = _mm256_sad_epu8(differs, _mm256_setzero_si256());
-        return {_mm256_sub_epi64(_mm256_set1_epi64x(64), bits_below)};
+        const __m256i below = _mm256_andnot_si256(lanes, _mm256_add_epi64(lanes, _mm256_set1_epi64x(-1)));
+        const __m256i whole = _mm256_and_si256(below, _mm256_set1_epi8(static_cast<char>(0x80)));
+        return {_mm256_srli_epi64(_mm256_sad_epu8(whole, _mm256_setzero_si256()), 4)};
     }
     [[nodiscard]] std::uint64_t at_most(unsigned symbols) const noexcept {
         const __m256i other =

@@ -24,6 +24,7 @@ struct Vector {
     static Vector broadcast(Key8 value) noexcept {
         return {_mm512_set1_epi64(static_cast<long long>(value))};
     }
+    static Vector count(std::uint64_t n) noexcept { return broadcast(n); }
     [[nodiscard]] Vector shifted(Vector bits) const noexcept {
         return {_mm512_sllv_epi64(lanes, bits.lanes)};
     }

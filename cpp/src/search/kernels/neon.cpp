@@ -16,6 +16,7 @@ struct Vector {
 
     static Vector load(const Key8* keys) noexcept { return {vld1q_u64(keys)}; }
     static Vector broadcast(Key8 value) noexcept { return {vdupq_n_u64(value)}; }
+    static Vector count(std::uint64_t n) noexcept { return broadcast(n); }
     // USHL takes a lane's low byte as a signed count: 64 to 127 give 0, but from 128 on it is negative and
     // shifts right. That is as much as within.hpp asks for.
     [[nodiscard]] Vector shifted(Vector bits) const noexcept {

@@ -18,6 +18,7 @@ struct Vector {
 
     static Vector load(const Key8* keys) noexcept { return {*keys}; }
     static Vector broadcast(Key8 value) noexcept { return {value}; }
+    static Vector count(std::uint64_t n) noexcept { return {n}; }
     [[nodiscard]] Vector shifted(Vector bits) const noexcept {
         return {bits.lane < 64 ? lane << bits.lane : 0};
     }

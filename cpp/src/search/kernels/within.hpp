@@ -1,11 +1,11 @@
 // The body of a kernel, included once inside each kernel's namespace and target region, below its `Vector`:
 // several keys side by side in 64-bit lanes, with
 //   static constexpr std::size_t kLanes;
-//   static Vector load(const Key8*), broadcast(Key8);
+//   static Vector load(const Key8*), broadcast(Key8), count(std::uint64_t);
 //   Vector operator^(Vector, Vector), operator+(Vector, Vector), max(Vector, Vector);
-//   Vector shifted(Vector bits) const;  lanes shifted left; by 64 to 127: 0
+//   Vector shifted(Vector bits) const;  lanes without so many bits of their first symbols; by 64 to 127: 0
 //   Vector shifted(std::uint32_t bits) const;  the same by one count
-//   Vector common_bits() const;         leading zeros of each lane in whole bytes; 64 for 0
+//   Vector common_bits() const;         of each lane the bits of its first symbols that are 0; 64 for 0
 //   std::uint64_t at_most(unsigned n) const;  bit i: lane i has at most n bytes that are not 0
 // and `Zeros`, the lanes that were 0 in some vector:
 //   static Zeros none(); void add(Vector); std::uint64_t mask() const;  bit i: lane i
@@ -33,7 +33,7 @@ template <unsigned K, bool kNoneLonger>
     if constexpr (K == 0) {
         done.add(difference[kCentre]);
     } else {
-        const Vector symbol = Vector::broadcast(8);
+        const Vector symbol = Vector::count(8);
 #pragma GCC unroll 4
         for (std::uint32_t d = 1; d <= K; ++d) {
             difference[kCentre + d] = read ^ keys.shifted(8 * d);
