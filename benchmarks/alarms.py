@@ -19,7 +19,7 @@ import msgspec
 
 from platewatch.evaluation import Evaluation, LabelledRead, Models, Settings, cross_validated, evaluate, load
 from platewatch.evaluation.figures import Interval
-from platewatch.evaluation.run import alarmed_by
+from platewatch.evaluation.results import alarmed_by
 
 DATA = Path(__file__).parent / "data"
 PLATES, OCR = DATA / "plate_reads.jsonl.gz", DATA / "ocr_reads.jsonl.gz"

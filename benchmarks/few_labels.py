@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from platewatch.evaluation.few_labels import surprise
-from platewatch.evaluation.run import example
+from platewatch.evaluation.models import example
 from platewatch.evaluation.sample import LabelledRead, load, why_missed
 from platewatch.probability.channel_model import ChannelModel
 

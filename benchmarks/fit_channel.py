@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from platewatch.evaluation.run import example
+from platewatch.evaluation.models import example
 from platewatch.evaluation.sample import load, unlabelled_passes
 from platewatch.matching.reads import Read
 from platewatch.probability.channel_model import ChannelModel

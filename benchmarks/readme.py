@@ -15,7 +15,7 @@ import msgspec
 
 from platewatch.evaluation import Evaluation
 from platewatch.evaluation.figures import Interval, RatePoint
-from platewatch.evaluation.run import ALARM_RATES, CHECK, NOTIFY, ModelRates
+from platewatch.evaluation.results import ALARM_RATES, CHECK, NOTIFY, ModelRates
 
 from . import figures, record
 from .figures import duration, rounded, times

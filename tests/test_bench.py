@@ -31,7 +31,7 @@ from platewatch.evaluation.figures import (
     RatePoint,
     Traffic,
 )
-from platewatch.evaluation.run import ALARM_RATES, ModelRates, Rule, View
+from platewatch.evaluation.results import ALARM_RATES, ModelRates, Rule, View
 
 
 class Benchmark:

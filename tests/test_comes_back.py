@@ -26,7 +26,7 @@ import pytest
 from fastapi.encoders import jsonable_encoder
 
 import platewatch as pw
-from platewatch.evaluation.run import Settings as EvaluationSettings
+from platewatch.evaluation.results import Settings as EvaluationSettings
 from platewatch.service.config import Settings
 
 FIELDS = ("entry_id", "plate", "edits", "log_likelihood", "probability", "category", "priority")

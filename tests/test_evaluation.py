@@ -32,7 +32,7 @@ from platewatch.evaluation.figures import (
 )
 from platewatch.evaluation.learning import with_learning
 from platewatch.evaluation.lists import LookAlikes, look_alike_key, random_plates
-from platewatch.evaluation.run import Confidences
+from platewatch.evaluation.results import Confidences
 from platewatch.evaluation.sample import folds_of, group_passes, load
 from platewatch.probability.population import Population
 from tests.evaluations import SHIPPED, SMALL, labelled, rule, sample_plates, town
@@ -311,7 +311,7 @@ def test_the_lists_are_of_the_population_that_matches_are_weighed_against(
             listed.update(plates)
             super().__init__(plates)
 
-    monkeypatch.setattr("platewatch.evaluation.run.LookAlikes", Listing)
+    monkeypatch.setattr("platewatch.evaluation.trial.LookAlikes", Listing)
     reads = [labelled(p, p) for p in random_plates(np.random.default_rng(0), 20, (), population)]
     model = pw.ChannelModel.default().with_population(population)
     evaluation = evaluate(reads, Models([model], None, "of the town"), SMALL)

@@ -15,7 +15,7 @@ from benchmarks import few_labels
 from platewatch.cli import app
 from platewatch.evaluation.few_labels import FEW, HeldOut, held_out
 from platewatch.evaluation.figures import Interval
-from platewatch.evaluation.run import example
+from platewatch.evaluation.models import example
 from platewatch.evaluation.sample import LabelledRead
 
 pytestmark = pytest.mark.timeout(1200)  # against hanging, on the slowest machine

@@ -31,7 +31,8 @@ from platewatch.evaluation import Evaluation, Models, Settings, cross_validated
 from platewatch.evaluation import evaluate as run
 from platewatch.evaluation.figures import Alarms, Interval
 from platewatch.evaluation.learning import NAMES_OF_LEARNERS, learners, with_learning
-from platewatch.evaluation.run import SAMPLES, View, alarmed_by, among, not_matched
+from platewatch.evaluation.models import among
+from platewatch.evaluation.results import SAMPLES, View, alarmed_by, not_matched
 
 _DEFAULTS = Settings()
 

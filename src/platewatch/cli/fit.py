@@ -24,7 +24,8 @@ from platewatch.cli.common import (
 )
 from platewatch.cli.labelled import ReadsFile, ReadsOption, load_labelled
 from platewatch.evaluation import few_labels
-from platewatch.evaluation.run import SAMPLES, example
+from platewatch.evaluation.models import example
+from platewatch.evaluation.results import SAMPLES
 from platewatch.evaluation.sample import LabelledRead, unlabelled_passes, why_missed
 from platewatch.matching.reads import Read
 from platewatch.probability.channel_model import ChannelModel

@@ -4,7 +4,9 @@ sample.py reads such files, lists.py draws hotlists, run.py matches and counts, 
 report.py shows it.
 """
 
-from platewatch.evaluation.run import Evaluation, Models, Settings, cross_validated, evaluate
+from platewatch.evaluation.models import Models, cross_validated
+from platewatch.evaluation.results import Evaluation, Settings
+from platewatch.evaluation.run import evaluate
 from platewatch.evaluation.sample import LabelledRead, load
 
 __all__ = ["Evaluation", "LabelledRead", "Models", "Settings", "cross_validated", "evaluate", "load"]

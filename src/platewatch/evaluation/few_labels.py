@@ -11,7 +11,7 @@ import numpy as np
 from platewatch._core import normalize, region_mark
 from platewatch.errors import PlatewatchError
 from platewatch.evaluation.figures import Bootstrap, Floats, Interval
-from platewatch.evaluation.run import example
+from platewatch.evaluation.models import example
 from platewatch.evaluation.sample import LabelledRead, folds_of
 from platewatch.probability.channel_model import ChannelModel
 

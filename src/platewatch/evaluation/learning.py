@@ -9,16 +9,9 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from platewatch.evaluation.run import (
-    Evaluation,
-    Learnt,
-    LearntRates,
-    Models,
-    Settings,
-    evaluate,
-    parts_by_fold,
-    worker_threads,
-)
+from platewatch.evaluation.models import Models, parts_by_fold, worker_threads
+from platewatch.evaluation.results import Evaluation, Learnt, LearntRates, Settings
+from platewatch.evaluation.run import evaluate
 from platewatch.evaluation.sample import LabelledRead, group_passes
 from platewatch.matching.reads import Read
 from platewatch.probability.channel_model import ChannelModel

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from platewatch.errors import PlatewatchError
-from platewatch.evaluation.run import Evaluation, View
+from platewatch.evaluation.results import Evaluation, View
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,7 +12,7 @@ from platewatch.evaluation import plots
 from platewatch.evaluation.figures import Alarms, Interval
 from platewatch.evaluation.learning import NAMES_OF_LEARNERS, learners
 from platewatch.evaluation.page import figure, page, row, table
-from platewatch.evaluation.run import CHECK, NOTIFY, Evaluation, View, alarmed_by, not_matched
+from platewatch.evaluation.results import CHECK, NOTIFY, Evaluation, View, alarmed_by, not_matched
 
 _PLURAL = {"read": "reads", "pass": "passes"}
 
