@@ -1,7 +1,8 @@
 """A list as a city has it, for bounds.c: `python -m tests.edge.large FOLDER` writes 100,000 entries there.
 
-Within 1 and within 2 edits: N.bundle has the model of one recogniser, N.snapshot none. reads.txt has a thousand reads,
-of which ten are of wanted vehicles.
+Within 1 and within 2 edits: N.bundle has the model of one recogniser, N.snapshot none. all.bundle has the shipped
+model, of all recognisers, and a thousand of the entries. reads.txt has a thousand reads, ten of which are of wanted
+vehicles.
 """
 
 from __future__ import annotations
@@ -28,16 +29,22 @@ def make(folder: Path) -> None:
 
     plates = sorted({plate() for _ in range(ENTRIES + ENTRIES // 10)})
     rng.shuffle(plates)
-    hotlist = pw.Hotlist(
+    entries = [
         pw.Entry(id=f"{number:06}", plate=text, category=rng.choice(["stolen", "missing"]))
         for number, text in enumerate(plates[:ENTRIES])
-    )
-    model = pw.ChannelModel.default().of_engine("ctc")
-    for edits in (1, 2):
-        matcher = pw.Matcher(hotlist, max_edits=edits, model=model)
-        matcher.save(folder / f"{edits}.snapshot")
+    ]
+
+    def save(name: str, matcher: pw.Matcher) -> None:
         bundle = made_of(matcher, version=1, agency="police", group="gates", issued=0, expires=1, policy=Policy())
-        bundle.save(folder / f"{edits}.bundle")
+        bundle.save(folder / f"{name}.bundle")
+
+    model = pw.ChannelModel.default()
+    hotlist = pw.Hotlist(entries)
+    for edits in (1, 2):
+        matcher = pw.Matcher(hotlist, max_edits=edits, model=model.of_engine("ctc"))
+        matcher.save(folder / f"{edits}.snapshot")
+        save(f"{edits}", matcher)
+    save("all", pw.Matcher(pw.Hotlist(entries[:READS]), max_edits=1, model=model))
     reads = [plates[number] if number % 100 == 0 else plate() for number in range(READS)]
     (folder / "reads.txt").write_text("".join(f"{read}\n" for read in reads), encoding="utf-8")
 

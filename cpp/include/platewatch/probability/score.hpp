@@ -101,7 +101,7 @@ class ReadScorer {
         std::uint32_t column;
         double share;  // one code point's of its column
         bool lists_alternatives, suggests_syllable, is_rare_syllable;
-        bool has_sums;  // of sets, that tell of it: a rare one has none
+        bool has_sums;  // those of sets tell of it: not of a rare syllable, nor where they are 0
         // Its own, and what is echoed by the next characters.
         std::uint8_t alternatives;
         std::array<std::uint8_t, kMostAlternatives> alternative;  // its column
@@ -143,7 +143,7 @@ class ReadScorer {
     [[nodiscard]] [[gnu::always_inline]] Levels start_behind(const Step& step, const Row& row,
                                                              const Row& behind) const noexcept;
 
-    // Of a symbol that the character is not; the latter: and that it does not list.
+    // Of a symbol that the character is not; as_unlisted: and that it does not list.
     using AsOther = ScoringTable::Unlisted;
     [[nodiscard]] AsOther as_other(const Character& character, std::size_t symbol,
                                    SymbolClass c) const noexcept;
