@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "platewatch/probability/channel_model.hpp"
+#include "platewatch/probability/channel_table.hpp"
 
 namespace platewatch {
 

@@ -5,7 +5,7 @@
 
 #include <cstddef>
 
-#include "platewatch/probability/channel_model.hpp"
+#include "platewatch/probability/channel_table.hpp"
 
 namespace platewatch {
 

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "platewatch/probability/channel_model.hpp"
+#include "platewatch/probability/channel_table.hpp"
 #include "platewatch/probability/population.hpp"
 
 namespace platewatch {

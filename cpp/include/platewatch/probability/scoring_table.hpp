@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "platewatch/probability/channel_model.hpp"
+#include "platewatch/probability/channel_table.hpp"
 #include "platewatch/probability/levels.hpp"
 #include "platewatch/probability/population_trie.hpp"
 
