@@ -125,6 +125,7 @@ def test_a_time_is_written_as_the_server_has_it_and_what_overlaps_is_read_once(
         url = f'url = "{camera.url}/reads?since={{cursor}}"\ntime_format = "%Y%m%d%H%M%S%z"\noverlap = 60'
         follow(config, 'format = "platewatch"\nzone = "Asia/Seoul"', url)
         with running(config) as service:
+            until(lambda: len(camera.requests) > 0)  # its own start is the cursor until then
             start = datetime.now(UTC)
             reads += [{"text": "12가3456", "camera_id": f"c{number}", "time": start.isoformat()} for number in range(5)]
             until(lambda: len(wass.received) == 5)
