@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <optional>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -18,7 +19,7 @@ namespace {
 // Both ends of a read, what is forgiven there, and which keys are compared besides.
 struct Cut {
     Side forward, backward;
-    MiddleOrder::Cell middle = {};
+    bool by_middle = false;  // what has an edit at both ends is in the middle order
 };
 
 // What visiting one end's anchors costs, roughly, in vectors of keys that are compared.
@@ -40,71 +41,87 @@ struct Prices {
     [[nodiscard]] std::uint64_t of(const Side& side) const noexcept {
         constexpr std::uint64_t kVisit = 4;  // vectors that the way to a range is worth
         std::uint64_t price = 2 * range[side.sure];
+        if (side.last_replaced == Side::LastReplaced::any) price += range[side.sure - 1];
+        if (side.last_replaced == Side::LastReplaced::next_sure) price += range[side.sure - 1] / 2;
         if (side.forgives == Forgives::nothing || side.sure == 0) return price;
         price += side.sure * (kVisit + range[side.length - 1]);
         if (side.forgives == Forgives::missing) return price;
-        const std::uint64_t others = children[side.sure] * (kVisit + range[side.length]);
+        const std::uint64_t others = children[side.others_at()] * (kVisit + range[side.length]);
         return price + (side.forgives == Forgives::any ? 2 : 1) * others;
     }
 };
 
-// The cheapest cut of those that find everything; see key_index.hpp.
+// The cheapest cut of those that find everything; see key_index.hpp. `middle` is how many keys of the middle
+// orders are to be compared, if there are such.
 template <class Key>
 Cut choose_cut(const Trie<Key>& forward_trie, const Trie<Key>& backward_trie, const Path<Key>& forward,
-               const Path<Key>& backward, std::uint32_t size, unsigned k, Key read,
-               const MiddleOrder& middle) noexcept {
+               const Path<Key>& backward, std::uint32_t size, unsigned k,
+               std::optional<std::uint64_t> middle) noexcept {
     constexpr std::uint32_t kMostBetween = 2;  // symbols that no side is sure of
     constexpr std::uint64_t kOfEight = 4;      // keys that are looked up one by one
+    constexpr std::uint64_t kCheap = 512;      // a price that it is not worth to look further for a lower one
     const Prices<Key> ahead(forward_trie, forward, size), behind(backward_trie, backward, size);
     Cut best;
     std::uint64_t least = ~std::uint64_t{0};
     const auto consider = [&](const Cut& cut) {
         std::uint64_t price = ahead.of(cut.forward) + behind.of(cut.backward);
-        if (cut.middle.count != 0) price += kOfEight * (cut.middle.count / 8 + 1);
+        if (cut.by_middle) price += kOfEight * (*middle / 8 + 1);
         if (price < least) least = price, best = cut;
     };
-    if (k == 2 && !middle.empty()) {
-        // The side that forgives no other code leaves to the middle what has one there.
-        constexpr std::uint32_t kBegin = MiddleOrder::kBegin, kEnd = MiddleOrder::kEnd;
-        const auto with_cell = [&](std::uint32_t begin, Forgives in_front, Forgives at_end) {
-            const std::uint32_t last = size - begin - (kEnd - kBegin);
-            consider({{begin, size - last, in_front},
-                      {last, size - begin, at_end},
-                      middle.cell(code_at(read, begin), code_at(read, begin + 1))});
-        };
-        if (size == MiddleOrder::kSymbols) with_cell(kBegin, Forgives::missing, Forgives::missing);
-        if (size == MiddleOrder::kSymbols - 1) {
-            with_cell(kBegin, Forgives::missing, Forgives::missing_or_other);
-            with_cell(kBegin - 1, Forgives::missing_or_other, Forgives::missing);
+    // With two symbols between both ends, an end may take the one beside it, too.
+    using LastReplaced = Side::LastReplaced;
+    const auto cheaper = [](const Prices<Key>& prices, const Side& side, LastReplaced last_replaced) {
+        const Side longer{side.sure + 1, side.length, side.forgives, last_replaced};
+        return prices.of(longer) < prices.of(side) ? longer : side;
+    };
+    if (middle) {
+        constexpr std::uint32_t kMiddle = MiddleOrder::kMiddle, kBehind = MiddleOrder::kBehind;
+        const std::uint32_t first = size - kMiddle - kBehind;
+        const Side front{first, first + kMiddle, Forgives::missing},
+            end{kBehind, kBehind + kMiddle, Forgives::missing};
+        if (size == kKeySymbols<Key>) {
+            consider(
+                {cheaper(ahead, front, LastReplaced::any), cheaper(behind, end, LastReplaced::any), true});
+        } else {
+            consider({cheaper(ahead, front, LastReplaced::next_sure), end, true});
         }
+        if (least <= kCheap) return best;
     }
-    for (std::uint32_t first = 0; first <= size; ++first) {
-        if (2 * ahead.range[first] >= least) continue;
+    const auto consider_all = [&](std::uint32_t first) {
+        if (2 * ahead.range[first] >= least) return;
         const std::uint32_t rest = size - first;
-        if (k == 1) {
-            consider({{first, first}, {rest, rest}});
-        } else if (k == 3) {
+        if (k == 1) return consider({{first, first}, {rest, rest}});
+        if (k == 3) {
             const auto side = [](std::uint32_t length) {
                 return Side{length == 0 ? 0 : length - 1, length, Forgives::any};
             };
-            consider({side(first), side(rest)});
-        } else {
-            for (std::uint32_t last = rest - std::min(rest, kMostBetween); last <= rest; ++last) {
-                if (2 * behind.range[last] >= least) continue;
-                const auto both = [&](Forgives in_front, Forgives at_end) {
-                    consider({{first, size - last, in_front}, {last, rest, at_end}});
-                };
-                if (size > kKeySymbols<Key>) {
-                    both(Forgives::missing, Forgives::missing);
-                } else if (size == kKeySymbols<Key>) {
-                    both(Forgives::missing_or_other, Forgives::missing);
-                    both(Forgives::missing, Forgives::missing_or_other);
+            return consider({side(first), side(rest)});
+        }
+        for (std::uint32_t last = rest - std::min(rest, kMostBetween); last <= rest; ++last) {
+            if (2 * (ahead.range[first] + behind.range[last]) >= least) continue;
+            const auto both = [&](Forgives in_front, Forgives at_end) {
+                const Side front{first, size - last, in_front}, end{last, rest, at_end};
+                if (size == kKeySymbols<Key> && last + kMostBetween == rest) {
+                    consider(
+                        {cheaper(ahead, front, LastReplaced::any), cheaper(behind, end, LastReplaced::any)});
                 } else {
-                    both(Forgives::any, Forgives::nothing);
-                    both(Forgives::nothing, Forgives::any);
+                    consider({front, end});
                 }
+            };
+            if (size > kKeySymbols<Key>) {
+                both(Forgives::missing, Forgives::missing);
+            } else if (size == kKeySymbols<Key>) {
+                both(Forgives::missing_or_other, Forgives::missing);
+                both(Forgives::missing, Forgives::missing_or_other);
+            } else {
+                both(Forgives::any, Forgives::nothing);
+                both(Forgives::nothing, Forgives::any);
             }
         }
+    };
+    consider_all(size / 2);  // mostly near the best: of most others it is soon seen that they are dearer
+    for (std::uint32_t first = 0; first <= size; ++first) {
+        if (first != size / 2) consider_all(first);
     }
     return best;
 }
@@ -121,6 +138,8 @@ void prefetch_keys(const Key* keys, std::uint32_t count) noexcept {
 }
 
 constexpr std::uint32_t kMirroredTag = 1, kNone = ~0U;
+template <class Key>
+constexpr bool kMayHaveMiddle = std::is_same_v<Key, Key8> && MiddleOrder::kMostKeys > 0;
 constexpr std::size_t kNearBytes = std::size_t{1} << 20;  // about what a core's own cache keeps of a trie
 
 // Calls found(scan, place in its keys) for each key that a scan finds within k edits.
@@ -149,7 +168,7 @@ KeyIndex<Key>::KeyIndex(Column<Key> keys) : size_(keys.size()), kernel_(&active_
     forward_trie_ = Trie<Key>(keys);
     poll();
     backward_trie_ = Trie<Key>(mirrored);
-    if constexpr (std::is_same_v<Key, Key8>) middle_ = MiddleOrder(keys);
+    if constexpr (kMayHaveMiddle<Key>) middle_ = MiddleOrders(keys);
     keys.resize(size_ + kKernelPadding);
     mirrored.resize(size_ + kKernelPadding);
     forward_ = std::move(keys);
@@ -188,7 +207,7 @@ bool KeyIndex<Key>::restore() {
     kernel_ = &active_kernel();
     forward_trie_.restore(static_cast<std::uint32_t>(size));
     backward_trie_.restore(static_cast<std::uint32_t>(size));
-    if constexpr (std::is_same_v<Key, Key8>) middle_ = MiddleOrder(forward_.view().first(size));
+    if constexpr (kMayHaveMiddle<Key>) middle_ = MiddleOrders(forward_.view().first(size));
     return true;
 }
 
@@ -383,7 +402,7 @@ void KeyIndex<Key>::collect(const Probe& probe, std::uint32_t number, unsigned k
         pending.number = number;
         for (int side = 0; side < 2; ++side) pending.texts[side] = Probe{texts[side], 0, 0}.as<Key>();
     }
-    pending.middle = visit_all(probe, k, workspace, [&](bool mirrored, const Anchor& anchor) {
+    pending.middle = visit_all(probe, number, k, workspace, [&](bool mirrored, const Anchor& anchor) {
         const Array<Key>& keys = mirrored ? backward_ : forward_;
         if (!fits) {  // what is left of the read need not fit into a key
             for (std::uint32_t i = anchor.range.begin; i < anchor.range.end; ++i) {
@@ -413,18 +432,20 @@ void KeyIndex<Key>::compare(const Pending& pending, unsigned k, Workspace& works
                            if (edits <= k) add_found(mirrored, place, pending.number, edits, workspace, out);
                        });
     }
-    if constexpr (std::is_same_v<Key, Key8>) {
-        if (pending.middle.count == 0) return;
-        workspace.middle.resize(std::max(workspace.middle.size(), pending.middle.count + kKernelPadding));
-        middle_.copy(pending.middle, forward_.data(), workspace.middle.data());
-        const Scan<Key> scan{workspace.middle.data(), pending.texts[0], pending.middle.count, 0, 0};
-        const auto add = [&](const Scan<Key>&, std::uint32_t nth) {
-            const unsigned edits = bounded_distance(scan.read, scan.keys[nth], k);
-            out.push_back({pending.number, middle_.place(pending.middle, nth), edits});
-        };
-        // A read as long as the keys is one of them with symbols replaced.
-        const bool as_long = code_at(scan.read, kKeySymbols<Key> - 1) != kPadding;
-        run_scans<Key>(as_long ? kernel_->scan_replaced : kernel_->scan, std::span(&scan, 1), k, add);
+    if constexpr (kMayHaveMiddle<Key>) {
+        for (const MiddleOrders::Part& part : pending.middle) {
+            if (part.cell.count == 0) continue;
+            workspace.middle.resize(std::max(workspace.middle.size(), part.cell.count + kKernelPadding));
+            part.order->copy(part.cell, forward_.data(), workspace.middle.data());
+            const Scan<Key> scan{workspace.middle.data(), drop(pending.texts[0], part.of_read),
+                                 part.cell.count, part.of_key, 0};
+            const auto add = [&](const Scan<Key>&, std::uint32_t nth) {
+                const unsigned edits = bounded_distance(pending.texts[0], scan.keys[nth], k);
+                if (edits <= k) out.push_back({pending.number, part.order->place(part.cell, nth), edits});
+            };
+            run_scans<Key>(part.replaced ? kernel_->scan_replaced : kernel_->scan, std::span(&scan, 1),
+                           part.edits, add);
+        }
     }
 }
 
@@ -463,11 +484,11 @@ void KeyIndex<Key>::add_found(bool mirrored, std::uint32_t place, std::uint32_t 
 }
 
 // Calls visit(mirrored, anchor) for the anchors on which every key within k edits of the probe hangs, but for
-// those of the cell that it returns.
+// those of the middle orders, which it returns, and one that both anchors lack, which is sought.
 template <class Key>
 template <class Visit>
-MiddleOrder::Cell KeyIndex<Key>::visit_all(const Probe& probe, unsigned k, Workspace& workspace,
-                                           Visit&& visit) const {
+MiddleOrders::Parts KeyIndex<Key>::visit_all(const Probe& probe, std::uint32_t number, unsigned k,
+                                             Workspace& workspace, Visit&& visit) const {
     std::array<Code, kMaxSymbols> codes{}, mirror{};
     for (std::size_t i = 0; i < probe.size; ++i) {
         codes[i] = mirror[probe.size - 1 - i] = code_at(probe.key, i);
@@ -476,15 +497,37 @@ MiddleOrder::Cell KeyIndex<Key>::visit_all(const Probe& probe, unsigned k, Works
     const std::span<const Code> mirrored = std::span(mirror).first(probe.size);
     const Path<Key> forward = descend(forward_trie_, read);
     const Path<Key> backward = descend(backward_trie_, mirrored);
-    const Cut cut =
-        choose_cut(forward_trie_, backward_trie_, forward, backward, probe.size, k, probe.as<Key>(), middle_);
-    if (cut.middle.count != 0) middle_.prefetch(cut.middle);
+    MiddleOrders::Parts parts;
+    std::optional<std::uint64_t> middle;
+    if constexpr (kMayHaveMiddle<Key>) {
+        if (k == 2 && middle_.know(probe.size)) {
+            parts = middle_.parts(probe.as<Key>(), probe.size);
+            middle = 0;
+            for (const auto& part : parts) *middle += part.cell.count;
+        }
+    }
+    const Cut cut = choose_cut(forward_trie_, backward_trie_, forward, backward, probe.size, k, middle);
+    if (cut.by_middle) {
+        for (const auto& part : parts) {
+            if (part.cell.count != 0) part.order->prefetch(part.cell);
+        }
+    }
     const bool in_turns = forward_trie_.nbytes() > kNearBytes;
-    visit_anchored(forward_trie_, forward, read, cut.forward, in_turns, workspace.ways,
-                   [&](const Anchor& anchor) { visit(false, anchor); });
-    visit_anchored(backward_trie_, backward, mirrored, cut.backward, in_turns, workspace.ways,
-                   [&](const Anchor& anchor) { visit(true, anchor); });
-    return cut.middle;
+    for (const bool back : {false, true}) {
+        visit_anchored(back ? backward_trie_ : forward_trie_, back ? backward : forward,
+                       back ? mirrored : read, back ? cut.backward : cut.forward, in_turns, workspace.ways,
+                       [&](const Anchor& anchor) { visit(back, anchor); });
+    }
+    using LastReplaced = Side::LastReplaced;
+    if (cut.forward.last_replaced == LastReplaced::any && cut.backward.last_replaced == LastReplaced::any) {
+        // The read without the two symbols between both ends, which neither end has then.
+        const Key text = probe.as<Key>();
+        const std::uint32_t first = cut.forward.sure - 1;
+        const auto behind_first = [first](Key key) { return static_cast<Key>(key >> (8 * first)); };
+        const Key front = text ^ behind_first(drop(text, first));
+        workspace.sought.push_back({front | behind_first(drop(text, first + 2)), number, 2});
+    }
+    return cut.by_middle ? parts : MiddleOrders::Parts{};
 }
 
 template <class Key>

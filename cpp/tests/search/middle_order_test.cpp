@@ -33,52 +33,58 @@ TEST(MiddleOrder, HasEachKeyInItsCell) {
     std::mt19937_64 random(seed());
     for (const std::size_t count : {1'500u, 5'000u, 150'000u}) {  // the last one in three segments
         const auto keys = random_keys(random, count, 5, 6);
-        const MiddleOrder middle(keys);
-        ASSERT_FALSE(middle.empty());
-        std::size_t total = 0;
-        for (Code first = 0; first <= 7; ++first) {
-            for (Code second = 0; second <= 7; ++second) {
-                std::vector<Key8> want;
-                for (const Key8 key : keys) {
-                    if (length(key) == 8 && code_at(key, 3) == first && code_at(key, 4) == second)
-                        want.push_back(key);
+        for (const std::size_t size : {7u, 8u}) {
+            const MiddleOrder middle(keys, size);
+            ASSERT_TRUE(middle.has_all());
+            std::size_t total = 0;
+            for (Code first = 0; first <= 7; ++first) {
+                for (Code second = 0; second <= 7; ++second) {
+                    std::vector<Key8> want;
+                    for (const Key8 key : keys) {
+                        if (length(key) == size && code_at(key, size - 5) == first &&
+                            code_at(key, size - 4) == second)
+                            want.push_back(key);
+                    }
+                    const MiddleOrder::Cell cell = middle.cell(first, second);
+                    ASSERT_EQ(cell.count, want.size());
+                    std::vector<Key8> copied(cell.count), by_place;
+                    if (cell.count > 0) middle.copy(cell, keys.data(), copied.data());
+                    for (std::uint32_t i = 0; i < cell.count; ++i)
+                        by_place.push_back(keys[middle.place(cell, i)]);
+                    EXPECT_EQ(copied, want);
+                    EXPECT_EQ(by_place, want);
+                    total += cell.count;
                 }
-                const MiddleOrder::Cell cell = middle.cell(first, second);
-                ASSERT_EQ(cell.count, want.size());
-                std::vector<Key8> copied(cell.count), by_place;
-                if (cell.count > 0) middle.copy(cell, keys.data(), copied.data());
-                for (std::uint32_t i = 0; i < cell.count; ++i)
-                    by_place.push_back(keys[middle.place(cell, i)]);
-                EXPECT_EQ(copied, want);
-                EXPECT_EQ(by_place, want);
-                total += cell.count;
             }
+            EXPECT_EQ(total, std::ranges::count_if(keys, [&](Key8 key) { return length(key) == size; }));
         }
-        EXPECT_EQ(total, std::ranges::count_if(keys, [](Key8 key) { return length(key) == 8; }));
     }
 }
 
 TEST(MiddleOrder, IsNotMadeWhereItDoesNotPay) {
     std::mt19937_64 random(seed());
-    EXPECT_TRUE(MiddleOrder(std::span<const Key8>()).empty());
-    EXPECT_TRUE(MiddleOrder(random_keys(random, 100, 30, 8)).empty());  // more pairs than keys
-    const auto short_keys = random_keys(random, 5'000, 10, 4);
-    std::vector<Key8> none;
-    for (const Key8 key : short_keys) {
-        if (length(key) < 8) none.push_back(key);
-    }
-    EXPECT_TRUE(MiddleOrder(none).empty());
+    EXPECT_FALSE(MiddleOrder(random_keys(random, 100, 30, 8), 8).has_all());  // more pairs than keys
     const auto most = random_keys(random, MiddleOrder::kMostKeys + 10'000, 10, 8);
     ASSERT_GT(most.size(), MiddleOrder::kMostKeys);
-    EXPECT_TRUE(MiddleOrder(most).empty());
-    EXPECT_FALSE(MiddleOrder(std::span(most).first(MiddleOrder::kMostKeys)).empty());
+    EXPECT_FALSE(MiddleOrder(most, 8).has_all());
+    EXPECT_TRUE(MiddleOrder(std::span(most).first(MiddleOrder::kMostKeys), 8).has_all());
+}
+
+TEST(MiddleOrder, HasAllOfNoKeys) {
+    std::mt19937_64 random(seed());
+    const auto keys = random_keys(random, 5'000, 10, 8);
+    for (const MiddleOrder& none : {MiddleOrder(std::span<const Key8>(), 7), MiddleOrder(keys, 7)}) {
+        EXPECT_TRUE(none.has_all());
+        EXPECT_EQ(none.nbytes(), 0);
+        EXPECT_EQ(none.cell(1, 2).count, 0);
+    }
 }
 
 TEST(MiddleOrder, TakesTwoBytesAKeyAndLittleMore) {
     std::mt19937_64 random(seed());
     for (const std::size_t count : {1'000u, 30'000u, 200'000u}) {
         const auto keys = random_keys(random, count, 7, 8);
-        EXPECT_LE(MiddleOrder(keys).nbytes(), keys.size() * 9 / 4 + 4);
+        EXPECT_LE(MiddleOrder(keys, 8).nbytes(), keys.size() * 9 / 4 + 4);
     }
 }
 

@@ -107,7 +107,8 @@ bool is_forgiven(Forgives forgives, std::size_t length, std::size_t of_key, unsi
 template <class Key>
 void expect_complete_walk(const Trie<Key>& trie, const std::vector<Key>& keys, const std::vector<Code>& read,
                           const Side& side, bool in_turns) {
-    const auto [sure, length, forgives] = side;
+    const std::size_t length = side.length, sure = side.sure;
+    using LastReplaced = Side::LastReplaced;
     std::vector<unsigned> least(keys.size(), 99);
     const std::span<const Code> codes(read);
     const std::u32string text(read.begin(), read.end());
@@ -134,10 +135,17 @@ void expect_complete_walk(const Trie<Key>& trie, const std::vector<Key>& keys, c
         for (std::size_t n = 0; n <= key.size(); ++n) {
             const unsigned left = reference::levenshtein(text.substr(0, length), key.substr(0, n));
             const unsigned right = reference::levenshtein(text.substr(length), key.substr(n));
-            if (is_forgiven(forgives, length, n, left) && left + right == distance) {
+            if (is_forgiven(side.forgives, length, n, left) && left + right == distance) {
                 EXPECT_EQ(least[i], distance) << "key " << i;
             }
         }
+        const auto goes_on_alike = [&] { return key.size() > sure && key[sure] == text[sure]; };
+        if (side.last_replaced == LastReplaced::no || key.size() < sure || key[sure - 1] == text[sure - 1] ||
+            key.substr(0, sure - 1) != text.substr(0, sure - 1) ||
+            (side.last_replaced == LastReplaced::next_sure && !goes_on_alike())) {
+            continue;
+        }
+        EXPECT_LE(least[i], 1 + reference::levenshtein(text.substr(sure), key.substr(sure))) << "key " << i;
     }
 }
 
@@ -198,6 +206,9 @@ TYPED_TEST(TrieOf, WalksMissNothing) {
                                      << static_cast<int>(forgives));
                         const std::uint32_t sure = forgives == Forgives::nothing ? length : some;
                         expect_complete_walk(trie, keys, read, {sure, length, forgives}, in_turns);
+                        if (sure == 0 || sure == length || forgives != Forgives::missing) continue;
+                        for (const auto last : {Side::LastReplaced::any, Side::LastReplaced::next_sure})
+                            expect_complete_walk(trie, keys, read, {sure, length, forgives, last}, in_turns);
                     }
                 }
             }

@@ -13,7 +13,14 @@
 //          on each side, it is enough to walk for one: so each pair of kinds has to be walked for on one of
 //          the sides. Where no key is longer than the read, a code that the read lacks goes with one that the
 //          key lacks, which is cheap to forgive: one way a place. All that is left then is a symbol replaced
-//          on each side, which one of the sides walks for, or the middle order has (middle_order.hpp).
+//          on each side, which one of the sides walks for, or the middle order has (middle_order.hpp). Of
+//          reads of seven symbols it also has the keys of eight with a symbol more on one side.
+//          What is asked of all keys that begin with the first symbols is the dearest then. With two symbols
+//          between both ends, it is asked instead of those that also begin with the first of the two; and one
+//          edit less of those that have another one there. For where it is missing, or one more is in front
+//          of it, the other edit is at the other end: if the key lacks it, one way more finds the key, and
+//          what has one more here lacks one there, or is in the middle order. Only if both ends do so, a key
+//          that lacks both symbols is in neither, and is looked up.
 //   k = 3: cut what is between them anywhere: there is one edit only in front of the cut, or only one behind.
 // Each walk ends in few contiguous ranges of a sorted array; only their keys are compared, each with what the
 // walk has left of the read and of the edits. Of all this, what costs least is chosen for each read.
@@ -111,7 +118,7 @@ struct KeyWorkspace {
         std::uint32_t number;
         std::array<Key, 2> texts;                     // as it is, and reversed
         std::array<std::vector<Scan<Key>>, 2> scans;  // by the edits spent on the way to their keys
-        MiddleOrder::Cell middle;                     // whose keys are to be compared, too
+        MiddleOrders::Parts middle;                   // whose keys are to be compared, too
     };
 
     std::vector<Way> ways;
@@ -190,7 +197,8 @@ class KeyIndex {
     void add_found(bool mirrored, std::uint32_t place, std::uint32_t number, unsigned edits,
                    Workspace& workspace, std::vector<KeyMatch>& out) const;
     template <class Visit>
-    MiddleOrder::Cell visit_all(const Probe& probe, unsigned k, Workspace& workspace, Visit&& visit) const;
+    MiddleOrders::Parts visit_all(const Probe& probe, std::uint32_t number, unsigned k, Workspace& workspace,
+                                  Visit&& visit) const;
     void place_behind(Workspace& workspace, std::vector<KeyMatch>& out) const;
     void find_sought(Workspace& workspace, std::vector<KeyMatch>& out) const;
 
@@ -198,7 +206,7 @@ class KeyIndex {
     Array<Key> forward_;   // ascending; then, as in backward_, padding for the kernels
     Array<Key> backward_;  // each key's symbols reversed, ascending
     Trie<Key> forward_trie_, backward_trie_;
-    MiddleOrder middle_;  // no snapshot keeps it
+    MiddleOrders middle_;  // no snapshot keeps them
     [[no_unique_address]] FastOnly<FastParts<Key>> fast_;
     const Kernel* kernel_ = nullptr;  // null for an empty index only
 };

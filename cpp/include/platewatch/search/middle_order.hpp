@@ -1,13 +1,21 @@
-// The keys of eight symbols by their two middle ones: a third anchor, for lists that a core's cache holds.
+// The keys of seven symbols, and those of eight, by the fourth and the fifth symbol from their ends: a third
+// anchor, for lists that a core's cache holds.
 //
-// Of two edits that leave a key its length, either the first three symbols have none, or the last three, or
-// the two between them. What the first two cases cost, the sorted arrays answer at once; the third one they
-// only answer by every way to replace one of three symbols.
+// Of two edits in a read of eight symbols that leave a key its length, either the first three symbols have
+// none, or the last three, or the two between them. What the first two cases cost, the sorted arrays answer
+// at once; the third one they only answer by every way to replace one of three symbols.
+//
+// Of a read of seven symbols it is the same for the keys of seven, but for the first two symbols in place of
+// three. A key of eight has a symbol that the read lacks, and one replaced. If it lacks one of the first
+// symbols, or in front of the middle ones, the middle ones stand where they stood, told from the end. If it
+// lacks one of the last symbols, they stand one place further from the end, and so does the symbol behind
+// them: unless the symbol that it lacks is right there, and then the key ends with the read's last three.
 //
 // A key is told by its place in ascending order, of which 16 bits are kept: two bytes a key. The keys are
 // looked up there one by one, so this is for lists whose keys are near.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -17,10 +25,10 @@
 
 namespace platewatch {
 
+// Of the keys of one size.
 class MiddleOrder {
   public:
-    static constexpr std::uint32_t kSymbols = 8;          // of its keys
-    static constexpr std::uint32_t kBegin = 3, kEnd = 5;  // those that it goes by
+    static constexpr std::uint32_t kMiddle = 2, kBehind = 3;  // symbols that it goes by, and behind them
 #if defined(PLATEWATCH_LITTLE_MEMORY)  // a tenth fewer instructions within two edits are not worth it there
     static constexpr std::size_t kMostKeys = 0;
 #else
@@ -29,11 +37,13 @@ class MiddleOrder {
 
     MiddleOrder() = default;
 
-    // Empty if there are too many keys, or too few for the pairs of symbols that there may be. Keys ascend;
-    // if they do not, what is found is wrong, but it is among them.
-    explicit MiddleOrder(std::span<const Key8> keys);
+    // Has none if there are too many keys, or too few for the pairs of symbols that there may be. Keys
+    // ascend; if they do not, what is found is wrong, but it is among them.
+    // Precondition: kMiddle + kBehind <= size <= kKeySymbols<Key8>.
+    MiddleOrder(std::span<const Key8> keys, std::size_t size);
 
-    [[nodiscard]] bool empty() const noexcept { return places_.empty(); }
+    // Whether it has all keys of the size: if there are none, too.
+    [[nodiscard]] bool has_all() const noexcept { return has_all_; }
 
     // Where the keys with such middle symbols stand.
     struct Cell {
@@ -57,8 +67,11 @@ class MiddleOrder {
     void copy(const Cell& cell, const Key8* keys, Key8* out) const noexcept {
         for (std::uint32_t segment = 0; segment < segments_; ++segment) {
             const Key8* of_segment = keys + (std::size_t{segment} << kSegmentBits);
-            for (std::uint32_t i = cell.ends[segment]; i < cell.ends[segment + 1]; ++i)
-                *out++ = of_segment[places_[i]];
+            const std::uint16_t* place = places_.data() + cell.ends[segment];
+            const std::uint32_t count = cell.ends[segment + 1] - cell.ends[segment];
+#pragma GCC unroll 4
+            for (std::uint32_t i = 0; i < count; ++i) out[i] = of_segment[place[i]];
+            out += count;
         }
     }
     // The place among all keys of the nth of a cell.
@@ -74,11 +87,50 @@ class MiddleOrder {
   private:
     static constexpr std::uint32_t kSegmentBits = 16;
 
+    bool has_all_ = false;
     Code least_[2] = {};
     std::uint32_t codes_[2] = {};
     std::uint32_t segments_ = 0;
     Array<std::uint32_t> ends_;  // [code][code][segment], and in front of them a 0
     Array<std::uint16_t> places_;
+};
+
+// Of those of seven and eight.
+class MiddleOrders {
+  public:
+    MiddleOrders() = default;
+    explicit MiddleOrders(std::span<const Key8> keys) : seven_(keys, 7), eight_(keys, 8) {}
+
+    // Whether reads of so many symbols are to be looked up.
+    [[nodiscard]] bool know(std::size_t size) const noexcept {
+        return (size == 8 || (size == 7 && seven_.has_all())) && eight_.has_all();
+    }
+
+    // Keys to compare with what follows the first `of_read` symbols of a read, once their own first `of_key`
+    // are left out.
+    struct Part {
+        const MiddleOrder* order = nullptr;
+        MiddleOrder::Cell cell;
+        std::uint32_t of_read = 0, of_key = 0;
+        unsigned edits = 2;
+        bool replaced = true;  // each edit is a symbol replaced
+    };
+    using Parts = std::array<Part, 3>;
+    // Those with an edit in front of a read's middle symbols, one behind, and none between, but for those
+    // that lack one of the read's first or last symbols. Precondition: know(size).
+    [[nodiscard]] Parts parts(Key8 read, std::size_t size) const noexcept {
+        const auto cell = [&](const MiddleOrder& order, std::size_t at) {
+            return order.cell(code_at(read, at), code_at(read, at + 1));
+        };
+        if (size == 8) return {Part{&eight_, cell(eight_, 3)}};
+        return {Part{&seven_, cell(seven_, 2)}, Part{&eight_, cell(eight_, 2), 2, 3, 1},
+                Part{&eight_, cell(eight_, 3), 0, 0, 2, false}};
+    }
+
+    [[nodiscard]] std::size_t nbytes() const noexcept { return seven_.nbytes() + eight_.nbytes(); }
+
+  private:
+    MiddleOrder seven_, eight_;
 };
 
 }  // namespace platewatch

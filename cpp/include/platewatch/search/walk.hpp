@@ -1,9 +1,11 @@
 // Walks down a trie, with and without an edit forgiven.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "platewatch/search/trie.hpp"
@@ -106,7 +108,47 @@ enum class Forgives : std::uint8_t { nothing, missing, missing_or_other, any };
 struct Side {
     std::uint32_t sure = 0, length = 0;
     Forgives forgives = Forgives::nothing;
+    // Of the keys that begin with all sure codes but the last, also those with another one in its place: all
+    // of them, or only those that go on with the read's next code. Precondition: 0 < sure < length.
+    enum class LastReplaced : std::uint8_t { no, any, next_sure };
+    LastReplaced last_replaced = LastReplaced::no;
+
+    // The first places at which a walk is to forgive other codes.
+    [[nodiscard]] std::uint32_t others_at() const noexcept {
+        return last_replaced == LastReplaced::no ? sure : sure - 1;
+    }
 };
+
+// Calls visit(anchor) for the keys that have another code in place of the last sure one.
+template <class Key, class Visit>
+void visit_last_replaced(const Trie<Key>& trie, const Path<Key>& path, std::span<const Code> read,
+                         const Side& side, const Visit& visit) {
+    const std::uint32_t sure = side.sure;
+    if (side.last_replaced == Side::LastReplaced::no) return;
+    const auto add = [&](KeyRange range, std::uint32_t used) {
+        if (range.size() != 0) visit(Anchor{range, used, used, 1});
+    };
+    if (side.last_replaced == Side::LastReplaced::any) {
+        // They stand on either side of the others, behind the key that ends there, if there is one.
+        const KeyRange all = trie.range_of(path[sure - 1]), own = trie.range_of(path[sure]);
+        const std::uint32_t ended = trie.child(path[sure - 1], kPadding).range.size(),
+                            least = std::min(all.begin + ended, all.end),
+                            begin = std::clamp(own.begin, least, all.end),
+                            end = std::clamp(own.end, begin, all.end);
+        add({least, begin}, sure);
+        add({end, all.end}, sure);
+        return;
+    }
+    KeyRange leaves;  // side by side
+    trie.for_each_child(path[sure - 1], [&](Code code, const auto& child) {
+        if (code == kPadding || code == read[sure - 1]) return;
+        if (!child.is_leaf()) return add(trie.range_of(trie.child(child, read[sure])), sure + 1);
+        const KeyRange range = trie.range_of(child);
+        if (range.begin != leaves.end) add(std::exchange(leaves, {range.begin, range.begin}), sure);
+        leaves.end = range.end;
+    });
+    add(leaves, sure);
+}
 
 // Calls visit(anchor) so that every such key is in the range of some anchor, whose way of using both is that
 // of a cheapest alignment. Anchors may overlap. `path` is the read's; `ways` is room to work in. In turns,
@@ -116,10 +158,12 @@ template <class Key, class Visit>
 void visit_anchored(const Trie<Key>& trie, const Path<Key>& path, std::span<const Code> read,
                     const Side& side, bool in_turns, std::vector<Way>& ways, Visit&& visit) {
     using Node = typename Trie<Key>::Node;
-    const auto [sure, length, forgives] = side;
+    const std::uint32_t sure = side.sure, length = side.length;
+    const Forgives forgives = side.forgives;
     std::uint32_t used = sure;
     while (used > 0 && path[used - 1].is_leaf()) --used;  // where the way ended
     visit(Anchor{trie.range_of(path[used]), used, used, 0});
+    if (used == sure) visit_last_replaced(trie, path, read, side, visit);
     if (forgives == Forgives::nothing) return;
 
     ways.clear();
@@ -140,7 +184,7 @@ void visit_anchored(const Trie<Key>& trie, const Path<Key>& path, std::span<cons
     // What leaves the read's way where that has ended is in the range of its end.
     for (std::size_t i = 0; i < used; ++i) {
         go_on(path[i], i + 1, i);  // the read has a code too many here
-        if (forgives == Forgives::missing) continue;
+        if (forgives == Forgives::missing || i + 1 > side.others_at()) continue;
         trie.for_each_child(path[i], [&](Code code, const Node& child) {
             if (code == kPadding) return;
             if (code != read[i]) go_on(child, i + 1, i + 1);        // another code stands in its place

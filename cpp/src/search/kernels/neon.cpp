@@ -17,8 +17,8 @@ struct Vector {
     static Vector load(const Key8* keys) noexcept { return {vld1q_u64(keys)}; }
     static Vector broadcast(Key8 value) noexcept { return {vdupq_n_u64(value)}; }
     static Vector count(std::uint64_t n) noexcept { return broadcast(n); }
-    // USHL takes a lane's low byte as a signed count: 64 to 127 give 0, but from 128 on it is negative and
-    // shifts right. That is as much as within.hpp asks for.
+    // USHL takes a lane's low byte as a signed count: 64 to 127 give 0, and so do 128 to 191, which are
+    // negative and shift right by 64 at least. That is as much as within.hpp asks for.
     [[nodiscard]] Vector shifted(Vector bits) const noexcept {
         return {vshlq_u64(lanes, vreinterpretq_s64_u64(bits.lanes))};
     }

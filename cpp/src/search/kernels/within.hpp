@@ -3,7 +3,7 @@
 //   static constexpr std::size_t kLanes;
 //   static Vector load(const Key8*), broadcast(Key8), count(std::uint64_t);
 //   Vector operator^(Vector, Vector), operator+(Vector, Vector), max(Vector, Vector);
-//   Vector shifted(Vector bits) const;  lanes without so many bits of their first symbols; by 64 to 127: 0
+//   Vector shifted(Vector bits) const;  lanes without so many bits of their first symbols; by 64 to 191: 0
 //   Vector shifted(std::uint32_t bits) const;  the same by one count
 //   Vector common_bits() const;         of each lane the bits of its first symbols that are 0; 64 for 0
 //   std::uint64_t at_most(unsigned n) const;  bit i: lane i has at most n bytes that are not 0
@@ -16,8 +16,9 @@
 // shifted by what both have used. Diagonals d and -d mirror each other: there the read and the key change
 // places.
 //
-// A lane shifts by more than 127 only once it is found, when what it holds counts no more: until then each
-// difference was above 0, so that what is used is at most 56 bits, and the next shift 64.
+// What is left of a lane is above 0 until it is found, so what is used is at most 56 bits till then, and the
+// next shift 64. A lane that is found is used up whatever comes, so that it is enough to look at the last two
+// edits, of two at the last: by then it shifts by up to 144.
 //
 // There is no include guard: it is included more than once.
 
@@ -64,7 +65,8 @@ template <unsigned K, bool kNoneLonger>
                     if (d != 0) reached = max(reached, used[inner]);
                 }
                 const Vector rest = difference[at].shifted(reached);
-                if (!kNoneLonger || d <= 0) done.add(rest);
+                const bool counts = edits == static_cast<int>(K) || edits > 1;
+                if (counts && (!kNoneLonger || d <= 0)) done.add(rest);
                 next[at] = reached + rest.common_bits();
             }
 #pragma GCC unroll 8
