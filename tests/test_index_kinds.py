@@ -102,7 +102,7 @@ def test_a_change_that_is_folded_in(plates: list[str], reads: list[str]) -> None
         hotlist.add(pw.Entry(id=text, plate=text))
     matcher.update(hotlist)
     matcher.settle()
-    assert matcher.nbytes > 33 * len(plates)
+    assert matcher.nbytes > 30 * len(plates)
     assert rows(matcher, reads, 1) == rows(pw.Matcher(plates), reads, 1)
 
 

@@ -265,7 +265,9 @@ auto Index::build(std::vector<std::pair<Key, Owner>> forms, Shared& shared) -> S
         }
         first = last;
     }
-    return {KeyIndex<Key>(std::move(keys)), std::move(owners), extent};
+    Section<Key> section{KeyIndex<Key>(std::move(keys)), std::move(owners), extent};
+    section.drop_owners_in_order();
+    return section;
 }
 
 void Index::search(std::span<const Query> block, unsigned k, Workspace& workspace,
@@ -396,7 +398,7 @@ std::vector<std::uint32_t> Index::search(const Pattern& query, Time at) const {
         std::vector<std::uint32_t> places;
         section.keys.search(pattern, alphabet_, places);
         for (const std::uint32_t place : places) {
-            for_each_owner(section.owners[place], [&](Owner owner) {
+            for_each_owner(section.owner(place), [&](Owner owner) {
                 if (plain_only && owner.form() != Owner::Form::plain) return;
                 if (validity(owner.number()).holds(at)) found.push_back(owner.number());
             });
@@ -462,7 +464,7 @@ void order_matches(std::vector<Match>& matches, std::size_t first, std::vector<s
 
 namespace {
 
-constexpr int kWeightSection = 434, kExactSection = 435;
+constexpr int kShortOwners = 110, kLongOwners = 210, kWeightSection = 434, kExactSection = 435;
 
 }  // namespace
 
@@ -473,9 +475,9 @@ void Index::for_each_part(Self& self, Visit&& visit) {
         return [&visit, first](int part, auto& array) { visit(first + part, array); };
     };
     KeyIndex<Key8>::for_each_part(self.short_.keys, from(100));
-    visit(110, self.short_.owners);
+    visit(kShortOwners, self.short_.owners);
     KeyIndex<Key16>::for_each_part(self.long_.keys, from(200));
-    visit(210, self.long_.owners);
+    visit(kLongOwners, self.long_.owners);
     visit(300, self.shared_);
     visit(301, self.shared_ends_);
     StringPool::for_each_part(self.names_, from(400));
@@ -511,8 +513,18 @@ void Index::add_to(SnapshotWriter& writer, unsigned max_edits) const {
     const Facts facts{size(), max_edits, short_.extent.noted() << 16 | long_.extent.noted()};
     writer.add_copy(kFactsSection, std::span(&facts, 1));
     writer.add(kAlphabetSection, std::span(alphabet_.symbols()));
-    for_each_part(
-        *this, [&](int id, const auto& array) { writer.add(static_cast<std::uint32_t>(id), array.view()); });
+    // A file has owners that need not be kept, too.
+    const auto add_owners = [&](std::uint32_t id, std::size_t keys) {
+        Column<Owner> owners;
+        owners.reserve(keys);
+        for (std::uint32_t place = 0; place < keys; ++place) owners.emplace_back(place, Owner::Form::plain);
+        writer.add_copy(id, std::span<const Owner>(owners));
+    };
+    for_each_part(*this, [&](int id, const auto& array) {
+        if (id == kShortOwners && short_.in_order) return add_owners(kShortOwners, short_.keys.size());
+        if (id == kLongOwners && long_.in_order) return add_owners(kLongOwners, long_.keys.size());
+        writer.add(static_cast<std::uint32_t>(id), array.view());
+    });
     const PatternIndex::Arrays& patterns = patterns_.arrays();
     writer.add(kPatternSections, patterns.symbols);
     writer.add(kPatternSections + 1, patterns.nodes);
@@ -562,9 +574,7 @@ Index Index::open(std::shared_ptr<const Snapshot> opened, const std::string& nam
 void Index::make_fast() {
     if (short_.keys.size() < kKeysWorthFast) return;
     short_.keys.make_fast();
-    std::uint32_t place = 0;
-    short_.in_order = std::ranges::all_of(
-        short_.owners, [&](Owner owner) { return owner == Owner(place++, Owner::Form::plain); });
+    short_.drop_owners_in_order();
 }
 
 std::size_t Index::nbytes() const noexcept {

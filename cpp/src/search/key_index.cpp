@@ -436,11 +436,21 @@ void KeyIndex<Key>::compare(const Pending& pending, unsigned k, Workspace& works
         for (const MiddleOrders::Part& part : pending.middle) {
             if (part.cell.count == 0) continue;
             workspace.middle.resize(std::max(workspace.middle.size(), part.cell.count + kKernelPadding));
-            part.order->copy(part.cell, forward_.data(), workspace.middle.data());
-            const Scan<Key> scan{workspace.middle.data(), drop(pending.texts[0], part.of_read),
-                                 part.cell.count, part.of_key, 0};
-            const auto add = [&](const Scan<Key>&, std::uint32_t nth) {
-                const unsigned edits = bounded_distance(pending.texts[0], scan.keys[nth], k);
+            const bool by_tail = part.replaced && part.order->has_tails();
+            std::uint32_t count = part.cell.count;
+            if (by_tail) {
+                workspace.nths.resize(std::max<std::size_t>(workspace.nths.size(), count));
+                count = part.order->copy_alike(part.cell, part.tail, forward_.data(), workspace.middle.data(),
+                                               workspace.nths.data());
+                if (count == 0) continue;
+            } else {
+                part.order->copy(part.cell, forward_.data(), workspace.middle.data());
+            }
+            const Scan<Key> scan{workspace.middle.data(), drop(pending.texts[0], part.of_read), count,
+                                 part.of_key, 0};
+            const auto add = [&](const Scan<Key>&, std::uint32_t place) {
+                const unsigned edits = bounded_distance(pending.texts[0], scan.keys[place], k);
+                const std::uint32_t nth = by_tail ? workspace.nths[place] : place;
                 if (edits <= k) out.push_back({pending.number, part.order->place(part.cell, nth), edits});
             };
             run_scans<Key>(part.replaced ? kernel_->scan_replaced : kernel_->scan, std::span(&scan, 1),

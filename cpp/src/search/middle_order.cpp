@@ -1,11 +1,32 @@
 #include "platewatch/search/middle_order.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 #include <utility>
 
 namespace platewatch {
+namespace {
 
-MiddleOrder::MiddleOrder(std::span<const Key8> keys, std::size_t size) {
+using Word = std::uint64_t;
+
+// Bit i: the tail at `tails` + i may be of two symbols that `tail` is of.
+inline Word alike_tails(const std::uint8_t* tails, std::uint8_t tail) noexcept {
+    constexpr Word kOnes = 0x0101010101010101, kFirstBits = 0x0102040810204080;
+    Word word;
+    std::memcpy(&word, tails, sizeof word);
+    if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
+    // The lowest bit of each byte: whether the last symbol is another one, the last but one, and the one in
+    // front of it.
+    const Word other = word ^ kOnes * tail, two_bits = other | other >> 1;
+    const Word last = two_bits | other >> 2, second = last >> 3, third = two_bits >> 6;
+    const Word alike = ~((last & (second | third)) | (second & third)) & kOnes;
+    return alike * kFirstBits >> 56;
+}
+
+}  // namespace
+
+MiddleOrder::MiddleOrder(std::span<const Key8> keys, std::size_t size, bool with_tails) {
     if (keys.size() > kMostKeys) return;
     const std::size_t middle = size - kBehind - kMiddle;
     const auto is_sized = [size](Key8 key) {
@@ -50,8 +71,42 @@ MiddleOrder::MiddleOrder(std::span<const Key8> keys, std::size_t size) {
     for (std::size_t place = 0; place < keys.size(); ++place) {
         if (is_sized(keys[place])) places[ends[number(place)]++] = static_cast<std::uint16_t>(place);
     }
+    if (with_tails && keys.size() >= kKeysWorthTails) {
+        Column<std::uint8_t> tails(count + sizeof(Word));
+        for (std::size_t row = 0, i = 0; row < rows * columns; ++row) {
+            for (std::size_t segment = 0; segment < segments; ++segment) {
+                for (; i < ends[row * segments + segment + 1]; ++i)
+                    tails[i] = tail_of(keys[segment << kSegmentBits | places[i]], size);
+            }
+        }
+        tails_ = std::move(tails);
+    }
     ends_ = std::move(ends);
     places_ = std::move(places);
+}
+
+std::uint32_t MiddleOrder::copy_alike(const Cell& cell, std::uint8_t tail, const Key8* keys, Key8* out,
+                                      std::uint32_t* nths) const noexcept {
+    constexpr std::uint32_t kBlock = 64;
+    std::uint32_t copied = 0;
+    for (std::uint32_t segment = 0; segment < segments_; ++segment) {
+        const Key8* of_segment = keys + (std::size_t{segment} << kSegmentBits);
+        const std::uint32_t end = cell.ends[segment + 1];
+        // A block at a time: how many of a word are alike no processor foresees.
+        for (std::uint32_t first = cell.ends[segment]; first < end; first += kBlock) {
+            const std::uint32_t size = std::min(end - first, kBlock);
+            std::uint64_t alike = 0;
+            for (std::uint32_t i = 0; i < size; i += sizeof(Word))
+                alike |= alike_tails(tails_.data() + first + i, tail) << i;
+            if (size < kBlock) alike &= (std::uint64_t{1} << size) - 1;
+            for (; alike != 0; alike &= alike - 1) {
+                const std::uint32_t nth = first + static_cast<std::uint32_t>(std::countr_zero(alike));
+                nths[copied] = nth - cell.ends[0];
+                out[copied++] = of_segment[places_[nth]];
+            }
+        }
+    }
+    return copied;
 }
 
 }  // namespace platewatch

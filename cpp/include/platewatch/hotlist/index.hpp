@@ -214,10 +214,20 @@ class Index {
         KeyIndex<Key> keys;
         Array<Owner> owners;  // by the key's place
         Extent extent;
-        bool in_order = false;  // known: each key has one owner, whose number is its place
+        bool in_order = false;  // each key has one owner, whose number is its place: none is kept
 
         [[nodiscard]] Owner owner(std::uint32_t place) const noexcept {
             return in_order ? Owner(place, Owner::Form::plain) : owners[place];
+        }
+        // Lets go of owners that need not be kept, which are all of a list of nothing but plates.
+        void drop_owners_in_order() {
+            std::uint32_t place = 0;
+            const auto is_its_place = [&](Owner owner) {
+                return owner == Owner(place++, Owner::Form::plain);
+            };
+            if (in_order || !std::ranges::all_of(owners, is_its_place)) return;
+            in_order = true;
+            owners = {};
         }
     };
 

@@ -124,7 +124,8 @@ struct KeyWorkspace {
     std::vector<Way> ways;
     std::array<Pending, 2> pending;
     Scratch<Scan<Key>> scans;
-    std::vector<Key> middle;  // keys of a cell
+    std::vector<Key> middle;          // keys of a cell
+    std::vector<std::uint32_t> nths;  // of those that are not all: which they are of it
     FastOnly<FastRoom<Key>> fast;
     std::vector<Sought> sought;
 };

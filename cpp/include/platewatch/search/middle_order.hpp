@@ -12,7 +12,9 @@
 // them: unless the symbol that it lacks is right there, and then the key ends with the read's last three.
 //
 // A key is told by its place in ascending order, of which 16 bits are kept: two bytes a key. The keys are
-// looked up there one by one, so this is for lists whose keys are near.
+// looked up there one by one, so this is for lists whose keys are near. Of the last three symbols of a key
+// that is looked for, two at least are the read's: of keys of eight symbols, the many, a byte says something
+// of all three, and only those are looked up that it does not tell apart from the read.
 #pragma once
 
 #include <array>
@@ -34,13 +36,15 @@ class MiddleOrder {
 #else
     static constexpr std::size_t kMostKeys = std::size_t{1} << 18;
 #endif
+    // So many keys, for tails to spare more than they cost: fewer are in the cache that is nearest but one.
+    static constexpr std::size_t kKeysWorthTails = std::size_t{1} << 16;
 
     MiddleOrder() = default;
 
     // Has none if there are too many keys, or too few for the pairs of symbols that there may be. Keys
     // ascend; if they do not, what is found is wrong, but it is among them.
     // Precondition: kMiddle + kBehind <= size <= kKeySymbols<Key8>.
-    MiddleOrder(std::span<const Key8> keys, std::size_t size);
+    MiddleOrder(std::span<const Key8> keys, std::size_t size, bool with_tails);
 
     // Whether it has all keys of the size: if there are none, too.
     [[nodiscard]] bool has_all() const noexcept { return has_all_; }
@@ -74,6 +78,20 @@ class MiddleOrder {
             out += count;
         }
     }
+    // The same of those of which two at least of the last three symbols may be those that `tail` is of, if it
+    // is known; says in `nths` which of the cell each is, and returns how many they are.
+    std::uint32_t copy_alike(const Cell& cell, std::uint8_t tail, const Key8* keys, Key8* out,
+                             std::uint32_t* nths) const noexcept;
+    [[nodiscard]] bool has_tails() const noexcept { return !tails_.empty(); }
+
+    // Bits of the last three symbols of a key of so many.
+    [[nodiscard]] static std::uint8_t tail_of(Key8 key, std::size_t size) noexcept {
+        const auto low_bits = [&](std::size_t from_end, unsigned bits) {
+            return code_at(key, size - from_end) & ((1U << bits) - 1);
+        };
+        return static_cast<std::uint8_t>(low_bits(1, 3) | low_bits(2, 3) << 3 | low_bits(3, 2) << 6);
+    }
+
     // The place among all keys of the nth of a cell.
     [[nodiscard]] std::uint32_t place(const Cell& cell, std::uint32_t nth) const noexcept {
         const std::uint32_t i = cell.ends[0] + nth;
@@ -82,7 +100,9 @@ class MiddleOrder {
         return segment << kSegmentBits | places_[i];
     }
 
-    [[nodiscard]] std::size_t nbytes() const noexcept { return places_.size_bytes() + ends_.size_bytes(); }
+    [[nodiscard]] std::size_t nbytes() const noexcept {
+        return places_.size_bytes() + ends_.size_bytes() + tails_.size_bytes();
+    }
 
   private:
     static constexpr std::uint32_t kSegmentBits = 16;
@@ -93,13 +113,14 @@ class MiddleOrder {
     std::uint32_t segments_ = 0;
     Array<std::uint32_t> ends_;  // [code][code][segment], and in front of them a 0
     Array<std::uint16_t> places_;
+    Array<std::uint8_t> tails_;  // by place in places_, and a word more that can be read
 };
 
 // Of those of seven and eight.
 class MiddleOrders {
   public:
     MiddleOrders() = default;
-    explicit MiddleOrders(std::span<const Key8> keys) : seven_(keys, 7), eight_(keys, 8) {}
+    explicit MiddleOrders(std::span<const Key8> keys) : seven_(keys, 7, false), eight_(keys, 8, true) {}
 
     // Whether reads of so many symbols are to be looked up.
     [[nodiscard]] bool know(std::size_t size) const noexcept {
@@ -113,7 +134,8 @@ class MiddleOrders {
         MiddleOrder::Cell cell;
         std::uint32_t of_read = 0, of_key = 0;
         unsigned edits = 2;
-        bool replaced = true;  // each edit is a symbol replaced
+        bool replaced = true;   // each edit is a symbol replaced
+        std::uint8_t tail = 0;  // of the read, if so
     };
     using Parts = std::array<Part, 3>;
     // Those with an edit in front of a read's middle symbols, one behind, and none between, but for those
@@ -122,8 +144,9 @@ class MiddleOrders {
         const auto cell = [&](const MiddleOrder& order, std::size_t at) {
             return order.cell(code_at(read, at), code_at(read, at + 1));
         };
-        if (size == 8) return {Part{&eight_, cell(eight_, 3)}};
-        return {Part{&seven_, cell(seven_, 2)}, Part{&eight_, cell(eight_, 2), 2, 3, 1},
+        const std::uint8_t tail = MiddleOrder::tail_of(read, size);
+        if (size == 8) return {Part{&eight_, cell(eight_, 3), 0, 0, 2, true, tail}};
+        return {Part{&seven_, cell(seven_, 2)}, Part{&eight_, cell(eight_, 2), 2, 3, 1, true, tail},
                 Part{&eight_, cell(eight_, 3), 0, 0, 2, false}};
     }
 
