@@ -17,8 +17,8 @@
 // places.
 //
 // What is left of a lane is above 0 until it is found, so what is used is at most 56 bits till then, and the
-// next shift 64. A lane that is found is used up whatever comes, so that it is enough to look at the last two
-// edits, of two at the last: by then it shifts by up to 144.
+// next shift 64. A lane that is found stays found, as nothing is left of it, and shifts by up to 144 at the
+// next edit: so it is enough to look after the last edit, of three after the last two.
 //
 // There is no include guard: it is included more than once.
 
