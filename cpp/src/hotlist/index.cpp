@@ -498,7 +498,7 @@ constexpr std::uint32_t kFactsSection = 1, kAlphabetSection = 2, kPatternSection
 struct Facts {
     std::uint64_t entries;
     std::uint32_t max_edits;
-    std::uint32_t extents;  // of both sections' keys; 0 in files of older versions
+    std::uint32_t extents;  // of both sections' keys, and their order; 0 in files of older versions
 };
 
 }  // namespace
@@ -510,7 +510,7 @@ void Index::save(const std::string& path, unsigned max_edits) const {
 }
 
 void Index::add_to(SnapshotWriter& writer, unsigned max_edits) const {
-    const Facts facts{size(), max_edits, short_.extent.noted() << 16 | long_.extent.noted()};
+    const Facts facts{size(), max_edits, short_.noted() << 16 | long_.noted()};
     writer.add_copy(kFactsSection, std::span(&facts, 1));
     writer.add(kAlphabetSection, std::span(alphabet_.symbols()));
     // A file has owners that need not be kept, too.
@@ -565,8 +565,8 @@ Index Index::open(std::shared_ptr<const Snapshot> opened, const std::string& nam
         one_each(index.priority_) && one_each(index.weight_) && one_each(index.exact_);
     if (!sound) raise<SnapshotError>(name + ": its sections do not fit together");
     index.alphabet_ = Alphabet({symbols.begin(), symbols.end()});
-    index.short_.extent = Extent::of_note(facts[0].extents >> 16);
-    index.long_.extent = Extent::of_note(facts[0].extents);
+    index.short_.take_note(facts[0].extents >> 16);
+    index.long_.take_note(facts[0].extents);
     max_edits = facts[0].max_edits;
     return index;
 }

@@ -211,6 +211,8 @@ class Index {
 
     template <class Key>
     struct Section {
+        static constexpr unsigned kInOrderBit = 11;  // older versions leave it 0, and do not look at it
+
         KeyIndex<Key> keys;
         Array<Owner> owners;  // by the key's place
         Extent extent;
@@ -218,6 +220,15 @@ class Index {
 
         [[nodiscard]] Owner owner(std::uint32_t place) const noexcept {
             return in_order ? Owner(place, Owner::Form::plain) : owners[place];
+        }
+        // Its extent, and whether it is in order, in 16 bits: what a snapshot notes.
+        [[nodiscard]] std::uint32_t noted() const noexcept {
+            return extent.noted() | std::uint32_t{in_order} << kInOrderBit;
+        }
+        void take_note(std::uint32_t bits) {
+            extent = Extent::of_note(bits);
+            in_order = (bits >> kInOrderBit & 1) != 0;
+            if (in_order) owners = {};
         }
         // Lets go of owners that need not be kept, which are all of a list of nothing but plates.
         void drop_owners_in_order() {
