@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,13 @@ from typing import Any
 from platewatch.matching.alignment import Difference
 from platewatch.notify import Camera, HitData, HitEvent, new_event
 from platewatch.notify.event import encode
-from platewatch.notify.outbox import NewEvent
+from platewatch.notify.outbox import NewEvent, Outbox
 from tests.patience import PATIENCE
 
 SECRET = "whsec_" + "c2VjcmV0" * 4
 OTHER_SECRET = "whsec_" + "b3RoZXIh" * 4
 KEY = bytes(range(32))
+NOW = 1_795_400_000.0
 READ_AT = datetime(2026, 11, 23, 9, 30, 15, 250000, UTC)
 
 
@@ -55,6 +56,16 @@ def message(entry_id: str = "W-1", sequence: int = 1) -> NewEvent:
 def messages(count: int) -> list[NewEvent]:
     """So many events of different hits."""
     return [message(f"W-{number}") for number in range(count)]
+
+
+def with_outbox(test: Callable[[Outbox], Awaitable[None]], path: Path, now: float = NOW) -> None:
+    """Run the test on the outbox at this path, whose clock stands still."""
+
+    async def body() -> None:
+        async with await Outbox.open(path, clock=lambda: now) as outbox:
+            await test(outbox)
+
+    asyncio.run(body())
 
 
 def counts(**changes: int) -> dict[str, int]:
