@@ -75,7 +75,11 @@ def test_entries_with_ids_of_their_own(plates: list[str], reads: list[str]) -> N
 
 def test_what_it_costs(plates: list[str], fast: pw.Matcher) -> None:
     compact = pw.Matcher(plates)
-    assert compact.nbytes <= 24 * len(plates)
+    assert 17 * len(plates) < compact.nbytes <= 22 * len(plates)
+    for size in (10_000, 30_000):
+        assert pw.Matcher(plates[:size]).nbytes <= 22 * size
+        with_ids = pw.Hotlist(pw.Entry(id=str(number), plate=text) for number, text in enumerate(plates[:size]))
+        assert pw.Matcher(with_ids).nbytes <= 26 * size
     assert 12 * len(plates) < fast.nbytes - compact.nbytes <= 13.1 * len(plates)
     few = plates[:1_000]
     assert pw.Matcher(few, index="fast").nbytes == pw.Matcher(few).nbytes
