@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <numeric>
 #include <utility>
 
 namespace platewatch {
@@ -83,6 +84,22 @@ MiddleOrder::MiddleOrder(std::span<const Key8> keys, std::size_t size, bool with
     }
     ends_ = std::move(ends);
     places_ = std::move(places);
+}
+
+std::uint32_t MiddleOrder::copy(const Cell& cell, std::optional<std::uint8_t> tail, const Key8* keys,
+                                Key8* out, std::uint32_t* nths) const noexcept {
+    if (tail && has_tails()) return copy_alike(cell, *tail, keys, out, nths);
+    std::uint32_t copied = 0;
+    for (std::uint32_t segment = 0; segment < segments_; ++segment) {
+        const Key8* of_segment = keys + (std::size_t{segment} << kSegmentBits);
+        const std::uint16_t* place = places_.data() + cell.ends[segment];
+        const std::uint32_t count = cell.ends[segment + 1] - cell.ends[segment];
+#pragma GCC unroll 4
+        for (std::uint32_t i = 0; i < count; ++i) out[copied + i] = of_segment[place[i]];
+        copied += count;
+    }
+    std::iota(nths, nths + copied, 0U);
+    return copied;
 }
 
 std::uint32_t MiddleOrder::copy_alike(const Cell& cell, std::uint8_t tail, const Key8* keys, Key8* out,

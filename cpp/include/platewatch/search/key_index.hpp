@@ -125,7 +125,7 @@ struct KeyWorkspace {
     std::array<Pending, 2> pending;
     Scratch<Scan<Key>> scans;
     std::vector<Key> middle;          // keys of a cell
-    std::vector<std::uint32_t> nths;  // which keys of the cell those are, where they are not all
+    std::vector<std::uint32_t> nths;  // which of the cell's they are
     FastOnly<FastRoom<Key>> fast;
     std::vector<Sought> sought;
 };

@@ -20,6 +20,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "platewatch/search/key.hpp"
@@ -31,7 +32,7 @@ namespace platewatch {
 class MiddleOrder {
   public:
     static constexpr std::uint32_t kMiddle = 2, kBehind = 3;  // symbols that it goes by, and behind them
-#if defined(PLATEWATCH_LITTLE_MEMORY)  // a tenth fewer instructions within two edits are not worth it there
+#if defined(PLATEWATCH_LITTLE_MEMORY)                         // three bytes a key are too many there
     static constexpr std::size_t kMostKeys = 0;
 #else
     static constexpr std::size_t kMostKeys = std::size_t{1} << 18;
@@ -67,21 +68,11 @@ class MiddleOrder {
             __builtin_prefetch(places_.data() + *cell.ends + i);
     }
 
-    // Copies the cell's keys to `out`, which has room for them.
-    void copy(const Cell& cell, const Key8* keys, Key8* out) const noexcept {
-        for (std::uint32_t segment = 0; segment < segments_; ++segment) {
-            const Key8* of_segment = keys + (std::size_t{segment} << kSegmentBits);
-            const std::uint16_t* place = places_.data() + cell.ends[segment];
-            const std::uint32_t count = cell.ends[segment + 1] - cell.ends[segment];
-#pragma GCC unroll 4
-            for (std::uint32_t i = 0; i < count; ++i) out[i] = of_segment[place[i]];
-            out += count;
-        }
-    }
-    // The same of those of which two at least of the last three symbols may be those that `tail` is of, if it
-    // is known; says in `nths` which of the cell each is, and returns how many they are.
-    std::uint32_t copy_alike(const Cell& cell, std::uint8_t tail, const Key8* keys, Key8* out,
-                             std::uint32_t* nths) const noexcept;
+    // Copies the cell's keys to `out`, and to `nths` which of the cell they are; both have room for all.
+    // Given a read's tail, and if it knows those of its keys, it leaves out keys that have not two of the
+    // read's last three symbols. Returns how many it copied.
+    std::uint32_t copy(const Cell& cell, std::optional<std::uint8_t> tail, const Key8* keys, Key8* out,
+                       std::uint32_t* nths) const noexcept;
     [[nodiscard]] bool has_tails() const noexcept { return !tails_.empty(); }
 
     // Bits of the last three symbols of a key of so many.
@@ -106,6 +97,8 @@ class MiddleOrder {
 
   private:
     static constexpr std::uint32_t kSegmentBits = 16;
+    std::uint32_t copy_alike(const Cell& cell, std::uint8_t tail, const Key8* keys, Key8* out,
+                             std::uint32_t* nths) const noexcept;
 
     bool has_all_ = false;
     Code least_[2] = {};
@@ -116,7 +109,7 @@ class MiddleOrder {
     Array<std::uint8_t> tails_;  // by place in places_, and a word more that can be read
 };
 
-// Of those of seven and eight.
+// Of the keys of seven symbols, and of those of eight.
 class MiddleOrders {
   public:
     MiddleOrders() = default;
@@ -134,8 +127,7 @@ class MiddleOrders {
         MiddleOrder::Cell cell;
         std::uint32_t of_read = 0, of_key = 0;
         unsigned edits = 2;
-        bool replaced = true;   // each edit is a symbol replaced
-        std::uint8_t tail = 0;  // of the read, if so
+        std::optional<std::uint8_t> tail = {};  // of the read, if each edit is a symbol replaced
     };
     using Parts = std::array<Part, 3>;
     // Those with an edit in front of a read's middle symbols, one behind, and none between, but for those
@@ -145,9 +137,9 @@ class MiddleOrders {
             return order.cell(code_at(read, at), code_at(read, at + 1));
         };
         const std::uint8_t tail = MiddleOrder::tail_of(read, size);
-        if (size == 8) return {Part{&eight_, cell(eight_, 3), 0, 0, 2, true, tail}};
-        return {Part{&seven_, cell(seven_, 2)}, Part{&eight_, cell(eight_, 2), 2, 3, 1, true, tail},
-                Part{&eight_, cell(eight_, 3), 0, 0, 2, false}};
+        if (size == 8) return {Part{&eight_, cell(eight_, 3), 0, 0, 2, tail}};
+        return {Part{&seven_, cell(seven_, 2), 0, 0, 2, tail}, Part{&eight_, cell(eight_, 2), 2, 3, 1, tail},
+                Part{&eight_, cell(eight_, 3)}};
     }
 
     [[nodiscard]] std::size_t nbytes() const noexcept { return seven_.nbytes() + eight_.nbytes(); }
