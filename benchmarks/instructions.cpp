@@ -7,7 +7,9 @@
 #include <unordered_set>
 #include <vector>
 
+#include "platewatch/hotlist/batch.hpp"
 #include "platewatch/hotlist/index.hpp"
+#include "platewatch/hotlist/state.hpp"
 #include "platewatch/search/kernel.hpp"
 #include "platewatch/text/normalize.hpp"
 #include "platewatch/text/pattern.hpp"
@@ -30,6 +32,12 @@ std::size_t search(const Index& index, std::span<const Query> reads, unsigned k)
         matches += found.size();
     }
     return matches;
+}
+
+void fill(const void* context, std::size_t first, std::span<TextView> out) {
+    const auto& texts = *static_cast<const std::vector<std::string>*>(context);
+    for (std::size_t i = 0; i < out.size(); ++i)
+        out[i] = {texts[first + i].data(), texts[first + i].size(), TextView::Unit::utf8};
 }
 
 }  // namespace
@@ -60,6 +68,13 @@ MEASURED std::size_t measured_search_k2(const Index& index, const std::vector<Qu
 }
 MEASURED std::size_t measured_search_k3(const Index& index, const std::vector<Query>& reads) {
     return search(index, std::span(reads).first(kReads / 32), 3);
+}
+
+// From text to what is probable enough to be told.
+MEASURED std::size_t measured_scored(const State& state, const std::vector<std::string>& texts,
+                                     const ScoringModel& model) {
+    const Scoring scoring{&model, {.probability = 0.02}};
+    return match_batch(state, {fill, &texts, kReads / 8}, {}, 0, 2, 1, scoring).read.size();
 }
 
 MEASURED double measured_likelihood(ReadScorer& scorer, const ScoringTable& table, const ReadEvidence& read,
@@ -118,18 +133,24 @@ int main() {
     }
     std::vector<Query> reads;
     measured_normalize(texts, reads);
-    std::unique_ptr<Index> index;
-    measured_build(list, index);
+    std::unique_ptr<Index> built;
+    measured_build(list, built);
+    const std::shared_ptr<const Index> index = std::move(built);
     const std::size_t matches[] = {measured_search_k0(*index, reads), measured_search_k1(*index, reads),
                                    measured_search_k2(*index, reads), measured_search_k3(*index, reads)};
 
-    const ScoringTable table(workload::table(), std::make_shared<const PopulationTrie>(workload::korea()));
+    const auto shared_table = std::make_shared<const ScoringTable>(
+        workload::table(), std::make_shared<const PopulationTrie>(workload::korea()));
+    const std::size_t told =
+        measured_scored(State({Segment{index, nullptr}}), texts, ScoringModel(shared_table, {}, {}, {}, 1));
+    const ScoringTable& table = *shared_table;
     ReadScorer scorer;
     ReadEvidence read;
     read.assign(read_plates.front());
     const double sum = measured_likelihood(scorer, table, read, wanted) +
                        measured_background(scorer, table, read_plates) +
                        measured_patterns(scorer, table, read_plates);
-    std::printf("%s\n%s: %zu reads, matches %zu %zu %zu %zu, score %.6g\n", PLATEWATCH_COMPILER,
-                active_kernel().name, reads.size(), matches[0], matches[1], matches[2], matches[3], sum);
+    std::printf("%s\n%s: %zu reads, matches %zu %zu %zu %zu, told %zu, score %.6g\n", PLATEWATCH_COMPILER,
+                active_kernel().name, reads.size(), matches[0], matches[1], matches[2], matches[3], told,
+                sum);
 }
