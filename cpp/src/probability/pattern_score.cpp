@@ -122,7 +122,7 @@ void ReadScorer::PatternRoom::prepare(const ScoringTable& of) {
         const bool is_last = node.parent == PopulationTrie::kEnd;
         const SymbolClass next =
             is_last ? SymbolClass::other : population.sets()[nodes[node.parent].set].symbol_class;
-        steps.push_back(of.step(population.sets()[node.set].symbol_class, node.first, is_last, next, 1));
+        steps.push_back(of.step(population.sets()[node.set].symbol_class, node.first, is_last, next));
     }
     ends_of_marks.assign(population.sets().size(), {});
     starts_of_marks.assign(population.sets().size(), {});

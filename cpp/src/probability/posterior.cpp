@@ -36,12 +36,12 @@ std::size_t MatchScorer::plate_of(const ScoringTable& table, std::string_view ut
     return texts_.size() - 1;
 }
 
-// What the plate that was read, if it is not listed, adds to the background.
+// What the plate that was read, if it is not listed, adds to the background at least.
 double MatchScorer::read_right(const ScoringTable& table) {
     if (text_.size() > kMaxSymbols || is_listed(text_)) return 0;
     if (!mark_.empty() && text_.starts_with(mark_) && is_listed(without_region_mark(text_))) return 0;
     const double vehicles = table.registered(text_);
-    return vehicles > 0 ? vehicles * scorer_.likelihood(text_) : 0;
+    return vehicles > 0 ? vehicles * scorer_.read_right() : 0;
 }
 
 auto MatchScorer::compiled(const ScoringTable& table, std::string_view utf8) -> const Compiled& {

@@ -53,6 +53,7 @@ void ReadScorer::set_read(const Recogniser& recogniser, const ReadEvidence& read
     set_ends_.assign(table.sets_, 0);
     size_ = read.size();
     splits_made_ = 0;
+    last_plate_.clear();
     has_letter_ = begins_with_word_ = false;
     only_digits_ = true;
     bool from_behind_word = false;
@@ -92,6 +93,7 @@ inline void ReadScorer::make_character(const Evidence& evidence, std::size_t col
                                        Character& out) const noexcept {
     const ChannelTable& channel = table_->table_;
     const std::size_t bin = channel.bin(evidence);
+    out.c = evidence.c;
     out.column = static_cast<std::uint32_t>(column);
     out.share = table_->share_[column];
     out.right = table_->right_[column] * table_->ratio_right_[bin];
@@ -100,9 +102,10 @@ inline void ReadScorer::make_character(const Evidence& evidence, std::size_t col
     out.lists_alternatives = evidence.has_alternatives;
     out.suggests_syllable = false;
     out.is_rare_syllable = channel.is_of_rare_syllables(out.column);
-    out.has_sums = !out.is_rare_syllable;
+    out.has_sums = out.is_plain = !out.is_rare_syllable;
     out.alternatives = 0;
     if (!evidence.has_alternatives) return;
+    out.is_plain = false;
     out.suggests_syllable = suggests_syllable(evidence);
     for (std::size_t c = 0; c < kSymbolClasses; ++c)
         out.unlisted[c] = table_->unlisted(column, static_cast<SymbolClass>(c), out.suggests_syllable);
@@ -179,14 +182,17 @@ PLATEWATCH_INLINE void ReadScorer::emit(std::size_t column, char32_t symbol, Sym
     const auto c = static_cast<std::size_t>(of);
     for (std::size_t j = 0; j < end; ++j) {
         const Character& character = characters_[j];
-        if ((*read_)[j].c == symbol) {
+        if (character.c == symbol) {
             out.one[j] = character.right;
             out.own[j] = character.merged;
             out.confused[j] = Levels{};
             out.lost[j] = 1;
         } else {
-            AsOther as = as_other(character, column, of);
-            if (character.is_rare_syllable) as.confused *= likeness((*read_)[j].c, symbol);
+            AsOther as = {table_->confusion(character.column, column) * character.share, 1};
+            if (!character.is_plain) {
+                as = as_other(character, column, of);
+                if (character.is_rare_syllable) as.confused *= likeness(character.c, symbol);
+            }
             out.confused[j] = as.confused * character.wrong[c];
             out.lost[j] = as.lost;
             out.own[j] = Levels{};
@@ -373,23 +379,30 @@ double ReadScorer::likelihood(std::u32string_view plate) {
 PLATEWATCH_INLINE double ReadScorer::likelihood_here(std::u32string_view plate) {
     const std::size_t n = plate.size(), m = size_;
     const std::size_t before = kDetour + (n > m ? n - m : 0), ahead = kDetour + (m > n ? m - n : 0);
-    end_row_here(rows_[n]);
-    // Out of the band: as no way comes here.
-    for (std::size_t j = 0; j + before < n; ++j) rows_[n][j] = Levels{};
     make_room_for_emissions();
-    const Emission* next = nullptr;
-    SymbolClass next_class = SymbolClass::other;
-    for (std::size_t i = n; i-- > 0;) {
+    std::size_t i = n;
+    if (last_plate_.size() != n || n == 0) {
+        end_row_here(rows_[n]);
+        // Out of the band: as no way comes here.
+        for (std::size_t j = 0; j + before < n; ++j) rows_[n][j] = Levels{};
+    } else {
+        while (i > 0 && plate[i - 1] == last_plate_[i - 1]) --i;
+    }
+    last_plate_.clear();
+    const Emission* next = i == n ? nullptr : &emission_of(plate[i]);
+    SymbolClass next_class = i == n ? SymbolClass::other : class_of(plate[i]);
+    while (i-- > 0) {
         const std::size_t begin = i > before ? i - before : 0, end = std::min(m, i + ahead);
         const SymbolClass c = class_of(plate[i]);
         const Emission& emission = emission_of(plate[i]);
-        const Step step = table_->step(c, i == 0, next == nullptr, next_class, 1);
+        const Step& step = table_->step(c, i == 0, next == nullptr, next_class);
         go_on(step, emission, c, next, rows_[i + 1], next == nullptr ? nullptr : &rows_[i + 2], begin, end,
               rows_[i]);
         if (i == 0 && has_region_mark(plate)) rows_[0][0] = start_behind(step, rows_[0], rows_[2]);
         next = &emission;
         next_class = c;
     }
+    last_plate_ = plate;
     return sum(rows_[0][0]);
 }
 
@@ -399,6 +412,20 @@ PLATEWATCH_INLINE Levels ReadScorer::start_behind(const Step& step, const Row& r
     const Levels inserted = size_ > 0 ? inserted_[step.gap][0] * row[1] : Levels{};
     const Levels loss = table_->region_loss_;
     return inserted + (1 - loss) * (row[0] - inserted) + step.on * loss * behind[0];
+}
+
+double ReadScorer::read_right() const noexcept {
+    std::array<char32_t, kMaxCharacters> plate;
+    Levels right = 1 - table_->insertion_[1];
+    SymbolClass next = SymbolClass::other;
+    for (std::size_t i = size_; i-- > 0;) {
+        plate[i] = characters_[i].c;
+        const SymbolClass c = class_of(plate[i]);
+        right *= table_->step(c, i == 0, i + 1 == size_, next).one * characters_[i].right;
+        next = c;
+    }
+    if (has_region_mark({plate.data(), size_})) right *= 1 - table_->region_loss_;
+    return sum(right);
 }
 
 double ReadScorer::clutter() const noexcept { return table_->clutter_ * any_text_; }
@@ -482,8 +509,7 @@ PLATEWATCH_INLINE double ReadScorer::follow_here(std::uint32_t number, char32_t 
     make_room_for_emissions();
     const bool last = behind.symbol == 0;
     const SymbolClass c = class_of(symbol);
-    const Step step =
-        table_->step(c, node.first, last, last ? SymbolClass::other : class_of(behind.symbol), 1);
+    const Step& step = table_->step(c, node.first, last, last ? SymbolClass::other : class_of(behind.symbol));
     const Emission* next = last ? nullptr : &emission_of(behind.symbol);
     go_on(step, emission_of(symbol), c, next, behind.row, behind.next, 0, size_, out);
     if (!node.first) return 0;

@@ -115,6 +115,62 @@ TEST(ScoringModel, ACameraHasItsTableOrElseItsLevelsWithTheTableOfItsEngine) {
     EXPECT_EQ(model.recogniser("unknown").table, general.get());
 }
 
+TEST(ReadScorer, ALikelihoodIsTheSameWhateverWasAskedBefore) {
+    SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
+    Random random(seed());
+    const ScoringTable table = scoring();
+    const auto plates = all_plates(small_population());
+    ReadScorer scorer;
+    for (int round = 0; round < 100; ++round) {
+        const ReadEvidence read = read_near(random, plates[below(random, plates.size())]);
+        scorer.set_read(table, read);
+        std::u32string plate;
+        for (int i = 0; i < 20; ++i) {
+            // Of the one before, some symbols from its front on are others, or it is another.
+            if (plate.empty() || below(random, 4) == 0) plate = plates[below(random, plates.size())];
+            for (std::size_t j = below(random, plate.size() + 1); j-- > 0;)
+                plate[j] = U"012가거서울힣"[below(random, 8)];
+            ReadScorer fresh;
+            fresh.set_read(table, read);
+            ASSERT_EQ(scorer.likelihood(plate), fresh.likelihood(plate)) << to_utf8(plate);
+            if (below(random, 5) == 0) plate = plate.substr(below(random, plate.size() + 1));
+        }
+    }
+}
+
+TEST(ReadScorer, APlateThatIsReadRightIsAtLeastAsLikely) {
+    SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
+    Random random(seed());
+    const auto trie = std::make_shared<const PopulationTrie>(small_population());
+    const ChannelTable small = small_table();
+    ChannelRates rates = small.rates();
+    for (std::size_t l = 0; l < ChannelRates::kLevels; ++l) {
+        rates.insertion[l].fill(0);
+        rates.region_loss[l] = 0.1;
+        for (auto& at : rates.deletion[l]) at.fill(0);
+        for (auto& at : rates.split[l]) at.fill(0);
+        for (auto& next : rates.merge[l]) next.fill(0);
+    }
+    const std::vector<char32_t> symbols(small.symbols().begin(), small.symbols().end());
+    const ScoringTable usual(small, trie), one_by_one(ChannelTable(symbols, {0.5}, std::move(rates)), trie);
+    ReadScorer scorer;
+    for (int round = 0; round < 400; ++round) {
+        const ReadEvidence read = random_read(random, below(random, 10));
+        const std::u32string plate = canonical_text(read);
+        scorer.set_read(usual, read);
+        EXPECT_LE(scorer.read_right(), scorer.likelihood(plate) * (1 + 1e-12)) << to_utf8(plate);
+        if (read.has_marks()) continue;
+        scorer.set_read(one_by_one, read);
+        const double all = scorer.likelihood(plate);
+        EXPECT_NEAR(scorer.read_right(), all, 1e-12 * all) << to_utf8(plate);
+    }
+    for (const char32_t* plate : {U"서울12거0012", U"12가1012"}) {
+        const ReadEvidence read = plain(plate);
+        scorer.set_read(one_by_one, read);
+        EXPECT_NEAR(scorer.read_right(), scorer.likelihood(plate), 1e-12);
+    }
+}
+
 TEST(ReadScorer, BackgroundIsTheSumOverEveryPlate) {
     SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
     Random random(seed());
@@ -415,6 +471,49 @@ TEST_F(Posterior, WhatCannotReachTheMinimumIsLeftOut) {
                 EXPECT_EQ(kept[i].second.probability, all[i].second.probability);
         }
     }
+}
+
+TEST_F(Posterior, WhatCannotReachTheMinimumIsLeftOutOfAnyRead) {
+    SCOPED_TRACE("PLATEWATCH_TEST_SEED=" + std::to_string(seed()));
+    Random random(seed());
+    const auto plates = all_plates(small_population());
+    int kept = 0, left_out = 0;
+    for (int round = 0; round < 300; ++round) {
+        Entries entries;
+        for (int i = 0; i < 3; ++i) {
+            const float weight = std::array{0.5F, 1.0F, 50.0F}[below(random, 3)];
+            entries.push_back(entry(std::to_string(i), plates[below(random, plates.size())], weight));
+        }
+        ReadTexts read;
+        read.own = read_near(random, std::u32string(entries[0].plate.view()));
+        const std::u32string text = canonical_text(read.own);
+        if (text.empty()) continue;
+        if (below(random, 3) == 0) {
+            read.share = 0.6;
+            read.others.push_back({read_near(random, std::u32string(entries[1].plate.view())), 0.4});
+        }
+        const auto scored = [&](Floor floor) {
+            return scores_of(entries, {text}, 3, [&](const State& state, auto& matches, auto& scores) {
+                scorer_.score(state, table_, read, floor, matches, scores);
+            });
+        };
+        const double least = std::pow(10, -static_cast<double>(below(random, 500)) / 100);
+        const Scores found = scored({least});
+        auto next = found.begin();
+        for (const auto& [id, s] : scored({})) {
+            if (s.probability < least) {
+                ++left_out;
+                continue;
+            }
+            ++kept;
+            ASSERT_NE(next, found.end()) << id << " of " << to_utf8(text);
+            EXPECT_EQ(next->first, id);
+            EXPECT_EQ((next++)->second.probability, s.probability);
+        }
+        EXPECT_EQ(next, found.end());
+    }
+    EXPECT_GT(kept, 50);
+    EXPECT_GT(left_out, 50);
 }
 
 TEST_F(Posterior, APatternIsAsProbableAsThePlatesThatItAdmits) {

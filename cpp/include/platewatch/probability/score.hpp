@@ -46,6 +46,10 @@ class ReadScorer {
     // P(read | plate). Precondition: at most kMaxSymbols symbols.
     [[nodiscard]] double likelihood(std::u32string_view plate);
 
+    // Of the plate that is what the read says, P(each symbol is read right): `likelihood` is no less, and
+    // takes much longer. Precondition: at most kMaxSymbols characters.
+    [[nodiscard]] double read_right() const noexcept;
+
     // The sum over all vehicles of the population, and clutter.
     [[nodiscard]] double background();
     // The same over the plates that a pattern admits or lacks the mark of, clutter apart.
@@ -98,8 +102,10 @@ class ReadScorer {
     static constexpr std::size_t kMostAlternatives =
         Evidence::kMostAlternatives * (1 + ChannelRates::kEchoes);
     struct Character {  // or a mark
+        char32_t c;
         std::uint32_t column;
-        double share;  // one code point's of its column
+        double share;   // one code point's of its column
+        bool is_plain;  // no alternatives, and no rare syllable: the table alone tells what it may be
         bool lists_alternatives, suggests_syllable, is_rare_syllable;
         bool has_sums;  // those of sets tell of it: not of a rare syllable, nor where they are 0
         // Its own, and what is echoed by the next characters.
@@ -181,13 +187,13 @@ class ReadScorer {
     template <bool has_marks>
     [[nodiscard]] static Levels lost(const Step& step, const Emission& emission, std::size_t gap) noexcept;
     // The row of a position from those behind it; `next` is null for the last one.
-    [[gnu::always_inline]] void go_on(const Step& step, const Emission& emission, SymbolClass c,
-                                      const Emission* next, const Row& behind, const Row* behind_next,
-                                      std::size_t begin, std::size_t end, Row& out) noexcept;
+    void go_on(const Step& step, const Emission& emission, SymbolClass c, const Emission* next,
+               const Row& behind, const Row* behind_next, std::size_t begin, std::size_t end,
+               Row& out) noexcept;
     template <bool has_marks>
-    [[gnu::always_inline]] void go_on_by(const Step& step, const Emission& emission, SymbolClass c,
-                                         const Emission* next, const Row& behind, const Row* behind_next,
-                                         std::size_t begin, std::size_t end, Row& out) noexcept;
+    void go_on_by(const Step& step, const Emission& emission, SymbolClass c, const Emission* next,
+                  const Row& behind, const Row* behind_next, std::size_t begin, std::size_t end,
+                  Row& out) noexcept;
     [[gnu::always_inline]] [[nodiscard]] double sum(const Levels& levels) const noexcept {
         return (level_ * levels).sum();
     }
@@ -207,7 +213,9 @@ class ReadScorer {
     std::array<Row, kSymbolClasses> splits_;  // [class of the symbol][place of the first character]
     std::uint32_t splits_made_ = 0;           // a bit a class
     std::array<Row, 2> inserted_;             // [edge]: a character more, in such a gap
+    // By `likelihood`, of the plate that it was asked for last: as many as end alike are those of the next.
     std::array<Row, kMaxSymbols + 1> rows_;
+    std::u32string last_plate_;                   // empty: none of this read
     std::vector<std::uint16_t> emission_places_;  // [column]: 1 + the place of its emission, once it is made
     std::vector<std::uint16_t> made_;             // the columns that have one
     std::vector<Emission> emissions_;
@@ -234,6 +242,8 @@ class TextsScorer {
     [[nodiscard]] double likelihood(std::u32string_view plate) {
         return mixed([&](ReadScorer& scorer) { return scorer.likelihood(plate); });
     }
+    // Of the plate that is what the own text says.
+    [[nodiscard]] double read_right() const noexcept { return share_ * own_.read_right(); }
     [[nodiscard]] double background() {
         return mixed([](ReadScorer& scorer) { return scorer.background(); });
     }

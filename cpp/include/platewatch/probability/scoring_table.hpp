@@ -58,9 +58,12 @@ class ScoringTable {
         Levels on, one, deletion, split, merged_as_first, merged_as_second, merged_otherwise;
         std::size_t gap;  // 1: an edge
     };
-    // Of symbols that weigh so much together.
-    [[nodiscard]] Step step(SymbolClass c, bool first, bool last, SymbolClass next,
-                            double weight) const noexcept;
+    [[nodiscard]] Step make_step(SymbolClass c, bool first, bool last, SymbolClass next) const noexcept;
+    // `next`: whatever for the last one.
+    [[nodiscard]] const Step& step(SymbolClass c, bool first, bool last, SymbolClass next) const noexcept {
+        return steps_[static_cast<std::size_t>(c)][last ? kSymbolClasses : static_cast<std::size_t>(next)]
+                     [first ? 1 : 0];
+    }
 
     // What the alternatives of a character say of a symbol of a class that is not among them, but for
     // `absent`.
@@ -104,7 +107,9 @@ class ScoringTable {
     std::vector<double> split_first_, split_second_;  // [class][character]: of one code point
     std::vector<bool> in_word_;                       // [symbol]
     std::vector<bool> behind_word_;  // [symbol]: no digit, and may stand behind a word that may be lost
-    std::vector<Step> node_steps_;   // by the population's nodes
+    // [class][class of the next symbol, or kSymbolClasses: it is the last][1: it is the first]
+    std::array<std::array<std::array<Step, 2>, kSymbolClasses + 1>, kSymbolClasses> steps_;
+    std::vector<Step> node_steps_;  // by the population's nodes, of the symbols of its set together
     double clutter_ = 0;
 };
 
@@ -116,25 +121,5 @@ struct Recogniser {
     Recogniser(const ScoringTable& of) noexcept : table(&of), level(&of.level()) {}
     Recogniser(const ScoringTable& of, const Levels& of_camera) noexcept : table(&of), level(&of_camera) {}
 };
-
-// Here, as a likelihood asks for it at every symbol.
-inline auto ScoringTable::step(SymbolClass c, bool first, bool last, SymbolClass next,
-                               double weight) const noexcept -> Step {
-    const auto number = static_cast<std::size_t>(c);
-    const auto& outcomes = outcomes_[number][first || last ? 1 : 0];
-    Step step;
-    step.gap = first ? 1 : 0;
-    step.on = 1 - insertion_[step.gap];
-    const Levels merge = last ? Levels{} : step.on * merge_[number][static_cast<std::size_t>(next)];
-    const Levels alone = step.on - merge;
-    step.one = alone * outcomes.one;
-    step.deletion = alone * outcomes.deletion * weight;
-    step.split = alone * outcomes.split * weight;
-    const auto& as = table_.rates().merged_as[number][static_cast<std::size_t>(next)];
-    step.merged_as_first = merge * as[0];
-    step.merged_as_second = merge * as[1];
-    step.merged_otherwise = merge * (as[2] * 0.5);
-    return step;
-}
 
 }  // namespace platewatch
