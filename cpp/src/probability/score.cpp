@@ -75,13 +75,13 @@ void ReadScorer::set_read(const Recogniser& recogniser, const ReadEvidence& read
         }
         for (std::size_t edge = 0; edge < 2; ++edge) inserted_[edge][j] = table.insertion_[edge] * inserted;
         from_behind_word = from_behind_word || table.behind_word_[character.column];
-        begins_with_word_ =
-            begins_with_word_ || (j < kMostInFront + 2 && class_of(evidence.c) != SymbolClass::digit);
-        has_letter_ = has_letter_ || class_of(evidence.c) == SymbolClass::letter;
-        only_digits_ = only_digits_ && class_of(evidence.c) == SymbolClass::digit;
+        const bool is_digit = character.of == SymbolClass::digit;
+        begins_with_word_ = begins_with_word_ || (j < kMostInFront + 2 && !is_digit);
+        has_letter_ = has_letter_ || character.of == SymbolClass::letter;
+        only_digits_ = only_digits_ && is_digit;
     }
     const bool shows_word = size_ > 1 && table.in_word_[characters_[1].column];
-    word_is_lost_ = size_ > 0 && class_of(read[0].c) == SymbolClass::digit && !shows_word &&
+    word_is_lost_ = size_ > 0 && characters_[0].of == SymbolClass::digit && !shows_word &&
                     (size_ <= kLongestWithoutWord || (size_ == kLongestWithoutWord + 1 && !from_behind_word));
     any_text_ = channel.clutter(read) * sum(as_inserted);
     has_marks_ = read.has_marks();
@@ -94,6 +94,7 @@ inline void ReadScorer::make_character(const Evidence& evidence, std::size_t col
     const ChannelTable& channel = table_->table_;
     const std::size_t bin = channel.bin(evidence);
     out.c = evidence.c;
+    out.of = class_of(evidence.c);
     out.column = static_cast<std::uint32_t>(column);
     out.share = table_->share_[column];
     out.right = table_->right_[column] * table_->ratio_right_[bin];
@@ -386,9 +387,9 @@ PLATEWATCH_INLINE double ReadScorer::likelihood_here(std::u32string_view plate) 
         // Out of the band: as no way comes here.
         for (std::size_t j = 0; j + before < n; ++j) rows_[n][j] = Levels{};
     } else {
-        while (i > 0 && plate[i - 1] == last_plate_[i - 1]) --i;
+        while (i > 0 && plate[i - 1] == last_plate_.data()[i - 1]) --i;
     }
-    last_plate_.clear();
+    last_plate_.clear();  // should memory run out on the way
     const Emission* next = i == n ? nullptr : &emission_of(plate[i]);
     SymbolClass next_class = i == n ? SymbolClass::other : class_of(plate[i]);
     while (i-- > 0) {
@@ -402,7 +403,7 @@ PLATEWATCH_INLINE double ReadScorer::likelihood_here(std::u32string_view plate) 
         next = &emission;
         next_class = c;
     }
-    last_plate_ = plate;
+    std::ranges::copy(plate, last_plate_.resized(n));
     return sum(rows_[0][0]);
 }
 
@@ -420,7 +421,7 @@ double ReadScorer::read_right() const noexcept {
     SymbolClass next = SymbolClass::other;
     for (std::size_t i = size_; i-- > 0;) {
         plate[i] = characters_[i].c;
-        const SymbolClass c = class_of(plate[i]);
+        const SymbolClass c = characters_[i].of;
         right *= table_->step(c, i == 0, i + 1 == size_, next).one * characters_[i].right;
         next = c;
     }

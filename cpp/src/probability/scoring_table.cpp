@@ -147,15 +147,18 @@ double ScoringTable::registered(std::u32string_view plate) const noexcept {
         if (columns[i] >= known) return platewatch::registered(population_->population(), plate);
     }
     double sum = 0;
-    const bool letter = has_letter(plate);
+    // Of no class are plates with a letter only, of forms that may have one; and children ascend.
+    const std::size_t nodes_end =
+        has_letter(plate) ? population_->nodes().size() : population_->letters_begin();
     const auto walk = [&](const auto& self, std::uint32_t from, double vehicles, std::size_t left) -> void {
         for (const std::uint32_t number : population_->children(from)) {
+            if (number >= nodes_end) break;
             const auto& node = population_->nodes()[number];
             if (node.first != (left == 1)) continue;
             const double share = vehicles * shares_[columns[left - 1] * sets_ + node.set];
             if (share == 0) continue;
             if (node.first) {
-                if (letter || !node.may_have_letter) sum += share * node.starts;
+                sum += share * node.starts;
             } else {
                 self(self, number, share, left - 1);
             }

@@ -29,6 +29,7 @@
 #include "platewatch/probability/population_trie.hpp"
 #include "platewatch/probability/scoring_table.hpp"
 #include "platewatch/text/pattern_automaton.hpp"
+#include "platewatch/text/symbols.hpp"
 
 namespace platewatch {
 
@@ -103,6 +104,7 @@ class ReadScorer {
         Evidence::kMostAlternatives * (1 + ChannelRates::kEchoes);
     struct Character {  // or a mark
         char32_t c;
+        SymbolClass of;
         std::uint32_t column;
         double share;   // one code point's of its column
         bool is_plain;  // no alternatives, and no rare syllable: the table alone tells what it may be
@@ -213,9 +215,10 @@ class ReadScorer {
     std::array<Row, kSymbolClasses> splits_;  // [class of the symbol][place of the first character]
     std::uint32_t splits_made_ = 0;           // a bit a class
     std::array<Row, 2> inserted_;             // [edge]: a character more, in such a gap
-    // By `likelihood`, of the plate that it was asked for last: as many as end alike are those of the next.
+    // Of the plate whose likelihood was asked for last: those of what the next one ends with alike are the
+    // same.
     std::array<Row, kMaxSymbols + 1> rows_;
-    std::u32string last_plate_;                   // empty: none of this read
+    Symbols last_plate_;                          // empty: none of this read
     std::vector<std::uint16_t> emission_places_;  // [column]: 1 + the place of its emission, once it is made
     std::vector<std::uint16_t> made_;             // the columns that have one
     std::vector<Emission> emissions_;
