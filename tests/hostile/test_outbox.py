@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from platewatch.notify.outbox import (
 )
 from platewatch.notify.outbox_reader import list_events
 from platewatch.notify.simulator import Faults, WassSimulator
-from tests.notify.support import counts, message, messages, until
+from tests.notify.support import counts, message, messages, until, with_outbox
 from tests.patience import PATIENCE
 from tests.service import running
 
@@ -34,14 +34,6 @@ from tests.service import running
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "outbox.db"
-
-
-def run(test: Callable[[Outbox], Awaitable[None]], path: Path, **options: Any) -> None:
-    async def body() -> None:
-        async with await Outbox.open(path, **options) as outbox:
-            await test(outbox)
-
-    asyncio.run(body())
 
 
 async def nothing(_: Outbox) -> None:
@@ -80,7 +72,7 @@ def move(path: Path) -> None:
 
 def replace(path: Path) -> None:
     other = path.with_name("other.db")
-    run(nothing, other)
+    with_outbox(nothing, other)
     other.rename(path)
 
 
@@ -110,7 +102,7 @@ def truncate_wal(path: Path) -> None:
 
 def copy_over(path: Path) -> None:
     other = path.with_name("other.db")
-    run(nothing, other)
+    with_outbox(nothing, other)
     time.sleep(0.05)  # the clock of file systems is coarse
     shutil.copyfile(other, path)
 
@@ -133,7 +125,7 @@ def test_nothing_is_acknowledged_that_would_be_lost(tmp_path: Path, harm: Callab
         with pytest.raises(OutboxLostError):
             await outbox.append([message("later")])
 
-    run(test, path)
+    with_outbox(test, path)
 
 
 @pytest.mark.parametrize("harm", [*ORPHANED, *DAMAGED])
@@ -145,7 +137,7 @@ def test_it_is_noticed_though_nothing_comes(path: Path, harm: Callable[[Path], N
         await until(lambda: outbox.lost is not None)
         watching.cancel()
 
-    run(test, path)
+    with_outbox(test, path)
 
 
 @pytest.mark.parametrize("harm", ORPHANED)
@@ -166,8 +158,8 @@ def test_what_waits_is_saved_and_can_still_be_delivered(path: Path, harm: Callab
     async def look(outbox: Outbox) -> None:
         keys.append(outbox.hit_key)
 
-    run(look, path)
-    run(test, path)
+    with_outbox(look, path)
+    with_outbox(test, path)
     (saved,) = path.parent.glob("outbox.db.saved-*")
     assert saved.stat().st_mode & 0o777 == 0o600
     assert {event.event_id: event.state for event in list_events(saved)} == {
@@ -176,7 +168,7 @@ def test_what_waits_is_saved_and_can_still_be_delivered(path: Path, harm: Callab
     for left in path.parent.glob("outbox.db*"):
         if not left.name.startswith((saved.name, "outbox.db.lock")):
             left.unlink()
-    run(look, path, anew=True, copy=saved)
+    with_outbox(look, path, anew=True, copy=saved)
     assert keys[0] == keys[1]
     assert not saved.exists()
     assert len(list_events(path)) == 3
@@ -193,7 +185,7 @@ def test_what_is_not_ours_any_more_is_left_alone(path: Path, harm: Callable[[Pat
             with pytest.raises(OutboxLostError):
                 await call
 
-    run(test, path)
+    with_outbox(test, path)
 
 
 def test_readers_and_backups_are_no_harm(path: Path, tmp_path: Path) -> None:
@@ -208,7 +200,7 @@ def test_readers_and_backups_are_no_harm(path: Path, tmp_path: Path) -> None:
                 await asyncio.to_thread(outbox._look)
         assert outbox.lost is None
 
-    run(test, path)
+    with_outbox(test, path)
 
 
 # --- gone at the start
@@ -218,7 +210,7 @@ def test_readers_and_backups_are_no_harm(path: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("left", ["", "empty", "no tables"])
 def test_an_outbox_that_is_gone_is_not_begun_anew(path: Path, ended: bool, left: str) -> None:
     if ended:
-        run(nothing, path)
+        with_outbox(nothing, path)
     else:
         code = (
             "import asyncio, os, sys; from platewatch.notify.outbox import NewEvent, Outbox\n"
@@ -243,8 +235,8 @@ def test_an_outbox_that_is_gone_is_not_begun_anew(path: Path, ended: bool, left:
 
     if left == "no tables":
         path.unlink(missing_ok=True)
-    run(nothing, path, anew=True)
-    run(nothing, path)
+    with_outbox(nothing, path, anew=True)
+    with_outbox(nothing, path)
     if before is not None:
         assert [file.read_bytes() for file in path.parent.glob("outbox.db-wal.left-*")] == [before]
 
@@ -261,7 +253,7 @@ def test_an_outbox_that_is_there_is_not_begun_anew(path: Path, tmp_path: Path) -
         with pytest.raises(OutboxLockedError):
             await Outbox.open(path, anew=True)
 
-    run(test, path)
+    with_outbox(test, path)
     with pytest.raises(OutboxError, match="is there, and not empty"):
         asyncio.run(Outbox.open(path, anew=True))
     (tmp_path / "copy").write_bytes(b"no outbox" * 100)
@@ -271,11 +263,11 @@ def test_an_outbox_that_is_there_is_not_begun_anew(path: Path, tmp_path: Path) -
 
 
 def test_a_wal_that_is_missing_after_a_crash_is_told(path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    run(nothing, path)
-    run(nothing, path)
+    with_outbox(nothing, path)
+    with_outbox(nothing, path)
     assert "-wal is missing" not in caplog.text
     Path(f"{path}.lock").write_text(json.dumps({"pid": 1, "queue": True}), "utf-8")
-    run(nothing, path)
+    with_outbox(nothing, path)
     assert "-wal is missing" in caplog.text
 
 
@@ -294,7 +286,7 @@ def test_a_second_owner_is_refused_whatever_has_become_of_the_file(
             with pytest.raises(OutboxLockedError):
                 await Outbox.open(path, anew=anew)
 
-    run(test, path)
+    with_outbox(test, path)
 
 
 def test_a_second_owner_is_refused_however_the_path_is_spelt(path: Path, tmp_path: Path) -> None:
@@ -306,11 +298,11 @@ def test_a_second_owner_is_refused_however_the_path_is_spelt(path: Path, tmp_pat
             with pytest.raises(OutboxLockedError):
                 await Outbox.open(tmp_path / other)
 
-    run(test, path)
+    with_outbox(test, path)
     with pytest.raises(OutboxError, match="has 2 names"):
         asyncio.run(Outbox.open(path))
     (tmp_path / "hard.db").unlink()
-    run(nothing, path)
+    with_outbox(nothing, path)
 
 
 def test_others_in_the_same_folder_are_others(path: Path) -> None:
@@ -319,7 +311,7 @@ def test_others_in_the_same_folder_are_others(path: Path) -> None:
             async with await Outbox.open(path.with_name(other)):
                 pass
 
-    run(test, path)
+    with_outbox(test, path)
 
 
 # --- the service
@@ -358,8 +350,8 @@ def test_the_service_refuses_reads_and_says_so(
 
 
 def test_begin_anew_from_the_command_line(path: Path) -> None:
-    run(nothing, path)
+    with_outbox(nothing, path)
     assert command("outbox", "new", path).returncode == 2
     path.unlink()
     assert command("outbox", "new", path).returncode == 0
-    run(nothing, path)
+    with_outbox(nothing, path)

@@ -58,11 +58,11 @@ def messages(count: int) -> list[NewEvent]:
     return [message(f"W-{number}") for number in range(count)]
 
 
-def with_outbox(test: Callable[[Outbox], Awaitable[None]], path: Path, now: float = NOW) -> None:
-    """Run the test on the outbox at this path, whose clock stands still."""
+def with_outbox(test: Callable[[Outbox], Awaitable[None]], path: Path, now: float = NOW, **options: Any) -> None:
+    """Run the test on the outbox at this path, opened with these options, whose clock stands still."""
 
     async def body() -> None:
-        async with await Outbox.open(path, clock=lambda: now) as outbox:
+        async with await Outbox.open(path, clock=lambda: now, **options) as outbox:
             await test(outbox)
 
     asyncio.run(body())

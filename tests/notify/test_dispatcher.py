@@ -85,11 +85,6 @@ async def all_are(outbox: Outbox, state: str, count: int) -> None:
             await asyncio.sleep(0.005)
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "outbox.db"
-
-
 # --- against the simulator, over HTTP
 
 

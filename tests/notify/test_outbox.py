@@ -34,11 +34,6 @@ from tests.patience import PATIENCE
 from .support import NOW, counts, message, messages, open_files, with_outbox
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "outbox.db"
-
-
 @asynccontextmanager
 async def one_group(outbox: Outbox) -> AsyncIterator[None]:
     """Keep the writer busy, so that what is called within the block is committed as one group after it."""

@@ -22,12 +22,6 @@ from platewatch.notify.outbox_reader import export_events, list_events
 
 from .support import NOW, READ_AT, counts, hit_event, message, messages, with_outbox
 
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "outbox.db"
-
-
 # --- the schedule
 
 
