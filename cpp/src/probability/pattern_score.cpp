@@ -119,10 +119,8 @@ void ReadScorer::PatternRoom::prepare(const ScoringTable& of) {
         if (node.parent == PopulationTrie::kEnd && !node.generic) vehicles_of_classes += vehicles;
     }
     for (const auto& node : nodes) {
-        const bool is_last = node.parent == PopulationTrie::kEnd;
-        const SymbolClass next =
-            is_last ? SymbolClass::other : population.sets()[nodes[node.parent].set].symbol_class;
-        steps.push_back(of.step(population.sets()[node.set].symbol_class, node.first, is_last, next));
+        const SymbolClass c = population.sets()[node.set].symbol_class;
+        steps.push_back(of.step(c, node.first, population.class_behind(node)));
     }
     ends_of_marks.assign(population.sets().size(), {});
     starts_of_marks.assign(population.sets().size(), {});

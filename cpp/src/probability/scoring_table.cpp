@@ -90,17 +90,18 @@ ScoringTable::ScoringTable(const ChannelTable& table, std::shared_ptr<const Popu
         }
     }
     for (std::size_t c = 0; c < kSymbolClasses; ++c) {
-        for (std::size_t next = 0; next <= kSymbolClasses; ++next) {
-            for (std::size_t first = 0; first < 2; ++first)
-                steps_[c][next][first] = make_step(static_cast<SymbolClass>(c), first != 0,
-                                                   next == kSymbolClasses, static_cast<SymbolClass>(next));
+        for (std::size_t first = 0; first < 2; ++first) {
+            const auto make = [&](std::optional<SymbolClass> next) {
+                return make_step(static_cast<SymbolClass>(c), first != 0, next);
+            };
+            for (std::size_t next = 0; next < kSymbolClasses; ++next)
+                steps_[c][next][first] = make(static_cast<SymbolClass>(next));
+            steps_[c][kSymbolClasses][first] = make({});
         }
     }
     for (const PopulationTrie::Node& node : population_->nodes()) {
-        const bool last = node.parent == PopulationTrie::kEnd;
         const auto& set = sets[node.set];
-        const auto* next = last ? nullptr : &sets[population_->nodes()[node.parent].set];
-        Step of = step(set.symbol_class, node.first, last, last ? SymbolClass::other : next->symbol_class);
+        Step of = step(set.symbol_class, node.first, population_->class_behind(node));
         of.deletion *= set.weight;
         of.split *= set.weight;
         node_steps_.push_back(of);
@@ -109,22 +110,26 @@ ScoringTable::ScoringTable(const ChannelTable& table, std::shared_ptr<const Popu
     clutter_ = all.vehicles() * all.clutter / (1 - all.clutter);
 }
 
-auto ScoringTable::make_step(SymbolClass c, bool first, bool last, SymbolClass next) const noexcept -> Step {
-    const auto number = static_cast<std::size_t>(c), of_next = static_cast<std::size_t>(next);
-    const auto& outcomes = outcomes_[number][first || last ? 1 : 0];
+auto ScoringTable::make_step(SymbolClass c, bool first, std::optional<SymbolClass> next) const noexcept
+    -> Step {
+    const auto number = static_cast<std::size_t>(c);
+    const auto& outcomes = outcomes_[number][first || !next ? 1 : 0];
     Step step;
     step.gap = first ? 1 : 0;
     step.on = 1 - insertion_[step.gap];
-    const Levels merge = last ? Levels{} : step.on * merge_[number][of_next];
-    const Levels alone = step.on - merge;
+    Levels alone = step.on;
+    if (next) {
+        const auto of_next = static_cast<std::size_t>(*next);
+        const Levels merge = step.on * merge_[number][of_next];
+        const auto& as = table_.rates().merged_as[number][of_next];
+        step.merged_as_first = merge * as[0];
+        step.merged_as_second = merge * as[1];
+        step.merged_otherwise = merge * (as[2] * 0.5);
+        alone -= merge;
+    }
     step.one = alone * outcomes.one;
     step.deletion = alone * outcomes.deletion;
     step.split = alone * outcomes.split;
-    if (last) return step;
-    const auto& as = table_.rates().merged_as[number][of_next];
-    step.merged_as_first = merge * as[0];
-    step.merged_as_second = merge * as[1];
-    step.merged_otherwise = merge * (as[2] * 0.5);
     return step;
 }
 

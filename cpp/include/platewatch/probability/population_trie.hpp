@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -45,6 +46,11 @@ class PopulationTrie {
     // The nodes in front of one, or of the plates' ends.
     [[nodiscard]] std::span<const std::uint32_t> children(std::uint32_t node) const noexcept {
         return node == kEnd ? roots_ : children_[node];
+    }
+    // Of the position behind; nothing if that is the plates' end.
+    [[nodiscard]] std::optional<SymbolClass> class_behind(const Node& node) const noexcept {
+        if (node.parent == kEnd) return {};
+        return sets_[nodes_[node.parent].set].symbol_class;
     }
     // Of all sets: they ascend.
     [[nodiscard]] std::span<const char32_t> symbols() const noexcept { return symbols_; }

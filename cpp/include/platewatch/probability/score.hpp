@@ -104,10 +104,9 @@ class ReadScorer {
         Evidence::kMostAlternatives * (1 + ChannelRates::kEchoes);
     struct Character {  // or a mark
         char32_t c;
-        SymbolClass of;
+        SymbolClass symbol_class;
         std::uint32_t column;
-        double share;   // one code point's of its column
-        bool is_plain;  // no alternatives, and no rare syllable: the table alone tells what it may be
+        double share;  // one code point's of its column
         bool lists_alternatives, suggests_syllable, is_rare_syllable;
         bool has_sums;  // those of sets tell of it: not of a rare syllable, nor where they are 0
         // Its own, and what is echoed by the next characters.

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -58,10 +59,11 @@ class ScoringTable {
         Levels on, one, deletion, split, merged_as_first, merged_as_second, merged_otherwise;
         std::size_t gap;  // 1: an edge
     };
-    [[nodiscard]] Step make_step(SymbolClass c, bool first, bool last, SymbolClass next) const noexcept;
-    // `next`: whatever for the last one.
-    [[nodiscard]] const Step& step(SymbolClass c, bool first, bool last, SymbolClass next) const noexcept {
-        return steps_[static_cast<std::size_t>(c)][last ? kSymbolClasses : static_cast<std::size_t>(next)]
+    // `next`: nothing for the last symbol.
+    [[nodiscard]] Step make_step(SymbolClass c, bool first, std::optional<SymbolClass> next) const noexcept;
+    [[nodiscard]] const Step& step(SymbolClass c, bool first,
+                                   std::optional<SymbolClass> next) const noexcept {
+        return steps_[static_cast<std::size_t>(c)][next ? static_cast<std::size_t>(*next) : kSymbolClasses]
                      [first ? 1 : 0];
     }
 

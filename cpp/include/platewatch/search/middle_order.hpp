@@ -32,7 +32,8 @@ namespace platewatch {
 class MiddleOrder {
   public:
     static constexpr std::uint32_t kMiddle = 2, kBehind = 3;  // symbols that it goes by, and behind them
-#if defined(PLATEWATCH_LITTLE_MEMORY)                         // three bytes a key are too many there
+#if defined(PLATEWATCH_LITTLE_MEMORY)
+    // Three bytes a key are too many there.
     static constexpr std::size_t kMostKeys = 0;
 #else
     static constexpr std::size_t kMostKeys = std::size_t{1} << 18;
