@@ -16,6 +16,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "platewatch/base/prefetch.hpp"
 #include "platewatch/hotlist/index.hpp"
 #include "platewatch/search/kernel.hpp"
 #include "workload.hpp"
@@ -58,8 +59,7 @@ double floor_of_the_machine(std::size_t entries, std::size_t reads) {
                 state = state * 6364136223846793005ULL + 1442695040888963407ULL;
                 places[i] = (state >> 33) % room / kLine * kLine + (i % 2) * half;
                 const std::size_t lines = i % 2 == 0 ? first_lines : second_lines;
-                for (std::size_t line = 0; line < lines; ++line)
-                    __builtin_prefetch(bytes + places[i] + line * kLine);
+                for (std::size_t line = 0; line < lines; ++line) prefetch(bytes + places[i] + line * kLine);
             }
             for (std::size_t i = 0; i < 2 * kBlock; ++i) {
                 const std::size_t lines = i % 2 == 0 ? first_lines : second_lines;

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "platewatch/base/prefetch.hpp"
 #include "text.hpp"
 
 // The Arrow C data interface, https://arrow.apache.org/docs/format/CDataInterface.html: a stable ABI that is
@@ -44,8 +45,8 @@ void prefetch_object(std::span<PyObject* const> objects, std::size_t place) noex
     constexpr std::size_t kAhead = 24;
     if (place + kAhead >= objects.size()) return;
     const auto* object = reinterpret_cast<const std::byte*>(objects[place + kAhead]);
-    __builtin_prefetch(object);
-    __builtin_prefetch(object + sizeof(PyCompactUnicodeObject));
+    prefetch(object);
+    prefetch(object + sizeof(PyCompactUnicodeObject));
 }
 
 // A text of a few units, copied, or a reference to the object that is there instead.
@@ -88,8 +89,11 @@ class Item {
             std::memcpy(bytes_, from, kSize);
             std::memcpy(bytes_ + bytes - kSize, from + bytes - kSize, kSize);
         };
-        if (bytes >= 16) return both(std::integral_constant<std::size_t, 16>{});
-        if (bytes >= 8) return both(std::integral_constant<std::size_t, 8>{});
+        // So that texts of seven symbols and those of eight go one way, as no processor foresees which comes
+        // next.
+        if (bytes > 16) return both(std::integral_constant<std::size_t, 16>{});
+        if (bytes > 8) return both(std::integral_constant<std::size_t, 8>{});
+        if (bytes > 4) return both(std::integral_constant<std::size_t, 4>{});
         std::memcpy(bytes_, from, bytes);
     }
 

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "checked.hpp"
+#include "platewatch/base/prefetch.hpp"
 #include "platewatch/hotlist/plate_list.hpp"
 #include "platewatch/text/grammar.hpp"
 #include "platewatch/text/pattern.hpp"
@@ -53,7 +54,7 @@ void prefetch_text(PyObject* const* items, std::size_t row, std::size_t rows) {
     constexpr std::size_t kAhead = 16;
     if (row + kAhead >= rows) return;
     const auto* text = reinterpret_cast<const std::byte*>(items[row + kAhead]);
-    __builtin_prefetch(text), __builtin_prefetch(text + 64);
+    prefetch(text), prefetch(text + 64);
 }
 
 [[nodiscard]] bool is_pattern_or_damaged(const TextView& view) {

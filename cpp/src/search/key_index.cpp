@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "platewatch/base/interrupt.hpp"
+#include "platewatch/base/prefetch.hpp"
 #include "platewatch/base/radix_sort.hpp"
 #include "platewatch/search/walk.hpp"
 #include "platewatch/text/symbols.hpp"
@@ -23,9 +24,9 @@ void prefetch_keys(const Key* keys, std::uint32_t count) noexcept {
     constexpr std::size_t kLine = 64, kMostLines = 24;
     const auto* begin = reinterpret_cast<const std::byte*>(keys);
     const std::size_t bytes = std::min(count * sizeof(Key), kMostLines * kLine);
-    __builtin_prefetch(begin);
-    __builtin_prefetch(begin + bytes - 1);
-    for (std::size_t at = kLine; at + kLine < bytes; at += kLine) __builtin_prefetch(begin + at);
+    prefetch(begin);
+    prefetch(begin + bytes - 1);
+    for (std::size_t at = kLine; at + kLine < bytes; at += kLine) prefetch(begin + at);
 }
 
 constexpr std::uint32_t kMirroredTag = 1, kNone = ~0U;
@@ -146,12 +147,6 @@ void KeyIndex<Key>::anchor(std::span<const Probe> block, Workspace& workspace) c
         backward_trie_.prefetch_header(a.anchors.backward.node);
     }
     for (std::size_t i = 0; i < block.size(); ++i) {
-        const auto& a = anchored[i];
-        if (a.forward_place == 0 || a.backward_place == 0) continue;
-        forward_trie_.prefetch_child(a.anchors.forward.node.branch, code_at(a.read, kJump));
-        backward_trie_.prefetch_child(a.anchors.backward.node.branch, code_at(a.mirrored, kJump));
-    }
-    for (std::size_t i = 0; i < block.size(); ++i) {
         auto& a = anchored[i];
         const std::uint32_t size = block[i].size;
         if (a.forward_place != 0 && a.backward_place != 0 && size >= 2 * kJump) {
@@ -209,7 +204,7 @@ void KeyIndex<Key>::find_between(std::span<const Probe> block, Workspace& worksp
             const KeyRange known = forward_trie_.range_of(a.anchors.forward.node);
             fast_.ends.visit(a.ends, a.read, block[number].size, [&](std::uint32_t place) {
                 if (place - known.begin < known.size() || place >= size_) return;
-                __builtin_prefetch(forward_.data() + place);
+                prefetch(forward_.data() + place);
                 between.push_back({number, place, 1});
             });
         }
@@ -350,7 +345,7 @@ void KeyIndex<Key>::add_behind(std::uint32_t place, std::uint32_t number, unsign
                                Workspace& workspace) const {
     if constexpr (kMayBeFast) {
         if (is_fast()) {
-            __builtin_prefetch(fast_.places.data() + place);
+            prefetch(fast_.places.data() + place);
             workspace.fast.behind.push_back({number, place, edits});
             return;
         }
@@ -404,7 +399,7 @@ MiddleOrders::Parts KeyIndex<Key>::visit_all(const Probe& probe, std::uint32_t n
     const Cut cut = choose_cut(forward_trie_, backward_trie_, forward, backward, probe.size, k, middle);
     if (cut.by_middle) {
         for (const auto& part : parts) {
-            if (part.cell.count != 0) part.order->prefetch(part.cell);
+            if (part.cell.count != 0) part.order->prefetch_places(part.cell);
         }
     }
     const bool in_turns = forward_trie_.nbytes() > kNearBytes;

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <span>
 
+#include "platewatch/base/prefetch.hpp"
 #include "platewatch/search/key.hpp"
 #include "platewatch/store/array.hpp"
 
@@ -46,14 +47,11 @@ class EndsOrder {
         return {static_cast<std::uint32_t>((hash >> 32) * buckets_ >> 32), tag_of(hash)};
     }
     // Ask for what the next step will touch.
-    void prefetch_bucket(const Place& place) const noexcept {
-        __builtin_prefetch(begins_.data() + place.bucket);
-    }
+    void prefetch_bucket(const Place& place) const noexcept { prefetch(begins_.data() + place.bucket); }
     void prefetch_cells(const Place& place) const noexcept {
         constexpr std::uint32_t kOfLine = 64 / sizeof(std::uint64_t);
         const std::uint32_t end = begins_[place.bucket + 1];
-        for (std::uint32_t i = begins_[place.bucket]; i < end; i += kOfLine)
-            __builtin_prefetch(cells_.data() + i);
+        for (std::uint32_t i = begins_[place.bucket]; i < end; i += kOfLine) prefetch(cells_.data() + i);
     }
 
     // Calls visit(place) for each key that has the ends of a read of `size` symbols and between them what the

@@ -23,6 +23,7 @@
 #include <optional>
 #include <span>
 
+#include "platewatch/base/prefetch.hpp"
 #include "platewatch/search/key.hpp"
 #include "platewatch/store/array.hpp"
 
@@ -63,10 +64,9 @@ class MiddleOrder {
         const std::uint32_t* ends = ends_.data() + (std::size_t{row} * codes_[1] + column) * segments_;
         return {ends, ends[segments_] - ends[0]};
     }
-    void prefetch(const Cell& cell) const noexcept {
+    void prefetch_places(const Cell& cell) const noexcept {
         constexpr std::uint32_t kOfLine = 64 / sizeof(std::uint16_t);
-        for (std::uint32_t i = 0; i < cell.count; i += kOfLine)
-            __builtin_prefetch(places_.data() + *cell.ends + i);
+        for (std::uint32_t i = 0; i < cell.count; i += kOfLine) prefetch(places_.data() + *cell.ends + i);
     }
 
     // Copies the cell's keys to `out`, and to `nths` which of the cell they are; both have room for all.

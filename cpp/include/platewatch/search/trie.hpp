@@ -28,6 +28,7 @@
 #include <utility>
 #include <vector>
 
+#include "platewatch/base/prefetch.hpp"
 #include "platewatch/search/key.hpp"
 #include "platewatch/store/array.hpp"
 
@@ -146,16 +147,16 @@ class Trie {
         return {{slots_[place].begin, slots_[place + 1].begin}, slots_[place].branch};
     }
 
-    void prefetch_slot(std::uint32_t place) const noexcept { __builtin_prefetch(slots_.data() + place); }
+    void prefetch_slot(std::uint32_t place) const noexcept { prefetch(slots_.data() + place); }
     // What child() of the node will touch: its header and, once that is there, the child's slot.
     void prefetch_header(const Node& node) const noexcept {
-        if (!node.is_leaf()) __builtin_prefetch(slots_.data() + node.branch);
+        if (!node.is_leaf()) prefetch(slots_.data() + node.branch);
     }
     void prefetch_child(std::size_t header, Code code) const noexcept {
         if (header >= slots_.size()) return;
         const std::uint32_t nth = code - slots_[header].begin;
         const bool compact = (slots_[header].branch & kCompact) != 0;
-        __builtin_prefetch(slots_.data() + header + 1 + (compact ? nth / sizeof(TrieSlot) : nth));
+        prefetch(slots_.data() + header + 1 + (compact ? nth / sizeof(TrieSlot) : nth));
     }
 
     // The range of a node, which is in the array whatever a file says.

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "platewatch/base/prefetch.hpp"
 #include "platewatch/store/array.hpp"
 
 namespace platewatch {
@@ -46,9 +47,9 @@ class StringPool {
     }
 
     // Two steps towards a string: ask for its place, and once that is there for its text.
-    void prefetch_place(std::size_t i) const noexcept { __builtin_prefetch(ends_.data() + i); }
+    void prefetch_place(std::size_t i) const noexcept { prefetch(ends_.data() + i); }
     void prefetch_text(std::size_t i) const noexcept {
-        __builtin_prefetch(text_.data() + std::min<std::uint64_t>(i == 0 ? 0 : ends_[i - 1], text_.size()));
+        prefetch(text_.data() + std::min<std::uint64_t>(i == 0 ? 0 : ends_[i - 1], text_.size()));
     }
 
     // Calls visit(number, array) for each of the arrays that a snapshot keeps.
