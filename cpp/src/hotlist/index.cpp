@@ -14,10 +14,12 @@
 #include <utility>
 
 #include "platewatch/base/interrupt.hpp"
+#include "platewatch/base/prefetch.hpp"
 #include "platewatch/base/radix_sort.hpp"
 #include "platewatch/base/raise.hpp"
 #include "platewatch/text/normalize.hpp"
 #include "platewatch/text/region.hpp"
+#include "text/utf8.hpp"
 
 namespace platewatch {
 namespace {
@@ -319,7 +321,7 @@ void Index::search_section(const Section<Key>& section, std::span<const Query> b
     workspace.keys.clear();
     section.keys.search(probes, k, key_workspace, workspace.keys);
     if (!section.in_order) {
-        for (const KeyMatch& key : workspace.keys) __builtin_prefetch(&section.owners[key.place]);
+        for (const KeyMatch& key : workspace.keys) prefetch(&section.owners[key.place]);
     }
     for (const KeyMatch& key : workspace.keys) {
         const Workspace::Text& text = workspace.texts[probes[key.probe].tag];
@@ -357,6 +359,19 @@ void Index::search_patterns(std::span<const Query> block, unsigned k, Workspace&
             if (entry >= size() || (match.edits != 0 && is_exact(entry))) continue;
             if (validity(entry).holds(query.at)) out.push_back({query.read, entry, match.edits});
         }
+    }
+}
+
+void Index::plate(std::uint32_t entry, Symbols& out) const noexcept {
+    if (!short_.in_order || entry >= short_.keys.size()) return decode_plate(plate(entry), out);
+    const Key8 key = short_.keys.key(entry);
+    const std::size_t size =
+        key == 0 ? 0 : kKeySymbols<Key8> - static_cast<std::size_t>(std::countr_zero(key)) / 8;
+    char32_t* symbols = out.resized(size);
+    for (std::size_t i = 0; i < size; ++i) {
+        const std::size_t nth = code_at(key, i) - std::size_t{1};
+        if (nth >= alphabet_.size()) return out.clear();
+        symbols[i] = alphabet_.symbols()[nth];
     }
 }
 

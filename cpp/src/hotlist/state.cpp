@@ -79,6 +79,11 @@ std::string_view State::plate(std::uint32_t number) const noexcept {
     return segment.index->plate(number - segment.first);
 }
 
+void State::plate(std::uint32_t number, Symbols& out) const noexcept {
+    const Segment& segment = segment_of(number);
+    segment.index->plate(number - segment.first, out);
+}
+
 std::string_view State::category(std::uint32_t number) const noexcept {
     const Segment& segment = segment_of(number);
     return segment.index->category(number - segment.first);
@@ -92,11 +97,11 @@ std::optional<std::int32_t> State::priority(std::uint32_t number) const noexcept
 void State::prefetch_plates(std::span<const Match> matches) const noexcept {
     for (const Match& match : matches) {
         const Segment& segment = segment_of(match.entry);
-        segment.index->prefetch_names_place(match.entry - segment.first);
+        segment.index->prefetch_plate_place(match.entry - segment.first);
     }
     for (const Match& match : matches) {
         const Segment& segment = segment_of(match.entry);
-        segment.index->prefetch_names(match.entry - segment.first);
+        segment.index->prefetch_plate(match.entry - segment.first);
     }
 }
 

@@ -332,10 +332,12 @@ auto PassScorer::likely_plates(std::span<const PassRead> reads, double frame_wei
 
 // The listed plates among the matches, and what they come to.
 double PassScorer::list(const Wanted& wanted, std::span<const Match> matches) {
+    Symbols symbols;
     for (const Match& match : matches) {
         if (wanted.is_pattern(match.entry)) continue;
         Listed& listed = listed_.emplace_back(Listed{{}, static_cast<double>(wanted.weight(match.entry)), 0});
-        decode_plate(wanted.plate(match.entry), listed.plate);
+        wanted.plate(match.entry, symbols);
+        listed.plate = symbols.view();
     }
     // Entries on one plate share it, and the most of their weights.
     std::ranges::sort(listed_, [](const Listed& a, const Listed& b) {
@@ -362,8 +364,9 @@ PassScorer::Apart PassScorer::weigh_apart(const Wanted& wanted, std::span<const 
         (is_own[j] ? own : rest).push_back(reads[j]);
         if (!is_own[j]) others_texts.push_back(texts[j]);
     }
-    std::u32string plate;
-    decode_plate(wanted.plate(matches[match].entry), plate);
+    Symbols symbols;
+    wanted.plate(matches[match].entry, symbols);
+    const std::u32string plate(symbols.view());
 
     const Weighed alone = weigh_frames(own, frame_weight);
     set_reads(alone.reads, alone.weights);
@@ -459,14 +462,14 @@ void PassScorer::score(const Wanted& wanted, std::span<const PassRead> all_reads
             pattern.joint += joint_admitted(pattern.pattern, listed);
         }
     }
-    std::u32string plate;
+    Symbols plate;
     for (Item& item : items_) {
         double joint = 0, weight = 1;
         if (item.is_pattern) {
             joint = patterns_[item.place].joint;
         } else {
-            decode_plate(wanted.plate(item.match.entry), plate);
-            const auto listed = std::ranges::lower_bound(listed_, plate, {}, &Listed::plate);
+            wanted.plate(item.match.entry, plate);
+            const auto listed = std::ranges::lower_bound(listed_, plate.view(), {}, &Listed::plate);
             joint = listed->joint;
             weight = listed->weight;
         }

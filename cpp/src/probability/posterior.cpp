@@ -15,25 +15,22 @@
 
 namespace platewatch {
 
-std::size_t MatchScorer::plate_of(const ScoringTable& table, std::string_view utf8, float weight) {
-    const auto known = std::ranges::find(texts_, utf8);
-    if (known != texts_.end()) {
-        Plate& plate = plates_[static_cast<std::size_t>(known - texts_.begin())];
-        plate.weight = std::max(plate.weight, static_cast<double>(weight));
-        return static_cast<std::size_t>(known - texts_.begin());
+std::size_t MatchScorer::plate_of(const ScoringTable& table, const Symbols& text, float weight) {
+    const auto known = std::ranges::find(plates_, text, &Plate::text);
+    if (known != plates_.end()) {
+        known->weight = std::max(known->weight, static_cast<double>(weight));
+        return static_cast<std::size_t>(known - plates_.begin());
     }
-    texts_.push_back(utf8);
-    if (plates_.size() < texts_.size()) plates_.emplace_back();
-    Plate& plate = plates_[texts_.size() - 1];
-    decode_plate(utf8, plate.text);
+    Plate& plate = plates_.emplace_back();
+    plate.text = text;
     plate.weight = static_cast<double>(weight);
-    plate.as_listed = plate.text.empty() ? 0 : scorer_.likelihood(plate.text);
-    plate.may_lack_mark = may_lack(plate.text, mark_, table);
-    plate.with_mark = plate.may_lack_mark ? scorer_.likelihood(behind(mark_, plate.text).view()) : 0;
+    plate.as_listed = text.empty() ? 0 : scorer_.likelihood(text.view());
+    plate.may_lack_mark = may_lack(text.view(), mark_, table);
+    plate.with_mark = plate.may_lack_mark ? scorer_.likelihood(behind(mark_, text.view()).view()) : 0;
     plate.likelihood = plate.may_lack_mark
                            ? (1 - kMarkOmitted) * plate.as_listed + kMarkOmitted * plate.with_mark
                            : plate.as_listed;
-    return texts_.size() - 1;
+    return plates_.size() - 1;
 }
 
 // What the plate that was read, if it is not listed, adds to the background at least.
@@ -68,8 +65,8 @@ void MatchScorer::score_pattern(const ScoringTable& table, std::string_view utf8
     for (const std::size_t i : order_) {
         const Plate& plate = plates_[i];
         const bool with_mark =
-            plate.may_lack_mark && automaton.admits_or_lacks_mark(behind(mark_, plate.text).view());
-        if (automaton.admits_or_lacks_mark(plate.text)) {
+            plate.may_lack_mark && automaton.admits_or_lacks_mark(behind(mark_, plate.text.view()).view());
+        if (automaton.admits_or_lacks_mark(plate.text.view())) {
             sum += plate.weight * plate.likelihood - plate.own_as_listed;
         } else if (with_mark) {
             sum += plate.weight * kMarkOmitted * plate.with_mark;
@@ -82,7 +79,7 @@ void MatchScorer::score_pattern(const ScoringTable& table, std::string_view utf8
 
 void MatchScorer::set_read(const Recogniser& recogniser, const ReadTexts& read) {
     scorer_.set_read(recogniser, read);
-    texts_.clear();
+    plates_.clear();
     items_.clear();
     text_.clear();
     for (const Evidence& evidence : read.own.view()) text_ += evidence.c;
@@ -92,19 +89,19 @@ void MatchScorer::set_read(const Recogniser& recogniser, const ReadTexts& read) 
 }
 
 bool MatchScorer::is_listed(std::u32string_view plate) const {
-    const auto listed = std::span(plates_).first(texts_.size());
-    return std::ranges::find(listed, plate, &Plate::text) != listed.end();
+    const auto text_of = [](const Plate& listed) { return listed.text.view(); };
+    return std::ranges::find(plates_, plate, text_of) != plates_.end();
 }
 
 double MatchScorer::unlisted(const ScoringTable& table) {
     double others = scorer_.background();
     for (const std::size_t i : order_) {
         Plate& plate = plates_[i];
-        plate.own_as_listed = table.registered(plate.text) * plate.as_listed;
+        plate.own_as_listed = table.registered(plate.text.view()) * plate.as_listed;
         plate.own_with_mark = 0;
         if (plate.may_lack_mark) {
             plate.own_as_listed *= 1 - kMarkOmitted;
-            const Symbols with_mark = behind(mark_, plate.text);
+            const Symbols with_mark = behind(mark_, plate.text.view());
             if (!is_listed(with_mark.view()))
                 plate.own_with_mark = kMarkOmitted * table.registered(with_mark.view()) * plate.with_mark;
         }
@@ -118,7 +115,9 @@ MatchScorer::Weighed MatchScorer::weigh(const Recogniser& recogniser, const Read
                                         std::string_view plate) {
     const ScoringTable& table = *recogniser.table;
     set_read(recogniser, read);
-    const Plate& own = plates_[plate_of(table, plate, 1)];
+    Symbols symbols;
+    decode_plate(plate, symbols);
+    const Plate& own = plates_[plate_of(table, symbols, 1)];
     order_.assign(1, 0);
     const double left = unlisted(table), all = own.likelihood + left;
     return {own.likelihood, scorer_.background(), left, all > 0 ? own.likelihood / all : 0,
@@ -131,9 +130,11 @@ bool MatchScorer::order(const Wanted& wanted, const Recogniser& recogniser, cons
     if (std::ranges::any_of(matches, is_pattern)) return false;
     const ScoringTable& table = *recogniser.table;
     set_read(recogniser, read);
-    for (const Match& match : matches)
-        items_.push_back(
-            {match, {}, plate_of(table, wanted.plate(match.entry), wanted.weight(match.entry)), 0, false});
+    Symbols text;
+    for (const Match& match : matches) {
+        wanted.plate(match.entry, text);
+        items_.push_back({match, {}, plate_of(table, text, wanted.weight(match.entry)), 0, false});
+    }
     for (Item& item : items_)
         item.rank = rounded(plates_[item.plate].weight * plates_[item.plate].likelihood);
     std::ranges::sort(items_, [&](const Item& a, const Item& b) { return comes_before(wanted, a, b); });
@@ -148,10 +149,11 @@ void MatchScorer::score(const Wanted& wanted, const Recogniser& recogniser, cons
     const ScoringTable& table = *recogniser.table;
     set_read(recogniser, read);
     bool has_pattern = false;
+    Symbols text;
     for (const Match& match : matches) {
-        const std::string_view text = wanted.plate(match.entry);
         const bool pattern = wanted.is_pattern(match.entry);
         has_pattern = has_pattern || pattern;
+        if (!pattern) wanted.plate(match.entry, text);
         items_.push_back({match,
                           {},
                           pattern ? kPattern : plate_of(table, text, wanted.weight(match.entry)),
@@ -159,9 +161,9 @@ void MatchScorer::score(const Wanted& wanted, const Recogniser& recogniser, cons
                           floor.but_exact && is_exact(wanted, match, text_)});
     }
     // Sums are taken in the order of the plates, so that they do not depend on that of the matches.
-    order_.resize(texts_.size());
+    order_.resize(plates_.size());
     std::iota(order_.begin(), order_.end(), std::size_t{0});
-    std::ranges::sort(order_, {}, [&](std::size_t i) { return texts_[i]; });
+    std::ranges::sort(order_, {}, [&](std::size_t i) { return plates_[i].text.view(); });
     double listed = 0;
     for (const std::size_t i : order_) listed += plates_[i].weight * plates_[i].likelihood;
     const double clutter = scorer_.clutter();
@@ -172,8 +174,8 @@ void MatchScorer::score(const Wanted& wanted, const Recogniser& recogniser, cons
         // Were there nobody else but the vehicle whose plate was read right, would any be probable enough?
         const double right = clutter + read_right(table);
         double most = 0;
-        for (std::size_t i = 0; i < texts_.size(); ++i)
-            most = std::max(most, plates_[i].weight * plates_[i].likelihood / (listed + right));
+        for (const Plate& plate : plates_)
+            most = std::max(most, plate.weight * plate.likelihood / (listed + right));
         if (!(most >= floor.probability)) {
             matches.clear();
             return;

@@ -9,7 +9,6 @@
 
 #include "platewatch/probability/posterior.hpp"
 #include "platewatch/text/region.hpp"
-#include "text/utf8.hpp"
 
 namespace platewatch {
 
@@ -32,10 +31,9 @@ template <class Item>
     if (match.edits != 0) return false;
     if (wanted.is_pattern(match.entry)) return true;
     Symbols symbols;
-    bool fits = true;
-    const auto push = [&](char32_t c) { symbols.full() ? void(fits = false) : symbols.push_back(c); };
-    if (!decode_utf8(wanted.plate(match.entry), push) || !fits) return false;
+    wanted.plate(match.entry, symbols);
     const std::u32string_view plate = symbols.view();
+    if (plate.empty()) return false;
     if (plate == read) return true;
     return has_region_mark(plate) ? without_region_mark(plate) == read
                                   : has_region_mark(read) && without_region_mark(read) == plate;
@@ -55,12 +53,6 @@ void rank(const Wanted& wanted, const Floor& floor, std::vector<Item>& items, st
         matches.push_back(item.match);
         scores.push_back(item.score);
     }
-}
-
-// An entry's plate; empty where a snapshot that nobody verified holds none.
-inline void decode_plate(std::string_view utf8, std::u32string& out) {
-    out.clear();
-    if (!decode_utf8(utf8, [&](char32_t c) { out += c; }) || out.size() > kMaxSymbols) out.clear();
 }
 
 // The region mark that a text begins with; empty if none.
@@ -84,7 +76,7 @@ inline void decode_plate(std::string_view utf8, std::u32string& out) {
 // is as listed, or has that mark with this probability, if the population has plates like that.
 inline constexpr double kMarkOmitted = 0.5;
 
-[[nodiscard]] inline bool may_lack(const std::u32string& plate, const std::u32string& mark,
+[[nodiscard]] inline bool may_lack(std::u32string_view plate, std::u32string_view mark,
                                    const ScoringTable& table) {
     return !mark.empty() && !has_region_mark(plate) && plate.size() >= kLeastBehindMark &&
            plate.size() + mark.size() <= kMaxSymbols && table.registered(behind(mark, plate).view()) > 0;

@@ -248,7 +248,7 @@ bool copy_canonical(std::span<const Unit> text, Symbols& out) noexcept {
 
 // The same for UTF-8 of ASCII, or of 6 to 8 symbols of which one is a Hangul syllable, as most plates have
 // it: without two of its three bytes it is ASCII but for one place.
-bool copy_canonical(std::string_view utf8, Symbols& out) noexcept {
+bool copy_canonical_utf8(std::string_view utf8, Symbols& out) noexcept {
     using Word = std::uint64_t;
     constexpr Word kHighBits = 0x8080808080808080;
     constexpr std::size_t kLong = 10;
@@ -317,6 +317,8 @@ TextError normalize_units(std::span<const Unit> text, TextKind kind, Symbols& ou
 
 }  // namespace
 
+bool copy_canonical(std::string_view utf8, Symbols& out) noexcept { return copy_canonical_utf8(utf8, out); }
+
 TextError normalize(std::span<const std::uint8_t> latin1, TextKind kind, Symbols& out) noexcept {
     return normalize_units(latin1, kind, out);
 }
@@ -328,7 +330,7 @@ TextError normalize(std::span<const char32_t> utf32, TextKind kind, Symbols& out
 }
 
 TextError normalize(std::string_view utf8, TextKind kind, Symbols& out) noexcept {
-    if (copy_canonical(utf8, out) || normalize_plain(utf8, kind, out)) return TextError::none;
+    if (copy_canonical_utf8(utf8, out) || normalize_plain(utf8, kind, out)) return TextError::none;
     Normalizer normalizer(kind, out);
     if (!decode_utf8(utf8, [&](char32_t c) { normalizer.push(c); })) return TextError::not_utf8;
     return normalizer.finish();

@@ -4,6 +4,9 @@
 #include <cstddef>
 #include <string_view>
 
+#include "platewatch/text/normalize.hpp"
+#include "platewatch/text/symbols.hpp"
+
 namespace platewatch {
 
 [[nodiscard]] constexpr bool is_surrogate(char32_t c) noexcept { return c - 0xD800 < 0x800; }
@@ -35,6 +38,15 @@ template <class Push>
         push(c);
     }
     return true;
+}
+
+// What was kept of a plate; empty where a snapshot that nobody verified holds none.
+inline void decode_plate(std::string_view utf8, Symbols& out) noexcept {
+    if (copy_canonical(utf8, out)) return;
+    out.clear();
+    bool fits = true;
+    const auto push = [&](char32_t c) { out.full() ? void(fits = false) : out.push_back(c); };
+    if (!decode_utf8(utf8, push) || !fits) out.clear();
 }
 
 }  // namespace platewatch

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "platewatch/hotlist/index.hpp"
+#include "platewatch/text/region.hpp"
 #include "tests/support.hpp"
 
 namespace platewatch {
@@ -45,6 +46,23 @@ std::vector<Match> matches(const Index& index, const std::vector<std::u32string>
     }
     order_matches(found, 0, workspace.words);
     return found;
+}
+
+// A list of nothing but short plates tells them by its keys, any other one by their texts.
+TEST(PlateList, PlatesAsSymbolsAreThoseOfTheirTexts) {
+    std::vector<std::u32string> shorts;
+    for (std::u32string& plate : hostile(3000)) {
+        if (plate.size() <= kKeySymbols<Key8> && !has_region_mark(plate)) shorts.push_back(std::move(plate));
+    }
+    for (const std::vector<std::u32string>& plates : {shorts, hostile(3000)}) {
+        const Index index(list_of(plates));
+        ASSERT_GT(index.size(), 300u);
+        for (std::uint32_t number = 0; number < index.size(); ++number) {
+            Symbols symbols;
+            index.plate(number, symbols);
+            ASSERT_EQ(to_utf8(symbols.view()), index.plate(number)) << number;
+        }
+    }
 }
 
 TEST(PlateList, IsIndexedAsEntriesAre) {

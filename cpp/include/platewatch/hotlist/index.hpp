@@ -111,11 +111,15 @@ class Index {
     [[nodiscard]] std::string_view plate(std::uint32_t entry) const noexcept {
         return names_[2 * std::size_t{entry} + 1];
     }
-    // Asks for what plate() and id() will touch, in two steps.
-    void prefetch_names_place(std::uint32_t entry) const noexcept {
-        names_.prefetch_place(2 * std::size_t{entry});
+    // As symbols; empty for a pattern, and where an unverified snapshot holds nonsense.
+    void plate(std::uint32_t entry, Symbols& out) const noexcept;
+    // Asks for what that will touch, in two steps; in a list of nothing but plates it has just been compared.
+    void prefetch_plate_place(std::uint32_t entry) const noexcept {
+        if (!short_.in_order) names_.prefetch_place(2 * std::size_t{entry});
     }
-    void prefetch_names(std::uint32_t entry) const noexcept { names_.prefetch_text(2 * std::size_t{entry}); }
+    void prefetch_plate(std::uint32_t entry) const noexcept {
+        if (!short_.in_order) names_.prefetch_text(2 * std::size_t{entry});
+    }
     [[nodiscard]] Validity validity(std::uint32_t entry) const noexcept {
         return validity_.empty() ? Validity{} : validity_[entry];
     }

@@ -43,6 +43,7 @@ class State final : public Wanted {
 
     [[nodiscard]] std::string_view id(std::uint32_t number) const noexcept;
     [[nodiscard]] std::string_view plate(std::uint32_t number) const noexcept override;
+    void plate(std::uint32_t number, Symbols& out) const noexcept override;
     [[nodiscard]] std::string_view category(std::uint32_t number) const noexcept;
     [[nodiscard]] std::optional<std::int32_t> priority(std::uint32_t number) const noexcept;
     // Asks for the plates of matches, which lie anywhere, before they are wanted one after the other.

@@ -58,7 +58,7 @@ class MatchScorer {
 
   private:
     struct Plate {  // distinct
-        std::u32string text;
+        Symbols text;
         double weight;
         double as_listed, with_mark;  // P(read | plate); the latter if the list may lack the mark read
         bool may_lack_mark;
@@ -78,7 +78,7 @@ class MatchScorer {
     // The background without what is listed. Precondition: order_ is there.
     [[nodiscard]] double unlisted(const ScoringTable& table);
     [[nodiscard]] bool is_listed(std::u32string_view plate) const;
-    [[nodiscard]] std::size_t plate_of(const ScoringTable& table, std::string_view utf8, float weight);
+    [[nodiscard]] std::size_t plate_of(const ScoringTable& table, const Symbols& text, float weight);
     [[nodiscard]] double read_right(const ScoringTable& table);
     void score_pattern(const ScoringTable& table, std::string_view utf8, double others, double listed,
                        Score& score);
@@ -97,8 +97,7 @@ class MatchScorer {
     std::u32string
         mark_;  // the region mark that it has, or else the likeliest other text that has one; or empty
     std::vector<Plate> plates_;
-    std::vector<std::string_view> texts_;  // of plates_, in UTF-8
-    std::vector<std::size_t> order_;       // places in plates_, ascending by text
+    std::vector<std::size_t> order_;  // places in plates_, ascending by text
     std::vector<Item> items_;
     struct Hash : std::hash<std::string_view> {
         using is_transparent = void;

@@ -4,12 +4,16 @@
 #include <cstdint>
 #include <string_view>
 
+#include "platewatch/text/symbols.hpp"
+
 namespace platewatch {
 
 class Wanted {
   public:
     // In UTF-8; a pattern's plate is its canonical text.
     [[nodiscard]] virtual std::string_view plate(std::uint32_t entry) const noexcept = 0;
+    // The same, for an entry that is no pattern; empty where a snapshot that nobody verified holds none.
+    virtual void plate(std::uint32_t entry, Symbols& out) const noexcept = 0;
     // How often the vehicle passes, relative to an ordinary one.
     [[nodiscard]] virtual float weight(std::uint32_t entry) const noexcept = 0;
     [[nodiscard]] virtual bool is_pattern(std::uint32_t entry) const noexcept = 0;

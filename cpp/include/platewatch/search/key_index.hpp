@@ -139,6 +139,8 @@ class KeyIndex {
     explicit KeyIndex(Column<Key> keys);
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    // In ascending order. Precondition: place < size().
+    [[nodiscard]] Key key(std::uint32_t place) const noexcept { return forward_[place]; }
 
     // Trades memory, thirteen bytes a key, for time: an ends order, which has what would be compared with
     // more than `long_range` keys of one end; and where each key of one order is in the other. Not where

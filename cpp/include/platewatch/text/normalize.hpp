@@ -25,6 +25,9 @@ enum class TextError : std::uint8_t { none, not_utf8, empty, too_long };
 // Why a text was refused, as a sentence part; "" for none.
 [[nodiscard]] std::string_view reason(TextError error) noexcept;
 
+// Copies what nearly every text is by itself, canonical; false if it is not, or if that takes longer to tell.
+[[nodiscard]] bool copy_canonical(std::string_view utf8, Symbols& out) noexcept;
+
 // Writes the canonical form to `out`; on an error `out` holds nothing of use.
 [[nodiscard]] TextError normalize(std::string_view utf8, TextKind kind, Symbols& out) noexcept;
 
