@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from . import oracle, workloads
+from .bench_lookup import READS
 from .conftest import Bench
 from .measure import Timed
 from .peers import Peer, counting, peers
@@ -19,7 +20,6 @@ from .peers import Peer, counting, peers
 QUESTION = "peers"
 
 _BATCH, _SINGLE = "platewatch, one batch", "platewatch, one call a read"
-_READS = 20_000  # of platewatch's batch, which would else be over before the clock has ticked
 _SECONDS = {False: 0.6, True: 3.0}  # for a peer's rounds
 _TOLD_FOR = 100_000  # plates, that `reads_a_second` of a peer is for
 
@@ -51,10 +51,10 @@ def test_peer(bench: Bench, name: str, entries: int, k: int) -> None:
     plates = workloads.plates_listed("korean", entries).tolist()
     matcher = workloads.matcher("korean", entries)
     oracle.check("korean", entries, k)
-    many = workloads.reads("korean", entries, _READS if k < 3 else _READS // 10)
+    many = workloads.reads("korean", entries, READS[k] // (1 if bench.full else 5))
     index = peer.build(plates, k)
     try:
-        few = many[: _affordable(peer, entries, k, _SECONDS[bench.full] / 5)]
+        few = many[: _affordable(peer, entries, k, _SECONDS[bench.full] / 5)]  # of all, if the peer is fast enough
         # In traffic there are hardly any matches, so that finding the same would mean little.
         asked = workloads.reads("korean", entries, min(200, max(20, len(few))), hit_share=0.5, seed=99)
         ours = workloads.found(matcher, asked, k)
@@ -95,7 +95,7 @@ def peer_named(name: str) -> Peer:
 def _affordable(peer: Peer, entries: int, k: int, seconds: float) -> int:
     """How many reads such a round has time for, by what the peer says of itself; but 10 at least."""
     slower = max(0.1, entries / _TOLD_FOR) * (1, 1, 10, 40)[k]
-    return int(min(_READS, max(10, peer.reads_a_second * seconds / slower)))
+    return int(max(10, peer.reads_a_second * seconds / slower))
 
 
 def _difference(theirs: Sequence[set[str]], ours: Sequence[set[str]]) -> str:
