@@ -101,9 +101,15 @@ void ChannelTable::make_pages() {
     auto symbol = symbols_.begin();
     for (std::size_t number = 0; number < page_of_.size(); ++number) {
         Page page;
-        for (std::size_t i = 0; i < page.size(); ++i) {
+        const auto column_of_class = [&](std::size_t i) {
             const SymbolClass c = class_of(static_cast<char32_t>(number * kPage + i));
-            page[i] = static_cast<std::uint8_t>(symbols_.size() + static_cast<std::size_t>(c));
+            return static_cast<std::uint8_t>(symbols_.size() + static_cast<std::size_t>(c));
+        };
+        // But for digits and letters, which are in the first page, a class has an end of any page that it is
+        // in.
+        page.fill(column_of_class(0));
+        if (number == 0 || column_of_class(kPage - 1) != page[0]) {
+            for (std::size_t i = 0; i < page.size(); ++i) page[i] = column_of_class(i);
         }
         for (; symbol != symbols_.end() && *symbol / kPage == number; ++symbol) {
             if (*symbol != kUnknownSymbol)
