@@ -101,12 +101,15 @@ class Spelling {
     std::array<std::uint8_t, kMaxCode + 1> sizes_{};
 };
 
+// The plate of a key; empty where a snapshot that nobody verified has other codes.
 template <class Key>
-Symbols decoded(Key key, const Alphabet& alphabet) {
-    Symbols text;
-    for (std::size_t i = 0, size = length(key); i < size; ++i)
-        text.push_back(alphabet.symbols()[code_at(key, i) - std::size_t{1}]);
-    return text;
+void decode(Key key, const Alphabet& alphabet, Symbols& out) noexcept {
+    out.clear();
+    for (std::size_t i = 0; i < kKeySymbols<Key> && code_at(key, i) != kPadding; ++i) {
+        const std::size_t nth = code_at(key, i) - std::size_t{1};
+        if (nth >= alphabet.size()) return out.clear();
+        out.push_back(alphabet.symbols()[nth]);
+    }
 }
 
 }  // namespace
@@ -203,7 +206,9 @@ Index::Index(const PlateList& plates) : alphabet_(plates.alphabet()) {
                 return;
             }
         }
-        add_forms(decoded(key, alphabet_), number++, forms);
+        Symbols text;
+        decode(key, alphabet_, text);
+        add_forms(text, number++, forms);
     };
     // The ids' order is that of the keys: codes follow code points, and what is shorter comes first.
     for (std::size_t i = 0, j = 0; i < narrow.size() || j < wide.size();) {
@@ -363,16 +368,8 @@ void Index::search_patterns(std::span<const Query> block, unsigned k, Workspace&
 }
 
 void Index::plate(std::uint32_t entry, Symbols& out) const noexcept {
-    if (!short_.in_order || entry >= short_.keys.size()) return decode_plate(plate(entry), out);
-    const Key8 key = short_.keys.key(entry);
-    const std::size_t size =
-        key == 0 ? 0 : kKeySymbols<Key8> - static_cast<std::size_t>(std::countr_zero(key)) / 8;
-    char32_t* symbols = out.resized(size);
-    for (std::size_t i = 0; i < size; ++i) {
-        const std::size_t nth = code_at(key, i) - std::size_t{1};
-        if (nth >= alphabet_.size()) return out.clear();
-        symbols[i] = alphabet_.symbols()[nth];
-    }
+    if (short_.in_order && entry < short_.keys.size()) return decode(short_.keys.key(entry), alphabet_, out);
+    decode_plate(plate(entry), out);
 }
 
 std::string_view Index::category(std::uint32_t entry) const noexcept {

@@ -105,8 +105,7 @@ void ChannelTable::make_pages() {
             const SymbolClass c = class_of(static_cast<char32_t>(number * kPage + i));
             return static_cast<std::uint8_t>(symbols_.size() + static_cast<std::size_t>(c));
         };
-        // But for digits and letters, which are in the first page, a class has an end of any page that it is
-        // in.
+        // Behind the first page, both ends of one are of the same class only if all of it is.
         page.fill(column_of_class(0));
         if (number == 0 || column_of_class(kPage - 1) != page[0]) {
             for (std::size_t i = 0; i < page.size(); ++i) page[i] = column_of_class(i);
