@@ -102,20 +102,24 @@ class Item {
     TextView::Unit unit_ = TextView::Unit::none;
 };
 
-// The items of any iterable, so held that nobody can change them while they are matched without the GIL.
+// The items of any iterable; those that were taken are so held that nobody can change them while they are
+// matched without the GIL.
 class SequenceColumn final : public ReadColumn {
   public:
-    explicit SequenceColumn(const py::object& reads) {
+    explicit SequenceColumn(const py::object& reads) : sequence_(reads) {
 #ifndef Py_GIL_DISABLED  // where another thread may change the list meanwhile
         if (PyList_CheckExact(reads.ptr())) {
-            take({reinterpret_cast<PyListObject*>(reads.ptr())->ob_item,
-                  static_cast<std::size_t>(PyList_GET_SIZE(reads.ptr()))});
-            return;
-        }
+            objects_ = {reinterpret_cast<PyListObject*>(reads.ptr())->ob_item,
+                        static_cast<std::size_t>(PyList_GET_SIZE(reads.ptr()))};
+        } else
 #endif
-        const auto tuple = py::reinterpret_steal<py::tuple>(PySequence_Tuple(reads.ptr()));
-        if (!tuple) throw py::error_already_set();
-        take({reinterpret_cast<PyTupleObject*>(tuple.ptr())->ob_item, tuple.size()});
+        {
+            sequence_ = py::reinterpret_steal<py::object>(PySequence_Tuple(reads.ptr()));
+            if (!sequence_) throw py::error_already_set();
+            objects_ = {reinterpret_cast<PyTupleObject*>(sequence_.ptr())->ob_item,
+                        static_cast<std::size_t>(PyTuple_GET_SIZE(sequence_.ptr()))};
+        }
+        items_.reserve(objects_.size());
     }
     ~SequenceColumn() override {
         for (const Item& item : items_) Py_XDECREF(item.object());
@@ -125,24 +129,24 @@ class SequenceColumn final : public ReadColumn {
 
     [[nodiscard]] TextSource source() const noexcept override {
         const auto fill = [](const void* context, std::size_t first, std::span<TextView> texts) {
-            const std::span<const Item> items = static_cast<const SequenceColumn*>(context)->items_;
+            const auto* items = static_cast<const Item*>(context);
             for (std::size_t i = 0; i < texts.size(); ++i) texts[i] = items[first + i].text();
         };
-        return {fill, this, items_.size()};
+        return {fill, items_.data(), objects_.size()};
+    }
+    // Nothing in here calls back into Python.
+    void take_rows(std::size_t end) override {
+        while (items_.size() < end) {
+            prefetch_object(objects_, items_.size());
+            items_.emplace_back(objects_[items_.size()]);
+        }
     }
     [[nodiscard]] PyObject* object(std::size_t row) const noexcept override { return items_[row].object(); }
 
   private:
-    // Nothing in here calls back into Python.
-    void take(std::span<PyObject* const> objects) {
-        items_.reserve(objects.size());
-        for (std::size_t i = 0; i < objects.size(); ++i) {
-            prefetch_object(objects, i);
-            items_.emplace_back(objects[i]);
-        }
-    }
-
-    std::vector<Item> items_;
+    py::object sequence_;  // whose objects these are
+    std::span<PyObject* const> objects_;
+    std::vector<Item> items_;  // stays where it is
 };
 
 class NumpyColumn final : public ReadColumn {

@@ -13,7 +13,8 @@ namespace platewatch {
 
 namespace py = pybind11;
 
-// Keeps the memory of the texts alive. Its source needs no GIL.
+// Keeps the memory of the texts alive. Its source needs no GIL, and has the texts of rows once they are
+// taken.
 class ReadColumn {
   public:
     ReadColumn() = default;
@@ -22,6 +23,9 @@ class ReadColumn {
     ReadColumn& operator=(const ReadColumn&) = delete;
 
     [[nodiscard]] virtual TextSource source() const noexcept = 0;
+    // Takes the next rows, up to `end`. Needs the GIL, from when the column was made until all rows are
+    // taken.
+    virtual void take_rows(std::size_t end) { static_cast<void>(end); }
     // The object of a row that has no text of its own: a Read, or something else; null where there is
     // nothing.
     [[nodiscard]] virtual PyObject* object(std::size_t row) const noexcept = 0;

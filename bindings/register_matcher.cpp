@@ -320,21 +320,26 @@ class Matcher {
         const AnswersSignals interruptible;
         const unsigned k = max_edits.is_none() ? max_edits_ : checked_edits(max_edits);
         const Floor floor = checked_floor(min_probability, keep_exact);
+        const Time call_time = at.is_none() ? now() : to_time(at);
+        const std::shared_ptr<const State> state = this->state();
+        const std::shared_ptr<const ScoringModel> model = this->model();
         const std::unique_ptr<ReadColumn> column = make_read_column(reads);
         const TextSource source = column->source();
         if (times && (times->ndim() != 1 || static_cast<std::size_t>(times->size()) != source.rows)) {
             throw py::value_error("times must have one item a read");
         }
-        const Time call_time = at.is_none() ? now() : to_time(at);
         const std::span<const Time> time_of =
             times ? std::span(times->data(), source.rows) : std::span<const Time>();
-        const std::shared_ptr<const State> state = this->state();
-        const std::shared_ptr<const ScoringModel> model = this->model();
         Batch batch;
         {
+            BatchMatch matching(*state, source, time_of, call_time, k, threads,
+                                {score ? model.get() : nullptr, floor});
+            for (std::size_t taken = 0; taken < source.rows;) {
+                column->take_rows(taken = std::min(taken + BatchMatch::kChunk, source.rows));
+                matching.make_ready(taken);
+            }
             const py::gil_scoped_release nogil;
-            const Scoring scoring{score ? model.get() : nullptr, floor};
-            batch = ::platewatch::match_batch(*state, source, time_of, call_time, k, threads, scoring);
+            batch = matching.finish();
         }
         std::vector<std::pair<std::uint32_t, Refusal>> refused;
         for (const BadText& bad : batch.bad) refused.push_back({bad.row, {"text", reason(bad.error)}});

@@ -2,15 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
-#include <condition_variable>
-#include <exception>
 #include <iterator>
 #include <limits>
 #include <memory>
-#include <mutex>
 #include <stdexcept>
-#include <thread>
 
 #include "platewatch/base/interrupt.hpp"
 #include "platewatch/text/alternatives.hpp"
@@ -19,7 +14,6 @@
 namespace platewatch {
 namespace {
 
-constexpr std::size_t kChunk = 2048;      // rows that a thread takes at a time
 constexpr std::size_t kManyMatches = 64;  // of one read: to score them takes a while
 
 // Another thread of the call has failed or was broken off.
@@ -141,74 +135,90 @@ void append_matches(std::span<const Match> matches, std::span<const Score> score
     }
 }
 
-Batch match_batch(const State& state, const TextSource& source, std::span<const Time> times, Time at,
-                  unsigned k, unsigned threads, const Scoring& scoring) {
+BatchMatch::BatchMatch(const State& state, const TextSource& source, std::span<const Time> times, Time at,
+                       unsigned k, unsigned threads, const Scoring& scoring)
+    : state_(state), source_(source), times_(times), at_(at), k_(k), scoring_(scoring) {
     if (source.rows > std::numeric_limits<std::uint32_t>::max())
         throw std::length_error("more than 2^32 - 1 reads in one call: match them in parts");
-    const std::size_t chunks = (source.rows + kChunk - 1) / kChunk;
-    const std::size_t workers = std::clamp<std::size_t>(threads, 1, std::max<std::size_t>(chunks, 1));
-    if (workers == 1) {
-        Batch batch;
+    const std::size_t chunks = std::max<std::size_t>((source.rows + kChunk - 1) / kChunk, 1);
+    const std::size_t workers = std::clamp<std::size_t>(threads, 1, chunks);
+    parts_.resize(workers == 1 ? 1 : chunks);
+    helpers_.reserve(workers - 1);
+    at_work_ = workers - 1;
+    try {
+        while (helpers_.size() < workers - 1) {
+            helpers_.emplace_back([this] {
+                {
+                    const Interruptible until_stopped([this] {
+                        if (stop_) throw Stopped();
+                    });
+                    work();
+                }
+                const std::scoped_lock lock(mutex_);
+                --at_work_;
+                ended_.notify_one();
+            });
+        }
+    } catch (...) {
+        stop();
+        throw;
+    }
+}
+
+BatchMatch::~BatchMatch() { stop(); }
+
+void BatchMatch::make_ready(std::size_t rows) noexcept {
+    ready_ = static_cast<std::uint32_t>(rows);
+    ready_.notify_all();
+}
+
+void BatchMatch::stop() noexcept {
+    stop_ = true;
+    make_ready(source_.rows);  // nobody waits any more
+}
+
+void BatchMatch::fail() noexcept {
+    {
+        const std::scoped_lock lock(mutex_);
+        if (!failure_) failure_ = std::current_exception();
+    }
+    stop();
+}
+
+void BatchMatch::work() {
+    try {
         Index::Workspace workspace;
         const auto row = std::make_unique<RowScorer>();
-        match_rows(state, source, times, at, k, scoring, 0, source.rows, workspace, *row, batch);
-        return batch;
-    }
-    std::vector<Batch> parts(chunks);
-    std::atomic<std::size_t> next = 0;
-    std::mutex mutex;
-    std::condition_variable ended;
-    std::size_t at_work = workers - 1;
-    std::exception_ptr failure;  // the first
-    std::atomic<bool> stop = false;
-    const auto fail = [&] {
-        const std::scoped_lock lock(mutex);
-        if (!failure) failure = std::current_exception();
-        stop = true;
-    };
-    const auto work = [&] {
-        try {
-            Index::Workspace workspace;
-            const auto row = std::make_unique<RowScorer>();
-            for (std::size_t chunk = next++; chunk < chunks && !stop; chunk = next++) {
-                const std::size_t end = std::min((chunk + 1) * kChunk, source.rows);
-                match_rows(state, source, times, at, k, scoring, chunk * kChunk, end, workspace, *row,
-                           parts[chunk]);
-            }
-        } catch (...) {
-            fail();
+        for (std::size_t chunk = next_++; chunk < parts_.size(); chunk = next_++) {
+            const std::size_t begin = chunk * kChunk;
+            const std::size_t end =
+                parts_.size() == 1 ? source_.rows : std::min(begin + kChunk, source_.rows);
+            for (std::uint32_t ready = ready_; ready < end; ready = ready_) ready_.wait(ready);
+            if (stop_) return;
+            match_rows(state_, source_, times_, at_, k_, scoring_, begin, end, workspace, *row,
+                       parts_[chunk]);
         }
-    };
-    {
-        std::vector<std::jthread> helpers;
-        try {
-            for (std::size_t worker = 1; worker < workers; ++worker) {
-                helpers.emplace_back([&] {
-                    {
-                        const Interruptible until_stopped([&] {
-                            if (stop) throw Stopped();
-                        });
-                        work();
-                    }
-                    const std::scoped_lock lock(mutex);
-                    --at_work;
-                    ended.notify_one();
-                });
-            }
-            work();
-            for (std::unique_lock lock(mutex); at_work > 0;) {
-                ended.wait_for(lock, Interruptible::kInterval);
-                lock.unlock();
-                poll();
-                lock.lock();
-            }
-        } catch (...) {
-            fail();
-        }
+    } catch (...) {
+        fail();
     }
-    if (failure) std::rethrow_exception(failure);
-    Batch batch = std::move(parts.front());
-    for (const Batch& part : std::span(parts).subspan(1)) {
+}
+
+Batch BatchMatch::finish() {
+    work();
+    try {
+        for (std::unique_lock lock(mutex_); at_work_ > 0;) {
+            ended_.wait_for(lock, Interruptible::kInterval);
+            lock.unlock();
+            poll();
+            lock.lock();
+        }
+    } catch (...) {
+        fail();
+    }
+    helpers_.clear();
+    if (failure_) std::rethrow_exception(failure_);
+    Batch batch = std::move(parts_.front());
+    for (const Batch& part : std::span(parts_).subspan(1)) {
         append(batch.read, part.read);
         append(batch.entry, part.entry);
         append(batch.edits, part.edits);
@@ -218,6 +228,13 @@ Batch match_batch(const State& state, const TextSource& source, std::span<const 
         append(batch.others, part.others);
     }
     return batch;
+}
+
+Batch match_batch(const State& state, const TextSource& source, std::span<const Time> times, Time at,
+                  unsigned k, unsigned threads, const Scoring& scoring) {
+    BatchMatch matching(state, source, times, at, k, threads, scoring);
+    matching.make_ready(source.rows);
+    return matching.finish();
 }
 
 Batch match_queries(const State& state, std::span<const Query> queries, unsigned k) {

@@ -3,11 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "tests/lists.hpp"
@@ -184,6 +186,56 @@ TEST(Batch, OneTimeForAllRowsOrOneEach) {
     EXPECT_EQ(match_batch(*state, texts.source(), times, 3, 0, 1).read, (std::vector<std::uint32_t>{3, 4}));
     EXPECT_EQ(match_batch(*state, texts.source(), {}, 4, 0, 1).read.size(), 7u);
     EXPECT_TRUE(match_batch(*state, texts.source(), {}, 5, 0, 1).read.empty());
+}
+
+// Texts of which more and more are ready; whoever asks for another is told so.
+struct Arriving {
+    std::atomic<std::size_t> ready = 0;
+    std::atomic<std::size_t> asked_too_early = 0;
+
+    [[nodiscard]] TextSource source(std::size_t rows) const {
+        return {[](const void* context, std::size_t first, std::span<TextView> texts) {
+                    auto& self = *static_cast<Arriving*>(const_cast<void*>(context));
+                    if (first + texts.size() > self.ready) ++self.asked_too_early;
+                    for (std::size_t i = 0; i < texts.size(); ++i)
+                        texts[i] = {(first + i) % 3 == 0 ? "1234" : "9876", 4, TextView::Unit::latin1};
+                },
+                this, rows};
+    }
+};
+
+TEST(Batch, BeginsWhileRowsArrive) {
+    LiveIndex index(Index({{"a", Symbols(U"1234")}}));
+    constexpr std::size_t kRows = 5 * BatchMatch::kChunk + 11;
+    for (const unsigned threads : {1u, 2u, 3u, 9u}) {
+        Arriving texts;
+        const auto state = index.state();
+        BatchMatch matching(*state, texts.source(kRows), {}, 0, 1, threads, {});
+        for (std::size_t ready = 0; ready < kRows;) {
+            ready = std::min(ready + 1'000, kRows);
+            texts.ready = ready;
+            matching.make_ready(ready);
+            std::this_thread::yield();
+        }
+        const Batch batch = matching.finish();
+        EXPECT_EQ(texts.asked_too_early, 0u);
+        ASSERT_EQ(batch.read.size(), (kRows + 2) / 3);
+        for (std::size_t i = 0; i < batch.read.size(); ++i) ASSERT_EQ(batch.read[i], 3 * i);
+    }
+}
+
+TEST(Batch, IsBrokenOffWhereRowsDoNotArrive) {
+    LiveIndex index(Index({{"a", Symbols(U"1234")}}));
+    const auto state = index.state();
+    for (const std::size_t ready : {std::size_t{0}, BatchMatch::kChunk, 2 * BatchMatch::kChunk + 1}) {
+        Arriving texts;
+        texts.ready = ready;
+        {
+            BatchMatch matching(*state, texts.source(100'000), {}, 0, 1, 4, {});
+            matching.make_ready(ready);
+        }
+        EXPECT_EQ(texts.asked_too_early, 0u);
+    }
 }
 
 TEST(Batch, WhatAThreadThrowsIsThrown) {
