@@ -108,18 +108,10 @@ class SequenceColumn final : public ReadColumn {
   public:
     explicit SequenceColumn(const py::object& reads) : sequence_(reads) {
 #ifndef Py_GIL_DISABLED  // where another thread may change the list meanwhile
-        if (PyList_CheckExact(reads.ptr())) {
-            objects_ = {reinterpret_cast<PyListObject*>(reads.ptr())->ob_item,
-                        static_cast<std::size_t>(PyList_GET_SIZE(reads.ptr()))};
-        } else
+        if (PyList_CheckExact(reads.ptr())) return;
 #endif
-        {
-            sequence_ = py::reinterpret_steal<py::object>(PySequence_Tuple(reads.ptr()));
-            if (!sequence_) throw py::error_already_set();
-            objects_ = {reinterpret_cast<PyTupleObject*>(sequence_.ptr())->ob_item,
-                        static_cast<std::size_t>(PyTuple_GET_SIZE(sequence_.ptr()))};
-        }
-        items_.reserve(objects_.size());
+        sequence_ = py::reinterpret_steal<py::object>(PySequence_Tuple(reads.ptr()));
+        if (!sequence_) throw py::error_already_set();
     }
     ~SequenceColumn() override {
         for (const Item& item : items_) Py_XDECREF(item.object());
@@ -127,7 +119,10 @@ class SequenceColumn final : public ReadColumn {
     SequenceColumn(const SequenceColumn&) = delete;
     SequenceColumn& operator=(const SequenceColumn&) = delete;
 
-    [[nodiscard]] TextSource source() const noexcept override {
+    [[nodiscard]] TextSource source() override {
+        objects_ = {PySequence_Fast_ITEMS(sequence_.ptr()),
+                    static_cast<std::size_t>(PySequence_Fast_GET_SIZE(sequence_.ptr()))};
+        items_.reserve(objects_.size());
         const auto fill = [](const void* context, std::size_t first, std::span<TextView> texts) {
             const auto* items = static_cast<const Item*>(context);
             for (std::size_t i = 0; i < texts.size(); ++i) texts[i] = items[first + i].text();
@@ -144,7 +139,7 @@ class SequenceColumn final : public ReadColumn {
     [[nodiscard]] PyObject* object(std::size_t row) const noexcept override { return items_[row].object(); }
 
   private:
-    py::object sequence_;  // whose objects these are
+    py::object sequence_;  // a list or a tuple
     std::span<PyObject* const> objects_;
     std::vector<Item> items_;  // stays where it is
 };
@@ -160,7 +155,7 @@ class NumpyColumn final : public ReadColumn {
           width_(static_cast<std::size_t>(reads_.itemsize()) / 4),
           masked_(mask_.size() > 0 ? mask_.data() : nullptr) {}
 
-    [[nodiscard]] TextSource source() const noexcept override {
+    [[nodiscard]] TextSource source() override {
         const auto fill = [](const void* context, std::size_t first, std::span<TextView> texts) {
             const auto& self = *static_cast<const NumpyColumn*>(context);
             for (std::size_t i = 0; i < texts.size(); ++i) {
@@ -241,7 +236,7 @@ class ArrowColumn final : public ReadColumn {
         }
     }
 
-    [[nodiscard]] TextSource source() const noexcept override {
+    [[nodiscard]] TextSource source() override {
         const auto fill = [](const void* context, std::size_t first, std::span<TextView> texts) {
             const auto& chunks = static_cast<const ArrowColumn*>(context)->chunks_;
             auto chunk = std::ranges::upper_bound(chunks, first, {}, &Chunk::end);

@@ -13,8 +13,7 @@ namespace platewatch {
 
 namespace py = pybind11;
 
-// Keeps the memory of the texts alive. Its source needs no GIL, and has the texts of rows once they are
-// taken.
+// Keeps the memory of the texts alive.
 class ReadColumn {
   public:
     ReadColumn() = default;
@@ -22,9 +21,10 @@ class ReadColumn {
     ReadColumn(const ReadColumn&) = delete;
     ReadColumn& operator=(const ReadColumn&) = delete;
 
-    [[nodiscard]] virtual TextSource source() const noexcept = 0;
-    // Takes the next rows, up to `end`. Needs the GIL, from when the column was made until all rows are
-    // taken.
+    // It has the texts of the rows that were taken, and needs no GIL. Call it once; until all rows are taken
+    // nothing may give the GIL away, or call Python, which might change what they are taken from.
+    [[nodiscard]] virtual TextSource source() = 0;
+    // Takes the next rows, up to `end`.
     virtual void take_rows(std::size_t end) { static_cast<void>(end); }
     // The object of a row that has no text of its own: a Read, or something else; null where there is
     // nothing.

@@ -320,10 +320,10 @@ class Matcher {
         const AnswersSignals interruptible;
         const unsigned k = max_edits.is_none() ? max_edits_ : checked_edits(max_edits);
         const Floor floor = checked_floor(min_probability, keep_exact);
+        const std::unique_ptr<ReadColumn> column = make_read_column(reads);
         const Time call_time = at.is_none() ? now() : to_time(at);
         const std::shared_ptr<const State> state = this->state();
         const std::shared_ptr<const ScoringModel> model = this->model();
-        const std::unique_ptr<ReadColumn> column = make_read_column(reads);
         const TextSource source = column->source();
         if (times && (times->ndim() != 1 || static_cast<std::size_t>(times->size()) != source.rows)) {
             throw py::value_error("times must have one item a read");

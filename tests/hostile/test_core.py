@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from itertools import product
@@ -351,6 +352,37 @@ def test_ctrl_c_ends_a_long_call(name: str) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("interrupted"), done.stdout
     assert done.stdout.endswith("works\n")
+
+
+# ---------------------------------------------------------------- lists that somebody else changes
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_a_batch_is_of_the_list_as_it_was_at_one_moment(threads: int) -> None:
+    """Threads begin while its texts are still copied, short ones; long ones are held."""
+    matcher = pw.Matcher([PLATE])
+    long = f"{PLATE[:2]} - - - - - - - - - - - - - - {PLATE[2:]}"
+    hits, misses = [PLATE, long] * 10_000, ["99나9999", "8" * 16 + " " * 30] * 9_000
+    reads = list(hits)
+    stop = threading.Event()
+
+    def change() -> None:
+        while not stop.is_set():
+            for texts in (misses, hits):
+                reads[:] = texts
+                time.sleep(0.001)
+
+    thread = threading.Thread(target=change)
+    thread.start()
+    found: list[int] = []
+    try:
+        until = time.monotonic() + 60
+        while (len(found) < 30 or len(set(found)) < 2) and time.monotonic() < until:
+            found.append(len(matcher.match_batch(reads, max_edits=0, score=False, threads=threads)))
+    finally:
+        stop.set()
+        thread.join()
+    assert set(found) == {0, len(hits)}
 
 
 # ---------------------------------------------------------------- forks
