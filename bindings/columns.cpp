@@ -131,9 +131,10 @@ class SequenceColumn final : public ReadColumn {
     }
     // Nothing in here calls back into Python.
     void take_rows(std::size_t end) override {
-        while (items_.size() < end) {
-            prefetch_object(objects_, items_.size());
-            items_.emplace_back(objects_[items_.size()]);
+        const std::span<PyObject* const> objects = objects_;
+        for (std::size_t i = items_.size(); i < end; ++i) {
+            prefetch_object(objects, i);
+            items_.emplace_back(objects[i]);
         }
     }
     [[nodiscard]] PyObject* object(std::size_t row) const noexcept override { return items_[row].object(); }
