@@ -258,6 +258,20 @@ def test_the_readme_has_the_figures_of_the_newest_record() -> None:
     assert text == readme.replaced(text, readme.block(kept_record())), "make bench-readme"
 
 
+def test_the_readme_says_what_a_fast_index_takes() -> None:
+    text = " ".join(readme.README.read_text("utf-8").split())
+    told = re.search(r"of 10,000,000 plates takes ([\d.]+) times as long, but of 1,000,000 ([\d.]+) times", text)
+    assert told is not None
+    ratio = {
+        result.parameters["entries"]: result.ratios["compact"].median
+        for outcome in kept_record().outcomes
+        if "index_kinds" in outcome.benchmark
+        for result in outcome.results
+        if result.name == "fast" and result.parameters["k"] == 1
+    }
+    assert told.groups() == (f"{ratio[10_000_000]:.2f}", f"{ratio[1_000_000]:.2f}")
+
+
 def test_the_readme_tells_what_an_evaluation_found(tmp_path: Path) -> None:
     def point(found: float, right: float, alarms: float, rate: float | None = None) -> RatePoint:
         total, precision = Interval(alarms), Interval(right, right - 0.02, right + 0.02)

@@ -52,7 +52,7 @@ class Matcher(_core.Matcher):
     The hotlist is indexed as it is now; `update`, `add` and `remove` change the index. A change shows in the next
     call, calls under way finish on what they started with, and nobody waits: any thread may match meanwhile.
     `model` says how probable misreads are; the one that is shipped, if left out. `index` is "compact", or "fast" for
-    lists of a million entries and more: it takes thirteen bytes more a key, and finds the same in less time.
+    lists of many millions: it takes thirteen bytes more a key, and finds the same in less time.
     """
 
     def __init__(
